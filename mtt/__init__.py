@@ -1,0 +1,25 @@
+"""A reproducible study of the Semi-supervised Music Tagging Transformer (Won, Choi, Serra, ISMIR 2021).
+
+Names are imported when first used, so that ``import mtt`` is instant:
+
+>>> import mtt
+>>> corpus = mtt.load_corpus("synthetic")
+>>> split = mtt.split_by_artist(corpus.artists, corpus.labels, (0.7, 0.15, 0.15), seed=0)
+>>> model = mtt.load_model("runs/demo/teacher")
+>>> study = mtt.open_study(profile="demo")
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "config": ["AugmentConfig", "ModelConfig", "StudyConfig", "SyntheticConfig", "TrainConfig", "PROFILES"],
+        "data.datasets": ["load_corpus"],
+        "data.splits": ["audit_split", "compare_splits", "read_split", "split_by_artist", "write_split"],
+        "models": ["build_model", "import_official", "load_model", "save_model"],
+        "training.workspace": ["notebook_study", "open_study"],
+    },
+)

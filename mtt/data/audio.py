@@ -1,0 +1,103 @@
+"""Reading and writing audio.
+
+Conventions: inside the program audio is mono float32 in [-1, 1] at ``SAMPLE_RATE``, shape (samples,). Durations are in seconds. Files are
+read by soundfile (WAV, FLAC, MP3, OGG, AIFF, ...) and resampled by soxr; channels are averaged.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from mtt.config import SAMPLE_RATE
+from mtt.files import write_whole
+
+RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
+
+
+class AudioError(ValueError):
+    """A file that cannot serve as audio; the message names the file, the reason and the remedy."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    seconds: float
+    sample_rate: int
+    channels: int
+    format: str
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """Length, rate, channels and format of a file, from its header. Raises ``AudioError`` when it has none."""
+    with _open(path) as file:
+        return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels, file.format)
+
+
+def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = None, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Mono float32 samples of ``path`` from ``start`` for ``seconds`` (to the end if None), at ``sample_rate``.
+
+    Returns fewer samples where the file ends early. Raises ``AudioError`` for a file that is missing, not audio, or has no sample there.
+    """
+    if start < 0 or (seconds is not None and seconds <= 0):
+        raise ValueError(f"start must be >= 0 and seconds > 0, not {start} and {seconds}")
+    with _open(path) as file:
+        rate = file.samplerate
+        margin = RESAMPLING_MARGIN if rate != sample_rate else 0.0
+        first = max(0, round((start - margin) * rate))
+        count = -1 if seconds is None else math.ceil((start + seconds + margin) * rate) - first
+        if first >= file.frames:
+            raise AudioError(f"{path}: nothing at {start:.1f} s; the file has {file.frames / rate:.1f} s")
+        try:
+            file.seek(first)
+            wave = file.read(count, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: decoding stopped ({_reason(error)}); re-encode the file or leave it out") from error
+    mono = wave.mean(axis=1) if wave.shape[1] > 1 else wave[:, 0]
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate)
+        skip = round(start * sample_rate) - round(first / rate * sample_rate)
+        mono = mono[skip:]
+    if seconds is not None:
+        mono = mono[: round(seconds * sample_rate)]
+    if not len(mono):
+        raise AudioError(f"{path}: holds no audio at {start:.1f} s; the file may be truncated")
+    if not np.isfinite(mono).all():
+        raise AudioError(f"{path}: holds values that are not numbers; re-encode the file or leave it out")
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def encode_audio(wave: np.ndarray, sample_rate: int = SAMPLE_RATE, format: str = "WAV") -> bytes:
+    """Encode mono (samples,) or multichannel (samples, channels) audio as WAV (16 bit), FLAC, MP3 or OGG."""
+    buffer = io.BytesIO()
+    subtype = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}[format]
+    soundfile.write(buffer, np.clip(wave, -1.0, 1.0), sample_rate, format=format, subtype=subtype)
+    return buffer.getvalue()
+
+
+def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
+    """Write audio in the format that the file's ending names; the file appears whole or not at all."""
+    path = Path(path)
+    format = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}.get(path.suffix.lower())
+    if format is None:
+        raise AudioError(f"{path}: unknown audio ending; use .wav, .flac, .ogg or .mp3")
+    write_whole(path, encode_audio(wave, sample_rate, format))
+
+
+def _open(path: str | Path) -> soundfile.SoundFile:
+    path = Path(path)
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file; correct the path or leave the track out")
+    try:
+        return soundfile.SoundFile(str(path))
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: not readable as audio ({_reason(error)}); re-encode the file or leave it out") from error
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return error.error_string.rstrip(". ").replace("\n", " ")

@@ -1,0 +1,169 @@
+"""From symbolic music to a recording: a sampler for the notes and a production chain for the sound.
+
+Conventions: audio is mono float32 at `mtt.config.SAMPLE_RATE`; levels are in dB, frequencies in Hz, times in seconds.
+
+The notes are sampled instruments of the General MIDI soundfont TimGM6mb, which the installed package pretty_midi ships, read by symusic's
+synthesizer. symusic 0.5.9 ignores velocity, plays envelopes without decay or release, and its answer depends on what the same synthesizer
+rendered before (its cache keeps a sample tuned and attenuated for the first preset that used it). So each single note is rendered by a fresh
+synthesizer, which makes it a pure function of (program, pitch), and envelopes, velocities and the mix are applied here.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import signal
+from symusic import Note, Score, Synthesizer, Track
+
+from mtt.config import SAMPLE_RATE
+from mtt.data.composition import Part, Song
+
+SOUNDFONT = "TimGM6mb.sf2"
+TICKS_PER_SECOND = 1000  # symusic's ticks per quarter note are 500 at its default tempo of 120 beats per minute
+SHORTEST, LONGEST = 0.25, 8.0  # seconds of a sampled note; lengths between are rounded up to powers of two, to share samples
+FIR_TAPS = 1023
+EQ_POINTS = (60.0, 180.0, 500.0, 1400.0, 3500.0, 8000.0)  # Hz, where a chain's equaliser is set
+
+# Seconds in which a note falls by 1/e, at middle C (higher notes decay faster); programs not named here sustain.
+DECAY = {
+    **dict.fromkeys((0, 1, 3), 1.6), 2: 0.9, 4: 1.1, 24: 0.7, 25: 0.8, 26: 0.9, 27: 0.9, 28: 0.2, 29: 3.0, 30: 4.0, 32: 0.8,
+    **dict.fromkeys((33, 34, 35), 1.2), 36: 0.7, 37: 0.7, 38: 2.0, 39: 2.0, 45: 0.4, 88: 3.0, 62: 1.5,
+}
+DRUM_DECAY = {36: 0.14, 37: 0.06, 38: 0.12, 39: 0.1, 42: 0.04, 43: 0.22, 46: 0.22, 47: 0.2, 49: 0.6, 50: 0.18, 51: 0.3, 54: 0.1, 56: 0.12, 62: 0.08,
+              63: 0.14, 75: 0.05}
+ATTACK = {48: 0.06, 49: 0.2, 44: 0.05, 89: 0.25, 94: 0.2, 95: 0.3, 50: 0.1, 51: 0.15, 88: 0.03, 90: 0.02}  # seconds; others 2 ms
+RELEASE = {"piano": 0.12, "drums": 0.02, "bass": 0.03, "strings": 0.15, "synth": 0.12, "acoustic guitar": 0.12}  # seconds; others 0.06
+
+
+def soundfont() -> Path:
+    """The soundfont's place in the installed pretty_midi. Raises FileNotFoundError with what to install."""
+    spec = importlib.util.find_spec("pretty_midi")
+    path = Path(spec.origin).with_name(SOUNDFONT) if spec is not None and spec.origin else None
+    if path is None or not path.is_file():
+        raise FileNotFoundError(f"{SOUNDFONT} not found: it comes with pretty_midi 0.2.11, install that version")
+    return path
+
+
+@functools.lru_cache(maxsize=3000)  # about 150 MB in a process that renders every genre
+def _sound(program: int, pitch: int, is_drum: bool, seconds: float) -> np.ndarray:
+    """One note of ``seconds``, with attack and decay, at the sample's own level."""
+    track = Track(program=program, is_drum=is_drum)
+    track.notes.append(Note(0, int(seconds * TICKS_PER_SECOND), pitch, 100))
+    score = Score(TICKS_PER_SECOND // 2)
+    score.tracks.append(track)
+    audio = np.asarray(Synthesizer(str(soundfont()), SAMPLE_RATE, 1).render(score, stereo=False))[0, : int(seconds * SAMPLE_RATE)]
+    time = np.arange(len(audio), dtype=np.float32) / SAMPLE_RATE
+    decay = DRUM_DECAY.get(pitch, 0.3) if is_drum else DECAY.get(program, np.inf) * 2.0 ** ((60 - pitch) / 24)
+    attack = 0.0005 if is_drum else ATTACK.get(program, 0.002)
+    envelope = np.exp(-time / np.float32(decay)) * np.minimum(time / np.float32(attack), 1.0)
+    sound = (audio * envelope).astype(np.float32)
+    sound.flags.writeable = False  # shared by the cache
+    return sound
+
+
+def play(part: Part, seconds: float) -> np.ndarray:
+    """The part alone, (round(seconds * SAMPLE_RATE),), scaled to its level in the mix while it sounds."""
+    length = round(seconds * SAMPLE_RATE)
+    is_drum = part.instrument == "drums"
+    release = round(RELEASE.get(part.instrument, 0.06) * SAMPLE_RATE)
+    fade = np.linspace(1.0, 0.0, release, dtype=np.float32)
+    stem = np.zeros(length, dtype=np.float32)
+    for start, duration, pitch, velocity in part.notes.tolist():
+        if is_drum:  # a stroke rings as long as its drum does
+            duration = 5 * DRUM_DECAY.get(int(pitch), 0.3)
+        first = round(start * SAMPLE_RATE)
+        frames = min(round(duration * SAMPLE_RATE) + release, round(LONGEST * SAMPLE_RATE))
+        bucket = max(SHORTEST, 2.0 ** np.ceil(np.log2(frames / SAMPLE_RATE)))
+        sound = _sound(part.program, int(pitch), is_drum, float(bucket))[:frames] * np.float32(velocity**1.5)
+        tail = min(release, len(sound))
+        sound[len(sound) - tail :] *= fade[release - tail :]
+        stop = min(first + len(sound), length)
+        stem[first:stop] += sound[: stop - first]
+    return stem * np.float32(10 ** (part.level / 20) / max(_active_rms(stem), 1e-6))
+
+
+def _active_rms(stem: np.ndarray, block: int = 2048) -> float:
+    """Root mean square over the blocks in which the stem sounds, so that rests do not make an instrument louder."""
+    power = np.square(stem[: len(stem) // block * block]).reshape(-1, block).mean(axis=1) if len(stem) >= block else np.square(stem)
+    sounding = power[power > 1e-3 * power.max(initial=0.0)]
+    return float(np.sqrt(sounding.mean())) if sounding.size else 0.0
+
+
+def mix(song: Song) -> np.ndarray:
+    """All parts together, dry."""
+    return functools.reduce(np.add, (play(part, song.seconds) for part in song.parts))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """An artist's sound: saturation, then equaliser, band limit and room, then noise floor and loudness."""
+
+    drive: float  # 0 is clean, 3 is heavily saturated
+    equaliser: tuple[float, ...]  # dB at EQ_POINTS
+    bandwidth: float  # Hz, above which nothing passes
+    room_seconds: float  # RT60
+    room_level: float  # dB of the reverberation relative to the direct sound
+    noise_level: float  # dB relative to the music
+    loudness: float  # dB RMS re full scale
+    room_seed: int
+
+
+def draw_chain(rng: np.random.Generator) -> Chain:
+    """A random but usable chain; the ranges span a home recording and a mastered release."""
+    tilt = rng.normal(0.0, 2.5)  # dB from the middle to either end
+    bumps = rng.normal(0.0, 2.5, len(EQ_POINTS)) + tilt * np.linspace(-1.0, 1.0, len(EQ_POINTS))
+    return Chain(
+        drive=float(rng.choice((0.0, 1.0)) * rng.uniform(0.3, 3.0)),
+        equaliser=tuple(np.clip(bumps, -9.0, 9.0).round(2).tolist()),
+        bandwidth=round(float(np.exp(rng.uniform(np.log(3500.0), np.log(10_800.0)))), 1),
+        room_seconds=round(float(np.exp(rng.uniform(np.log(0.15), np.log(1.4)))), 3),
+        room_level=round(float(rng.uniform(-22.0, -4.0)), 2),
+        noise_level=round(float(rng.uniform(-75.0, -34.0)), 2),
+        loudness=round(float(rng.uniform(-25.0, -13.0)), 2),
+        room_seed=int(rng.integers(2**31)),
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def impulse_response(chain: Chain) -> np.ndarray:
+    """Equaliser, band limit and room as one filter, (FIR_TAPS + room,); delays by FIR_TAPS // 2 samples."""
+    nyquist = SAMPLE_RATE / 2
+    frequencies = np.linspace(0.0, nyquist, 257)
+    gain = np.interp(np.log(np.maximum(frequencies, 20.0)), np.log(EQ_POINTS), chain.equaliser)
+    slope = 48.0 * np.log2(np.maximum(frequencies, 1.0) / chain.bandwidth)  # dB lost an octave above the band limit
+    gain = 10 ** ((gain - np.maximum(slope, 0.0)) / 20)
+    gain[0] = 0.0  # no constant offset
+    equaliser = signal.firwin2(FIR_TAPS, frequencies, gain, fs=SAMPLE_RATE)
+    rng = np.random.default_rng(chain.room_seed)
+    time = np.arange(round(0.8 * chain.room_seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    room = rng.standard_normal(len(time)) * 10 ** (-3.0 * time / chain.room_seconds)
+    predelay = int(rng.integers(60, 500))
+    room[:predelay] = 0.0
+    room *= 10 ** (chain.room_level / 20) / np.sqrt(np.square(room).sum())
+    room[0] = 1.0
+    return signal.fftconvolve(room, equaliser).astype(np.float32)
+
+
+def produce(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.ndarray:
+    """The finished recording of ``audio`` (samples,), same length, within [-1, 1]; ``rng`` draws the noise."""
+    level = max(_active_rms(audio), 1e-6)
+    audio = audio / np.float32(level)
+    if chain.drive > 0:
+        audio = np.tanh(audio * np.float32(chain.drive)) / np.float32(np.tanh(chain.drive))
+    noise = rng.standard_normal(len(audio), dtype=np.float32)
+    audio = audio + noise * np.float32(10 ** (chain.noise_level / 20))
+    delay = FIR_TAPS // 2
+    audio = signal.oaconvolve(audio, impulse_response(chain))[delay : delay + len(audio)]
+    audio *= np.float32(10 ** (chain.loudness / 20) / max(_active_rms(audio), 1e-6))
+    return _limit(audio)
+
+
+def _limit(audio: np.ndarray, knee: float = 0.7) -> np.ndarray:
+    """Leave what lies within the knee, bend what is above it towards full scale."""
+    over = np.abs(audio) > knee
+    audio[over] = np.sign(audio[over]) * (knee + (1 - knee) * np.tanh((np.abs(audio[over]) - knee) / (1 - knee)))
+    return audio

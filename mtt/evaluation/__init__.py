@@ -1,0 +1,1 @@
+"""Scores of a model, their uncertainty, and the verdicts on the claims of the study."""

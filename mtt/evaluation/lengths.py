@@ -1,0 +1,78 @@
+"""How scores, time and memory depend on the length of the input.
+
+Conventions: lengths are in seconds; scores are (n_lengths, n_tracks, n_tags) probabilities. At each length a track is covered by evenly
+spaced clips, as few as reach its end; ``mean`` averages them all, so every length hears the whole track, and ``single`` is the middle clip
+alone, so a longer input hears more of it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from mtt.config import SAMPLE_RATE
+from mtt.data.corpus import Corpus
+from mtt.evaluation.predict import predict_clips
+
+
+@dataclass(frozen=True)
+class LengthSweep:
+    lengths: np.ndarray  # (n_lengths,) seconds
+    mean: np.ndarray  # (n_lengths, n_tracks, n_tags)
+    single: np.ndarray  # (n_lengths, n_tracks, n_tags)
+
+
+def clips_to_cover(track_seconds: float, clip_seconds: float) -> int:
+    """The fewest clips whose evenly spaced copies leave no gap; at least one."""
+    return max(1, math.ceil(track_seconds / clip_seconds - 1e-6))
+
+
+def sweep_lengths(model: nn.Module, corpus: Corpus, track_ids: Sequence[str], lengths: Sequence[float]) -> LengthSweep:
+    """Score every track at every input length with one trained model. The longest track sets how many clips are used."""
+    longest = float(corpus.tracks["seconds"].loc[list(track_ids)].max())
+    mean, single = [], []
+    for seconds in lengths:
+        if seconds <= 0:
+            raise ValueError(f"an input length must be above 0 s, not {seconds}")
+        clips = predict_clips(model, corpus, track_ids, seconds, clips_to_cover(longest, seconds))
+        mean.append(clips.mean(axis=1))
+        single.append(clips[:, clips.shape[1] // 2])
+    return LengthSweep(np.asarray(lengths, dtype=float), np.stack(mean), np.stack(single))
+
+
+def cost_of_length(model: nn.Module, lengths: Sequence[float], repeats: int = 3) -> pd.DataFrame:
+    """Seconds of one forward pass (fastest of ``repeats``) and bytes that a training step keeps for its backward pass, per length."""
+    device = next(model.parameters()).device
+    rows = []
+    for seconds in lengths:
+        waveform = torch.randn(1, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0)).mul_(0.1).to(device)
+        kept = _bytes_for_backward(model, waveform)
+        with torch.inference_mode():
+            rows.append({"length": seconds, "seconds": min(_time(model, waveform) for _ in range(repeats)), "bytes": kept})
+    return pd.DataFrame(rows)
+
+
+def _bytes_for_backward(model: nn.Module, waveform: torch.Tensor) -> int:
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(waveform).sum()
+    return sum(sizes.values())
+
+
+def _time(model: nn.Module, waveform: torch.Tensor) -> float:
+    started = time.perf_counter()
+    model(waveform).sum().item()
+    return time.perf_counter() - started

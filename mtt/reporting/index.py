@@ -1,0 +1,258 @@
+"""The opening page of the study: what was asked, what was found, how sure, in five minutes.
+
+Conventions: everything quoted comes from ``results.json`` (see ``render_index``), any part of which may be missing;
+what a run did not produce is named as such. Scores are shown with three decimals, effects with four.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mtt.evaluation.claims import CLAIMS, sentence
+from mtt.reporting.forest import forest_panels, interval, margin_values, number, signed
+from mtt.reporting.frame import SITE, Page, duration, render_page
+
+LABELS = {  # short enough to stand beside the verdict in the forest plot, on a narrow screen too
+    "C1": "shared artists overstate",
+    "C2": "Transformer beats CNN, RNN",
+    "C3": "augmentation helps",
+    "C4": "student beats its teacher",
+    "C5": "smaller student is no worse",
+    "C6": "little change per iteration",
+    "C7": "gain per doubling of length",
+}
+METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+VERDICTS = ("supported", "contradicted", "inconclusive")
+NOT_TESTED = "not tested in this run"
+LABEL_LENGTH = 28  # characters
+EXTRAS = {"lengths": "Scores by input length", "explanations": "How well the explanations point"}
+
+
+def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: Mapping[str, str] | None = None) -> Path:
+    """Write the opening page and return ``out``.
+
+    ``results`` is the content of ``results.json``: ``study``, ``claims`` (entries of ``mtt.evaluation.claims.assess``),
+    ``models``, ``lengths``, ``explanations``, all optional. A claim's ``sentence`` is written if it has none.
+    ``findings`` maps a page's slug to its one-sentence finding (default: ``results["findings"]``). A page counts as
+    part of the run if its file stands beside ``out``.
+    """
+    out = Path(out)
+    study = _mapping(results.get("study"))
+    claims = claim_rows(results.get("claims"))
+    findings = _mapping(results.get("findings")) if findings is None else findings
+    drawn = [claim for claim in claims if claim["effect"] is not None]
+    return render_page(
+        out,
+        "index.html.j2",
+        title=SITE,
+        lede="Does the semi-supervised Music Tagging Transformer do what its paper says?",
+        description=headline(claims),
+        pages=pages,
+        provenance=study,
+        headline=headline(claims),
+        expected=len(claims),
+        claims=claims,
+        panels=forest_panels(drawn),
+        key=[verdict for verdict in (*VERDICTS, "no verdict") if any(claim["verdict"] == verdict for claim in drawn)],
+        margins=any(margin_values(claim["rule"], claim["margin"]) for claim in drawn),
+        models=model_rows(results.get("models")),
+        extras=[extra for key, title in EXTRAS.items() if (extra := record_table(results.get(key), title, key))],
+        cards=[
+            {
+                "page": page,
+                "finding": findings.get(page.slug, ""),
+                "present": out.with_name(f"{page.slug}.html").exists(),
+            }
+            for page in pages
+        ],
+        limits=limits(study, claims),
+    )
+
+
+def headline(claims: Sequence[Mapping]) -> str:
+    """The verdicts counted in one sentence."""
+    tested = [claim["verdict"] for claim in claims if claim["tested"]]
+    if not tested:
+        return f"None of {len(claims)} claims was tested in this run."
+    counts = Counter(verdict if verdict in VERDICTS else "without a verdict" for verdict in tested)
+    parts = [f"{counts[name]}\u00a0{name}" for name in (*VERDICTS, "without a verdict") if counts[name]]
+    if len(tested) < len(claims):
+        parts.append(f"{len(claims) - len(tested)} not tested")
+    return f"Of {len(claims)} claims, {', '.join(parts)} in this run."
+
+
+def claim_rows(claims: object) -> list[dict]:
+    """The seven claims and any other in ``claims``, each with the texts the page shows; untested ones are marked."""
+    given = {str(claim.get("id", "")): claim for claim in _records(claims)}
+    return [_claim_row(name, given.get(name)) for name in [*CLAIMS, *(name for name in given if name not in CLAIMS)]]
+
+
+def _claim_row(name: str, claim: Mapping | None) -> dict:
+    claim, tested = (claim or {}), claim is not None
+    statement = str(claim.get("claim") or (CLAIMS[name].statement if name in CLAIMS else name)).rstrip(".")
+    label = LABELS.get(name, statement)
+    verdict = str(claim.get("verdict") or "no verdict").lower() if tested else NOT_TESTED
+    effect, bounds = number(claim.get("effect")), interval(claim.get("interval"))
+    effect_text = "–" if effect is None else signed(effect)
+    interval_text = f"[{signed(bounds[0])}, {signed(bounds[1])}]" if bounds else "–"
+    metric = str(claim.get("metric") or "")
+    return {
+        "id": name,
+        "claim": statement,
+        "label": label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1].rstrip() + "…",
+        "tested": tested,
+        "verdict": verdict,
+        "verdict_class": verdict if verdict in VERDICTS else "unknown",
+        "metric": METRICS.get(metric, metric),
+        "unit": str(claim.get("unit") or METRICS.get(metric, metric)),
+        "contrast": str(claim.get("contrast") or ""),
+        "effect": effect,
+        "interval": bounds,
+        "effect_text": effect_text,
+        "interval_text": interval_text,
+        "measured": f"{effect_text} {interval_text}" if bounds else effect_text,
+        "rule": claim.get("rule"),
+        "margin": claim.get("margin"),
+        "rule_text": _rule_text(claim),
+        "sentence": _sentence(claim),
+        "paper": _listed(claim.get("paper")),
+        **{key: _count(claim.get(key)) for key in ("n_tracks", "n_artists", "seeds")},
+    }
+
+
+def _sentence(claim: Mapping) -> str:
+    if claim.get("sentence"):
+        return str(claim["sentence"])
+    try:
+        return sentence(dict(claim))
+    except (KeyError, TypeError, ValueError):  # an entry that is partial, or from another study
+        return ""
+
+
+def _rule_text(claim: Mapping) -> str:
+    rule, margin = str(claim.get("rule") or ""), number(claim.get("margin"))
+    if not margin:
+        return rule
+    sign = "±" if rule == "equivalence" else "−" if margin < 0 else ""
+    return f"{rule}, margin {sign}{abs(margin):g}".removeprefix(", ")
+
+
+def model_rows(models: object) -> list[dict]:
+    """The models, best ROC-AUC first; a score is ``best`` if its interval does not touch the runner-up's."""
+    rows = [model for model in _records(models) if model.get("name")]
+    rows.sort(key=lambda model: -(number(model.get("roc_auc")) or 0.0))
+    best = {metric: _clear_winner(rows, metric) for metric in ("roc_auc", "pr_auc")}
+    return [
+        {
+            "name": str(model["name"]),
+            "parameters": _count(model.get("parameters")),
+            "seconds": duration(model["seconds"]) if number(model.get("seconds")) is not None else "–",
+            **{metric: _score(model, metric, model is best[metric]) for metric in ("roc_auc", "pr_auc")},
+        }
+        for model in rows
+    ]
+
+
+def _clear_winner(models: Sequence[Mapping], metric: str) -> Mapping | None:
+    ranked = sorted(
+        (model for model in models if number(model.get(metric)) is not None), key=lambda model: -model[metric]
+    )
+    if len(ranked) < 2:
+        return None
+    first, second = (interval(model.get(f"{metric}_interval")) for model in ranked[:2])
+    return ranked[0] if first and second and first[0] > second[1] else None
+
+
+def _score(model: Mapping, metric: str, best: bool) -> dict:
+    value, bounds = number(model.get(metric)), interval(model.get(f"{metric}_interval"))
+    return {
+        "value": None if value is None else f"{value:.3f}",
+        "interval": f"[{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "",
+        "best": best,
+    }
+
+
+def record_table(value: object, title: str, anchor: str) -> dict | None:
+    """A plain table of a list of records (or of a mapping name → record); None where there is nothing of that form."""
+    if isinstance(value, Mapping):
+        value = [{"name": name, **record} for name, record in value.items() if isinstance(record, Mapping)]
+    records = _records(value)
+    names = list(dict.fromkeys(key for record in records for key in record))
+    if not names:
+        return None
+    numeric = {
+        key: all(
+            number(record.get(key)) is not None or interval(record.get(key)) for record in records if key in record
+        )
+        for key in names
+    }
+    return {
+        "title": title,
+        "anchor": anchor,
+        "columns": [{"name": METRICS.get(key, str(key).replace("_", " ")), "numeric": numeric[key]} for key in names],
+        "rows": [[_cell(record.get(key)) for key in names] for record in records],
+    }
+
+
+def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
+    """What a reader must know to weigh the verdicts, from what the run says about itself."""
+    collection, profile = str(study.get("collection") or ""), str(study.get("profile") or "")
+    seeds = study.get("seeds")
+    count = len(seeds) if isinstance(seeds, list | tuple) else None
+    found = []
+    if collection == "synthetic":
+        found.append(
+            "The music is synthetic: an embedded corpus whose artists, tags and missing labels are known exactly. "
+            "It shows how the method behaves at small scale, not how well it tags real recordings; its scores cannot "
+            "be set beside the paper’s."
+        )
+    elif collection:
+        found.append(f"The collection is {collection}. The verdicts hold for it and need not hold for other music.")
+    if profile:
+        found.append(f"The profile is {profile}: it sets the sizes of models and training, and with them every score.")
+    if count == 1:
+        found.append("One seed: the intervals hold the spread between artists, not the spread between trainings.")
+    elif count:
+        found.append(f"Differences are averaged over {count} seeds.")
+    found.append(
+        "Intervals are 95 % intervals from an artist-clustered bootstrap of paired differences on the same test "
+        "tracks: whole artists are drawn, since tracks of one artist resemble each other."
+    )
+    tested = sum(claim["tested"] for claim in claims)
+    if tested > 1:
+        found.append(f"The intervals are not corrected for testing {tested} claims at once.")
+    found.append("Rules and margins were fixed before any result. Inconclusive: the interval allows both answers.")
+    return found
+
+
+def _mapping(value: object) -> Mapping:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _records(value: object) -> list[Mapping]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _count(value: object) -> str:
+    """A count with thin spaces between thousands; the length of a list (of seeds); a dash for nothing."""
+    if isinstance(value, list | tuple):
+        value = len(value)
+    amount = number(value)
+    return "–" if amount is None else f"{amount:,.0f}".replace(",", "\u202f")
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(key).replace('_', ' ')} {_cell(item)}" for key, item in value.items())
+    return "" if value is None else _cell(value)
+
+
+def _cell(value: object) -> str:
+    amount = number(value)
+    if amount is not None:
+        return f"{amount:.4g}" if amount != int(amount) else f"{amount:.0f}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_cell(item) for item in value) + "]"
+    return "–" if value is None or isinstance(value, float) else str(value)

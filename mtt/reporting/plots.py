@@ -1,0 +1,66 @@
+"""Every figure of the study in one place: ``from mtt.reporting import plots``, then ``plots.model_scores(table)``.
+
+Conventions: a function takes data (arrays, tables, mappings), never models, and gives a ``Picture``: a matplotlib
+figure with computed alternative text and a caption. Functions are grouped by content in ``plots_data``,
+``plots_split``, ``plots_training``, ``plots_scores``, ``plots_lengths``, ``plots_sound`` and ``plots_time``.
+"""
+
+from mtt.reporting.picture import Picture
+from mtt.reporting.plots_data import (
+    durations,
+    tag_cooccurrence,
+    tag_counts,
+    tracks_per_artist,
+)
+from mtt.reporting.plots_lengths import cost_by_length, scores_by_length, tags_by_length
+from mtt.reporting.plots_scores import (
+    missing_labels,
+    model_scores,
+    paired_differences,
+    precision_recall,
+    reliability,
+    tag_scores,
+)
+from mtt.reporting.plots_sound import before_after, mel_spectrogram, mel_spectrograms
+from mtt.reporting.plots_split import split_deviation, split_shares
+from mtt.reporting.plots_time import (
+    attention_map,
+    attention_over_time,
+    tag_curves,
+    timeline,
+)
+from mtt.reporting.plots_training import iterations, learning_curves
+from mtt.reporting.style import MODEL_COLOURS, SET_STYLES, kind_colours, model_colour, text_colour
+
+__all__ = [
+    "MODEL_COLOURS",
+    "SET_STYLES",
+    "Picture",
+    "attention_map",
+    "attention_over_time",
+    "before_after",
+    "cost_by_length",
+    "durations",
+    "iterations",
+    "kind_colours",
+    "learning_curves",
+    "mel_spectrogram",
+    "mel_spectrograms",
+    "missing_labels",
+    "model_colour",
+    "model_scores",
+    "paired_differences",
+    "precision_recall",
+    "reliability",
+    "scores_by_length",
+    "split_deviation",
+    "split_shares",
+    "tag_cooccurrence",
+    "tag_counts",
+    "tag_curves",
+    "tag_scores",
+    "tags_by_length",
+    "text_colour",
+    "timeline",
+    "tracks_per_artist",
+]

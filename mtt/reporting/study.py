@@ -1,0 +1,155 @@
+"""One run of the study: the notebooks, executed in order, become pages; what they recorded becomes results.json and the index.
+
+Conventions: executed notebooks are kept in the study's folder; ``out`` receives ``index.html``, one page per notebook and
+``results.json``, each written whole. The notebooks' progress bars appear on standard error.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import papermill
+import torch
+from papermill.exceptions import PapermillExecutionError
+
+from mtt.config import home
+from mtt.files import write_json
+from mtt.reporting.frame import Page
+from mtt.reporting.html import render_notebook
+from mtt.reporting.index import render_index
+from mtt.training.workspace import ParameterError, Study, check_parameters, open_study
+
+PAGES = (
+    Page(1, "01_data_exploration", "Data exploration", "What is in the corpus, and what does augmentation do to it?"),
+    Page(2, "02_split_stratification", "Split stratification", "Does it matter that no artist is in two sets?"),
+    Page(3, "03_teacher_training", "Teacher training", "Does the Transformer beat earlier systems, and does augmentation help?"),
+    Page(4, "04_noisy_student", "Noisy student", "Do unlabelled tracks make a student better than its teacher?"),
+    Page(5, "05_input_length_robustness", "Input length", "What happens when the input gets longer or shorter?"),
+)
+PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
+
+
+class StudyError(RuntimeError):
+    """A notebook that failed; the message names it and the reason."""
+
+
+def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | None = None) -> Path:
+    """Execute every notebook with ``parameters`` and write the pages into ``out``; return the path of the index.
+
+    Raises ``ParameterError`` before anything runs, ``StudyError`` when a notebook fails.
+    """
+    parameters = {**check_parameters(parameters)}
+    study = open_study(**parameters)
+    notebooks = notebooks or home() / "notebooks"
+    pages = [page for page in PAGES if (notebooks / f"{page.slug}.ipynb").exists()]
+    if not pages:
+        raise StudyError(f"{notebooks}: no notebooks there; run from a checkout of the project")
+    started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
+    executed = []
+    for page in pages:
+        print(f"[{page.number}/{len(pages)}] {page.title}", file=sys.stderr, flush=True)
+        executed.append(execute_notebook(notebooks / f"{page.slug}.ipynb", study.folder / "notebooks", parameters))
+        print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
+    provenance = describe_run(study, started, time.monotonic() - clock)
+    for page, notebook in zip(pages, executed, strict=True):
+        render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
+    results = collect_results(study, provenance)
+    write_json(out / "results.json", results)
+    return render_index(results, out / "index.html", pages)
+
+
+def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object]) -> Path:
+    """Run one notebook with papermill into ``folder``; raises ``StudyError`` with the first line of what went wrong."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / source.name
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # keeps the debugger's warning off the terminal
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters=dict(parameters),
+            kernel_name="python3",
+            cwd=home(),
+            progress_bar=False,
+            stderr_file=sys.stderr,
+            log_output=False,
+        )
+    except PapermillExecutionError as error:
+        raise StudyError(f"{source.name}, cell {error.cell_index}: {error.ename}: {error.evalue}; see {target}") from error
+    return target
+
+
+def notebook_parameters(source: Path) -> list[str]:
+    """Names in the cell of a notebook that is tagged ``parameters``."""
+    return list(papermill.inspect_notebook(nbformat.read(source, as_version=4)))
+
+
+def collect_results(study: Study, provenance: Mapping) -> dict:
+    """What the pages recorded, as the content of results.json (DESIGN: the project's contract)."""
+    recorded = study.recorded()
+    join = {name: [entry for page in recorded.values() for entry in page.get(name, [])] for name in ("claims", "models")}
+    models = {row["name"]: row for row in join["models"]}  # a model that two pages show counts once
+    return {
+        "study": dict(provenance),
+        "claims": sorted(join["claims"], key=lambda entry: entry["id"]),
+        "models": sorted(models.values(), key=lambda row: -row["roc_auc"]),
+        "lengths": [entry for page in recorded.values() for entry in page.get("lengths", [])],
+        "explanations": [entry for page in recorded.values() for entry in page.get("explanations", [])],
+        "findings": {page: found["finding"] for page, found in recorded.items() if "finding" in found},
+    }
+
+
+def describe_run(study: Study, started: datetime.datetime, seconds: float) -> dict:
+    """Where results come from: the ``study`` part of results.json."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    return {
+        "profile": study.config.profile,
+        "collection": study.collection.name,
+        "seeds": list(study.config.seeds),
+        "commit": git_commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "machine": f"{platform.system()} {platform.machine()}, {device}",
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+    }
+
+
+def git_commit() -> str:
+    """The checkout's commit, with ``+`` when files differ from it; empty outside a checkout."""
+    command = ["git", "-C", str(home()), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def parse_parameters(words: list[str]) -> dict[str, object]:
+    """``-p NAME VALUE -p NAME VALUE ...`` as typed, with values read as papermill reads them. Raises ``ParameterError``."""
+    parsed: dict[str, object] = {}
+    while words:
+        flag, *rest = words
+        if flag not in ("-p", "--parameter") or len(rest) < 2:
+            raise ParameterError(f"cannot read {flag!r}; parameters are given as -p NAME VALUE")
+        name, text, *words = rest
+        if name in parsed:
+            raise ParameterError(f"parameter {name!r} is given twice")
+        parsed[name] = _typed(text)
+    return parsed
+
+
+def _typed(text: str) -> object:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, int | float | None) else text

@@ -1,0 +1,181 @@
+"""The training loop: one for teachers, students and baselines.
+
+Conventions: a *step* is one batch and one update, counted from 0. Everything random in a step (crops, augmentation, dropout) follows from
+(seed, step), so training killed at any moment goes on from its last evaluation and ends bit-identical to training left alone.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtt.config import AugmentConfig, TrainConfig
+from mtt.data.augment import augment
+from mtt.data.batches import Batch, ClipBatches
+from mtt.evaluation.predict import bfloat16_is_fast
+from mtt.files import write_whole
+
+STATE_FILE = "training.pt"
+HISTORY_COLUMNS = ["step", "train_loss", "valid_loss", "learning_rate", "seconds"]
+
+
+class Objective(Protocol):
+    """What a model is trained on: draws the batches of a range of steps and turns each into a loss."""
+
+    def draw(self, first: int, last: int) -> Iterator[object]: ...
+
+    def loss(self, model: nn.Module, step: int, drawn: object) -> Tensor: ...
+
+
+class Supervised:
+    """Binary cross-entropy of augmented labelled clips against their labels, (n_tracks, n_tags) in the order of ``batches``."""
+
+    def __init__(self, batches: ClipBatches, labels: np.ndarray, augmentation: AugmentConfig | None, seed: int) -> None:
+        self.batches, self.augmentation, self.seed = batches, augmentation, seed
+        self.labels = torch.as_tensor(labels, dtype=torch.float32)
+
+    def draw(self, first: int, last: int) -> Iterator[Batch]:
+        return self.batches.iterate(first, last)
+
+    def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
+        device = next(model.parameters()).device
+        waveforms = distort(drawn.waveforms.to(device), self.augmentation, self.seed, step)
+        return F.binary_cross_entropy_with_logits(model(waveforms).float(), self.labels[drawn.rows].to(device))
+
+
+def distort(waveforms: Tensor, config: AugmentConfig | None, seed: int, step: int) -> Tensor:
+    """``augment`` with the randomness of (seed, step); the input itself when ``config`` is None."""
+    if config is None:
+        return waveforms
+    return augment(waveforms, config, torch.Generator().manual_seed(_mix(seed, step, 2)))
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    validate: Callable[[nn.Module], float],
+    config: TrainConfig,
+    folder: Path,
+    seed: int,
+    on_step: Callable[[int], None] | None = None,
+) -> pd.DataFrame:
+    """Train ``model`` in place and leave it at its best validation loss; return the history, one row an evaluation.
+
+    ``validate`` returns a loss (lower is better). The state is written to ``folder`` at each evaluation and read back if training was
+    stopped before. ``on_step`` is told the number of steps done after each. Raises ``FloatingPointError`` when the loss is no longer a number.
+    """
+    model.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    run = _Run(model, optimizer, folder / STATE_FILE)
+    run.resume()
+    while run.step < config.steps and not run.should_stop(config.patience):
+        last = min(config.steps, (run.step // config.evaluate_every + 1) * config.evaluate_every)
+        started = time.perf_counter()
+        losses = []
+        for step, loss in _train_steps(model, objective, optimizer, config, seed, run.step, last):
+            losses.append(loss)
+            if on_step is not None:
+                on_step(step + 1)
+        valid_loss = validate(model)
+        model.train()
+        run.record([last, float(np.mean(losses)), float(valid_loss), learning_rate(config, last - 1), time.perf_counter() - started])
+    run.finish()
+    return run.history()
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """The rate of a step: constant, or a linear warm-up followed by half a cosine down to zero."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    if config.schedule == "cosine":
+        done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+        return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+    raise ValueError(f"schedule must be 'constant' or 'cosine', not {config.schedule!r}")
+
+
+def _train_steps(
+    model: nn.Module, objective: Objective, optimizer: torch.optim.Optimizer, config: TrainConfig, seed: int, first: int, last: int
+) -> Iterator[tuple[int, float]]:
+    """Yield (step, loss) after each update."""
+    device = next(model.parameters()).device
+    use_bfloat16 = _use_bfloat16(config.precision, device)
+    for step, drawn in enumerate(objective.draw(first, last), start=first):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(_mix(seed, step, 3))  # dropout
+            with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16):
+                loss = objective.loss(model, step, drawn)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        optimizer.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the training loss is {value} at step {step}; lower the learning rate ({config.learning_rate:g})")
+        yield step, value
+
+
+def _use_bfloat16(precision: str, device: torch.device) -> bool:
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {precision!r}")
+    return precision == "bfloat16" or (precision == "auto" and bfloat16_is_fast(device))
+
+
+def _mix(*numbers: int) -> int:
+    """One seed from several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+class _Run:
+    """Progress of one training: step, best weights so far, history; written whole at each evaluation."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
+        self.model, self.optimizer, self.path = model, optimizer, path
+        self.step, self.rows, self.best = 0, [], None
+
+    def resume(self) -> None:
+        if not self.path.exists():
+            return
+        state = torch.load(self.path, weights_only=True, map_location=next(self.model.parameters()).device)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.rows, self.best = state["step"], state["rows"], state["best"]
+
+    def should_stop(self, patience: int) -> bool:
+        return len(self.rows) - 1 - self._best_row() >= patience if self.rows else False
+
+    def record(self, row: list[float]) -> None:
+        self.step = int(row[0])
+        self.rows.append(row)
+        if self._best_row() == len(self.rows) - 1:
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        write_whole(self.path, self._state())
+
+    def finish(self) -> None:
+        if self.best is not None:
+            self.model.load_state_dict(self.best)
+        self.model.eval()
+
+    def history(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=HISTORY_COLUMNS).astype({"step": int})
+
+    def _best_row(self) -> int:
+        return int(np.argmin([row[2] for row in self.rows]))
+
+    def _state(self) -> bytes:
+        buffer = io.BytesIO()
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
+        torch.save({**state, "rows": self.rows, "best": self.best}, buffer)
+        return buffer.getvalue()

@@ -1,0 +1,96 @@
+"""What the study trains, as data: a recipe says everything that makes one trained model.
+
+Conventions: a recipe's name is the name of its folder in the study; ``seed`` 0 has the bare name, others end in ``-seed1`` and so on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mtt.config import ModelConfig, StudentConfig, StudyConfig, TrainConfig
+
+LEAKING, ARTIST_LEVEL = "leaking", "artist-level"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One model to train: architecture, training settings, training set, and for a student its teacher."""
+
+    name: str
+    model: ModelConfig
+    train: TrainConfig
+    seed: int = 0
+    training_set: str = ARTIST_LEVEL
+    student: StudentConfig | None = None
+    teacher: Recipe | None = None
+
+    @property
+    def folder(self) -> str:
+        return self.name if self.seed == 0 else f"{self.name}-seed{self.seed}"
+
+    def with_seed(self, seed: int) -> Recipe:
+        """The same recipe, and its teachers, with another seed."""
+        return replace(self, seed=seed, teacher=self.teacher and self.teacher.with_seed(seed))
+
+
+def teacher(study: StudyConfig) -> Recipe:
+    return Recipe("teacher", study.teacher, study.train)
+
+
+def teacher_without_augmentation(study: StudyConfig) -> Recipe:
+    return Recipe("teacher-plain", study.teacher, replace(study.train, augment=None))
+
+
+def leaking_teacher(study: StudyConfig) -> Recipe:
+    """The teacher's recipe on a training set that shares artists with the test set."""
+    return replace(teacher(study), name="teacher-leaking", training_set=LEAKING)
+
+
+def baseline(study: StudyConfig, architecture: str) -> Recipe:
+    """An earlier system (METHOD: Sample-level CNN, FCN, CRNN, Short-chunk ResNet), trained as the teacher is."""
+    model = replace(study.teacher, architecture=architecture, channels=study.baseline_channels)
+    return Recipe(architecture.replace("_", "-"), model, study.train)
+
+
+def with_clip_seconds(recipe: Recipe, seconds: float) -> Recipe:
+    """The same recipe on clips of another length."""
+    return replace(recipe, name=f"{recipe.name}-{seconds:g}s", train=replace(recipe.train, clip_seconds=seconds))
+
+
+def student(study: StudyConfig, teacher: Recipe, name: str = "student", **options) -> Recipe:
+    """A noisy student of ``teacher``; ``options`` are ``StudentConfig``'s. Equal in size unless ``width`` is given."""
+    settings = StudentConfig(**{"width": teacher.model.width, **options})
+    model = replace(teacher.model, width=settings.width)
+    return Recipe(name, model, replace(study.train, steps=study.student_steps), student=settings, teacher=teacher)
+
+
+def generations(study: StudyConfig, first: Recipe, name: str, count: int, **options) -> list[Recipe]:
+    """``count`` students, each the teacher of the next: ``name``, ``name-2``, ``name-3``, ..."""
+    line: list[Recipe] = []
+    for number in range(1, count + 1):
+        line.append(student(study, line[-1] if line else first, name if number == 1 else f"{name}-{number}", **options))
+    return line
+
+
+def generation_names(study: StudyConfig) -> list[str]:
+    return [recipe.name for recipe in generations(study, teacher(study), "student", study.iterations)]
+
+
+def lineup(study: StudyConfig) -> dict[str, Recipe]:
+    """Teacher, students and controls of the noisy-student experiment, by name.
+
+    The controls: as many steps on labelled data alone, pseudo-labels for the training tracks only (no new audio), and no noise.
+    """
+    first, resnet = teacher(study), baseline(study, "short_chunk_resnet")
+    recipes = [
+        first,
+        *generations(study, first, "student", study.iterations),
+        student(study, first, "student-distilled", width=study.student_width),
+        student(study, first, "control-labelled-only", pool="none"),
+        student(study, first, "control-no-new-audio", pool="train"),
+        student(study, first, "control-no-noise", noise=False),
+        student(study, first, "student-masked", mask_percentile=95.0),
+        resnet,
+        student(study, resnet, "short-chunk-resnet-student"),
+    ]
+    return {recipe.name: recipe for recipe in recipes}

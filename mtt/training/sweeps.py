@@ -1,0 +1,129 @@
+"""Input length: sweeps of trained models over lengths, their slopes (claim C7), costs and poolings.
+
+Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the input length, from the training length upwards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+
+from mtt.config import fingerprint
+from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_slope_difference
+from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
+from mtt.evaluation.predict import POOLINGS, pool_clips, predict_clips
+from mtt.files import write_arrays
+from mtt.training.runs import THREADS, Stage, TrainingData
+from mtt.training.workspace import Result, Study
+
+SWEEP_VERSION = 1
+
+
+def sweep(study: Study, results: list[Result]) -> dict[str, LengthSweep]:
+    """Each model's scores on the test tracks at every length of the study, (n_seeds, n_lengths, ...) stacked; made once, side by side."""
+    lengths = study_lengths(study)
+    jobs = [delayed(_sweep_stage)(stage, study.data, lengths) for result in results for stage in result.stages]
+    workers = 1 if torch.cuda.is_available() else -1
+    done = iter(Parallel(n_jobs=workers)(jobs))
+    found = {}
+    for result in results:
+        parts = [next(done) for _ in result.stages]
+        found[result.name] = LengthSweep(np.array(lengths), np.stack([p["mean"] for p in parts]), np.stack([p["single"] for p in parts]))
+    return found
+
+
+def study_lengths(study: Study) -> list[float]:
+    """The study's lengths, up to its longest test track."""
+    longest = study.corpus.tracks["seconds"].loc[study.ids("test")].max()
+    return [seconds for seconds in study.config.lengths if seconds <= longest + 0.5]
+
+
+def _sweep_stage(stage: Stage, data: TrainingData, lengths: list[float]) -> dict[str, np.ndarray]:
+    mark = fingerprint([SWEEP_VERSION, stage.fingerprint, data.digest, lengths])
+    store = Path(stage.folder) / f"lengths-{mark}.npz"
+    if not store.exists():
+        torch.set_num_threads(THREADS)
+        found = sweep_lengths(stage.load_model(), data.corpus, data.ids("test"), lengths)
+        write_arrays(store, mean=found.mean, single=found.single)
+    with np.load(store, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def curves(study: Study, found: dict[str, LengthSweep], way: str) -> dict[str, pd.DataFrame]:
+    """For each model: seconds, estimate, low, high. ``way`` is "mean" (over the whole track) or "single" (one input)."""
+    boot = study.bootstrap()
+    tables = {}
+    for name, one in found.items():
+        values = [estimate(boot, getattr(one, way)[:, i]) for i in range(len(one.lengths))]
+        rows = {
+            "seconds": one.lengths,
+            "estimate": [v.value for v in values],
+            "low": [v.lo for v in values],
+            "high": [v.hi for v in values],
+        }
+        tables[name] = pd.DataFrame(rows)
+    return tables
+
+
+def slope_difference(study: Study, a: LengthSweep, b: LengthSweep) -> Difference:
+    """Slope of a minus slope of b, over the lengths from the training length upwards."""
+    chosen = _from_training_length(study, a.lengths)
+    return paired_slope_difference(study.bootstrap(), a.lengths[chosen], [a.mean[:, i] for i in chosen], [b.mean[:, i] for i in chosen])
+
+
+def slopes(study: Study, found: dict[str, LengthSweep]) -> pd.DataFrame:
+    """Each model's slope per doubling of length: estimate, low, high."""
+    rows = {}
+    for name, one in found.items():
+        chosen = _from_training_length(study, one.lengths)
+        slope = _slope(study.bootstrap(), one.lengths[chosen], [one.mean[:, i] for i in chosen])
+        rows[name] = {"ROC-AUC per doubling": slope.effect, "low": slope.lo, "high": slope.hi}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def _slope(boot: Bootstrap, seconds: np.ndarray, scores: list[np.ndarray]) -> Difference:
+    centred = np.log2(seconds) - np.log2(seconds).mean()
+    return paired_contrast(boot, scores, list(centred / (centred @ centred)))
+
+
+def _from_training_length(study: Study, lengths: np.ndarray) -> list[int]:
+    """Positions of the lengths from the training length up; all, where fewer than two are left."""
+    chosen = [i for i, seconds in enumerate(lengths) if seconds >= study.config.train.clip_seconds - 1e-6]
+    return chosen if len(chosen) > 1 else list(range(len(lengths)))
+
+
+def tags(study: Study, one: LengthSweep) -> pd.DataFrame:
+    """ROC-AUC per tag (rows) and length in seconds (columns), one input from the middle of the track."""
+    boot = study.bootstrap()
+    columns = {float(seconds): boot.tag_values(one.single[:, i]) for i, seconds in enumerate(one.lengths)}
+    return pd.DataFrame(columns, index=pd.Index(study.corpus.tags, name="tag")).dropna()
+
+
+def cost(study: Study, result: Result) -> pd.DataFrame:
+    """seconds, milliseconds of a forward pass, megabytes kept for a training step's backward pass."""
+    table = cost_of_length(result.stages[0].load_model(), study_lengths(study))
+    return pd.DataFrame({"seconds": table["length"], "milliseconds": 1000 * table["seconds"], "megabytes": table["bytes"] / 1e6})
+
+
+def poolings(study: Study, results: list[Result]) -> pd.DataFrame:
+    """ROC-AUC of track scores pooled in each way from the same clips (first seed): a row a model, a column a pooling."""
+    ids, boot = study.ids("test"), study.bootstrap()
+    rows = {}
+    for result in results:
+        clips = predict_clips(result.stages[0].load_model(), study.corpus, ids, study.config.train.clip_seconds, study.config.chunks)
+        found = {way: estimate(boot, pool_clips(clips, way)) for way in POOLINGS}
+        rows[result.name] = {way: f"{value.value:.4f} ({value.lo:.4f}–{value.hi:.4f})" for way, value in found.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def records(study: Study, found: dict[str, LengthSweep]) -> list[dict]:
+    """The ``lengths`` part of results.json: one row a model and length."""
+    return [
+        {"model": name, "seconds": row.seconds, "roc_auc": row.estimate, "roc_auc_interval": [row.low, row.high]}
+        for name, table in curves(study, found, "mean").items()
+        for row in table.itertuples()
+    ]

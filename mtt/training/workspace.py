@@ -1,0 +1,306 @@
+"""A study: collection, split, stages and results of one run of the notebooks, in one folder.
+
+Conventions: everything is made when first asked for and read back afterwards; notebooks share nothing but this folder. Parameters are
+those of ``PARAMETERS``; None means the profile's value.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtt.config import PROFILES, StudyConfig, home, to_dict
+from mtt.data.cleaning import clean, find_exact_duplicates, find_near_duplicates
+from mtt.data.corpus import Corpus
+from mtt.data.datasets import load_corpus
+from mtt.data.splits import SETS, SplitAudit, audit_split, check_split, make_leaking_split, split_by_artist, write_split
+from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
+from mtt.evaluation.claims import assess, sentence
+from mtt.files import write_json
+from mtt.training.handmade import make_handmade_stage
+from mtt.training.recipes import Recipe
+from mtt.training.runs import Stage, TrainingData, make_stages
+
+PARAMETERS: dict[str, type] = {
+    "profile": str,
+    "collection": str,
+    "study": str,
+    "seeds": int,
+    "steps": int,
+    "student_steps": int,
+    "clip_seconds": float,
+    "teacher_width": int,
+    "student_width": int,
+    "iterations": int,
+}
+_KINDS = {str: "text", int: "a whole number above 0", float: "a number above 0"}
+OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
+
+
+class ParameterError(ValueError):
+    """A parameter that does not exist or has a value that it cannot have; the message names it."""
+
+
+def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that are not None, with their types checked. Raises ``ParameterError``."""
+    for name, value in given.items():
+        if name not in PARAMETERS:
+            raise ParameterError(f"unknown parameter {name!r}; the parameters are {', '.join(PARAMETERS)}")
+        if value is None:
+            continue
+        kind = PARAMETERS[name]
+        fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
+        if not fits or (kind is not str and not value > 0):
+            raise ParameterError(f"parameter {name!r} must be {_KINDS[kind]}, not {value!r}")
+    profile = given.get("profile")
+    if profile is not None and profile not in PROFILES:
+        raise ParameterError(f"unknown profile {profile!r}; the profiles are {', '.join(PROFILES)}")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def configure(parameters: Mapping[str, object]) -> StudyConfig:
+    """The profile's settings with the given parameters in place. Raises ``ParameterError``."""
+    given = check_parameters(parameters)
+    config = PROFILES[given.get("profile", "demo")]
+    train, teacher = config.train, config.teacher
+    if "steps" in given:
+        train = replace(train, steps=given["steps"], evaluate_every=min(train.evaluate_every, given["steps"]))
+    if "clip_seconds" in given:
+        train = replace(train, clip_seconds=float(given["clip_seconds"]))
+    if "teacher_width" in given:
+        teacher = replace(teacher, width=given["teacher_width"])
+    for name, width in (("teacher_width", teacher.width), ("student_width", given.get("student_width", teacher.heads))):
+        if width % teacher.heads:
+            raise ParameterError(f"parameter {name!r} must be a multiple of the {teacher.heads} attention heads, not {width}")
+    config = replace(config, train=train, teacher=teacher)
+    for name in ("student_steps", "student_width", "iterations"):
+        if name in given:
+            config = replace(config, **{name: given[name]})
+    if "seeds" in given:
+        config = replace(config, seeds=tuple(range(given["seeds"])))
+    collection = given.get("collection", "synthetic")
+    return config if collection == "synthetic" else replace(config, collection=collection, ratios=OWN_RATIOS)
+
+
+def open_study(progress: bool = True, **parameters) -> Study:
+    """The study with these parameters (see ``PARAMETERS``), made or read back. Raises ``ParameterError``."""
+    config = configure(parameters)
+    stem = "" if config.collection == "synthetic" else f"-{Path(config.collection).resolve().parent.name}-{Path(config.collection).stem}"
+    name = parameters.get("study") or f"{config.profile}{stem}"
+    if Path(name).name != name:
+        raise ParameterError(f"parameter 'study' must be a plain folder name, not {name!r}")
+    return Study(config, home() / "runs" / name, progress)
+
+
+def notebook_study(namespace: Mapping[str, object]) -> Study:
+    """The study of a notebook, from its ``globals()``: the parameters cell and what papermill injected after it.
+
+    Raises ``ParameterError`` for an injected name that is no parameter, before anything runs.
+    """
+    injected = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
+    names = {t.id for cell in injected for node in ast.parse(cell).body if isinstance(node, ast.Assign) for t in node.targets}
+    check_parameters(dict.fromkeys(sorted(names)))
+    return open_study(**{name: namespace[name] for name in PARAMETERS if name in namespace})
+
+
+@dataclass(frozen=True)
+class Result:
+    """The stages of one recipe, one per seed."""
+
+    name: str
+    stages: list[Stage]
+    teacher: str = ""  # the name of the result it learned from
+
+    def scores(self, name: str = "test") -> np.ndarray:
+        """(n_seeds, n_tracks, n_tags) song-level probabilities on ``"valid"`` or ``"test"``."""
+        return np.stack([stage.scores(name) for stage in self.stages])
+
+    @property
+    def parameters(self) -> int:
+        return self.stages[0].metrics["parameters"]
+
+    @property
+    def seconds(self) -> float:
+        return float(np.mean([stage.metrics["training_seconds"] for stage in self.stages]))
+
+    @property
+    def validation(self) -> float:
+        """Macro ROC-AUC on the validation set, mean over seeds: what choices may be based on."""
+        return float(np.mean([stage.metrics["valid"]["roc_auc"] for stage in self.stages]))
+
+
+class Study:
+    """See the module's docstring; made by ``open_study``."""
+
+    def __init__(self, config: StudyConfig, folder: Path, progress: bool = True) -> None:
+        self.config, self.folder, self.progress = config, folder, progress
+        write_json(folder / "study.json", to_dict(config))
+
+    @cached_property
+    def collection(self) -> Corpus:
+        """All usable tracks, before cleaning."""
+        return load_corpus(self.config.collection, self.config.corpus, progress=self.progress)
+
+    @cached_property
+    def duplicates(self) -> pd.DataFrame:
+        """Exact and near duplicates: track_id, other, problem, detail."""
+        exact = find_exact_duplicates(self.collection.tracks["digest"])
+        copies = set(exact["track_id"])
+        prints = {i: bits for i, bits in self.collection.fingerprints.items() if i not in copies}
+        near = find_near_duplicates(prints)
+        return pd.concat([exact, near], ignore_index=True) if len(near) else exact
+
+    @cached_property
+    def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
+        """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
+        return clean(self.collection.tracks.assign(tags=self._observed_tags()), self.duplicates)
+
+    @cached_property
+    def split(self) -> pd.Series:
+        """track_id -> train, valid, test, unlabelled or excluded: the collection's own where it gives one, else artist-level."""
+        corpus = self.collection.keep_tracks(self.cleaned[0])
+        if "split" in corpus.tracks and (corpus.tracks["split"] != "").any():
+            split = corpus.tracks["split"].replace("", "excluded").rename("split")
+            check_split(split, corpus.artists)
+        else:
+            split = split_by_artist(corpus.artists, corpus.labels, self.config.ratios, seed=0)
+        write_split(split, self.folder / "split.csv")
+        return split
+
+    @cached_property
+    def tag_counts(self) -> pd.DataFrame:
+        """Positives of each tag in each labelled set, and whether the tag is kept (enough of them everywhere)."""
+        corpus = self.collection
+        counts = {name: corpus.labels[corpus.rows(self.split.index[self.split == name])].sum(axis=0) for name in SETS}
+        table = pd.DataFrame(counts, index=pd.Index(corpus.tags, name="tag")).astype(int)
+        return table.assign(kept=(table >= self.config.minimum_positives).all(axis=1))
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The tracks and tags that the study trains and tests on."""
+        kept = self.tag_counts.index[self.tag_counts["kept"]]
+        if not len(kept):
+            raise ValueError(
+                f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test; "
+                "add tracks or artists, or join rare tags"
+            )
+        return self.collection.keep_tracks(self.split.index).keep_tags(kept)
+
+    @cached_property
+    def data(self) -> TrainingData:
+        leaky_train, _ = make_leaking_split(self.split, self.corpus.artists, seed=0)
+        light = replace(self.corpus, fingerprints={})
+        return TrainingData(light, self.split, list(leaky_train), self.config.chunks)
+
+    @cached_property
+    def leak_evaluation_ids(self) -> list[str]:
+        """The test tracks on which the leaking and the artist-level training sets are compared."""
+        return list(make_leaking_split(self.split, self.corpus.artists, seed=0)[1])
+
+    @cached_property
+    def audit(self) -> SplitAudit:
+        corpus = self.corpus
+        return audit_split(self.split, corpus.artists, corpus.labels, self.config.ratios, corpus.tags, self.duplicates)
+
+    def ids(self, name: str) -> list[str]:
+        return list(self.split.index[self.split == name])
+
+    def rows_in_test(self, track_ids: list[str]) -> np.ndarray:
+        """Rows of tracks in the test set's scores."""
+        return pd.Index(self.ids("test")).get_indexer(track_ids)
+
+    def make(self, *recipes: Recipe) -> list[Result]:
+        """The results of recipes, each over all seeds; what is missing is trained, several models side by side."""
+        seeded = [recipe.with_seed(seed) for recipe in recipes for seed in self.config.seeds]
+        stages = make_stages(self.folder, seeded, self.data, progress=self.progress)
+        n = len(self.config.seeds)
+        teachers = [recipe.teacher.name if recipe.teacher else "" for recipe in recipes]
+        return [Result(recipe.name, stages[i * n : (i + 1) * n], teachers[i]) for i, recipe in enumerate(recipes)]
+
+    def make_handmade(self) -> Result:
+        """The baseline without deep learning."""
+        return Result("hand-made", [make_handmade_stage(self.folder, self.data, self.progress)])
+
+    def bootstrap(self, name: str = "test") -> Bootstrap:
+        """Artist-clustered resamples of a set, scored against the cleanest labels there are."""
+        return self._bootstrap_of(self.ids(name))
+
+    @cached_property
+    def leak_bootstrap(self) -> Bootstrap:
+        return self._bootstrap_of(self.leak_evaluation_ids)
+
+    @cached_property
+    def _bootstraps(self) -> dict[tuple[str, ...], Bootstrap]:
+        return {}
+
+    def _bootstrap_of(self, ids: list[str]) -> Bootstrap:
+        key = tuple(ids)
+        if key not in self._bootstraps:
+            artists = self.corpus.artists.loc[ids].to_numpy()
+            self._bootstraps[key] = Bootstrap(self.corpus.true_labels(ids), artists, self.config.resamples, seed=0)
+        return self._bootstraps[key]
+
+    def compare(self, a: Result, b: Result, metric: str = "roc_auc", name: str = "test") -> Difference:
+        """a - b on the same tracks, with its interval."""
+        return paired_difference(self.bootstrap(name), a.scores(name), b.scores(name), metric)
+
+    def change_per_iteration(self, family: list[Result], name: str = "test") -> Difference:
+        """Mean change of ROC-AUC per further iteration, from the first student to the last. Needs two generations."""
+        if len(family) < 2:
+            raise ParameterError("parameter 'iterations' must be at least 2: with one generation there is no change to measure")
+        first, last = family[0].scores(name), family[-1].scores(name)
+        steps = len(family) - 1
+        return paired_contrast(self.bootstrap(name), [last, first], [1 / steps, -1 / steps])
+
+    def student_comparisons(self, made: Mapping[str, Result]) -> dict[str, Difference]:
+        """Each student minus its teacher, and the first student minus its controls."""
+        student = made["student"]
+        pairs = {
+            f"{name} minus {made[name].teacher}": (made[name], made[made[name].teacher])
+            for name in made
+            if name != "student" and "student" in name and made[name].teacher in made
+        }
+        controls = {f"student minus {name}": (student, made[name]) for name in made if name.startswith("control")}
+        pairs = {"student minus teacher": (student, made["teacher"]), **pairs, **controls}
+        return {name: self.compare(a, b) for name, (a, b) in pairs.items()}
+
+    def all_claims(self, fresh: list[dict]) -> list[dict]:
+        """The claims that earlier pages recorded together with ``fresh`` ones, in order."""
+        found = {entry["id"]: entry for page in self.recorded().values() for entry in page.get("claims", [])}
+        found |= {entry["id"]: entry for entry in fresh}
+        return [found[claim_id] for claim_id in sorted(found)]
+
+    def claim(self, claim_id: str, difference: Difference, bootstrap: Bootstrap | None = None, versus: str | None = None) -> dict:
+        """The entry of a claim, with its sentence; ``versus`` names what was compared with where the study chose it."""
+        boot = bootstrap or self.bootstrap()
+        entry = assess(claim_id, difference, boot.n_tracks, boot.n_artists, len(self.config.seeds), versus)
+        return {**entry, "sentence": sentence(entry)}
+
+    def model_row(self, result: Result, name: str = "test") -> dict:
+        """A model's line in results.json."""
+        boot = self.bootstrap(name)
+        row: dict = {"name": result.name, "parameters": result.parameters, "seconds": round(result.seconds, 1)}
+        for metric in ("roc_auc", "pr_auc"):
+            found = estimate(boot, result.scores(name), metric)
+            row |= {metric: found.value, f"{metric}_interval": [found.lo, found.hi]}
+        return row
+
+    def record(self, page: str, **sections) -> None:
+        """Keep what a page found: ``claims``, ``models``, ``lengths``, ``explanations``, ``finding``."""
+        write_json(self.folder / "results" / f"{page}.json", sections)
+
+    def recorded(self) -> dict[str, dict]:
+        """What the pages found so far, by page."""
+        files = sorted((self.folder / "results").glob("*.json"))
+        return {file.stem: json.loads(file.read_text()) for file in files}
+
+    def _observed_tags(self) -> list[str]:
+        names = np.array(self.collection.tags, dtype=object)
+        return ["|".join(names[row.astype(bool)]) for row in self.collection.labels]

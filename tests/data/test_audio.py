@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import soundfile
+
+from mtt.config import SAMPLE_RATE
+from mtt.data.audio import AudioError, audio_info, encode_audio, read_audio, write_audio
+
+
+def tone(seconds: float, rate: int = SAMPLE_RATE, hertz: float = 440.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def peak_hertz(wave: np.ndarray) -> float:
+    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
+    return float(np.argmax(spectrum) * SAMPLE_RATE / len(wave))
+
+
+FORMATS = [("wav", 6), ("flac", 6), ("mp3", 2), ("ogg", 2)]  # six channels of Vorbis have a low-passed one
+
+
+@pytest.mark.parametrize(("ending", "channels"), [(e, c) for e, most in FORMATS for c in (1, 2, 6) if c <= most])
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+def test_every_format_rate_and_channel_count_gives_mono_at_the_programs_rate(tmp_path, ending, rate, channels):
+    path = tmp_path / f"tone.{ending}"
+    write_audio(path, np.repeat(tone(2.0, rate)[:, None], channels, axis=1), rate)
+    wave = read_audio(path)
+    assert wave.dtype == np.float32 and wave.ndim == 1
+    assert len(wave) == pytest.approx(2 * SAMPLE_RATE, abs=0.06 * SAMPLE_RATE)  # MP3 pads
+    middle = wave[SAMPLE_RATE // 2 : 3 * SAMPLE_RATE // 2]
+    assert peak_hertz(middle) == pytest.approx(440, abs=1.5)
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+    info = audio_info(path)
+    assert info.sample_rate == rate and info.channels == channels
+
+
+@pytest.mark.parametrize("rate", [22050, 44100, 16000])
+def test_a_crop_is_the_same_samples_as_in_the_whole_file(tmp_path, rate):
+    path = tmp_path / "sweep.wav"
+    time = np.arange(4 * rate) / rate
+    write_audio(path, (0.5 * np.sin(2 * np.pi * (200 + 300 * time) * time)).astype(np.float32), rate)
+    whole, crop = read_audio(path), read_audio(path, start=1.25, seconds=1.5)
+    assert len(crop) == round(1.5 * SAMPLE_RATE)
+    first = round(1.25 * SAMPLE_RATE)
+    np.testing.assert_allclose(crop, whole[first : first + len(crop)], atol=2e-3)
+
+
+def test_wav_round_trip_is_exact_to_16_bits(tmp_path):
+    wave = tone(0.5)
+    write_audio(tmp_path / "a.wav", wave)
+    np.testing.assert_allclose(read_audio(tmp_path / "a.wav"), wave, atol=1 / 32767)
+
+
+def test_the_end_of_a_file_gives_what_is_there(tmp_path):
+    write_audio(tmp_path / "a.wav", tone(1.0))
+    assert len(read_audio(tmp_path / "a.wav", start=0.75, seconds=1.0)) == pytest.approx(0.25 * SAMPLE_RATE, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "not readable"), (b"just text, no music", "not readable"), (encode_audio(tone(1.0))[:40], "readable|no audio")],
+)
+def test_files_that_are_no_audio_are_named_with_the_reason(tmp_path, content, reason):
+    path = tmp_path / "broken.wav"
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=rf"broken\.wav: .*({reason})"):
+        read_audio(path)
+
+
+def test_missing_file_and_start_beyond_the_end_are_named(tmp_path):
+    with pytest.raises(AudioError, match="gone.wav: no such file"):
+        read_audio(tmp_path / "gone.wav")
+    write_audio(tmp_path / "a.wav", tone(1.0))
+    with pytest.raises(AudioError, match=r"nothing at 2\.0 s; the file has 1\.0 s"):
+        read_audio(tmp_path / "a.wav", start=2.0)
+
+
+def test_values_that_are_no_numbers_are_refused(tmp_path):
+    wave = tone(1.0)
+    wave[100] = np.nan
+    soundfile.write(tmp_path / "nan.wav", wave, SAMPLE_RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match="not numbers"):
+        read_audio(tmp_path / "nan.wav")
+
+
+def test_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(AudioError, match="unknown audio ending"):
+        write_audio(tmp_path / "a.xyz", tone(0.1))

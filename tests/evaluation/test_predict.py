@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mtt.data.batches import read_clip, slot_starts
+from mtt.evaluation.lengths import clips_to_cover, cost_of_length, sweep_lengths
+from mtt.evaluation.predict import pool_clips, predict_clips, predict_tracks
+from mtt.models import build_model
+from tests.tiny import TINY_MODEL
+
+
+class Loudness(nn.Module):
+    """Scores one tag by the level of the clip, another by its length: what a clip holds can be told from its score."""
+
+    n_tags = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        level = waveform.float().square().mean(dim=1).sqrt()
+        return self.scale * torch.stack([level, torch.full_like(level, waveform.shape[1] / 22050)], dim=1)
+
+
+def test_clip_scores_are_those_of_the_right_clips(tiny_corpus):
+    ids = list(tiny_corpus.tracks.index[3:8])
+    scores = predict_clips(Loudness(), tiny_corpus, ids, 0.5, 3)
+    assert scores.shape == (5, 3, 2)
+    for row, track in enumerate(ids):
+        for slot, start in enumerate(slot_starts(tiny_corpus.tracks.at[track, "seconds"], 0.5, 3)):
+            level = np.sqrt(np.mean(read_clip(tiny_corpus, track, start, 0.5).astype(np.float64) ** 2))
+            assert scores[row, slot, 0] == pytest.approx(1 / (1 + np.exp(-level)), abs=1e-5)
+
+
+def test_track_scores_are_the_mean_over_clips_and_the_number_of_clips_matters(tiny_corpus):
+    ids = list(tiny_corpus.tracks.index[:6])
+    model = build_model(TINY_MODEL, 3, seed=0)
+    np.testing.assert_allclose(
+        predict_tracks(model, tiny_corpus, ids, 0.5, 4), predict_clips(model, tiny_corpus, ids, 0.5, 4).mean(axis=1), atol=1e-7
+    )
+    assert not np.allclose(predict_tracks(model, tiny_corpus, ids, 0.5, 4), predict_tracks(model, tiny_corpus, ids, 0.5, 1), atol=1e-6)
+
+
+def test_prediction_leaves_the_model_in_its_mode_and_ignores_dropout(tiny_corpus):
+    model = build_model(TINY_MODEL, 3, seed=0).train()
+    ids = list(tiny_corpus.tracks.index[:4])
+    first = predict_tracks(model, tiny_corpus, ids, 0.5, 2)
+    assert model.training
+    np.testing.assert_array_equal(first, predict_tracks(model, tiny_corpus, ids, 0.5, 2))
+
+
+def test_poolings():
+    scores = np.array([[[0.1, 0.9], [0.3, 0.5]], [[0.8, 0.2], [0.6, 0.4]]])
+    np.testing.assert_allclose(pool_clips(scores), [[0.2, 0.7], [0.7, 0.3]])
+    np.testing.assert_allclose(pool_clips(scores, "max"), [[0.3, 0.9], [0.8, 0.4]])
+    np.testing.assert_allclose(pool_clips(scores, "vote"), [[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match="pooling must be one of mean, max, vote, not 'median'"):
+        pool_clips(scores, "median")
+
+
+def test_clips_to_cover():
+    assert [clips_to_cover(30, s) for s in (1, 3, 7, 30, 60)] == [30, 10, 5, 1, 1]
+
+
+def test_sweep_gives_every_length_the_whole_track_and_single_its_middle(tiny_corpus):
+    ids = list(tiny_corpus.tracks.index[:3])
+    sweep = sweep_lengths(Loudness(), tiny_corpus, ids, [0.5, 1.0])
+    assert sweep.mean.shape == sweep.single.shape == (2, 3, 2)
+    np.testing.assert_allclose(sweep.mean[:, :, 1], [[1 / (1 + np.exp(-0.5))] * 3, [1 / (1 + np.exp(-1.0))] * 3], atol=2e-3)
+    clips = clips_to_cover(float(tiny_corpus.tracks["seconds"].loc[ids].max()), 0.5)
+    middle = predict_clips(Loudness(), tiny_corpus, ids, 0.5, clips)[:, clips // 2]
+    np.testing.assert_allclose(sweep.single[0], middle, atol=1e-7)
+    with pytest.raises(ValueError, match="above 0 s"):
+        sweep_lengths(Loudness(), tiny_corpus, ids, [0.0])
+
+
+def test_longer_input_keeps_more_for_the_backward_pass():
+    costs = cost_of_length(build_model(TINY_MODEL, 3, seed=0), [1.0, 2.0, 4.0], repeats=1)
+    ratios = costs["bytes"].to_numpy()[1:] / costs["bytes"].to_numpy()[:-1]
+    assert (ratios > 1.6).all() and (ratios < 2.6).all()

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torchaudio
+
+from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.models import frontend
+
+
+@pytest.fixture(scope="module")
+def spectrogram():
+    return frontend.MelSpectrogram(ModelConfig())
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_spectrogram_is_torchaudios(spectrogram):
+    reference = torch.nn.Sequential(
+        torchaudio.transforms.MelSpectrogram(SAMPLE_RATE, n_fft=1024, f_min=0, f_max=11_025, n_mels=128, power=2),
+        torchaudio.transforms.AmplitudeToDB(),
+    )
+    waveform = noise(2, 3 * SAMPLE_RATE)
+    torch.testing.assert_close(spectrogram(waveform), reference(waveform), rtol=0, atol=1e-3)
+
+
+def test_frame_count_and_silence(spectrogram):
+    mel = spectrogram(torch.zeros(1, 10 * 512))
+    assert mel.shape == (1, 128, 11)
+    assert torch.all(mel == frontend.SILENCE_DB)
+
+
+def test_spectrogram_in_pieces_equals_one_pass(spectrogram, monkeypatch):
+    waveform = noise(2, 40 * 512 + 77)
+    whole = spectrogram(waveform)
+    monkeypatch.setattr(frontend, "STFT_FRAMES", 7)
+    torch.testing.assert_close(spectrogram(waveform), whole, rtol=0, atol=1e-4)
+
+
+def test_spectrogram_stays_float32_under_autocast(spectrogram):
+    waveform = noise(1, SAMPLE_RATE)
+    with torch.autocast("cpu", torch.bfloat16):
+        mel = spectrogram(waveform)
+    assert mel.dtype == torch.float32
+    assert torch.equal(mel, spectrogram(waveform))
+
+
+def test_spectrogram_has_a_gradient_at_silence(spectrogram):
+    waveform = torch.zeros(1, SAMPLE_RATE, requires_grad=True)
+    spectrogram(waveform).sum().backward()
+    assert torch.isfinite(waveform.grad).all()
+
+
+@pytest.mark.parametrize("bad", [torch.zeros(100), torch.zeros(1, 0), torch.zeros(1, 100, dtype=torch.int16)])
+def test_wrong_waveforms_are_named(spectrogram, bad):
+    with pytest.raises(ValueError, match=r"waveform: expected a non-empty float tensor \(batch, samples\), got"):
+        spectrogram(bad)
+
+
+def test_mean_probability_is_the_mean_of_probabilities_and_never_saturates():
+    logits = torch.tensor([[-2.0, 100.0, -300.0], [3.0, 120.0, -300.0]])
+    combined = frontend.mean_probability(logits)
+    torch.testing.assert_close(combined[0].sigmoid(), logits[:, 0].sigmoid().mean(), rtol=1e-6, atol=0)
+    assert combined[1] == pytest.approx(100.69, abs=0.01)  # 1 - p is the mean of e^-100 and e^-120
+    assert combined[2] == pytest.approx(-300.0, abs=1e-3)
+
+
+def test_windows_are_even_and_cover_the_input_once():
+    seen = []
+
+    def score(part: torch.Tensor) -> torch.Tensor:
+        seen.append(part.shape[1])
+        return part.sum(dim=1, keepdim=True)
+
+    x = torch.ones(2, 21)
+    frontend.score_windows(score, x, longest=10, dim=1)
+    assert seen == [7, 7, 7]
+    seen.clear()
+    assert torch.equal(frontend.score_windows(score, x, longest=21, dim=1), torch.full((2, 1), 21.0))
+    assert seen == [21]

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.models import build_model, import_official
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+CONFIG = ModelConfig(channels=4, width=16, heads=2, layers=3, max_positions=64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(CONFIG, 5, seed=0).eval()
+
+
+def noise(batch: int, samples: int) -> torch.Tensor:
+    return 0.1 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", ["teacher_small", "student_small"])
+@torch.inference_mode()
+def test_golden_probabilities_of_the_authors_code(name, tmp_path):
+    heads = json.loads((GOLDEN / f"{name}.json").read_text())["config"]["attention_nheads"]
+    model = import_official(GOLDEN / f"{name}.ckpt", tmp_path, heads=heads)
+    with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as golden:
+        waveform, expected = torch.from_numpy(golden["waveform"]), golden["probabilities"]
+    np.testing.assert_allclose(model(waveform).sigmoid().numpy(), expected, rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_stages_compose_to_the_model(model):
+    waveform = noise(2, 2 * SAMPLE_RATE)
+    tokens = model.tokens(waveform)
+    encoded = model.encode(tokens)
+    frames = 1 + waveform.shape[1] // 512
+    assert tokens.shape == (2, frames // 4, 16)
+    assert encoded.shape == (2, 1 + frames // 4, 16)
+    assert torch.equal(model.head(encoded[:, 0]), model(waveform))
+    assert torch.equal(model.tokens(model.spectrogram(waveform)), tokens)
+    assert model.seconds_per_token == pytest.approx(2048 / SAMPLE_RATE)
+
+
+@torch.inference_mode()
+def test_attention_is_what_the_layers_compute(model):
+    tokens = model.tokens(noise(2, SAMPLE_RATE))
+    maps = model.attention(tokens)
+    n = 1 + tokens.shape[1]
+    assert [m.shape for m in maps] == [(2, 2, n, n)] * 3
+    x = torch.cat((model.cls_token.expand(2, 1, -1), tokens), dim=1) + model.positions[:, :n]
+    for layer, weights in zip(model.layers, maps, strict=True):
+        torch.testing.assert_close(weights.sum(dim=-1), torch.ones(2, 2, n))
+        values = layer.queries_keys_values(x)[2]
+        attended = (weights @ values).transpose(1, 2).reshape(2, n, 16)
+        y = x + layer.to_out(attended)
+        expected = y + layer.mlp(layer.mlp_norm(y))
+        x = layer(x)
+        torch.testing.assert_close(x, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [65 * 4, 3 * 64 * 4, 150 * 4 + 3, 128 * 4 + 17])
+@torch.inference_mode()
+def test_tokens_in_pieces_equal_one_pass(model, frames):
+    mel = model.spectrogram(noise(1, (frames - 1) * 512))
+    assert mel.shape[-1] == frames
+    pieces = model.tokens(mel)
+    one_pass = model._front_end(mel)
+    assert pieces.shape == one_pass.shape == (1, frames // 4, 16)
+    torch.testing.assert_close(pieces, one_pass, rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_as_much_as_has_positions_is_seen_whole(model):
+    longest = noise(1, model.max_frames * 512 - 1)
+    tokens = model.tokens(longest)
+    assert tokens.shape[1] == 64
+    assert torch.equal(model(longest), model.score_tokens(tokens))
+    assert model.tokens(noise(1, model.max_frames * 512)).shape[1] == 65
+
+
+def test_too_many_tokens_for_one_encoding(model):
+    with pytest.raises(ValueError, match="tokens: expected at most 64 of width 16, got 65 of width 16"):
+        model.encode(torch.zeros(1, 65, 16))
+
+
+def test_position_and_cls_matter(model):
+    tokens = torch.randn(1, 8, 16, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert not torch.allclose(model.score_tokens(tokens), model.score_tokens(tokens.flip(1)), atol=1e-4)

@@ -1,0 +1,214 @@
+"""The pages as a reader meets them: in a browser, off the network, on a desk and on a phone, with a keyboard."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from contextlib import contextmanager
+
+import nbformat
+import pytest
+
+from mtt.reporting.html import render_notebook
+from mtt.reporting.index import render_index
+
+SLUG = "04_noisy_student"
+# Elements whose own text has less than 4.5:1 on its ground, by the WCAG 2 formula.
+POOR_CONTRAST = """() => {
+  const rgb = c => c.match(/[\\d.]+/g).map(Number);
+  const linear = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = c => { const [r, g, b] = rgb(c).map(linear);
+                       return .2126 * r + .7152 * g + .0722 * b; };
+  const ground = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
+                        if (rgb(c).length === 3) return c; } return 'rgb(255,255,255)'; };
+  return [...document.querySelectorAll('body *')].filter(e => e.offsetWidth
+      && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && getComputedStyle(e).opacity === '1')
+    .map(e => { const a = light(getComputedStyle(e).color), b = light(ground(e));
+                return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.outerHTML.slice(0, 90)]; })
+    .filter(([ratio]) => ratio < 4.5); }"""
+
+
+@pytest.fixture
+def site(notebook, pages, study, results, tmp_path):
+    """A folder with the opening page and one page of the study."""
+    nbformat.write(notebook, tmp_path / "executed.ipynb")
+    render_notebook(tmp_path / "executed.ipynb", tmp_path / f"{SLUG}.html", pages, study)
+    render_index(results, tmp_path / "index.html", pages)
+    return tmp_path
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens an address; returns the page, the requests it made and what its console said."""
+    contexts = []
+
+    def opened(address: str, width: int = 1280, scheme: str = "light", patient: bool = False):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        contexts.append(context)
+        page, requests, complaints = context.new_page(), [], []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address, wait_until="networkidle" if patient else "load")
+        return page, [url for url in requests if not url.startswith("data:")], complaints
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@contextmanager
+def served(folder):
+    """The folder over HTTP; yields its address and the list of paths asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            asked.append(self.path)
+
+    server = http.server.ThreadingHTTPServer(("localhost", 0), functools.partial(Handler, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://localhost:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("name", ["index", SLUG])
+def test_a_page_asks_for_nothing_but_itself(site, visit, name):
+    address = (site / f"{name}.html").as_uri()
+    _, requests, complaints = visit(address, patient=True)
+    assert requests == [address] and complaints == []
+    with served(site) as (root, asked):
+        _, requests, complaints = visit(f"{root}/{name}.html", patient=True)
+        assert requests == [f"{root}/{name}.html"] and complaints == []
+        assert asked == [f"/{name}.html"]
+
+
+def test_even_a_cell_that_wants_the_network_gets_nothing(pages, visit, tmp_path):
+    greedy = (
+        '<script src="https://cdn.invalid/require.js"></script><img src="https://cdn.invalid/a.png" alt="">'
+        '<link rel="stylesheet" href="https://cdn.invalid/a.css"><iframe src="https://cdn.invalid/"></iframe>'
+        "<script>fetch('https://cdn.invalid/data').catch(function () { window.refused = true; });</script>"
+    )
+    cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("display_data", data={"text/html": greedy})])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "greedy.ipynb")
+    out = render_notebook(tmp_path / "greedy.ipynb", tmp_path / f"{SLUG}.html", pages, {})
+    page, _, complaints = visit(out.as_uri())
+    page.wait_for_function("window.refused === true")
+    assert len(complaints) >= 5 and all("Content Security Policy" in text or "violates" in text for text in complaints)
+
+
+@pytest.mark.parametrize("name", ["index", SLUG])
+def test_the_body_never_scrolls_sideways(site, visit, name):
+    page, _, _ = visit((site / f"{name}.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    for width in (1280, 380, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        outside = page.evaluate(
+            """width => [...document.querySelectorAll('main *')]
+                 .filter(e => !e.closest('.table-box, .settings, .formula, pre, svg'))
+                 .filter(e => e.getBoundingClientRect().right > width + 1)
+                 .map(e => e.outerHTML.slice(0, 80))""",
+            width,
+        )
+        assert outside == []
+
+
+def test_code_opens_and_folds_with_the_keyboard(site, visit):
+    page, _, _ = visit((site / f"{SLUG}.html").as_uri())
+    count = "document.querySelectorAll('details.code[open]').length"
+    button = page.get_by_role("button", name="Show all code")
+    assert page.evaluate(count) == 0
+    button.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(count) == 5 and page.get_by_text("compare(teacher, student)").is_visible()
+    page.get_by_role("button", name="Hide all code").press("Space")
+    assert page.evaluate(count) == 0
+    page.locator("details.code summary").first.press("Enter")
+    assert page.evaluate(count) == 1
+    page.reload()
+    assert page.evaluate(count) == 0 and page.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+def test_links_of_the_contents_list_lead_to_their_headings(site, visit):
+    page, _, _ = visit((site / f"{SLUG}.html").as_uri(), 380)
+    for link in page.locator("nav.contents a").all():
+        link.click()
+        target = page.locator(":target")
+        assert target.inner_text().startswith(link.inner_text())
+        page.wait_for_function("document.querySelector(':target').getBoundingClientRect().top < innerHeight")
+
+
+def test_the_first_tab_stop_skips_the_navigation(site, visit):
+    page, _, _ = visit((site / "index.html").as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left") == 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_formulas_are_drawn(site, visit):
+    page, _, _ = visit((site / f"{SLUG}.html").as_uri())
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('math')].map(e => [e.offsetWidth, e.getBoundingClientRect().height])"
+    )
+    assert len(boxes) == 4
+    fraction = page.evaluate("document.querySelector('mfrac').getBoundingClientRect().height")
+    letter = page.evaluate("document.querySelector('mfrac mi').getBoundingClientRect().height")
+    assert fraction > 1.5 * letter > 0
+
+
+def test_a_player_in_a_cell_works(site, visit):
+    page, _, _ = visit((site / f"{SLUG}.html").as_uri())
+    page.get_by_role("button", name="play").click()
+    assert page.locator("#time").inner_text() == "playing"
+
+
+def test_verdicts_differ_by_shape_and_the_plot_fits_a_phone(site, visit):
+    page, _, _ = visit((site / "index.html").as_uri())
+    for width in (380, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        shapes = page.evaluate(
+            """new Set([...document.querySelectorAll('.forest .glyph')]
+                 .map(g => g.tagName + getComputedStyle(g).fill)).size"""
+        )
+        assert shapes == 3
+        assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.forest text')).fontSize)") >= 12
+        overlaps = page.evaluate(
+            """[...document.querySelectorAll('.forest svg[y]')].filter(row => {
+                 const [a, b] = [...row.querySelectorAll('text')].map(t => t.getBoundingClientRect());
+                 return a && b && a.right > b.left; }).length"""
+        )
+        assert overlaps == 0
+
+
+@pytest.mark.parametrize("name", ["index", SLUG])
+def test_text_contrast_meets_wcag_aa(site, visit, name):
+    page, _, _ = visit((site / f"{name}.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(POOR_CONTRAST) == []
+
+
+def test_hostile_results_do_not_run(notebook, pages, results, hostile, visit, tmp_path):
+    results["study"]["collection"] = results["study"]["machine"] = hostile
+    for entry in results["claims"]:
+        entry.update(claim=hostile, sentence=hostile, paper=hostile, metric=hostile, verdict=hostile)
+    for model in results["models"]:
+        model["name"] = hostile
+    index = render_index(results, tmp_path / "index.html", pages, {page.slug: hostile for page in pages})
+    nbformat.write(notebook, tmp_path / "executed.ipynb")
+    other = render_notebook(tmp_path / "executed.ipynb", tmp_path / f"{SLUG}.html", pages, results["study"])
+    for out in (index, other):
+        page, requests, complaints = visit(out.as_uri())
+        assert page.evaluate("window.hacked") is None
+        assert requests == [out.as_uri()] and complaints == []
+        assert page.get_by_text("window.hacked=1").count() > 0

@@ -1,0 +1,299 @@
+"""The house rules, read from the source: what imports what, how long things are, and what no file may hold.
+
+The rules are functions of a folder, so that each is also tried on a small package that breaks it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "mtt"
+# A module imports only from the left. `files` writes atomically, for every room.
+ORDER = ["config", "files", "data", "models", "evaluation", "training", "explain", "reporting", "__main__"]
+PLOTTING = {"matplotlib", "seaborn", "altair", "plotly", "bokeh"}
+MODULE_LINES, FUNCTION_LINES = 350, 60
+# In two parts, so that this file does not hold what it looks for.
+PACKAGE_HOSTS = [
+    head + tail
+    for head, tail in [
+        ("pypi", ".org"),
+        ("python", "hosted.org"),
+        ("download.", "pytorch.org"),
+        ("conda.", "anaconda.org"),
+        ("--index", "-url"),
+        ("--extra-index", "-url"),
+        ("--find", "-links"),
+    ]
+]
+MACHINE_PATH = re.compile(rb"(?<![\w./-])/(?:wo" + rb"rk|ro" + rb"ot|home/\w+)/")
+
+
+def module_name(path: Path, package: Path) -> str:
+    """``mtt/data/audio.py`` → ``mtt.data.audio``; a package's ``__init__.py`` → the package."""
+    parts = [package.name, *path.relative_to(package).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+parse_source = functools.cache(ast.parse)  # every rule reads every module
+
+
+def parse(package: Path) -> dict[str, ast.Module]:
+    return {module_name(p, package): parse_source(p.read_text()) for p in sorted(package.rglob("*.py"))}
+
+
+def imports(name: str, tree: ast.Module, modules: set[str], is_package: bool) -> Iterator[tuple[str, int]]:
+    """Every import of a module, wherever it stands, as (full module name, line).
+
+    ``from a import b`` counts as ``a.b`` where that is a module of ours, else as ``a``.
+    """
+    here = name.split(".") if is_package else name.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            source = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            for alias in node.names:
+                if (source, alias.name) == ("mtt", "__version__"):
+                    continue  # a constant of the front door, which imports nothing
+                submodule = f"{source}.{alias.name}"
+                yield (submodule if submodule in modules else source), node.lineno
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            function = ast.unparse(node.func)
+            if function in {"__import__", "import_module", "importlib.import_module"}:
+                yield str(node.args[0].value), node.lineno
+
+
+def import_graph(package: Path) -> dict[str, list[tuple[str, int]]]:
+    trees = parse(package)
+    packages = {name for name in trees if (package.parent / name.replace(".", "/")).is_dir()}
+    return {name: list(imports(name, tree, set(trees), name in packages)) for name, tree in trees.items()}
+
+
+def room(name: str) -> str | None:
+    """The room of one of our modules; None for the package itself and for other people's modules."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "mtt" and len(parts) > 1 else None
+
+
+def order_faults(package: Path) -> list[str]:
+    faults = []
+    for name, found in import_graph(package).items():
+        if room(name) is None:
+            continue  # mtt/__init__.py, the front door
+        if room(name) not in ORDER:
+            faults.append(f"{name}: no such room in {ORDER}")
+            continue
+        for target, line in found:
+            if target == "mtt":
+                faults.append(f"{name}:{line} imports mtt itself: import the module that is meant")
+            elif room(target) in ORDER and ORDER.index(room(target)) > ORDER.index(room(name)):
+                faults.append(f"{name}:{line} imports {target}, which lies to its right")
+    return faults
+
+
+def cycle_faults(package: Path) -> list[str]:
+    graph = {name: {t for t, _ in found if t.startswith("mtt.")} for name, found in import_graph(package).items()}
+    faults, done = [], set()
+
+    def visit(name: str, trail: list[str]) -> None:
+        if name in trail:
+            faults.append(" → ".join([*trail[trail.index(name) :], name]))
+        elif name not in done:
+            for target in sorted(graph.get(name, ())):
+                visit(target, [*trail, name])
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, [])
+    return faults
+
+
+def plotting_faults(package: Path) -> list[str]:
+    return [
+        f"{name}:{line} imports {target}"
+        for name, found in import_graph(package).items()
+        for target, line in found
+        if target.split(".")[0] in PLOTTING and room(name) != "reporting"
+    ]
+
+
+def function_faults(package: Path) -> list[str]:
+    """Functions that are too long, that import, or that are left to be written."""
+    faults = []
+    for name, tree in parse(package).items():
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            where = f"{name}:{function.lineno} {function.name}"
+            if (lines := function.end_lineno - function.lineno + 1) > FUNCTION_LINES:
+                faults.append(f"{where} has {lines} lines")
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    faults.append(f"{where} imports inside the function, line {node.lineno}")
+    return faults
+
+
+def length_faults(package: Path) -> list[str]:
+    counts = {p.relative_to(package): len(p.read_text().splitlines()) for p in sorted(package.rglob("*.py"))}
+    return [f"{path} has {lines} lines" for path, lines in counts.items() if lines > MODULE_LINES]
+
+
+def unfinished_faults(package: Path) -> list[str]:
+    words = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+    return [
+        f"{path.relative_to(package)}:{number} {line.strip()}"
+        for path in sorted(package.rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if words.search(line)
+    ]
+
+
+RULES = [order_faults, cycle_faults, plotting_faults, function_faults, length_faults, unfinished_faults]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_package_keeps_the_rule(rule):
+    assert rule(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source", "match"),
+    [
+        (order_faults, "data/audio.py", "from mtt.models import frontend\n", "lies to its right"),
+        (order_faults, "data/audio.py", "from ..models.frontend import Mel\n", "lies to its right"),
+        (order_faults, "data/audio.py", "def f():\n    import mtt.reporting.plots\n", "lies to its right"),
+        (order_faults, "config.py", "import mtt\n", "imports mtt itself"),
+        (order_faults, "helpers.py", "", "no such room"),
+        (
+            cycle_faults,
+            "data/audio.py",
+            "from mtt.data import corpus\n",
+            "data.audio → mtt.data.corpus → mtt.data.audio",
+        ),
+        (cycle_faults, "data/audio.py", "from . import corpus\n", "data.audio → mtt.data.corpus → mtt.data.audio"),
+        (plotting_faults, "data/audio.py", "def f():\n    from matplotlib import pyplot\n", "imports matplotlib"),
+        (plotting_faults, "data/audio.py", "import importlib\nimportlib.import_module('seaborn')\n", "imports seaborn"),
+        (function_faults, "data/audio.py", "def f():\n    import os\n", "imports inside the function"),
+        (function_faults, "data/audio.py", "def f():\n" + "    pass\n" * 60, "has 61 lines"),
+        (length_faults, "data/audio.py", "pass\n" * 351, "has 351 lines"),
+        (unfinished_faults, "data/audio.py", "pass  # TO" + "DO later\n", "later"),
+    ],
+)
+def test_rule_finds_what_breaks_it(tmp_path, rule, path, source, match):
+    package = tmp_path / "mtt"
+    files = {
+        "__init__.py": "from mtt.data.audio import read\n",
+        "config.py": "RATE = 1\n",
+        "data/__init__.py": "",
+        "data/audio.py": "from mtt.config import RATE\n",
+        "data/corpus.py": "from mtt.data import audio\n",
+        "models/frontend.py": "from mtt.data.audio import read\n",
+        "reporting/plots.py": "import matplotlib\n",
+    }
+    for name, text in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+    assert rule(package) == []
+    (package / path).write_text(source)
+    assert re.search(match, "\n".join(rule(package)))
+
+
+def test_every_import_is_a_declared_dependency(distributions):
+    """What the package imports stands in pyproject.toml, not only in the lock by way of another package."""
+    known = set(sys.stdlib_module_names) | {"mtt"} | set(distributions)
+    undeclared = {
+        f"{name}:{line} {target}"
+        for name, found in import_graph(PACKAGE).items()
+        for target, line in found
+        if target.split(".")[0] not in known
+    }
+    assert undeclared == set()
+
+
+@pytest.fixture
+def distributions() -> list[str]:
+    """The import names of the declared dependencies."""
+    import_names = {
+        "scikit-learn": "sklearn",
+        "pillow": "PIL",
+        "beautifulsoup4": "bs4",
+    }
+    text = (ROOT / "pyproject.toml").read_text()
+    names = re.findall(r'^    "([A-Za-z0-9_.-]+?)[=<>]', text.split("[project.optional-dependencies]")[0], re.MULTILINE)
+    return [import_names.get(name, name) for name in names]
+
+
+def repository_files() -> list[Path]:
+    """What git tracks or would add; without git, all but the usual leftovers."""
+    listing = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(listing, capture_output=True, check=True).stdout.decode().split("\0")
+        paths = [ROOT / name for name in names if name]
+    except (OSError, subprocess.CalledProcessError):
+        left = {".git", ".venv", "runs", "cache", "__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache"}
+        paths = [p for p in ROOT.rglob("*") if not left & set(p.relative_to(ROOT).parts) and ".egg-info" not in str(p)]
+    return sorted(p for p in paths if p.is_file())
+
+
+def test_no_file_names_a_package_host():
+    """Nothing fixes where packages come from: a reader's own mirror or proxy is used."""
+    hosts = [host.encode() for host in PACKAGE_HOSTS]
+    assert [
+        f"{path.relative_to(ROOT)} names {host.decode()}"
+        for path in repository_files()
+        for content in [path.read_bytes()]
+        for host in hosts
+        if host in content
+    ] == []
+
+
+def test_no_file_names_a_path_of_one_machine():
+    found = {path.relative_to(ROOT): MACHINE_PATH.search(path.read_bytes()) for path in repository_files()}
+    assert [f"{path}: {match[0].decode()}" for path, match in found.items() if match] == []
+
+
+def test_nothing_is_called_utils():
+    names = {"utils", "util", "helpers", "misc", "common"}
+    paths = [path.relative_to(ROOT) for path in repository_files()]
+    assert [path for path in paths if names & {part.split(".")[0] for part in path.parts}] == []
+
+
+def notebooks() -> list[Path]:
+    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebook_is_committed_empty_with_one_parameters_cell(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["outputs"] for cell in code] == [[]] * len(code)
+    assert [cell["execution_count"] for cell in code] == [None] * len(code)
+    tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    for statement in ast.parse("".join(tagged[0]["source"])).body:
+        assert isinstance(statement, ast.Assign | ast.AnnAssign), ast.unparse(statement)
+        ast.literal_eval(statement.value)  # papermill injects after the cell: a derived value would go stale
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebook_calls_the_package_and_defines_nothing(path):
+    for cell in json.loads(path.read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code":
+            continue
+        assert len(source.splitlines()) <= 20, source
+        tree = ast.parse(re.sub(r"^%.*$", "", source, flags=re.MULTILINE))
+        defined = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.While)]
+        assert defined == [], source
+        assert not re.search(r"sys\.path|\bpip install\b", source), source

@@ -1,0 +1,369 @@
+"""The set-up: environment.yml and the lock against pyproject.toml; run_all.sh on make-believe machines.
+
+Nothing here uses the network: the Python of a make-believe machine is a script that plays its part.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+# distribution → conda-forge's name, where the two differ
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "soundfile": "pysoundfile",
+    "soxr": "soxr-python",
+    "playwright": "playwright-python",
+}
+TOOLS = "bash sh env dirname awk cat df id ls mkdir mv rm sleep tail touch uname".split()
+
+
+@pytest.fixture(scope="module")
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def requirements(project) -> list[Requirement]:
+    return [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["dev"]]
+
+
+@pytest.fixture(scope="module")
+def lock() -> dict[str, list[tuple[Requirement, int]]]:
+    """Distribution → (its pin, number of hashes) of each of its entries in the lock."""
+    entries: dict[str, list[tuple[Requirement, int]]] = {}
+    for block in re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text()):
+        if not block.startswith("#"):
+            pin = Requirement(block.split("\\\n")[0].strip())
+            entries.setdefault(canonicalize_name(pin.name), []).append((pin, block.count("--hash=sha256:")))
+    return entries
+
+
+# ---- three lists of the same packages --------------------------------------------------------------------------------
+
+
+def test_environment_yml_has_the_packages_and_ranges_of_pyproject(project, requirements):
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = next(entry["pip"] for entry in entries if isinstance(entry, dict))
+    conda = [entry for entry in entries if isinstance(entry, str) and entry != "pip"]
+    distributions = {conda_name: name for name, conda_name in CONDA_NAMES.items()}
+    listed = {}
+    for text in conda + [entry for entry in pip if entry != "-e ."]:
+        listed_requirement = Requirement(text)
+        name = canonicalize_name(listed_requirement.name)
+        listed[distributions.get(name, name)] = listed_requirement.specifier
+    expected = {canonicalize_name(requirement.name): requirement.specifier for requirement in requirements}
+    assert listed == expected | {"python": Requirement(f"python{project['requires-python']}").specifier}
+    assert pip[-1] == "-e ."
+
+
+def test_lock_meets_every_requirement(requirements, lock):
+    for requirement in requirements:
+        pins = [pin for pin, _ in lock.get(canonicalize_name(requirement.name), [])]
+        assert pins, f"{requirement} is not in requirements.lock: compile it anew"
+        for pin in pins:
+            version = str(pin.specifier).removeprefix("==")
+            assert requirement.specifier.contains(version), f"the lock has {pin}, pyproject.toml asks for {requirement}"
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_lock_pins_each_requirement_once_on_every_platform(requirements, lock, python, system):
+    environment = {
+        "python_version": python,
+        "python_full_version": f"{python}.4",
+        "sys_platform": system,
+        "platform_system": system.title(),
+        "platform_machine": "arm64" if system == "darwin" else "x86_64",
+        "os_name": "posix",
+    }
+    for requirement in requirements:
+        pins = [pin for pin, _ in lock[canonicalize_name(requirement.name)]]
+        assert sum(pin.marker is None or pin.marker.evaluate(environment) for pin in pins) == 1, requirement
+
+
+def test_lock_has_hashes_and_no_addresses(lock):
+    text = (ROOT / "requirements.lock").read_text()
+    assert [str(pin) for pins in lock.values() for pin, hashes in pins if hashes == 0] == []
+    assert [str(pin) for pins in lock.values() for pin, _ in pins if pin.url] == []
+    assert re.findall(r"\S*(?:://|file:)\S*", text) == []
+    assert re.findall(r"^\s*(?:-i|-f|--(?!hash=)\S*).*", text, re.MULTILINE) == []
+
+
+def test_command_that_wrote_the_lock_stands_in_pyproject():
+    command = (ROOT / "requirements.lock").read_text().splitlines()[1].removeprefix("#").strip()
+    assert command.startswith("uv pip compile ")
+    assert command in (ROOT / "pyproject.toml").read_text()
+
+
+def test_citation_has_the_version_of_the_package():
+    version = re.search(r'^__version__ = "(.+)"$', (ROOT / "mtt" / "__init__.py").read_text(), re.MULTILINE)[1]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
+
+
+# ---- run_all.sh ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+class Machine:
+    """A checkout, with a space in its name, and a PATH of a few commands and whatever Python a test puts there."""
+
+    def __init__(self, folder: Path):
+        names = ("my checkout", "bin", "home", "work here")
+        self.checkout, self.bin, self.home, self.work = (folder / name for name in names)
+        for path in (self.checkout, self.bin, self.home, self.work):
+            path.mkdir()
+        for name in ("run_all.sh", "pyproject.toml", "requirements.lock"):
+            shutil.copy(ROOT / name, self.checkout)
+        for tool in TOOLS:
+            (self.bin / tool).symlink_to(shutil.which(tool))
+
+    def program(self, name: str, script: str) -> Path:
+        path = self.bin / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    def recorder(self, name: str) -> Path:
+        """A Python that meets every requirement and says how it is called."""
+        return self.program(name, 'case "$1" in -c) ;; *) printf "[%s]" "$PWD" "$PYTHONPATH" "$@" ;; esac')
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(self.bin / "bash"), str(self.checkout / "run_all.sh"), *arguments]
+
+    def environment(self, **variables) -> dict[str, str]:
+        return {"PATH": str(self.bin), "HOME": str(self.home)} | {k: str(v) for k, v in variables.items()}
+
+    def run(self, *arguments: str, **variables) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            self.command(*arguments), cwd=self.work, env=self.environment(**variables), capture_output=True, text=True
+        )
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\[(.*?)\]", text)
+
+
+@pytest.mark.parametrize("script", ["run_all.sh", ".ci/run"])
+def test_scripts_parse_and_are_executable(script):
+    subprocess.run(["bash", "-n", ROOT / script], check=True)
+    assert os.access(ROOT / script, os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--profle", "demo"], "unknown argument --profle"),
+        (["study"], "unknown argument study"),
+        (["--profile"], "--profile needs a value"),
+        (["--out="], "--out needs a value"),
+        (["--profile", "huge"], "unknown profile huge"),
+        (["-p", "SEED"], "-p needs a name and a value"),
+    ],
+)
+def test_wrong_usage_exits_2_with_the_reason_and_the_usage(machine, arguments, reason):
+    result = machine.run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"run_all.sh: {reason}\nusage: run_all.sh ")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--profile", "smoke", "--help"]])
+def test_help_exits_0_and_makes_nothing(machine, arguments):
+    result = machine.run(*arguments)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "--collection WHAT" in result.stdout
+    assert not (machine.checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("collection", "reason"),
+    [("tracks.csv", "there is no such file"), ("msd:music", "there is no folder {work}/music")],
+)
+def test_missing_collection_is_said_before_anything_is_installed(machine, collection, reason):
+    result = machine.run("--collection", collection)
+    assert result.returncode == 1
+    assert reason.format(work=machine.work) in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_study_gets_its_arguments_with_paths_as_the_caller_meant_them(machine):
+    (machine.work / "my tracks.csv").touch()
+    arguments = ["--profile=smoke", "--collection", "my tracks.csv", "--out", "pages"]
+    parameters = ["-p", "SEED", "-1", "-p", "A", "b c"]
+    result = machine.run(*arguments, *parameters, MTT_PYTHON=machine.recorder("mypython"))
+    assert result.returncode == 0, result.stderr
+    where, path, *call = words(result.stdout)
+    assert (where, path) == (str(machine.checkout), str(machine.checkout))
+    study = ["-m", "mtt", "study", "--profile", "smoke", "--collection", f"{machine.work}/my tracks.csv"]
+    assert call == [*study, "--out", f"{machine.work}/pages", *parameters]
+
+
+def test_study_has_defaults_and_a_collection_may_be_a_kind_and_a_folder(machine):
+    (machine.home / "MSD").mkdir()
+    python = machine.recorder("mypython")
+    defaults = words(machine.run(MTT_PYTHON=python).stdout)[2:]
+    expected = ["--profile", "demo", "--collection", "synthetic", "--out", f"{machine.checkout}/reports"]
+    assert defaults == ["-m", "mtt", "study", *expected]
+    assert f"msd:{machine.home}/MSD" in words(machine.run("--collection", "msd:~/MSD", MTT_PYTHON=python).stdout)
+
+
+@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_active_environment_is_used_as_it_is(machine, variable):
+    machine.recorder("active/bin/python")
+    result = machine.run("lab", "--no-browser", **{variable: machine.bin / "active"})
+    expected = ["-m", "jupyterlab", f"--notebook-dir={machine.checkout}/notebooks", "--no-browser"]
+    assert words(result.stdout)[2:] == expected, result.stderr
+    assert not (machine.checkout / ".venv").exists()
+
+
+def test_test_runs_ruff_then_pytest_with_the_given_arguments(machine):
+    result = machine.run("test", "-k", "a or b", MTT_PYTHON=machine.recorder("mypython"))
+    first, second = result.stdout.split("[-m][ruff][check][.]")
+    assert words(second)[2:] == ["-m", "pytest", "-k", "a or b"]
+
+
+def test_real_interpreter_is_checked_against_pyproject(machine):
+    """An environment that lacks a package is refused by name: here one with nothing but Python's own library."""
+    bare = machine.program("bare", f'exec "{sys.executable}" -I -S "$@"')
+    result = machine.run(MTT_PYTHON=bare)
+    assert result.returncode == 1
+    reason = r"run_all\.sh: MTT_PYTHON=\S+ lacks packaging; install it there, or unset MTT_PYTHON\n"
+    assert re.fullmatch(reason, result.stderr)
+
+
+def test_missing_mtt_python_is_named(machine):
+    result = machine.run(MTT_PYTHON="nowhere/python")
+    assert (result.returncode, result.stderr) == (1, "run_all.sh: MTT_PYTHON=nowhere/python is not a program\n")
+
+
+@pytest.mark.parametrize(
+    ("python3", "reason"),
+    [
+        (None, "no Python 3.11, 3.12 or 3.13 was found; install one"),
+        ('echo "3.9"', "no Python 3.11, 3.12 or 3.13 was found (python3 is Python 3.9); install one"),
+        ('case "$2" in *ensurepip*) exit 1;; *) echo "3.12";; esac', "apt-get install python3.12-venv"),
+    ],
+)
+def test_unfit_python_is_named_with_the_remedy(machine, python3, reason):
+    if python3:
+        machine.program("python3", python3)
+    result = machine.run()
+    assert result.returncode == 1
+    assert reason in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (machine.checkout / ".venv").exists()
+
+
+def installing_python(machine: Machine, uv: str = "true", pip: str = "true") -> None:
+    """A python3 whose `venv` copies it into the environment, where scripts play `uv pip install` and `pip install`."""
+    machine.program(
+        "python3",
+        f"""
+        echo "$@" >>"{machine.home}/calls"
+        case "$*" in
+            *version_info*hashlib* | *hashlib*version_info*) echo abc ;;
+            *"print("*version_info*) echo 3.11 ;;
+            "-m venv "*) mkdir -p "$3/bin" && cat "$0" >"$3/bin/python" && /bin/chmod +x "$3/bin/python" ;;
+            *"uv pip install"*) {uv} ;;
+            *"pip install"*" -r requirements.lock") {pip} ;;
+            *"mtt study"*) echo "the study runs" ;;
+        esac
+        """,
+    )
+
+
+def test_environment_is_made_once(machine):
+    installing_python(machine)
+    first, second = machine.run(), machine.run()
+    assert (first.returncode, first.stdout) == (0, "the study runs\n"), first.stderr
+    assert (second.returncode, second.stdout, second.stderr) == (0, "the study runs\n", "")
+    calls = (machine.home / "calls").read_text()
+    assert calls.count("-m venv ") == 1
+    assert len(re.findall("uv pip install.*--require-hashes -r requirements.lock", calls)) == 1
+    tools = (machine.checkout / ".venv/tools.txt").read_text()
+    assert re.findall(r"^\S+==", tools, re.MULTILINE) == ["setuptools==", "uv=="]
+    assert tools.count("--hash=") > 2
+
+
+def test_changed_lock_makes_the_environment_anew(machine):
+    installing_python(machine)
+    machine.run()
+    (machine.checkout / ".venv/.mtt-abc").rename(machine.checkout / ".venv/.mtt-older")
+    (machine.checkout / ".venv/leftover").touch()
+    assert machine.run().returncode == 0
+    assert not (machine.checkout / ".venv/leftover").exists()
+    assert not list(machine.checkout.glob(".venv.old*"))
+
+
+def test_foreign_environment_is_completed_not_deleted(machine):
+    installing_python(machine)
+    machine.run()
+    (machine.checkout / ".venv/.mtt-abc").unlink()
+    (machine.checkout / ".venv/mine").touch()
+    assert machine.run().returncode == 0
+    assert (machine.checkout / ".venv/mine").exists()
+
+
+def test_failed_installation_shows_the_log_and_is_made_anew(machine):
+    installing_python(machine, uv='echo "the mirror is down"; exit 1', pip="exit 1")
+    result = machine.run()
+    assert result.returncode == 1
+    assert "the mirror is down" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("run_all.sh: the packages could not be installed (see above); ")
+    installing_python(machine)
+    assert machine.run().returncode == 0
+
+
+def test_pip_steps_in_for_uv(machine):
+    installing_python(machine, uv='case "$*" in *"-r requirements.lock"*) exit 1 ;; esac')
+    result = machine.run()
+    assert (result.returncode, result.stdout) == (0, "the study runs\n"), result.stderr
+    assert "uv could not install the packages: trying pip" in result.stderr
+    assert re.search("-m pip install .*--no-index --no-deps --editable .", (machine.home / "calls").read_text())
+
+
+def test_full_disk_is_said_before_downloading(machine):
+    installing_python(machine)
+    machine.program("df", 'echo "Filesystem 1024-blocks Used Available"; echo "disk 100 99 1000000 99% /"')
+    result = machine.run()
+    assert result.returncode == 1
+    assert re.search(r"the environment needs \d GB and \S.* has 1 GB free; make room", result.stderr)
+
+
+def test_interrupted_installation_exits_130_and_goes_on_the_next_time(machine):
+    installing_python(machine, uv=f'echo "$$" >"{machine.home}/pid"; exec sleep 60')
+    process = subprocess.Popen(
+        machine.command(), cwd=machine.work, env=machine.environment(), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 30
+    while not (machine.home / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "run_all.sh: stopped; run it again to go on"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((machine.home / "pid").read_text()), 0)
+    installing_python(machine)
+    result = machine.run()
+    assert (result.returncode, result.stdout) == (0, "the study runs\n"), result.stderr
