@@ -27,7 +27,7 @@ def write_json(path: str | Path, value: object) -> None:
     write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
+def write_arrays(path: str | Path, /, **arrays: np.ndarray) -> None:
     """Named arrays as one ``.npz``, written whole; read with ``np.load(path, allow_pickle=False)``."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)

@@ -154,9 +154,7 @@ class Machine:
         return {"PATH": str(self.bin), "HOME": str(self.home)} | {k: str(v) for k, v in variables.items()}
 
     def run(self, *arguments: str, **variables) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            self.command(*arguments), cwd=self.work, env=self.environment(**variables), capture_output=True, text=True
-        )
+        return subprocess.run(self.command(*arguments), cwd=self.work, env=self.environment(**variables), capture_output=True, text=True)
 
 
 def words(text: str) -> list[str]:
@@ -352,9 +350,7 @@ def test_full_disk_is_said_before_downloading(machine):
 
 def test_interrupted_installation_exits_130_and_goes_on_the_next_time(machine):
     installing_python(machine, uv=f'echo "$$" >"{machine.home}/pid"; exec sleep 60')
-    process = subprocess.Popen(
-        machine.command(), cwd=machine.work, env=machine.environment(), stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(machine.command(), cwd=machine.work, env=machine.environment(), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
     while not (machine.home / "pid").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

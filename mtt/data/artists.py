@@ -1,7 +1,8 @@
-"""The invented artists of the embedded corpus: names, favourite genres and instruments, habits, sound, and the titles of their tracks.
+"""The invented artists of the embedded corpus: names, favourite genres, instruments, sound, and titles of tracks.
 
-Conventions: an artist is a pure function of (seed, number); its tracks are numbered from 0. An artist's habits (tempo, mode, programs, mix)
-and production chain are heard on every track, so a model can tell artists apart: that is what a split sharing artists leaks.
+Conventions: an artist is a pure function of (seed, number); its tracks are numbered from 0. An artist's habits
+(tempo, mode, programs, mix) and production chain are heard on every track, so a model can tell artists apart: that is
+what a split sharing artists leaks.
 """
 
 from __future__ import annotations
@@ -18,22 +19,32 @@ from mtt.data.production import Chain, draw_chain
 _DECK, _ARTIST, _CREDITS = 1, 2, 3
 
 _FIRST = (
-    "Ada Anton Beatriz Bruno Carla Cedric Dalia Dmitri Elena Emil Farah Felix Greta Hugo Ines Ivo Jonas Juno Kaito Lena Lucia Magnus Mara "
-    "Milo Nadia Nils Odile Oskar Paloma Quentin Rafael Rosa Samir Signe Tadeo Thea Ulla Viktor Wanda Yara Zeno"
+    "Ada Anton Beatriz Bruno Carla Cedric Dalia Dmitri Elena Emil Farah Felix Greta Hugo Ines Ivo Jonas Juno "
+    "Kaito Lena Lucia Magnus Mara Milo Nadia Nils Odile Oskar Paloma Quentin Rafael Rosa Samir Signe Tadeo Thea "
+    "Ulla Viktor Wanda Yara Zeno"
 ).split()
 _LAST = (
-    "Almeida Bergström Castellan Delacroix Eriksen Ferrante Grünwald Hollis Ibarra Jansen Kovac Lindqvist Marlowe Novak Okafor Petrov "
-    "Quintero Rossi Sandoval Takeda Ulrich Vasquez Whitlock Yilmaz Zielinski"
+    "Almeida Bergström Castellan Delacroix Eriksen Ferrante Grünwald Hollis Ibarra Jansen Kovac Lindqvist Marlowe "
+    "Novak Okafor Petrov Quintero Rossi Sandoval Takeda Ulrich Vasquez Whitlock Yilmaz Zielinski"
 ).split()
 _ADJECTIVES = (
-    "Amber Broken Copper Distant Electric Faded Golden Hollow Iron Jagged Lonesome Lunar Midnight Neon Northern Paper Quiet Restless Rusty "
-    "Scarlet Silent Silver Sunken Velvet Violet Wandering Wild Winter"
+    "Amber Broken Copper Distant Electric Faded Golden Hollow Iron Jagged Lonesome Lunar Midnight Neon Northern "
+    "Paper Quiet Restless Rusty Scarlet Silent Silver Sunken Velvet Violet Wandering Wild Winter"
 ).split()
 _NOUNS = (
-    "Anchor Antler Arcade Bird Canyon Circuit Comet Engine Falcon Garden Harbour Horizon Island Kingdom Lantern Machine Meadow Mirror Orchard "
-    "Parade River Satellite Shadow Signal Station Sparrow Tiger Valley Wolf"
+    "Anchor Antler Arcade Bird Canyon Circuit Comet Engine Falcon Garden Harbour Horizon Island Kingdom Lantern "
+    "Machine Meadow Mirror Orchard Parade River Satellite Shadow Signal Station Sparrow Tiger Valley Wolf"
 ).split()
-_TITLES = ("{adjective} {noun}", "The {noun}", "{noun} Song", "After the {noun}", "{adjective}", "Under a {adjective} {noun}", "No More {noun}", "Letter to {first}")
+_TITLES = (
+    "{adjective} {noun}",
+    "The {noun}",
+    "{noun} Song",
+    "After the {noun}",
+    "{adjective}",
+    "Under a {adjective} {noun}",
+    "No More {noun}",
+    "Letter to {first}",
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,9 @@ def _favourites(first: str, rng: np.random.Generator) -> dict[str, float]:
     """One to three genres: the first from the deck, the others by popularity."""
     others = [name for name in GENRES if name != first]
     popularity = np.array([GENRES[name].popularity for name in others])
-    extra = rng.choice(others, size=int(rng.choice(3, p=(0.25, 0.45, 0.3))), replace=False, p=popularity / popularity.sum())
+    extra = rng.choice(
+        others, size=int(rng.choice(3, p=(0.25, 0.45, 0.3))), replace=False, p=popularity / popularity.sum()
+    )
     names = [first, *(str(name) for name in extra)]
     shares = {1: (1.0,), 2: (0.65, 0.35), 3: (0.5, 0.3, 0.2)}[len(names)]
     return dict(zip(names, shares, strict=True))
@@ -79,8 +92,10 @@ def _style(rng: np.random.Generator) -> Style:
     return Style(
         tempo_bias=float(rng.uniform(-1.0, 1.0)),
         minor_bias=float(rng.uniform(-1.0, 1.0)),
-        programs={(tag, part): int(rng.choice(choices)) for tag, parts in PROGRAMS.items() for part, choices in parts.items()},
-        taste={tag: float(np.exp(rng.normal(0.0, 0.9))) for tag in INSTRUMENTS},
+        programs={
+            (tag, part): int(rng.choice(choices)) for tag, parts in PROGRAMS.items() for part, choices in parts.items()
+        },
+        taste={tag: float(np.exp(rng.normal(0.0, 1.4))) for tag in INSTRUMENTS},
         levels={tag: float(rng.normal(0.0, 2.5)) for tag in INSTRUMENTS},
     )
 
@@ -89,7 +104,12 @@ def _name(rng: np.random.Generator) -> str:
     """A person, a band, or a project; some 4 000 names."""
     adjective, noun = str(rng.choice(_ADJECTIVES)), str(rng.choice(_NOUNS))
     person = f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
-    kinds = (person, f"The {adjective} {_plural(noun)}", f"{adjective} {noun}", f"{str(rng.choice(_FIRST))} & the {_plural(noun)}")
+    kinds = (
+        person,
+        f"The {adjective} {_plural(noun)}",
+        f"{adjective} {noun}",
+        f"{str(rng.choice(_FIRST))} & the {_plural(noun)}",
+    )
     return kinds[int(rng.choice(4, p=(0.4, 0.3, 0.2, 0.1)))]
 
 

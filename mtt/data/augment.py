@@ -67,8 +67,8 @@ class Settings:
     reverb_seed: Tensor  # int64
 
     def at(self, index: Tensor) -> Settings:
-        """The settings of some examples, by position or mask."""
-        return Settings(**{f.name: getattr(self, f.name)[index] for f in dataclasses.fields(self)})
+        """The settings of the examples at the positions ``index``."""
+        return Settings(**{name: values.index_select(0, index) for name, values in vars(self).items()})
 
 
 def sample_settings(batch: int, config: AugmentConfig, generator: torch.Generator) -> Settings:
@@ -89,14 +89,10 @@ def sample_settings(batch: int, config: AugmentConfig, generator: torch.Generato
     ranges = {name: getattr(config, name) for name in RANGES}
     drawn = {name: low + (high - low) * share[i] for i, (name, (low, high)) in enumerate(ranges.items())}
     cutoff = torch.where(high_pass, drawn.pop("high_pass_hz"), drawn.pop("low_pass_hz"))
-    return Settings(
-        **masks, **drawn, high_pass=high_pass, cutoff_hz=cutoff, noise_seed=seeds[0], reverb_seed=seeds[1]
-    )
+    return Settings(**masks, **drawn, high_pass=high_pass, cutoff_hz=cutoff, noise_seed=seeds[0], reverb_seed=seeds[1])
 
 
-def augment(
-    waveforms: Tensor, config: AugmentConfig, generator: torch.Generator, sample_rate: int = SAMPLE_RATE
-) -> Tensor:
+def augment(waveforms: Tensor, config: AugmentConfig, generator: torch.Generator, sample_rate: int = SAMPLE_RATE) -> Tensor:
     """Pass each example through its own random selection of effects.
 
     ``waveforms`` (batch, samples) -> the same shape, float32. Examples to which no effect applies are bit-identical to
@@ -115,8 +111,9 @@ def augment(
     result = waveforms.clone()
     for name, mask in masks.items():
         if mask.any():
-            rows = mask.nonzero().squeeze(1).to(result.device)
-            result.index_copy_(0, rows, _APPLY[name](result.index_select(0, rows), settings.at(mask), sample_rate))
+            chosen = mask.nonzero().squeeze(1)
+            rows = chosen.to(result.device)
+            result.index_copy_(0, rows, _APPLY[name](result.index_select(0, rows), settings.at(chosen), sample_rate))
     limit = torch.where(active, 1.0, math.inf).to(result.device)[:, None]
     return result.clamp_(-limit, limit)
 
@@ -184,8 +181,9 @@ def shift_pitch(waveforms: Tensor, cents: Values, sample_rate: int = SAMPLE_RATE
     Onsets move by up to 10 ms (half of ``SEARCH_SECONDS``) for small shifts and 30 ms for ±700 cents.
     """
     x = _checked(waveforms)
-    hop, overlap, search = (COARSE * math.ceil(seconds * sample_rate / COARSE)
-                            for seconds in (SEGMENT_SECONDS, OVERLAP_SECONDS, SEARCH_SECONDS))
+    hop, overlap, search = (
+        COARSE * math.ceil(seconds * sample_rate / COARSE) for seconds in (SEGMENT_SECONDS, OVERLAP_SECONDS, SEARCH_SECONDS)
+    )
     reach = hop + overlap + search
     track, rates = _resample(x, _values("cents", cents, x, -1200.0, 1200.0), margin=2 * reach)
     middles = torch.arange(0, x.shape[1], hop, device=x.device) + (hop + overlap) / 2.0  # of the segments in the output

@@ -1,8 +1,8 @@
 """Songs of the embedded corpus as symbolic music: form, harmony, parts, and the tags that follow from them.
 
-Conventions: times are seconds from the start of the track, tempo is in beats per minute. A song is an excerpt of `seconds` in sections;
-parts enter and leave with the sections. Instrument tags and the timeline come from the notes themselves, moods from mode, tempo and the
-number of notes, so that every tag is true of what sounds.
+Conventions: times are seconds from the start of the track, tempo is in beats per minute. A song is an excerpt of
+`seconds` in sections; parts enter and leave with the sections. Instrument tags and the timeline come from the notes
+themselves, moods from mode, tempo and the number of notes, so that every tag is true of what sounds.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ TAG_KINDS: dict[str, str] = (
     | dict.fromkeys(MOODS, "mood")
     | dict.fromkeys(TEMPI, "tempo")
 )
+PRESENCE = {"drums": 0.88, "bass": 0.9, "comp": 0.75, "pad": 0.65, "lead": 0.6, "fill": 0.5}  # share of the sections
 GAP = 1.0  # seconds of rest that split an instrument's time on the timeline
 LEVELS = {"drums": 0.0, "bass": -2.0, "comp": -4.0, "lead": -2.0, "fill": -7.0, "pad": -8.0}  # dB
 
 
 @dataclass(frozen=True)
 class Style:
-    """What an artist brings to every song: tempo and mode bias in [-1, 1], favourite programs, liking and mix level of each instrument."""
+    """What an artist brings to every song: biases in [-1, 1], favourite programs, and how each instrument is liked."""
 
     tempo_bias: float = 0.0
     minor_bias: float = 0.0
@@ -40,7 +41,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Part:
-    """One instrument's notes. ``notes`` has columns start, duration (seconds), pitch, velocity; ``level`` is its loudness in the mix, dB."""
+    """One instrument's notes, (n, 4): start and duration in seconds, pitch, velocity. ``level`` is its loudness, dB."""
 
     instrument: str
     program: int
@@ -93,7 +94,7 @@ class Song:
 
 
 def merge_spans(starts: np.ndarray, ends: np.ndarray, gap: float) -> list[tuple[float, float]]:
-    """Union of the intervals [start, end), with those less than ``gap`` apart joined; sorted, in milliseconds' precision."""
+    """Union of the intervals [start, end), those less than ``gap`` apart joined; sorted, rounded to milliseconds."""
     spans: list[list[float]] = []
     for start, end in sorted(zip(starts.tolist(), ends.tolist(), strict=True)):
         if spans and start - spans[-1][1] < gap:
@@ -118,7 +119,7 @@ class _Frame:
 
 
 def compose(genre_name: str, style: Style, seconds: float, rng: np.random.Generator) -> Song:
-    """Draw one song. Every part sounds in at least one section and the accompaniment carries through, so a song is never empty."""
+    """Draw one song. A part sounds in at least one section, the main accompaniment in all: a song is never empty."""
     genre = GENRES[genre_name]
     low, high = genre.tempo
     position = np.clip(rng.beta(2, 2) + 0.25 * style.tempo_bias, 0.0, 1.0)
@@ -144,7 +145,7 @@ def compose(genre_name: str, style: Style, seconds: float, rng: np.random.Genera
 
 
 def _sections(n_bars: int) -> list[int]:
-    """Section number of each bar: four bars long, shorter in short excerpts; a stray last bar joins the section before it."""
+    """Section of each bar: four bars long, shorter in short excerpts; a stray last bar joins the section before."""
     length = 4 if n_bars >= 10 else 2 if n_bars >= 4 else 1
     last = max(0, (n_bars - 1) // length - (1 if n_bars % length == 1 and length > 1 else 0))
     return [min(bar // length, last) for bar in range(n_bars)]
@@ -157,22 +158,26 @@ def _perform(role: Role, style: Style, frame: _Frame, lead_in: float, seconds: f
     odds = {tag: weight for tag, weight in odds.items() if tag not in taken} or odds
     weights = np.array(list(odds.values()))
     instrument = str(rng.choice(list(odds), p=weights / weights.sum()))
-    group = role.programs if role.programs in PROGRAMS[instrument] else "any" if "any" in PROGRAMS[instrument] else "lead"
+    group = (
+        role.programs if role.programs in PROGRAMS[instrument] else "any" if "any" in PROGRAMS[instrument] else "lead"
+    )
     choices = PROGRAMS[instrument][group]
     program = int(rng.choice(choices))
     if style.programs and rng.random() < 0.85:
         program = style.programs[instrument, group]
-    present = _presence(role.name, max(frame.sections) + 1, rng)
+    present = _presence(role, max(frame.sections) + 1, rng)
     notes = _to_seconds(_play(role, frame, present), frame, lead_in, seconds)
     level = LEVELS[role.name] + (style.levels or {}).get(instrument, 0.0) + rng.normal(0.0, 1.5)
     return Part(instrument, program, notes, float(level))
 
 
-def _presence(role: str, n_sections: int, rng: np.random.Generator) -> np.ndarray:
-    """In which sections a part plays. The accompaniment always does; drums and bass may wait or pause; the others come and go."""
-    chance = {"drums": 0.88, "bass": 0.9, "pad": 0.65, "lead": 0.6, "fill": 0.5}.get(role, 1.0)
+def _presence(role: Role, n_sections: int, rng: np.random.Generator) -> np.ndarray:
+    """In which sections a part plays: the genre's indispensable one in all, the others come and go."""
+    chance = 1.0 if role.chance == 1.0 else PRESENCE[role.name]
     present = rng.random(n_sections) < chance
-    present[int(rng.integers(max(1, n_sections - 1)))] = True  # not only in the last section, which the excerpt's end may cut short
+    present[int(rng.integers(max(1, n_sections - 1)))] = (
+        True  # not only in the last section, which the excerpt's end may cut short
+    )
     return present
 
 

@@ -1,21 +1,22 @@
 """The musical material of the embedded corpus: instruments, drum patterns and the twelve genres, as plain tables.
 
-Conventions: programs are General MIDI numbers from 0; drums are notes of the General MIDI percussion map. A drum pattern is one bar of
-sixteen steps (four to the beat): ``X`` accent, ``x`` stroke, ``o`` ghost stroke, ``.`` rest; a bar of three beats uses the first twelve.
-Chords are Roman numerals relative to the major scale of the tonic (``bVI`` is a major triad on the flat sixth; lower case is minor).
+Conventions: programs are General MIDI numbers from 0; drums are notes of the General MIDI percussion map. A drum
+pattern is one bar of sixteen steps (four to the beat): ``X`` accent, ``x`` stroke, ``o`` ghost stroke, ``.`` rest; a
+bar of three beats uses the first twelve. Chords are Roman numerals relative to the major scale of the tonic (``bVI``
+is a major triad on the flat sixth; lower case is minor).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Tag -> part of the texture -> programs. Artists choose a favourite of each, so an artist's piano is always the same piano.
+# Tag -> part of the texture -> programs. An artist has a favourite of each: its piano stays the same piano.
 PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
     "piano": {"any": (0, 1, 2, 3, 4)},
     "acoustic guitar": {"any": (24, 25)},
     "electric guitar": {"any": (26, 27), "mute": (28,)},
     "distorted guitar": {"any": (29, 30)},
-    "synth": {"lead": (80, 81, 82, 84, 87), "pad": (88, 89, 90, 94, 95, 50, 51), "any": (81, 62, 63, 90)},
+    "synth": {"lead": (80, 81, 82, 87), "pad": (88, 89, 90, 94, 95, 50, 51), "any": (81, 62, 63, 90)},
     "strings": {"lead": (40, 110, 41), "pad": (48, 49, 44), "any": (48, 45, 42)},
     "brass": {"lead": (56, 57, 59), "any": (61, 60, 57)},
     "saxophone": {"any": (64, 65, 66, 67)},
@@ -39,7 +40,10 @@ DRUM_STYLES: dict[str, tuple[dict[int, str], ...]] = {
     "pop": (
         {KICK: "X.....x.X.......", SNARE: "....X.......X...", CLOSED_HAT: "x.x.x.x.x.x.x.x."},
         {KICK: "X...x...X...x...", CLAP: "....X.......X...", CLOSED_HAT: "xoxoxoxoxoxoxoxo"},
-        {KICK: "X..x....X..x....", SNARE: "....X.......X...", CLOSED_HAT: "x.x.x.x.x.x.....", OPEN_HAT: "..............x."},
+        {
+            KICK: "X..x....X..x....", SNARE: "....X.......X...",
+            CLOSED_HAT: "x.x.x.x.x.x.....", OPEN_HAT: "..............x.",
+        },
     ),
     "metal": (
         {KICK: "XxxxXxxxXxxxXxxx", SNARE: "....X.......X...", CRASH: "X.......x.......", RIDE: "x...x...x...x..."},
@@ -52,7 +56,10 @@ DRUM_STYLES: dict[str, tuple[dict[int, str], ...]] = {
     ),
     "house": (
         {KICK: "X...X...X...X...", OPEN_HAT: "..x...x...x...x.", CLAP: "....X.......X..."},
-        {KICK: "X...X...X...X...", OPEN_HAT: "..x...x...x...x.", CLOSED_HAT: "xoxoxoxoxoxoxoxo", CLAP: "....X.......X..o"},
+        {
+            KICK: "X...X...X...X...", OPEN_HAT: "..x...x...x...x.",
+            CLOSED_HAT: "xoxoxoxoxoxoxoxo", CLAP: "....X.......X..o",
+        },
         {KICK: "X...X...X...X.x.", CLOSED_HAT: "o.xoo.xoo.xoo.xo", RIM: "...x..x....x...."},
     ),
     "hip-hop": (
@@ -74,7 +81,10 @@ DRUM_STYLES: dict[str, tuple[dict[int, str], ...]] = {
         {KICK: "X...X...X...X...", SNARE: "........X.....o.", CLOSED_HAT: "..X...X...X...X."},
     ),
     "latin": (
-        {CLAVES: "X..X..X...X.X...", CONGA: "....x.xx....x.xx", CONGA_MUTE: "x.x.....x.x.....", KICK: "...x..x....x..x."},
+        {
+            CLAVES: "X..X..X...X.X...", CONGA: "....x.xx....x.xx",
+            CONGA_MUTE: "x.x.....x.x.....", KICK: "...x..x....x..x.",
+        },
         {COWBELL: "X.x.X.xxX.x.X.xx", CONGA: "......xx......xx", RIM: "..X...X.X..X....", KICK: "...x...x...x...x"},
         {RIM: "X..X..X...X..X..", CLOSED_HAT: "xoxoxoxoxoxoxoxo", KICK: "X..xX..xX..xX..x"},
     ),
@@ -118,29 +128,44 @@ def _bass(chance: float, *styles: str, programs: str = "any") -> Role:
 
 GENRES: dict[str, Genre] = {
     "rock": Genre(
-        (104, 150), 0.35, ("I V vi IV", "I IV V IV", "I bVII IV I"), ("i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI bVII"),
+        (104, 150),
+        0.35,
+        ("I V vi IV", "I IV V IV", "I bVII IV I"),
+        ("i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI bVII"),
         (
-            _drums("rock", 0.97), _bass(0.95, "eighths", "roots"),
+            _drums("rock", 0.97),
+            _bass(0.95, "eighths", "roots"),
             Role("comp", {"distorted guitar": 0.55, "electric guitar": 0.45}, 1.0, ("strum", "power")),
             Role("fill", {"acoustic guitar": 0.3, "organ": 0.4, "piano": 0.3}, 0.4, ("sustain", "strum")),
             Role("lead", {"electric guitar": 0.5, "distorted guitar": 0.4, "saxophone": 0.1}, 0.55, ("melody",)),
         ),
-        scale="pentatonic", popularity=2.0,
+        scale="pentatonic",
+        popularity=2.0,
     ),
     "pop": Genre(
-        (92, 130), 0.3, ("I V vi IV", "vi IV I V", "I vi IV V", "IV I V vi"), ("i bVI bIII bVII", "i iv bVII bIII"),
+        (92, 130),
+        0.3,
+        ("I V vi IV", "vi IV I V", "I vi IV V", "IV I V vi"),
+        ("i bVI bIII bVII", "i iv bVII bIII"),
         (
-            _drums("pop", 0.92), _bass(0.88, "roots", "eighths", "syncopated"),
-            Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15}, 1.0, ("strum", "arpeggio")),
+            _drums("pop", 0.92),
+            _bass(0.88, "roots", "eighths", "syncopated"),
+            Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15},
+                 1.0, ("strum", "arpeggio")),
             Role("pad", {"synth": 0.5, "strings": 0.5}, 0.55, ("sustain",), "pad"),
-            Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15}, 0.6, ("melody",), "lead"),
+            Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15},
+                 0.6, ("melody",), "lead"),
         ),
         popularity=2.0,
     ),
     "metal": Genre(
-        (120, 184), 0.95, ("I bVII bVI bVII",), ("i bVI bVII i", "i bII i bVII", "i bIII bVI bII"),
+        (120, 184),
+        0.95,
+        ("I bVII bVI bVII",),
+        ("i bVI bVII i", "i bII i bVII", "i bIII bVI bII"),
         (
-            _drums("metal", 0.97), _bass(0.9, "eighths", "sixteenths"),
+            _drums("metal", 0.97),
+            _bass(0.9, "eighths", "sixteenths"),
             Role("comp", {"distorted guitar": 1.0}, 1.0, ("chug", "power")),
             Role("pad", {"strings": 0.5, "synth": 0.25, "organ": 0.25}, 0.25, ("sustain",), "pad"),
             Role("lead", {"distorted guitar": 0.7, "electric guitar": 0.3}, 0.6, ("melody",)),
@@ -148,29 +173,42 @@ GENRES: dict[str, Genre] = {
         density=0.85,
     ),
     "jazz": Genre(
-        (84, 196), 0.4, ("ii7 V7 Imaj7 VI7", "Imaj7 vi7 ii7 V7", "iii7 VI7 ii7 V7"), ("i7 iv7 bVII7 bIIImaj7", "i7 bVI7 V7 i7"),
+        (84, 196),
+        0.4,
+        ("ii7 V7 Imaj7 VI7", "Imaj7 vi7 ii7 V7", "iii7 VI7 ii7 V7"),
+        ("i7 iv7 bVII7 bIIImaj7", "i7 bVI7 V7 i7"),
         (
-            _drums("jazz", 0.85, "jazz"), _bass(0.92, "walking", programs="acoustic"),
+            _drums("jazz", 0.85, "jazz"),
+            _bass(0.92, "walking", programs="acoustic"),
             Role("comp", {"piano": 0.6, "electric guitar": 0.3, "organ": 0.1}, 1.0, ("stabs",)),
             Role("lead", {"saxophone": 0.45, "brass": 0.35, "flute": 0.1, "piano": 0.1}, 0.9, ("melody",), "lead"),
             Role("fill", {"brass": 0.6, "saxophone": 0.4}, 0.25, ("sustain",)),
         ),
-        swing=0.66, density=0.8,
+        swing=0.66,
+        density=0.8,
     ),
     "classical": Genre(
-        (60, 136), 0.45, ("I IV V I", "I vi ii V", "I V vi iii IV I ii V"), ("i iv V i", "i bVI iv V", "i V i bVII bIII bVI iv V"),
+        (60, 136),
+        0.45,
+        ("I IV V I", "I vi ii V", "I V vi iii IV I ii V"),
+        ("i iv V i", "i bVI iv V", "i V i bVII bIII bVI iv V"),
         (
             Role("comp", {"strings": 0.5, "piano": 0.5}, 1.0, ("alberti", "sustain", "arpeggio"), "pad"),
             Role("lead", {"strings": 0.4, "flute": 0.3, "brass": 0.15, "piano": 0.15}, 0.85, ("melody",), "lead"),
             Role("pad", {"strings": 0.7, "brass": 0.2, "organ": 0.1}, 0.55, ("sustain",), "pad"),
             Role("fill", {"flute": 0.4, "brass": 0.3, "strings": 0.3}, 0.35, ("sustain", "arpeggio")),
         ),
-        density=0.6, meters=(4, 4, 3),
+        density=0.6,
+        meters=(4, 4, 3),
     ),
     "house": Genre(
-        (116, 134), 0.7, ("I V vi IV", "IV V iii vi"), ("i7 bVII bVI7 bVII", "i iv bVI V", "i7 i7 iv7 iv7"),
+        (116, 134),
+        0.7,
+        ("I V vi IV", "IV V iii vi"),
+        ("i7 bVII bVI7 bVII", "i iv bVI V", "i7 i7 iv7 iv7"),
         (
-            _drums("house", 0.96, "electronic"), _bass(0.92, "offbeat", "octaves", programs="synth"),
+            _drums("house", 0.96, "electronic"),
+            _bass(0.92, "offbeat", "octaves", programs="synth"),
             Role("comp", {"synth": 0.65, "piano": 0.35}, 1.0, ("stabs", "offbeat")),
             Role("pad", {"synth": 0.7, "strings": 0.3}, 0.5, ("sustain",), "pad"),
             Role("lead", {"synth": 0.8, "flute": 0.1, "brass": 0.1}, 0.5, ("melody",), "lead"),
@@ -178,19 +216,30 @@ GENRES: dict[str, Genre] = {
         density=0.6,
     ),
     "hip-hop": Genre(
-        (74, 100), 0.8, ("I vi ii V", "Imaj7 IV I V"), ("i bVI i bVII", "i7 iv7 i7 V7", "i i bVI V"),
+        (74, 100),
+        0.8,
+        ("I vi ii V", "Imaj7 IV I V"),
+        ("i bVI i bVII", "i7 iv7 i7 V7", "i i bVI V"),
         (
-            _drums("hip-hop", 0.97, "electronic"), _bass(0.9, "long", "syncopated", programs="synth"),
-            Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15}, 1.0, ("arpeggio", "stabs")),
+            _drums("hip-hop", 0.97, "electronic"),
+            _bass(0.9, "long", "syncopated", programs="synth"),
+            Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15},
+                 1.0, ("arpeggio", "stabs")),
             Role("lead", {"flute": 0.3, "synth": 0.3, "brass": 0.2, "saxophone": 0.2}, 0.45, ("melody",), "lead"),
             Role("pad", {"synth": 0.6, "strings": 0.4}, 0.35, ("sustain",), "pad"),
         ),
-        swing=0.56, density=0.4, scale="pentatonic",
+        swing=0.56,
+        density=0.4,
+        scale="pentatonic",
     ),
     "folk": Genre(
-        (80, 136), 0.3, ("I IV I V", "I V vi IV", "I bVII IV I"), ("i bVII i bVII", "i bIII bVII i"),
+        (80, 136),
+        0.3,
+        ("I IV I V", "I V vi IV", "I bVII IV I"),
+        ("i bVII i bVII", "i bIII bVII i"),
         (
-            _drums("light", 0.2, "jazz"), _bass(0.45, "alternating", programs="acoustic"),
+            _drums("light", 0.2, "jazz"),
+            _bass(0.45, "alternating", programs="acoustic"),
             Role("comp", {"acoustic guitar": 1.0}, 1.0, ("arpeggio", "strum")),
             Role("lead", {"strings": 0.5, "flute": 0.35, "acoustic guitar": 0.15}, 0.75, ("melody",), "lead"),
             Role("fill", {"piano": 0.4, "organ": 0.2, "strings": 0.4}, 0.3, ("sustain",)),
@@ -198,29 +247,44 @@ GENRES: dict[str, Genre] = {
         meters=(4, 4, 3),
     ),
     "blues": Genre(
-        (64, 124), 0.25, ("I7 I7 I7 I7 IV7 IV7 I7 I7 V7 IV7 I7 V7",), ("i7 i7 i7 i7 iv7 iv7 i7 i7 bVI7 V7 i7 V7",),
+        (64, 124),
+        0.25,
+        ("I7 I7 I7 I7 IV7 IV7 I7 I7 V7 IV7 I7 V7",),
+        ("i7 i7 i7 i7 iv7 iv7 i7 i7 bVI7 V7 i7 V7",),
         (
-            _drums("shuffle", 0.88, "any"), _bass(0.92, "walking", "shuffle"),
+            _drums("shuffle", 0.88, "any"),
+            _bass(0.92, "walking", "shuffle"),
             Role("comp", {"electric guitar": 0.6, "piano": 0.3, "acoustic guitar": 0.1}, 1.0, ("shuffle", "stabs")),
             Role("fill", {"organ": 0.6, "piano": 0.3, "brass": 0.1}, 0.5, ("sustain", "stabs")),
             Role("lead", {"electric guitar": 0.5, "saxophone": 0.3, "distorted guitar": 0.2}, 0.75, ("melody",)),
         ),
-        swing=0.66, density=0.55, scale="blues",
+        swing=0.66,
+        density=0.55,
+        scale="blues",
     ),
     "reggae": Genre(
-        (66, 94), 0.4, ("I IV I V", "I V vi IV", "I ii I ii"), ("i iv i iv", "i bVII i bVII", "i bVII bVI bVII"),
+        (66, 94),
+        0.4,
+        ("I IV I V", "I V vi IV", "I ii I ii"),
+        ("i iv i iv", "i bVII i bVII", "i bVII bVI bVII"),
         (
-            _drums("reggae", 0.95), _bass(0.96, "dub"),
+            _drums("reggae", 0.95),
+            _bass(0.96, "dub"),
             Role("comp", {"electric guitar": 0.75, "piano": 0.25}, 1.0, ("offbeat",), "any"),
             Role("fill", {"organ": 1.0}, 0.7, ("bubble",)),
             Role("lead", {"brass": 0.45, "saxophone": 0.3, "flute": 0.1, "synth": 0.15}, 0.5, ("melody",)),
         ),
-        density=0.45, scale="pentatonic",
+        density=0.45,
+        scale="pentatonic",
     ),
     "ambient": Genre(
-        (54, 86), 0.55, ("Imaj7 IVmaj7", "I iii IV I", "Imaj7 ii7"), ("i bVI", "i7 bVImaj7 iv7 bVI", "i bVII bVI bVI"),
+        (54, 86),
+        0.55,
+        ("Imaj7 IVmaj7", "I iii IV I", "Imaj7 ii7"),
+        ("i bVI", "i7 bVImaj7 iv7 bVI", "i bVII bVI bVI"),
         (
-            _drums("light", 0.1, "electronic"), _bass(0.3, "long", programs="synth"),
+            _drums("light", 0.1, "electronic"),
+            _bass(0.3, "long", programs="synth"),
             Role("pad", {"synth": 0.65, "strings": 0.3, "organ": 0.05}, 1.0, ("sustain",), "pad"),
             Role("comp", {"piano": 0.4, "synth": 0.4, "acoustic guitar": 0.2}, 0.6, ("arpeggio",), "pad"),
             Role("lead", {"piano": 0.35, "flute": 0.35, "synth": 0.2, "strings": 0.1}, 0.55, ("melody",), "lead"),
@@ -228,11 +292,16 @@ GENRES: dict[str, Genre] = {
         density=0.2,
     ),
     "latin": Genre(
-        (92, 132), 0.5, ("I IV V IV", "ii7 V7 Imaj7 Imaj7", "I V V I"), ("i iv V V", "i bVII bVI V", "i7 iv7 V7 i7"),
+        (92, 132),
+        0.5,
+        ("I IV V IV", "ii7 V7 Imaj7 Imaj7", "I V V I"),
+        ("i iv V V", "i bVII bVI V", "i7 iv7 V7 i7"),
         (
-            _drums("latin", 0.95), _bass(0.9, "tumbao", programs="acoustic"),
+            _drums("latin", 0.95),
+            _bass(0.9, "tumbao", programs="acoustic"),
             Role("comp", {"piano": 0.55, "acoustic guitar": 0.45}, 1.0, ("montuno", "stabs")),
-            Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1}, 0.75, ("melody",), "lead"),
+            Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1},
+                 0.75, ("melody",), "lead"),
             Role("fill", {"brass": 0.7, "strings": 0.3}, 0.3, ("stabs", "sustain")),
         ),
         density=0.65,

@@ -1,7 +1,8 @@
 """How the parts of a song play one bar: chords, bass lines, drum beats with fills, and melodies.
 
-Conventions: a note is ``(start, duration, pitch, velocity)`` with start and duration in beats (from the bar's start), pitch as a MIDI note
-number and velocity in (0, 1]. Rhythms are strings of sixteenth steps as in `mtt.data.genres`. Roman numerals are relative to the major scale.
+Conventions: a note is ``(start, duration, pitch, velocity)`` with start and duration in beats (from the bar's start),
+pitch as a MIDI note number and velocity in (0, 1]. Rhythms are strings of sixteenth steps as in `mtt.data.genres`.
+Roman numerals are relative to the major scale.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ class Chord:
         return tuple((self.root + interval) % 12 for interval in self.intervals)
 
     def voiced(self, centre: int) -> list[int]:
-        """One pitch for each chord tone, within a tritone of ``centre``: neighbouring chords then move by small steps."""
+        """One pitch for each chord tone, within a tritone of ``centre``: chords then follow by small steps."""
         return sorted(centre - 6 + (pitch_class - centre + 6) % 12 for pitch_class in self.pitch_classes)
 
 
 def parse_chord(numeral: str, tonic: int) -> Chord:
-    """``bVII`` or ``ii7`` in the key of pitch class ``tonic``. Raises ValueError for anything that is not such a numeral."""
+    """``bVII`` or ``ii7`` in the key of pitch class ``tonic``. Raises ValueError for what is no such numeral."""
     match = _NUMERAL.fullmatch(numeral)
     if match is None or match[2].lower() not in _DEGREES:
         raise ValueError(f"chord {numeral!r} is no Roman numeral: write it like I, ii7, bVII or IVmaj7")
@@ -66,7 +67,7 @@ def parse_chord(numeral: str, tonic: int) -> Chord:
 
 @dataclass(frozen=True)
 class Comping:
-    """A way to play chords: its rhythms, which notes each stroke has, and how long they are held (None: to the next stroke), in steps."""
+    """A way to play chords. ``hold`` is how long a stroke lasts, in steps; None is until the next stroke."""
 
     rhythms: tuple[str, ...]
     voicing: str  # "chord", "power", "arpeggio" or "octaves"
@@ -148,7 +149,7 @@ def bass_bar(style: str, chord: Chord, following: Chord, meter: int, rng: np.ran
 
 
 def drum_bar(style: str, variant: int, meter: int, crash: bool, fill: bool, rng: np.random.Generator) -> list[Note]:
-    """One bar of drums, with small deviations; ``crash`` opens a section and ``fill`` replaces the last beat or two by a run of toms."""
+    """One bar of drums, with small deviations; ``crash`` opens a section, ``fill`` ends it with a run of toms."""
     pattern = DRUM_STYLES[style][variant % len(DRUM_STYLES[style])]
     quiet = style in ("light", "jazz", "latin")
     fill_from = (meter - (1 if quiet else int(rng.integers(1, 3)))) * STEPS_PER_BEAT if fill else meter * STEPS_PER_BEAT
@@ -172,10 +173,13 @@ def drum_bar(style: str, variant: int, meter: int, crash: bool, fill: bool, rng:
 class Melody:
     """A tune built from a two-bar motif that returns, moved to the chord of the moment, with small changes.
 
-    ``density`` in (0, 1] is about the share of eighth notes that are played; the line stays within an octave or so of ``centre``.
+    ``density`` in (0, 1] is about the share of eighth notes that are played; the line stays within an octave of
+    ``centre``.
     """
 
-    def __init__(self, scale: tuple[int, ...], tonic: int, centre: int, density: float, meter: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, scale: tuple[int, ...], tonic: int, centre: int, density: float, meter: int, rng: np.random.Generator
+    ) -> None:
         self.meter, self.rng, self.density = meter, rng, density
         self.ladder = [pitch for pitch in range(centre - 9, centre + 13) if (pitch - tonic) % 12 in scale]
         self.motif = [self._phrase() for _ in range(2)]
@@ -183,7 +187,10 @@ class Melody:
 
     def _phrase(self) -> list[tuple[int, int]]:
         """Steps of the bar (eighths) with moves along the scale; the strong beats are likelier than the weak ones."""
-        odds = [self.density * (1.3 if step % 4 == 0 else 0.9 if step % 2 == 0 else 0.35) for step in range(self.meter * STEPS_PER_BEAT)]
+        odds = [
+            self.density * (1.3 if step % 4 == 0 else 0.9 if step % 2 == 0 else 0.35)
+            for step in range(self.meter * STEPS_PER_BEAT)
+        ]
         if self.density < 0.75:  # no sixteenths in calmer tunes
             odds[1::2] = [0.0] * len(odds[1::2])
         played = [step for step, chance in enumerate(odds) if self.rng.random() < chance] or [0]

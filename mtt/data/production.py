@@ -2,60 +2,105 @@
 
 Conventions: audio is mono float32 at `mtt.config.SAMPLE_RATE`; levels are in dB, frequencies in Hz, times in seconds.
 
-The notes are sampled instruments of the General MIDI soundfont TimGM6mb, which the installed package pretty_midi ships, read by symusic's
-synthesizer. symusic 0.5.9 ignores velocity, plays envelopes without decay or release, and its answer depends on what the same synthesizer
-rendered before (its cache keeps a sample tuned and attenuated for the first preset that used it). So each single note is rendered by a fresh
-synthesizer, which makes it a pure function of (program, pitch), and envelopes, velocities and the mix are applied here.
+The notes are samples of `mtt.data.soundfont`, read by symusic's synthesizer. symusic 0.5.9 ignores velocity and plays
+most envelopes without decay or release, and its answer depends on what the same synthesizer rendered before (its
+cache keeps a sample at the level of the first preset that used it). So each note is rendered by a fresh synthesizer,
+which makes it a pure function of program and pitch, and envelopes, velocities and the mix are applied here.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy import signal
 from symusic import Note, Score, Synthesizer, Track
 
 from mtt.config import SAMPLE_RATE
+from mtt.data import soundfont
 from mtt.data.composition import Part, Song
 
-SOUNDFONT = "TimGM6mb.sf2"
 TICKS_PER_SECOND = 1000  # symusic's ticks per quarter note are 500 at its default tempo of 120 beats per minute
-SHORTEST, LONGEST = 0.25, 8.0  # seconds of a sampled note; lengths between are rounded up to powers of two, to share samples
+SHORTEST, LONGEST = (
+    0.5,
+    8.0,
+)  # seconds of a sampled note; lengths between are rounded up to powers of two, to share samples
 FIR_TAPS = 1023
 EQ_POINTS = (60.0, 180.0, 500.0, 1400.0, 3500.0, 8000.0)  # Hz, where a chain's equaliser is set
 
 # Seconds in which a note falls by 1/e, at middle C (higher notes decay faster); programs not named here sustain.
 DECAY = {
-    **dict.fromkeys((0, 1, 3), 1.6), 2: 0.9, 4: 1.1, 24: 0.7, 25: 0.8, 26: 0.9, 27: 0.9, 28: 0.2, 29: 3.0, 30: 4.0, 32: 0.8,
-    **dict.fromkeys((33, 34, 35), 1.2), 36: 0.7, 37: 0.7, 38: 2.0, 39: 2.0, 45: 0.4, 88: 3.0, 62: 1.5,
+    **dict.fromkeys((0, 1, 3), 1.6),
+    2: 0.9,
+    4: 1.1,
+    24: 0.7,
+    25: 0.8,
+    26: 0.9,
+    27: 0.9,
+    28: 0.2,
+    29: 3.0,
+    30: 4.0,
+    32: 0.8,
+    **dict.fromkeys((33, 34, 35), 1.2),
+    36: 0.7,
+    37: 0.7,
+    38: 2.0,
+    39: 2.0,
+    45: 0.4,
+    88: 3.0,
+    62: 1.5,
 }
-DRUM_DECAY = {36: 0.14, 37: 0.06, 38: 0.12, 39: 0.1, 42: 0.04, 43: 0.22, 46: 0.22, 47: 0.2, 49: 0.6, 50: 0.18, 51: 0.3, 54: 0.1, 56: 0.12, 62: 0.08,
-              63: 0.14, 75: 0.05}
-ATTACK = {48: 0.06, 49: 0.2, 44: 0.05, 89: 0.25, 94: 0.2, 95: 0.3, 50: 0.1, 51: 0.15, 88: 0.03, 90: 0.02}  # seconds; others 2 ms
-RELEASE = {"piano": 0.12, "drums": 0.02, "bass": 0.03, "strings": 0.15, "synth": 0.12, "acoustic guitar": 0.12}  # seconds; others 0.06
+DRUM_DECAY = {
+    36: 0.14,
+    37: 0.06,
+    38: 0.12,
+    39: 0.1,
+    42: 0.04,
+    43: 0.22,
+    46: 0.22,
+    47: 0.2,
+    49: 0.6,
+    50: 0.18,
+    51: 0.3,
+    54: 0.1,
+    56: 0.12,
+    62: 0.08,
+    63: 0.14,
+    75: 0.05,
+}
+ATTACK = {
+    48: 0.06,
+    49: 0.2,
+    44: 0.05,
+    89: 0.25,
+    94: 0.2,
+    95: 0.3,
+    50: 0.1,
+    51: 0.15,
+    88: 0.03,
+    90: 0.02,
+}  # seconds; others 2 ms
+RELEASE = {
+    "piano": 0.12,
+    "drums": 0.02,
+    "bass": 0.03,
+    "strings": 0.15,
+    "synth": 0.12,
+    "acoustic guitar": 0.12,
+}  # seconds; others 0.06
 
 
-def soundfont() -> Path:
-    """The soundfont's place in the installed pretty_midi. Raises FileNotFoundError with what to install."""
-    spec = importlib.util.find_spec("pretty_midi")
-    path = Path(spec.origin).with_name(SOUNDFONT) if spec is not None and spec.origin else None
-    if path is None or not path.is_file():
-        raise FileNotFoundError(f"{SOUNDFONT} not found: it comes with pretty_midi 0.2.11, install that version")
-    return path
-
-
-@functools.lru_cache(maxsize=3000)  # about 150 MB in a process that renders every genre
+@functools.lru_cache(maxsize=1000)  # some 100 MB: joblib replaces a worker that grows by 300 MB
 def _sound(program: int, pitch: int, is_drum: bool, seconds: float) -> np.ndarray:
     """One note of ``seconds``, with attack and decay, at the sample's own level."""
     track = Track(program=program, is_drum=is_drum)
     track.notes.append(Note(0, int(seconds * TICKS_PER_SECOND), pitch, 100))
     score = Score(TICKS_PER_SECOND // 2)
     score.tracks.append(track)
-    audio = np.asarray(Synthesizer(str(soundfont()), SAMPLE_RATE, 1).render(score, stereo=False))[0, : int(seconds * SAMPLE_RATE)]
+    audio = np.asarray(Synthesizer(soundfont.path(), SAMPLE_RATE, 1).render(score, stereo=False))[
+        0, : int(seconds * SAMPLE_RATE)
+    ]
     time = np.arange(len(audio), dtype=np.float32) / SAMPLE_RATE
     decay = DRUM_DECAY.get(pitch, 0.3) if is_drum else DECAY.get(program, np.inf) * 2.0 ** ((60 - pitch) / 24)
     attack = 0.0005 if is_drum else ATTACK.get(program, 0.002)
@@ -88,7 +133,11 @@ def play(part: Part, seconds: float) -> np.ndarray:
 
 def _active_rms(stem: np.ndarray, block: int = 2048) -> float:
     """Root mean square over the blocks in which the stem sounds, so that rests do not make an instrument louder."""
-    power = np.square(stem[: len(stem) // block * block]).reshape(-1, block).mean(axis=1) if len(stem) >= block else np.square(stem)
+    power = (
+        np.square(stem[: len(stem) // block * block]).reshape(-1, block).mean(axis=1)
+        if len(stem) >= block
+        else np.square(stem)
+    )
     sounding = power[power > 1e-3 * power.max(initial=0.0)]
     return float(np.sqrt(sounding.mean())) if sounding.size else 0.0
 
@@ -115,10 +164,10 @@ class Chain:
 def draw_chain(rng: np.random.Generator) -> Chain:
     """A random but usable chain; the ranges span a home recording and a mastered release."""
     tilt = rng.normal(0.0, 2.5)  # dB from the middle to either end
-    bumps = rng.normal(0.0, 2.5, len(EQ_POINTS)) + tilt * np.linspace(-1.0, 1.0, len(EQ_POINTS))
+    bumps = rng.normal(0.0, 3.5, len(EQ_POINTS)) + tilt * np.linspace(-1.0, 1.0, len(EQ_POINTS))
     return Chain(
         drive=float(rng.choice((0.0, 1.0)) * rng.uniform(0.3, 3.0)),
-        equaliser=tuple(np.clip(bumps, -9.0, 9.0).round(2).tolist()),
+        equaliser=tuple(np.clip(bumps, -10.0, 10.0).round(2).tolist()),
         bandwidth=round(float(np.exp(rng.uniform(np.log(3500.0), np.log(10_800.0)))), 1),
         room_seconds=round(float(np.exp(rng.uniform(np.log(0.15), np.log(1.4)))), 3),
         room_level=round(float(rng.uniform(-22.0, -4.0)), 2),

@@ -17,8 +17,9 @@ from scipy import sparse
 # Cost of a deviation d: |d| + CURVATURE d^2, so that the mean falls but no tag is left far behind.
 CURVATURE = 40.0
 SIZE_WEIGHT = 10.0  # of the number of items, where a tag weighs 1
-PROPOSALS = (50_000, 1_200, 10_000_000)  # at least, per group, at most
-TEMPERATURES = (3.0, 3e-3)  # first and last, in units of the mean cost change of a random move
+PROPOSALS = (50_000, 1_500, 10_000_000)  # at least, per group, at most
+BLOCK = 500_000  # proposals drawn at once
+TEMPERATURES = (10.0, 3e-3)  # first and last, in units of the mean cost change of a random move
 
 
 def cut_line(sizes: np.ndarray, ratios: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -61,12 +62,16 @@ def stratify(table: sparse.csr_matrix, ratios: np.ndarray, seed: int) -> np.ndar
     wall = 4.0 * weights.sum() * (1.0 + 2.0 * CURVATURE) * totals[0]  # an item beyond costs more than tags gain
     csr = (table.indptr, table.indices, table.data)
     targets = (1.0 / np.maximum(totals, 1), ratios, weights, slack)
-    typical = _typical_change(assigned, state, csr, (*targets, 0.0), open_sets, 1_000, rng)
+    typical = _typical_change(assigned, state, csr, (*targets, 0.0), open_sets, rng)
     hot, cold = (factor * max(typical, 1e-12) for factor in TEMPERATURES)
     at_least, per_group, at_most = PROPOSALS
     steps = int(np.clip(per_group * len(sizes), at_least, at_most))
     members = np.bincount(assigned, minlength=len(ratios))
-    _anneal(assigned, state, members, csr, (*targets, wall), open_sets, steps, hot, cold, rng)
+    for start in range(0, steps, BLOCK):
+        n = min(BLOCK, steps - start)
+        temperatures = hot * (cold / hot) ** ((start + np.arange(n)) / steps)
+        draws = rng.integers(len(sizes), size=(n, 2)), rng.integers(2 * len(open_sets), size=n), rng.random(n)
+        _anneal(assigned, state, members, csr, (*targets, wall), open_sets, temperatures, *draws)
     return assigned
 
 
@@ -106,42 +111,37 @@ def _move(group, target, assigned, state, members, csr):
     assigned[group] = target
 
 
-@njit(cache=True)
-def _typical_change(assigned, state, csr, targets, open_sets, proposals, rng):
-    """Mean absolute cost change of a random move."""
-    total, n = 0.0, 0
-    for _ in range(proposals):
-        group = rng.integers(0, len(assigned))
-        target = open_sets[rng.integers(0, len(open_sets))]
-        if target != assigned[group]:
-            total += abs(_change(group, target, assigned, state, csr, targets))
-            n += 1
-    return total / max(n, 1)
+def _typical_change(assigned, state, csr, targets, open_sets, rng):
+    """Mean absolute cost change of 1 000 random moves."""
+    groups, sets = rng.integers(len(assigned), size=1_000), rng.choice(open_sets, size=1_000)
+    changes = [
+        _change(g, s, assigned, state, csr, targets) for g, s in zip(groups, sets, strict=True) if s != assigned[g]
+    ]
+    return float(np.mean(np.abs(changes))) if changes else 0.0
 
 
 @njit(cache=True)
-def _anneal(assigned, state, members, csr, targets, open_sets, steps, hot, cold, rng):
-    """Metropolis search, half moves, half swaps, that never empties a set. Works in place."""
-    for step in range(steps):
-        temperature = hot * (cold / hot) ** (step / steps)
-        group = rng.integers(0, len(assigned))
+def _anneal(assigned, state, members, csr, targets, open_sets, temperatures, groups, turns, luck):
+    """Metropolis search that never empties a set, in place.
+
+    A proposal takes ``groups`` (proposals, 2), its turn in [0, 2 sets) (below the number of sets: move the first
+    group to that set, above: swap the two groups) and its luck in [0, 1).
+    """
+    for step in range(len(luck)):
+        group, other = groups[step]
+        swap = turns[step] >= len(open_sets)
         source = assigned[group]
-        other = -1
-        if rng.random() < 0.5:
-            target = open_sets[rng.integers(0, len(open_sets))]
-        else:
-            other = rng.integers(0, len(assigned))
-            target = assigned[other]
-        if target == source or (other < 0 and members[source] == 1):
+        target = assigned[other] if swap else open_sets[turns[step]]
+        if target == source or (not swap and members[source] == 1):
             continue
         change = _change(group, target, assigned, state, csr, targets)
-        if other < 0:
-            if change <= 0 or rng.random() < np.exp(-change / temperature):
-                _move(group, target, assigned, state, members, csr)
-            continue
-        _move(group, target, assigned, state, members, csr)  # the second half of a swap is judged after the first
-        change += _change(other, source, assigned, state, csr, targets)
-        if change <= 0 or rng.random() < np.exp(-change / temperature):
+        if swap:  # its second half is judged after the first
+            _move(group, target, assigned, state, members, csr)
+            change += _change(other, source, assigned, state, csr, targets)
+        accepted = change <= 0 or luck[step] < np.exp(-change / temperatures[step])
+        if accepted and swap:
             _move(other, source, assigned, state, members, csr)
-        else:
+        elif accepted:
+            _move(group, target, assigned, state, members, csr)
+        elif swap:
             _move(group, source, assigned, state, members, csr)

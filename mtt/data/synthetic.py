@@ -1,12 +1,14 @@
-"""The embedded corpus: several hundred invented artists and their tracks, with labels as imperfect as in the wild and the truth beside them.
+"""The embedded corpus: several hundred invented artists and their tracks, with labels as imperfect as in the wild and
+the truth beside them.
 
-Conventions: times are seconds, audio is mono 16-bit PCM WAV at `mtt.config.SAMPLE_RATE`. A *piece* is one song by one artist, a pure function
-of (seed, artist number, track number): the same configuration gives the same bytes with any number of workers. A *release* is a row of
-``tracks.csv``: a piece as published, perhaps a duplicate or an unusable file.
+Conventions: times are seconds, audio is mono 16-bit PCM WAV at `mtt.config.SAMPLE_RATE`. A *piece* is one song by one
+artist, a pure function of (seed, artist number, track number): the same configuration gives the same bytes with any
+number of workers. A *release* is a row of ``tracks.csv``: a piece as published, perhaps a duplicate or an unusable
+file.
 
-In the folder: ``audio/NN/<track_id>.wav``; ``tracks.csv`` (the collection: path, artist, tags, track_id, title, album), written last;
-``truth.csv`` (complete tags of every usable track), ``timeline.csv`` (which instrument sounds when), ``planted.csv`` (the known problems)
-and ``corpus.json`` (configuration, generator version, tags and kinds).
+In the folder: ``audio/NN/<track_id>.wav``; ``tracks.csv`` (the collection: path, artist, tags, track_id, title,
+album), written last; ``truth.csv`` (complete tags of every usable track), ``timeline.csv`` (which instrument sounds
+when), ``planted.csv`` (the known problems) and ``corpus.json`` (configuration, generator version, tags and kinds).
 """
 
 from __future__ import annotations
@@ -15,10 +17,8 @@ import csv
 import functools
 import io
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -31,42 +31,23 @@ from mtt.config import SAMPLE_RATE, SyntheticConfig, to_dict
 from mtt.data.artists import Artist, credits, make_artists
 from mtt.data.composition import TAG_KINDS, Song, compose
 from mtt.data.production import mix, produce
+from mtt.data.releases import DAMAGES, Release, plan
+from mtt.files import write_whole
 
 __all__ = ["TAG_KINDS", "make_corpus"]
 
 GENERATOR_VERSION = 1  # raise it with every change that alters the output
-UNTAGGED_SHARE = 0.05  # of the labelled artists' tracks
-WITHOUT_ARTIST = 2  # tracks
-DAMAGES = ("silent", "truncated", "not_audio")
 NOT_AUDIO = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n"
 
-# Purposes of random streams, beside those of mtt.data.artists.
-_COUNTS, _PIECE, _MISSING, _PLANT, _ORDER, _COPY = 10, 11, 12, 13, 14, 15
-
-
-@dataclass(frozen=True)
-class Release:
-    """One row of the collection. ``copy`` numbers near duplicates; ``credited`` is the artist it is published under."""
-
-    artist: int
-    track: int
-    credited: int
-    serial: int  # numbers the releases; draws which labels are missing
-    problem: str = ""
-    copy: int | None = None
-    tagged: bool = True
-    other: int | None = None  # serial of the release it duplicates
-    track_id: str = ""
-
-    @property
-    def path(self) -> str:
-        return f"audio/{self.track_id[3:5]}/{self.track_id}.wav"
+# Purposes of random streams, beside those of mtt.data.artists and mtt.data.releases.
+_PIECE, _MISSING, _COPY = 20, 21, 22
 
 
 def make_corpus(folder: Path | str, config: SyntheticConfig, workers: int | None = None, progress: bool = True) -> Path:
-    """Write the corpus of ``config`` into ``folder`` with ``workers`` processes (default: one a core) and return the path of ``tracks.csv``.
+    """Write the corpus of ``config`` into ``folder`` and return the path of its ``tracks.csv``.
 
-    A complete folder is returned at once, an interrupted one is continued. Raises ValueError where the folder holds another corpus or
+    ``workers`` processes render (default: one a core); the result does not depend on their number. A complete folder is
+    returned at once, an interrupted one is continued. Raises ValueError where the folder holds another corpus or where
     ``config`` makes no sense.
     """
     _validate(config)
@@ -76,8 +57,8 @@ def make_corpus(folder: Path | str, config: SyntheticConfig, workers: int | None
     if tracks_csv.is_file():
         return tracks_csv
     releases = plan(config)
-    batches = _by_artist(releases)
-    workers = min(workers or len(os.sched_getaffinity(0)), len(batches))
+    batches = _by_artist(config, releases)
+    workers = min(workers or joblib.cpu_count(), len(batches))
     pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
     facts: dict[int, Facts] = {}
     with tqdm(total=len(releases), unit="track", desc="Rendering", disable=not progress) as bar:
@@ -90,7 +71,9 @@ def make_corpus(folder: Path | str, config: SyntheticConfig, workers: int | None
 
 def _validate(config: SyntheticConfig) -> None:
     if config.labelled_artists < 1 or config.unlabelled_artists < 0 or config.tracks_per_artist < 1:
-        raise ValueError("the synthetic corpus needs labelled_artists >= 1, unlabelled_artists >= 0 and tracks_per_artist >= 1")
+        raise ValueError(
+            "the synthetic corpus needs labelled_artists >= 1, unlabelled_artists >= 0 and tracks_per_artist >= 1"
+        )
     if not 3.0 <= config.seconds <= 600.0:
         raise ValueError(f"seconds is {config.seconds}: a synthetic track lasts 3 to 600 s")
     if not 0.0 <= config.missing_labels < 1.0:
@@ -101,17 +84,26 @@ def _validate(config: SyntheticConfig) -> None:
 
 def _claim(folder: Path, config: SyntheticConfig) -> None:
     """Write ``corpus.json``, or see that the one there is of the same corpus."""
-    identity = {"generator": GENERATOR_VERSION, "config": to_dict(config), "sample_rate": SAMPLE_RATE, "tags": TAG_KINDS}
+    identity = {
+        "generator": GENERATOR_VERSION,
+        "config": to_dict(config),
+        "sample_rate": SAMPLE_RATE,
+        "tags": TAG_KINDS,
+    }
     path = folder / "corpus.json"
     if not path.is_file():
         if (folder / "tracks.csv").exists():
-            raise ValueError(f"{folder / 'tracks.csv'} exists without corpus.json: not a synthetic corpus, choose another folder")
-        _write(path, json.dumps(identity, indent=1).encode())
+            raise ValueError(
+                f"{folder / 'tracks.csv'} exists without corpus.json: not a synthetic corpus, choose another folder"
+            )
+        write_whole(path, json.dumps(identity, indent=1).encode())
     elif json.loads(path.read_text(encoding="utf-8")) != identity:
-        raise ValueError(f"{path} describes another corpus (other settings or generator): choose another folder or remove this one")
+        raise ValueError(
+            f"{path} describes another corpus (other settings or generator): choose another folder or remove this one"
+        )
 
 
-# Planning ---------------------------------------------------------------------------------------------------------------------------
+# Planning -------------------------------------------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=2)
@@ -124,70 +116,15 @@ def artists(config: SyntheticConfig) -> list[Artist]:
     return _artists(config.seed, config.labelled_artists + config.unlabelled_artists)
 
 
-def plan(config: SyntheticConfig) -> list[Release]:
-    """Every release of the corpus, in the random order of ``tracks.csv``."""
-    releases = []
-    for artist in range(config.labelled_artists + config.unlabelled_artists):
-        for track in range(_track_count(config, artist)):
-            releases.append(Release(artist, track, artist, len(releases), tagged=artist < config.labelled_artists))
-    labelled = [release.serial for release in releases if release.tagged]
-    rng = np.random.default_rng([config.seed, _PLANT])
-    shuffled = rng.permutation(labelled).tolist()
-    for serial in shuffled[: max(1, round(UNTAGGED_SHARE * len(labelled)))]:
-        releases[serial] = replace(releases[serial], tagged=False)
-    for serial in shuffled[::-1][:WITHOUT_ARTIST]:
-        releases[serial] = replace(releases[serial], problem="no_artist")
-    sources = [serial for serial in shuffled if releases[serial].tagged and not releases[serial].problem] or labelled
-    releases += _duplicates(config, releases, sources, rng)
-    releases += _unusable(config, len(releases), rng)
-    order = np.random.default_rng([config.seed, _ORDER])
-    numbers = order.choice(10_000_000, size=len(releases), replace=False)
-    named = [replace(release, track_id=f"syn{number:07d}") for release, number in zip(releases, numbers, strict=True)]
-    return [named[index] for index in order.permutation(len(named))]
-
-
-def _track_count(config: SyntheticConfig, artist: int) -> int:
-    """Artists differ: a gamma-Poisson count around the mean, at least one and at most three times the mean."""
-    rng = np.random.default_rng([config.seed, _COUNTS, artist])
-    mean = config.tracks_per_artist
-    return int(np.clip(rng.poisson((mean - 1) * rng.gamma(5.0, 0.2)) + 1, 1, 3 * mean))
-
-
-def _duplicates(config: SyntheticConfig, releases: list[Release], sources: list[int], rng: np.random.Generator) -> Iterator[Release]:
-    """Exact, then near duplicates of tagged tracks; every other one is credited to another artist, so it can leak across a split."""
-    n_artists = config.labelled_artists + config.unlabelled_artists
-    for index in range(config.exact_duplicates + config.near_duplicates):
-        original = releases[sources[index % len(sources)]]
-        credited = original.artist
-        if index % 2 and n_artists > 1:
-            credited = int((original.artist + rng.integers(1, n_artists)) % n_artists)
-        yield replace(
-            original,
-            credited=credited,
-            serial=len(releases) + index,
-            problem="exact_duplicate" if index < config.exact_duplicates else "near_duplicate",
-            copy=None if index < config.exact_duplicates else index,
-            tagged=credited < config.labelled_artists,
-            other=original.serial,
-        )
-
-
-def _unusable(config: SyntheticConfig, serial: int, rng: np.random.Generator) -> Iterator[Release]:
-    """Further tracks of labelled artists whose files are broken."""
-    for index in range(config.unusable_files):
-        artist = int(rng.integers(config.labelled_artists))
-        yield Release(artist, 3 * config.tracks_per_artist + index, artist, serial + index, problem=DAMAGES[index % len(DAMAGES)])
-
-
-def _by_artist(releases: Iterable[Release]) -> list[list[Release]]:
-    """Batches for the workers: an artist's releases share samples and the chain's filter."""
+def _by_artist(config: SyntheticConfig, releases: Iterable[Release]) -> list[list[Release]]:
+    """Batches for the workers: an artist's releases share a filter, artists of the same genres share samples."""
     batches: dict[int, list[Release]] = {}
     for release in releases:
         batches.setdefault(release.artist, []).append(release)
-    return list(batches.values())
+    return [batches[number] for number in sorted(batches, key=lambda number: list(artists(config)[number].genres))]
 
 
-# Rendering --------------------------------------------------------------------------------------------------------------------------
+# Rendering ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -221,7 +158,7 @@ def _write_batch(folder: Path, config: SyntheticConfig, batch: list[Release]) ->
         facts[release.serial] = Facts(tuple(song.tags), tuple(span for span in shifted if span[2] > span[1]))
         path = folder / release.path
         if not path.is_file():
-            _write(path, _file_bytes(config, release, artist, song))
+            write_whole(path, _file_bytes(config, release, artist, song))
     return facts
 
 
@@ -240,7 +177,9 @@ def _trim(config: SyntheticConfig, release: Release) -> float:
     """Seconds cut from the start of a near duplicate, up to 2% of the track; 0 for the others."""
     if release.copy is None:
         return 0.0
-    return round(float(np.random.default_rng([config.seed, _COPY, release.copy, 0]).uniform(0.1, 1.0)) * 0.02 * config.seconds, 3)
+    return round(
+        float(np.random.default_rng([config.seed, _COPY, release.copy, 0]).uniform(0.1, 1.0)) * 0.02 * config.seconds, 3
+    )
 
 
 def _remaster(config: SyntheticConfig, release: Release, audio: np.ndarray) -> np.ndarray:
@@ -262,7 +201,7 @@ def _wav(audio: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-# Tables -----------------------------------------------------------------------------------------------------------------------------
+# Tables ---------------------------------------------------------------------------------------------------------------
 
 
 def _write_tables(folder: Path, config: SyntheticConfig, releases: list[Release], facts: dict[int, Facts]) -> None:
@@ -271,22 +210,32 @@ def _write_tables(folder: Path, config: SyntheticConfig, releases: list[Release]
     usable = [release for release in releases if release.problem not in DAMAGES]
     truth = [(release.track_id, "|".join(facts[release.serial].tags)) for release in usable]
     timeline = [(release.track_id, *span) for release in usable for span in facts[release.serial].timeline]
-    planted = [(release.track_id, release.problem, identifiers.get(release.other, "")) for release in releases if release.problem]
-    _write(folder / "truth.csv", _csv(("track_id", "tags"), truth))
-    _write(folder / "timeline.csv", _csv(("track_id", "instrument", "start", "end"), timeline))
-    _write(folder / "planted.csv", _csv(("track_id", "problem", "other"), planted))
+    planted = [
+        (release.track_id, release.problem, identifiers.get(release.other, ""))
+        for release in releases
+        if release.problem
+    ]
+    write_whole(folder / "truth.csv", _csv(("track_id", "tags"), truth))
+    write_whole(folder / "timeline.csv", _csv(("track_id", "instrument", "start", "end"), timeline))
+    write_whole(folder / "planted.csv", _csv(("track_id", "problem", "other"), planted))
     rows = [_row(config, release, facts[release.serial].tags) for release in releases]
-    _write(folder / "tracks.csv", _csv(("path", "artist", "tags", "track_id", "title", "album"), rows))
+    write_whole(folder / "tracks.csv", _csv(("path", "artist", "tags", "track_id", "title", "album"), rows))
 
 
 def _row(config: SyntheticConfig, release: Release, tags: tuple[str, ...]) -> tuple[str, ...]:
     name = "" if release.problem == "no_artist" else artists(config)[release.credited].name
     observed = _observed(config, release.serial, tags) if release.tagged else []
-    return (release.path, name, "|".join(observed), release.track_id, *credits(config.seed, release.artist, release.track))
+    return (
+        release.path,
+        name,
+        "|".join(observed),
+        release.track_id,
+        *credits(config.seed, release.artist, release.track),
+    )
 
 
 def _observed(config: SyntheticConfig, serial: int, tags: tuple[str, ...]) -> list[str]:
-    """The tags that somebody wrote down: each is missing with probability ``missing_labels``, but one always remains."""
+    """The tags somebody wrote down: each is missing with probability ``missing_labels``, but one always remains."""
     draws = np.random.default_rng([config.seed, _MISSING, serial]).random(len(tags))
     kept = [tag for tag, draw in zip(tags, draws, strict=True) if draw >= config.missing_labels]
     return kept or [tags[int(np.argmax(draws))]]
@@ -298,18 +247,3 @@ def _csv(header: tuple[str, ...], rows: Iterable[tuple]) -> bytes:
     writer.writerow(header)
     writer.writerows(rows)
     return buffer.getvalue().encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole or absent, whenever the program is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -81,9 +81,7 @@ class Bootstrap:
         self.labels = validate_labels(labels)
         artists = np.asarray(artists)
         if artists.shape != (len(self.labels),):
-            raise ValueError(
-                f"artists have shape {artists.shape}, labels {len(self.labels)} rows; give one artist for each track"
-            )
+            raise ValueError(f"artists have shape {artists.shape}, labels {len(self.labels)} rows; give one artist for each track")
         missing = np.flatnonzero(pd.isna(artists))
         if missing.size:
             raise ValueError(f"row {missing[0]} has no artist; give a track of unknown artist an artist of its own")
@@ -111,9 +109,7 @@ class Bootstrap:
             pending = pending[~self._defined(weights[pending]).any(axis=1)]
             if not pending.size:
                 return np.ascontiguousarray(weights.T, dtype=np.min_scalar_type(weights.max()))
-        raise ValueError(
-            f"{self.n_artists} artists are too few: resamples of them hold no tag with both positives and negatives"
-        )
+        raise ValueError(f"{self.n_artists} artists are too few: resamples of them hold no tag with both positives and negatives")
 
     def _defined(self, weights: np.ndarray) -> np.ndarray:
         """Whether a tag has positives and negatives, (n_weightings, n_tags); weights are (n_weightings, n_artists)."""
@@ -157,9 +153,7 @@ def interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     """Percentile interval: the central ``level`` of the resampled ``values`` (resamples,); ValueError if one is NaN."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all():
-        raise ValueError(
-            f"values have shape {values.shape}, {np.isnan(values).sum()} are NaN; give a row of two or more finite ones"
-        )
+        raise ValueError(f"values have shape {values.shape}, {np.isnan(values).sum()} are NaN; give a row of two or more finite ones")
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; give a share between 0 and 1, such as 0.95")
     lo, hi = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
@@ -184,9 +178,7 @@ def tag_intervals(boot: Bootstrap, scores: np.ndarray, tags: Sequence[str], metr
 # --- Paired effects ---
 
 
-def paired_contrast(
-    boot: Bootstrap, scores: Sequence[np.ndarray], weights: Sequence[float], metric: str = "roc_auc"
-) -> Difference:
+def paired_contrast(boot: Bootstrap, scores: Sequence[np.ndarray], weights: Sequence[float], metric: str = "roc_auc") -> Difference:
     """The weighted sum of several models' macro metrics on the same resamples.
 
     Weights (1, -1) give the difference of two models; (-1, 0, 1) / 2 the mean change per iteration over two
@@ -194,17 +186,13 @@ def paired_contrast(
     n_tags) or (n_seeds, n_tracks, n_tags), and their numbers of seeds may differ.
     """
     if len(scores) != len(weights) or len(scores) < 2:
-        raise ValueError(
-            f"{len(scores)} score arrays and {len(weights)} weights; give at least two models and one weight for each"
-        )
+        raise ValueError(f"{len(scores)} score arrays and {len(weights)} weights; give at least two models and one weight for each")
     effect = sum(weight * boot.value(one, metric) for one, weight in zip(scores, weights, strict=True))
     values = sum(weight * boot.distribution(one, metric) for one, weight in zip(scores, weights, strict=True))
     return Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), metric, values)
 
 
-def paired_difference(
-    boot: Bootstrap, scores_a: np.ndarray, scores_b: np.ndarray, metric: str = "roc_auc"
-) -> Difference:
+def paired_difference(boot: Bootstrap, scores_a: np.ndarray, scores_b: np.ndarray, metric: str = "roc_auc") -> Difference:
     """Macro metric of model a minus that of model b, on the same resamples; identical scores give exactly (0, 0, 0)."""
     return paired_contrast(boot, (scores_a, scores_b), (1.0, -1.0), metric)
 
@@ -223,9 +211,7 @@ def paired_slope_difference(
     ``seconds[i]``.
     """
     if not len(seconds) == len(scores_a) == len(scores_b):
-        raise ValueError(
-            f"{len(seconds)} lengths, {len(scores_a)} and {len(scores_b)} score arrays; give one per model and length"
-        )
+        raise ValueError(f"{len(seconds)} lengths, {len(scores_a)} and {len(scores_b)} score arrays; give one per model and length")
     if len(set(seconds)) < 2 or min(seconds) <= 0:
         listed = ", ".join(f"{length:g}" for length in seconds)
         raise ValueError(f"input lengths of {listed} s give no slope; give at least two different ones above 0")
@@ -256,9 +242,7 @@ def expected_half_width(difference: Difference, n_artists_now: int, n_artists_th
     return difference.half_width * math.sqrt(n_artists_now / n_artists_then)
 
 
-def design_power(
-    difference: Difference, n_artists_now: int, n_artists_then: int, margin: float = 0.0, target: float = 0.8
-) -> Power:
+def design_power(difference: Difference, n_artists_now: int, n_artists_then: int, margin: float = 0.0, target: float = 0.8) -> Power:
     """What a test set would show, predicted from a paired difference on the validation set.
 
     With s the difference's standard error on ``n_artists_now`` artists and s' = s sqrt(now / then):

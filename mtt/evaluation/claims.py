@@ -105,9 +105,7 @@ _CLAIMS = (
         "A noisy student beats its teacher.",
         contrast="student minus its teacher",
         subject="the noisy student",
-        wording=_superiority(
-            "beats its teacher in", "falls short of its teacher in", "may or may not beat its teacher"
-        ),
+        wording=_superiority("beats its teacher in", "falls short of its teacher in", "may or may not beat its teacher"),
         paper=_TOGETHER,
     ),
     Claim(
@@ -118,8 +116,7 @@ _CLAIMS = (
         wording={
             SUPPORTED: "does at least as well as the equal one (KE) up to {margin} ROC-AUC; the difference is {effect}",
             CONTRADICTED: "falls short of the equal one (KE) by more than {margin} ROC-AUC; the difference is {effect}",
-            INCONCLUSIVE: "may or may not fall short of the equal one (KE) by {margin} ROC-AUC; "
-            "the estimated difference is {effect}",
+            INCONCLUSIVE: "may or may not fall short of the equal one (KE) by {margin} ROC-AUC; the estimated difference is {effect}",
         },
         rule="non-inferiority",
         margin=-0.005,
@@ -165,9 +162,7 @@ def verdict(claim: Claim, lo: float, hi: float) -> str:
     ValueError : a border that is not finite, ``lo`` above ``hi``, or a claim whose rule is unknown
     """
     if not (math.isfinite(lo) and math.isfinite(hi)):
-        raise ValueError(
-            f"{claim.id}: the interval from {lo} to {hi} is not finite; score models on a set that defines its tags"
-        )
+        raise ValueError(f"{claim.id}: the interval from {lo} to {hi} is not finite; score models on a set that defines its tags")
     if lo > hi:
         raise ValueError(f"{claim.id}: the interval from {lo} to {hi} runs backwards; give its lower border first")
     if claim.rule not in RULES:
@@ -180,9 +175,7 @@ def verdict(claim: Claim, lo: float, hi: float) -> str:
     return SUPPORTED if inside else CONTRADICTED if outside else INCONCLUSIVE
 
 
-def assess(
-    claim_id: str, difference: Difference, n_tracks: int, n_artists: int, seeds: int, versus: str | None = None
-) -> dict:
+def assess(claim_id: str, difference: Difference, n_tracks: int, n_artists: int, seeds: int, versus: str | None = None) -> dict:
     """The claim's entry in ``results.json``.
 
     Parameters
@@ -206,13 +199,9 @@ def assess(
         raise ValueError(f"claim {claim_id!r} is unknown; choose one of {', '.join(CLAIMS)}")
     claim = CLAIMS[claim_id]
     if difference.metric != claim.metric:
-        raise ValueError(
-            f"{claim_id} is judged by {claim.metric}, not {difference.metric}; compute the difference in {claim.metric}"
-        )
+        raise ValueError(f"{claim_id} is judged by {claim.metric}, not {difference.metric}; compute the difference in {claim.metric}")
     if not math.isfinite(difference.effect):
-        raise ValueError(
-            f"{claim_id}: the effect is {difference.effect}; score the models on tags that the test set defines"
-        )
+        raise ValueError(f"{claim_id}: the effect is {difference.effect}; score the models on tags that the test set defines")
     counts = {"n_tracks": int(n_tracks), "n_artists": int(n_artists), "seeds": int(seeds)}
     for name, count in counts.items():
         if count < 1:

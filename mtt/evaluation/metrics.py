@@ -73,9 +73,7 @@ def _sweep(positive, cluster, ends, weights, roc, precision):
         precision[k] = gain[k] / hits[k] if defined else np.nan
 
 
-def reweighted(
-    labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def reweighted(labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ROC-AUC and PR-AUC of every tag under several weightings of the tracks.
 
     Parameters
@@ -143,9 +141,7 @@ def _validate_weights(weights: np.ndarray | None, n_tracks: int) -> np.ndarray:
         return np.ones(n_tracks, np.uint8)
     weights = np.asarray(weights)
     if weights.shape != (n_tracks,) or weights.dtype.kind not in "iu" or weights.min() < 0:
-        raise ValueError(
-            f"weights are {weights.dtype} of shape {weights.shape}; give {n_tracks} whole numbers of at least 0"
-        )
+        raise ValueError(f"weights are {weights.dtype} of shape {weights.shape}; give {n_tracks} whole numbers of at least 0")
     return weights
 
 

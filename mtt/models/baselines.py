@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtt.config import ModelConfig
-from mtt.models.frontend import MelTaggingModel, ResidualBlock, TaggingModel, check_input, score_windows
+from mtt.models.frontend import MelTaggingModel, ResidualBlock, TaggingModel, check_input, convolve, score_windows
 
 
 class ConvBlock(nn.Module):
@@ -42,7 +42,7 @@ class ConvBlock(nn.Module):
         self.pool = nn.MaxPool2d(pool, ceil_mode=True) if max(pool) > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.pool(self.bn(self.conv(x))))
+        return F.relu(self.pool(self.bn(convolve(self.conv, x))))
 
 
 class FCN(MelTaggingModel):
@@ -60,9 +60,7 @@ class FCN(MelTaggingModel):
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c // 2, c, c, c, c // 2)
-        self.blocks = nn.Sequential(
-            *(ConvBlock(sizes[i], sizes[i + 1], pool=pool) for i, pool in enumerate(self.pools))
-        )
+        self.blocks = nn.Sequential(*(ConvBlock(sizes[i], sizes[i + 1], pool=pool) for i, pool in enumerate(self.pools)))
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(c // 2, n_tags))
         self.to(memory_format=torch.channels_last)
 
@@ -87,9 +85,7 @@ class CRNN(MelTaggingModel):
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c // 2, c, c, c)
-        self.blocks = nn.Sequential(
-            *(ConvBlock(sizes[i], sizes[i + 1], pool=pool) for i, pool in enumerate(self.pools))
-        )
+        self.blocks = nn.Sequential(*(ConvBlock(sizes[i], sizes[i + 1], pool=pool) for i, pool in enumerate(self.pools)))
         self.gru = nn.GRU(c, config.width, num_layers=2, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.width, n_tags))
         self.to(memory_format=torch.channels_last)

@@ -35,9 +35,7 @@ class CheckpointError(ValueError):
     """A model file or folder that cannot be read; the message names it, the reason and the remedy in one line."""
 
 
-def save_model(
-    model: TaggingModel, folder: str | Path, tags: Sequence[str] | None = None, provenance: dict | None = None
-) -> Path:
+def save_model(model: TaggingModel, folder: str | Path, tags: Sequence[str] | None = None, provenance: dict | None = None) -> Path:
     """Write a model folder and return its path.
 
     ``tags`` names the outputs in order (default: ``model.tags``). ``provenance`` is kept as given, with the time and

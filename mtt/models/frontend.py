@@ -32,6 +32,7 @@ from mtt.config import ModelConfig
 MIN_FRAMES = 4  # one token of the Transformer
 SILENCE_DB = -100.0  # of a power of zero: 10 log10(FLOOR)
 FLOOR = 1e-10  # power below which dB are clamped (torchaudio's default)
+NARROW = 4  # frames; see ``convolve``
 STFT_FRAMES = 4096  # transformed at a time: 17 MB a recording
 
 
@@ -99,11 +100,20 @@ class MelSpectrogram(nn.Module):
 
     def _decibels(self, padded: Tensor) -> Tensor:
         spectrum = torch.stft(padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True)
-        power = torch.addcmul(
-            spectrum.real.square(), spectrum.imag, spectrum.imag
-        )  # 8 times faster than abs().square()
+        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)  # 8 times faster than abs().square()
         mel = torch.matmul(power.transpose(1, 2), self.filters).transpose(1, 2)
         return 10.0 * torch.log10(mel.clamp(min=FLOOR)).contiguous()
+
+
+def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """``conv(x)``, in float32 where a strided convolution meets an image of at most NARROW frames.
+
+    There oneDNN's bfloat16 weight gradient (torch 2.11, channels_last) leaves the taps that only see padding unwritten: noise or NaN.
+    """
+    if x.shape[-1] > NARROW or conv.stride == (1, 1):
+        return conv(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return conv(x.float())
 
 
 class ResidualBlock(nn.Module):
@@ -113,9 +123,7 @@ class ResidualBlock(nn.Module):
     and 2021). Pooling before the ReLU gives what pooling after it gives, and leaves the ReLU less to do.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, stride: int = 1, pool: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, pool: tuple[int, int] | None = None) -> None:
         super().__init__()
         self.conv_1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1)
         self.bn_1 = nn.BatchNorm2d(out_channels)
@@ -128,8 +136,8 @@ class ResidualBlock(nn.Module):
         self.pool = nn.MaxPool2d(pool) if pool else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.bn_2(self.conv_2(F.relu(self.bn_1(self.conv_1(x)), inplace=True)))
-        skip = self.bn_3(self.conv_3(x)) if self.projects else x
+        y = self.bn_2(self.conv_2(F.relu(self.bn_1(convolve(self.conv_1, x)), inplace=True)))
+        skip = self.bn_3(convolve(self.conv_3, x)) if self.projects else x
         return F.relu(self.pool(skip + y))
 
 

@@ -48,9 +48,7 @@ OFFICIAL_NAMES = (
 OFFICIAL_SHAPES = ("pos_embedding", "frontend.layer1.conv_1.weight", "frontend.fc.weight", "mlp_head.1.weight")
 
 
-def import_official(
-    ckpt: str | Path, folder: str | Path, tags: Sequence[str] | None = None, heads: int = 8
-) -> TaggingModel:
+def import_official(ckpt: str | Path, folder: str | Path, tags: Sequence[str] | None = None, heads: int = 8) -> TaggingModel:
     """Turn a checkpoint of the authors' code into a model folder, and return its model.
 
     Reads a Lightning checkpoint or its bare state dict, with or without the prefix ``network.``;
@@ -97,9 +95,7 @@ def _official_model(network: dict[str, Tensor], heads: int, ckpt: Path) -> Taggi
     """A new model of the checkpoint's size, which follows from the shapes of its tensors."""
     shapes = [tuple(network[name].shape) for name in OFFICIAL_SHAPES]
     if [len(shape) for shape in shapes] != [3, 4, 2, 2]:
-        raise CheckpointError(
-            f"{ckpt}: not a Music Tagging Transformer: {', '.join(OFFICIAL_SHAPES)} have shapes {shapes}"
-        )
+        raise CheckpointError(f"{ckpt}: not a Music Tagging Transformer: {', '.join(OFFICIAL_SHAPES)} have shapes {shapes}")
     (_, positions, width), (channels, *_), (_, features), (n_tags, _) = shapes
     layers = {match[1] for name in network if (match := re.match(r"transformer\.layers\.(\d+)\.", name))}
     window = network.get("spec.spectrogram.window")
@@ -133,6 +129,4 @@ def _check_filters(model: TaggingModel, network: dict[str, Tensor], ckpt: Path) 
     """A checkpoint made for another sample rate or mel scale has other filters: its weights would be misused here."""
     theirs, ours = network.get("spec.mel_scale.fb"), model.spectrogram.filters
     if theirs is not None and (theirs.shape != ours.shape or not torch.allclose(theirs, ours, atol=1e-4)):
-        raise CheckpointError(
-            f"{ckpt}: its mel filters are not those of {model.config.sample_rate} Hz audio (HTK scale)"
-        )
+        raise CheckpointError(f"{ckpt}: its mel filters are not those of {model.config.sample_rate} Hz audio (HTK scale)")

@@ -69,13 +69,7 @@ def read_settings(source: str) -> list[tuple[str, str, str]]:
         return []  # a cell with an IPython magic: it is shown as code, as any other
     found = []
     for node in statements:
-        target = (
-            node.targets[0]
-            if isinstance(node, ast.Assign)
-            else node.target
-            if isinstance(node, ast.AnnAssign)
-            else None
-        )
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
         if isinstance(target, ast.Name) and node.value is not None:
             found.append((target.id, ast.unparse(node.value), comments.get(node.end_lineno, "")))
     return found
@@ -94,22 +88,16 @@ def tidy_tables(html: str) -> str:
             for row in table.find_all("tr"):
                 row.attrs.pop("style", None)
             _align_numbers(table)
-        table.wrap(
-            soup.new_tag("div", attrs={"class": "table-box", "role": "region", "aria-label": "Table", "tabindex": "0"})
-        )
+        table.wrap(soup.new_tag("div", attrs={"class": "table-box", "role": "region", "aria-label": "Table", "tabindex": "0"}))
     return str(soup)
 
 
 def _align_numbers(table) -> None:
     body = [row.find_all("td") for row in table.select("tbody tr")]
     head = [row.find_all("th") for row in table.select("thead tr")]
-    for place in range(
-        1, max((len(row) for row in body), default=0) + 1
-    ):  # from the right: a MultiIndex shortens rows on the left
+    for place in range(1, max((len(row) for row in body), default=0) + 1):  # from the right: a MultiIndex shortens rows on the left
         column = [row[-place] for row in body if len(row) >= place]
-        texts = [
-            text for cell in column if (text := cell.get_text(strip=True)) and text.lower() not in ("nan", "none", "–")
-        ]
+        texts = [text for cell in column if (text := cell.get_text(strip=True)) and text.lower() not in ("nan", "none", "–")]
         if texts and all(re.fullmatch(r"[\d\s.,+\-−–±%()\[\]eE×]*\d[\d\s.,+\-−–±%()\[\]eE×]*", text) for text in texts):
             for cell in column + [row[-place] for row in head if len(row) >= place]:
                 cell["class"] = "num"

@@ -28,9 +28,7 @@ def formula(latex: str, block: bool) -> str:
     try:
         mathml = convert(text, display="block" if block else "inline")
         for character, stand_in in _STAND_INS.items():
-            mathml = mathml.replace(f"<mi>{stand_in}</mi>", f"<mo>{escape(character)}</mo>").replace(
-                stand_in, escape(character)
-            )
+            mathml = mathml.replace(f"<mi>{stand_in}</mi>", f"<mo>{escape(character)}</mo>").replace(stand_in, escape(character))
         ElementTree.fromstring(mathml)
         readable = "\\" not in mathml  # an unknown command is passed through by name
     except Exception:  # the converter raises a dozen unrelated types, IndexError among them

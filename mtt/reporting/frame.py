@@ -118,9 +118,7 @@ def environment() -> jinja2.Environment:
 
 def provenance_rows(provenance: Mapping) -> list[tuple[str, str]]:
     """The footer's (label, value) pairs: known keys first, in a fixed order; empty ones left out."""
-    keys = [key for key in PROVENANCE_LABELS if key in provenance] + [
-        key for key in provenance if key not in PROVENANCE_LABELS
-    ]
+    keys = [key for key in PROVENANCE_LABELS if key in provenance] + [key for key in provenance if key not in PROVENANCE_LABELS]
     rows = []
     for key in keys:
         value = provenance[key]

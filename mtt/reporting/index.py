@@ -156,9 +156,7 @@ def model_rows(models: object) -> list[dict]:
 
 
 def _clear_winner(models: Sequence[Mapping], metric: str) -> Mapping | None:
-    ranked = sorted(
-        (model for model in models if number(model.get(metric)) is not None), key=lambda model: -model[metric]
-    )
+    ranked = sorted((model for model in models if number(model.get(metric)) is not None), key=lambda model: -model[metric])
     if len(ranked) < 2:
         return None
     first, second = (interval(model.get(f"{metric}_interval")) for model in ranked[:2])
@@ -183,10 +181,7 @@ def record_table(value: object, title: str, anchor: str) -> dict | None:
     if not names:
         return None
     numeric = {
-        key: all(
-            number(record.get(key)) is not None or interval(record.get(key)) for record in records if key in record
-        )
-        for key in names
+        key: all(number(record.get(key)) is not None or interval(record.get(key)) for record in records if key in record) for key in names
     }
     return {
         "title": title,

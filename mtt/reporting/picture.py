@@ -56,8 +56,7 @@ class Picture:
         if caption:
             caption = f'<figcaption style="position:sticky;left:0">{caption}</figcaption>'
         return (
-            f'<figure style="margin:1em 0;max-width:{DISPLAY_WIDTH}px;overflow-x:auto">'
-            f"{image_tag(self.png(), self.alt)}{caption}</figure>"
+            f'<figure style="margin:1em 0;max-width:{DISPLAY_WIDTH}px;overflow-x:auto">{image_tag(self.png(), self.alt)}{caption}</figure>'
         )
 
 
@@ -83,10 +82,7 @@ def image_tag(png: bytes, alt: str) -> str:
     width, height = Image.open(io.BytesIO(png)).size
     source = base64.b64encode(png).decode("ascii")
     style = f"display:block;width:100%;min-width:{LEAST_WIDTH};max-width:none;height:auto"
-    return (
-        f'<img alt="{html.escape(alt)}" width="{width}" height="{height}" style="{style}" '
-        f'src="data:image/png;base64,{source}">'
-    )
+    return f'<img alt="{html.escape(alt)}" width="{width}" height="{height}" style="{style}" src="data:image/png;base64,{source}">'
 
 
 def _reduced(png: bytes) -> bytes:

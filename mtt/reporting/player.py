@@ -29,9 +29,7 @@ from mtt.reporting.plot_parts import TIME_AXIS
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, the rates that the format has
 COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
 COMPACT_WIDTH, FIGURE_WIDTH = 250, 420  # CSS pixels, the least width of a gallery's columns
-CURSOR = (
-    "position:absolute;top:0;bottom:0;left:0;width:2px;margin-left:-1px;background:#D55E00;box-shadow:0 0 0 1px #fff"
-)
+CURSOR = "position:absolute;top:0;bottom:0;left:0;width:2px;margin-left:-1px;background:#D55E00;box-shadow:0 0 0 1px #fff"
 
 SCRIPT = """
 for (const player of document.querySelectorAll('.mtt-player:not([data-ready])')) {
@@ -49,7 +47,12 @@ for (const player of document.querySelectorAll('.mtt-player:not([data-ready])'))
     area.setAttribute('aria-valuenow', time.toFixed(1));
     area.setAttribute('aria-valuetext', time.toFixed(1) + ' seconds');
   };
-  const follow = () => { draw(); if (!audio.paused) requestAnimationFrame(follow); };
+  const frame = area.parentElement.parentElement;
+  const follow = () => {
+    draw();
+    frame.scrollLeft = area.offsetLeft + cursor.offsetLeft - frame.clientWidth / 2;  // where the figure is wider than the page
+    if (!audio.paused) requestAnimationFrame(follow);
+  };
   const seek = time => { audio.currentTime = Math.min(Math.max(time, 0), audio.duration || to); draw(); };
   const point = event => {
     const box = area.getBoundingClientRect();
@@ -163,9 +166,7 @@ def encode_mp3(waveform: np.ndarray, sample_rate: int) -> bytes:
     if waveform.ndim != 1 or waveform.size == 0:
         raise ValueError(f"a waveform of shape {waveform.shape}; give mono samples, shape (samples,)")
     if not np.isfinite(waveform).all():
-        raise ValueError(
-            f"sample {int(np.argmin(np.isfinite(waveform)))} of the waveform is not finite; clean it first"
-        )
+        raise ValueError(f"sample {int(np.argmin(np.isfinite(waveform)))} of the waveform is not finite; clean it first")
     if sample_rate not in MP3_RATES:
         raise ValueError(f"MP3 has no rate of {sample_rate} Hz; resample to one of {', '.join(map(str, MP3_RATES))}")
     buffer = io.BytesIO()
@@ -192,18 +193,14 @@ def time_area(figure: Figure) -> tuple[float, float, float, float, float, float]
     boxes = np.array([axes.get_position().extents for axes in over_time])
     limits = np.array([axes.get_xlim() for axes in over_time])
     if np.ptp(boxes[:, [0, 2]], axis=0).max() > 1e-6 or np.ptp(limits, axis=0).max() > 1e-9:
-        raise ValueError(
-            "the figure's time axes differ in place or limits, so one cursor cannot serve them; share x between them"
-        )
+        raise ValueError("the figure's time axes differ in place or limits, so one cursor cannot serve them; share x between them")
     left, right = boxes[0, [0, 2]]
     return tuple(map(float, (left, right, 1 - boxes[:, 3].max(), 1 - boxes[:, 1].min(), *limits[0])))
 
 
 def _stage(picture: Picture, title: str) -> str:
     """The figure with a focusable area over its time axes that holds the cursor."""
-    image = image_tag(
-        render(picture.figure), picture.alt
-    )  # drawing settles the layout, so the area is asked for afterwards
+    image = image_tag(render(picture.figure), picture.alt)  # drawing settles the layout, so the area is asked for afterwards
     left, right, top, bottom, start, end = time_area(picture.figure)
     sides = {"left": left, "width": right - left, "top": top, "height": bottom - top}
     place = ";".join(f"{side}:{100 * share:.4f}%" for side, share in sides.items())

@@ -104,9 +104,7 @@ def checked(frame: pd.DataFrame, columns: Sequence[str], what: str) -> pd.DataFr
         raise ValueError(f"{what}: the table is empty; give at least one row")
     for column in columns:
         if column not in frame.columns:
-            raise ValueError(
-                f"{what}: column {column!r} is missing (there are {list(frame.columns)}); rename or add it"
-            )
+            raise ValueError(f"{what}: column {column!r} is missing (there are {list(frame.columns)}); rename or add it")
         finite = np.isfinite(frame[column].to_numpy(dtype=float))
         if not finite.all():
             row = frame.index[int(np.argmin(finite))]

@@ -41,9 +41,7 @@ def tag_counts(
     name_rows(axes, order)
     for row, tag in enumerate(order):
         share = f"  ({counts[tag] / total:.1%})" if total else ""
-        axes.annotate(
-            f"{counts[tag]:,}{share}", (counts[tag], row), (4, 0), textcoords="offset points", va="center", fontsize=8.5
-        )
+        axes.annotate(f"{counts[tag]:,}{share}", (counts[tag], row), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
     _name_kinds(axes, [kinds[tag] for tag in order], colours)
     axes.set_xlim(0, counts.max() * 1.3)
     axes.set_xlabel("tracks")
@@ -80,9 +78,7 @@ def tag_cooccurrence(
     """
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.shape[1] != len(tags):
-        raise ValueError(
-            f"tag_cooccurrence: labels have shape {labels.shape} for {len(tags)} tags; give (tracks, tags)"
-        )
+        raise ValueError(f"tag_cooccurrence: labels have shape {labels.shape} for {len(tags)} tags; give (tracks, tags)")
     if measure not in ("conditional", "lift"):
         raise ValueError(f"tag_cooccurrence: unknown measure {measure!r}; choose 'conditional' or 'lift'")
     chosen = [tag for tag in np.argsort(-labels.sum(axis=0), kind="stable")[:top] if labels[:, tag].any()]
@@ -96,9 +92,7 @@ def tag_cooccurrence(
     with np.errstate(divide="ignore"):
         lift = np.log2(together * len(labels) / np.outer(counts, counts))
     values = pd.DataFrame((100 * conditional if measure == "conditional" else lift)[np.ix_(order, order)], names, names)
-    title = title or (
-        "Which tags come with which" if measure == "conditional" else "Tags that meet more or less often than by chance"
-    )
+    title = title or ("Which tags come with which" if measure == "conditional" else "Tags that meet more or less often than by chance")
     return _cooccurrence_picture(values, measure, title, caption)
 
 
@@ -108,20 +102,10 @@ def _cooccurrence_picture(values: pd.DataFrame, measure: str, title: str, captio
     shown = values.where(off_diagonal & np.isfinite(values.to_numpy()))
     limit = float(np.nanmax(np.abs(shown.to_numpy()))) if shown.notna().to_numpy().any() else 1.0
     figure, axes = canvas(title, 1.6 + 0.2 * max(len(names), 12))
-    scale = (
-        {"cmap": "Blues", "vmin": 0, "vmax": limit}
-        if conditional
-        else {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
-    )
-    name = (
-        "tracks of the row's tag that have the column's tag (%)"
-        if conditional
-        else "log2 of lift (+1: twice as often as by chance)"
-    )
+    scale = {"cmap": "Blues", "vmin": 0, "vmax": limit} if conditional else {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
+    name = "tracks of the row's tag that have the column's tag (%)" if conditional else "log2 of lift (+1: twice as often as by chance)"
     bar = {"label": name, "orientation": "horizontal", "shrink": 0.6, "aspect": 36, "pad": 0.02}
-    numbers = shown.map(
-        lambda value: f"{value:.0f}" if conditional else f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
-    )
+    numbers = shown.map(lambda value: f"{value:.0f}" if conditional else f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−"))
     seaborn.heatmap(
         shown,
         ax=axes[0, 0],
@@ -140,31 +124,21 @@ def _cooccurrence_picture(values: pd.DataFrame, measure: str, title: str, captio
     axes[0, 0].tick_params(axis="y", rotation=0, length=0)
     axes[0, 0].grid(visible=False)
     figure.axes[-1].grid(visible=False)
-    pairs = (
-        (shown if conditional else shown.where(np.triu(off_diagonal)))
-        .stack()
-        .sort_values(ascending=False, kind="stable")
-    )
+    pairs = (shown if conditional else shown.where(np.triu(off_diagonal))).stack().sort_values(ascending=False, kind="stable")
     unit = "%" if conditional else ""
     joint = "with" if conditional else "and"
-    strongest = listed(
-        (f"{a} {joint} {b} {value:.{0 if conditional else 1}f}{unit}" for (a, b), value in pairs.items()), 8
-    )
+    strongest = listed((f"{a} {joint} {b} {value:.{0 if conditional else 1}f}{unit}" for (a, b), value in pairs.items()), 8)
     return Picture(figure, f"Heatmap, {title}: {len(names)} tags; {name}. Strongest: {strongest}.", caption)
 
 
 @styled
-def tracks_per_artist(
-    counts: Mapping[str, int] | Sequence[int], title: str = "Tracks per artist", caption: str = ""
-) -> Picture:
+def tracks_per_artist(counts: Mapping[str, int] | Sequence[int], title: str = "Tracks per artist", caption: str = "") -> Picture:
     """How many artists have 1, 2, 3, … tracks, with the median."""
     values = np.asarray(list(counts.values()) if isinstance(counts, Mapping) else counts, dtype=int)
     if values.size == 0 or values.min() < 1:
         raise ValueError("tracks_per_artist: every artist needs at least one track; drop artists without tracks")
     wide = values.max() > 40
-    edges = (
-        np.unique(np.round(np.geomspace(1, values.max() + 1, 25))) - 0.5 if wide else np.arange(0.5, values.max() + 1)
-    )
+    edges = np.unique(np.round(np.geomspace(1, values.max() + 1, 25))) - 0.5 if wide else np.arange(0.5, values.max() + 1)
     figure, axes = canvas(title, 2.9)
     _histogram(axes[0, 0], values, edges, f"median {np.median(values):g}")
     if wide:
@@ -189,9 +163,7 @@ def durations(seconds: Sequence[float], title: str = "Length of the tracks", cap
     span = max(float(np.ptp(values)), 1.0)
     low = max(0.0, values.min() - 0.05 * span)
     figure, axes = canvas(title, 2.9)
-    _histogram(
-        axes[0, 0], values, np.linspace(low, values.max() + 0.05 * span, 41), f"median {np.median(values):.1f} s"
-    )
+    _histogram(axes[0, 0], values, np.linspace(low, values.max() + 0.05 * span, 41), f"median {np.median(values):.1f} s")
     axes[0, 0].set(xlabel="duration (s)", ylabel="tracks")
     alt = (
         f"Histogram, {title}: {values.size:,} tracks of {values.min():.1f} to {values.max():.1f} s, "

@@ -79,9 +79,7 @@ def tags_by_length(
     largest gain first.
     """
     if scores.shape[0] == 0 or scores.shape[1] < 2:
-        raise ValueError(
-            f"tags_by_length: scores of shape {scores.shape}; give tags as rows and at least two lengths as columns"
-        )
+        raise ValueError(f"tags_by_length: scores of shape {scores.shape}; give tags as rows and at least two lengths as columns")
     scores = scores.sort_index(axis=1)
     checked(scores, list(scores.columns), "tags_by_length")
     change = scores.sub(scores.iloc[:, 0], axis=0)

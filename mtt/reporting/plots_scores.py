@@ -33,12 +33,8 @@ TAG_MARKERS = ("o", "D", "s")
 
 
 def _interval(axes: Axes, row: float, values: pd.Series, colour: str, marker: str = "o", size: float = 7) -> None:
-    axes.plot(
-        [values["low"], values["high"]], [row, row], color=colour, linewidth=2.2, solid_capstyle="butt", alpha=0.8
-    )
-    axes.plot(
-        values["estimate"], row, marker, color=colour, markersize=size, markeredgecolor="white", markeredgewidth=0.8
-    )
+    axes.plot([values["low"], values["high"]], [row, row], color=colour, linewidth=2.2, solid_capstyle="butt", alpha=0.8)
+    axes.plot(values["estimate"], row, marker, color=colour, markersize=size, markeredgecolor="white", markeredgewidth=0.8)
 
 
 def _at_right(axes: Axes, row: float, text: str, colour: str = INK, rise: float = 0, **font) -> None:
@@ -66,9 +62,7 @@ def model_scores(
     title = title or f"{metric} of each model"
     figure, axes = row_canvas(title, len(ranked), per_row=0.33)
     if reference is not None:
-        axes.axvline(
-            scores.loc[reference, "estimate"], color=model_colour(reference), linewidth=1, linestyle=(0, (4, 2))
-        )
+        axes.axvline(scores.loc[reference, "estimate"], color=model_colour(reference), linewidth=1, linestyle=(0, (4, 2)))
     for row, (name, values) in enumerate(ranked.iterrows()):
         _interval(axes, row, values, model_colour(str(name)), size=8)
         _at_right(axes, row, with_interval(values))
@@ -104,9 +98,7 @@ def tag_scores(
     order = ranked if top is None or 2 * top >= len(ranked) else ranked[:top] + ranked[-top:]
     some = "" if len(order) == len(ranked) else f" (the best and the worst {top} of {len(ranked)})"
     title = title or f"{metric} of each tag{some}"
-    figure, axes = row_canvas(
-        title, len(order), per_row=0.235 if len(tables) == 1 else 0.2 + 0.1 * len(tables), extra=1.45
-    )
+    figure, axes = row_canvas(title, len(order), per_row=0.235 if len(tables) == 1 else 0.2 + 0.1 * len(tables), extra=1.45)
     offsets = (np.arange(len(tables)) - (len(tables) - 1) / 2) * 0.3
     for (name, table), offset, marker in zip(tables.items(), offsets, TAG_MARKERS, strict=False):
         colour = model_colour(str(name))
@@ -117,6 +109,9 @@ def tag_scores(
         axes.axhline(top - 0.5, color="#9A9A9A", linewidth=0.8, linestyle=(0, (2, 2)))
     for row in range(len(order)):
         axes.axhline(row, color=FAINT, linewidth=0.5, zorder=0)
+    if min(table["low"].min() for table in tables.values()) < 0:  # a difference
+        axes.axvline(0, color=INK, linewidth=1, zorder=1)
+        axes.xaxis.set_major_formatter(FuncFormatter(signed))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, handletextpad=0.2)
     name_rows(axes, order)
     axes.set_xlabel(f"{metric} (95% interval)")
@@ -142,9 +137,7 @@ def paired_differences(
     """
     estimates(differences, "paired_differences")
     if "verdict" not in differences.columns:
-        raise ValueError(
-            "paired_differences: column 'verdict' is missing; give supported, contradicted or inconclusive"
-        )
+        raise ValueError("paired_differences: column 'verdict' is missing; give supported, contradicted or inconclusive")
     title = title or f"Paired differences in {metric}"
     figure, axes = row_canvas(title, len(differences), per_row=0.48, extra=1.3)
     axes.axvline(0, color=INK, linewidth=1)
@@ -172,9 +165,7 @@ def _margins(axes: Axes, row: float, values: pd.Series) -> None:
     low, high = (values.get(name, np.nan) for name in ("margin_low", "margin_high"))
     if np.isfinite(low) or np.isfinite(high):
         low, high = np.nan_to_num([low, high])
-        axes.fill_between(
-            [low, high], row - 0.36, row + 0.36, facecolor="#F3F0E6", edgecolor="#B5AC8B", hatch="////", linewidth=0.6
-        )
+        axes.fill_between([low, high], row - 0.36, row + 0.36, facecolor="#F3F0E6", edgecolor="#B5AC8B", hatch="////", linewidth=0.6)
 
 
 @styled
@@ -207,9 +198,7 @@ def reliability(
     lower.set_yscale("log")
     lower.set(xlabel="predicted probability (dashed: perfectly calibrated)", ylabel="predictions")
     numbers = listed(f"{name} {error:.3f}" for name, error in errors.items())
-    return Picture(
-        figure, f"Calibration curves, {title}. Mean distance from the diagonal, weighted by count: {numbers}.", caption
-    )
+    return Picture(figure, f"Calibration curves, {title}. Mean distance from the diagonal, weighted by count: {numbers}.", caption)
 
 
 @styled
@@ -226,9 +215,7 @@ def missing_labels(
     rows = {"missing labels": np.asarray(missing, float), "true negatives": np.asarray(negatives, float)}
     for name, scores in rows.items():
         if scores.size == 0 or not np.isfinite(scores).all() or scores.min() < 0 or scores.max() > 1:
-            raise ValueError(
-                f"missing_labels: the scores of {name} must be one or more probabilities; apply the sigmoid first"
-            )
+            raise ValueError(f"missing_labels: the scores of {name} must be one or more probabilities; apply the sigmoid first")
     figure, axes = canvas(title, 3.9, rows=2, sharex=True, sharey=True)
     parts = []
     for panel, (name, scores), colour in zip(axes[:, 0], rows.items(), (ORANGE, BLUE), strict=True):
@@ -241,13 +228,9 @@ def missing_labels(
         panel.set_title(text, color=text_colour(colour))
         panel.set(ylabel="share (%)", xlim=(0, 1))
         parts.append(text)
-    axes[0, 0].set_yscale(
-        "function", functions=(lambda share: np.sqrt(np.maximum(share, 0)), np.square)
-    )  # shows bars of 1% beside 40%
+    axes[0, 0].set_yscale("function", functions=(lambda share: np.sqrt(np.maximum(share, 0)), np.square))  # shows bars of 1% beside 40%
     axes[0, 0].yaxis.set_major_locator(FixedLocator([0, 1, 5, 10, 20, 40, 60, 100]))
-    axes[1, 0].set_xlabel(
-        "the teacher's probability" + (f" (dashed: masked from {threshold:.3g})" if threshold is not None else "")
-    )
+    axes[1, 0].set_xlabel("the teacher's probability" + (f" (dashed: masked from {threshold:.3g})" if threshold is not None else ""))
     return Picture(figure, f"Two histograms, {title}: {'; '.join(parts)}.", caption)
 
 
@@ -274,7 +257,5 @@ def precision_recall(
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2, handletextpad=0.2)
     name_rows(axes, list(points.index))
     axes.set(xlim=(-0.02, 1.02), xlabel="precision, recall")
-    rows = listed(
-        (f"{name}: precision {row['precision']:.3f}, recall {row['recall']:.3f}" for name, row in points.iterrows()), 30
-    )
+    rows = listed((f"{name}: precision {row['precision']:.3f}, recall {row['recall']:.3f}" for name, row in points.iterrows()), 30)
     return Picture(figure, f"Dot plot, {title}. {rows}.", caption)

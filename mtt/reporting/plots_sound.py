@@ -31,14 +31,10 @@ def mel_spectrograms(
     caption: str = "",
 ) -> Picture:
     """The mel spectrogram of each waveform, stacked, all on one colour scale and one time axis."""
-    levels = {
-        name: mel_power(wave, sample_rate, str(name)) for name, wave in named(waveforms, "mel_spectrograms").items()
-    }
+    levels = {name: mel_power(wave, sample_rate, str(name)) for name, wave in named(waveforms, "mel_spectrograms").items()}
     seconds = max(np.size(wave) for wave in waveforms.values()) / sample_rate
     loudest = max(max(power.max() for power in levels.values()), 1e-10)
-    figure, axes = canvas(
-        title, 0.85 + (2.2 if len(levels) == 1 else 1.75 * len(levels)), rows=len(levels), sharex=True
-    )
+    figure, axes = canvas(title, 0.85 + (2.2 if len(levels) == 1 else 1.75 * len(levels)), rows=len(levels), sharex=True)
     for place, (panel, (name, power)) in enumerate(zip(axes[:, 0], levels.items(), strict=True)):
         image = draw_mel(panel, power, sample_rate, loudest)
         time_axis(panel, 0, seconds, label=place == len(levels) - 1)
@@ -53,9 +49,7 @@ def mel_spectrograms(
     return Picture(figure, f"Mel spectrograms over {seconds:.1f} s on one colour scale, {title}: {parts}.", caption)
 
 
-def mel_spectrogram(
-    waveform: np.ndarray, sample_rate: int, title: str = "Mel spectrogram", caption: str = ""
-) -> Picture:
+def mel_spectrogram(waveform: np.ndarray, sample_rate: int, title: str = "Mel spectrogram", caption: str = "") -> Picture:
     """The mel spectrogram of one waveform, over seconds and kHz."""
     return mel_spectrograms({"waveform": waveform}, sample_rate, title, caption)
 
@@ -64,18 +58,14 @@ def before_after(
     before: np.ndarray, after: np.ndarray, sample_rate: int, effect: str, title: str | None = None, caption: str = ""
 ) -> Picture:
     """What an effect does to a sound: two spectrograms on the same colour scale."""
-    return mel_spectrograms(
-        {"before": before, f"after: {effect}": after}, sample_rate, title or f"What {effect} does", caption
-    )
+    return mel_spectrograms({"before": before, f"after: {effect}": after}, sample_rate, title or f"What {effect} does", caption)
 
 
 def mel_power(waveform: np.ndarray, sample_rate: int, name: str) -> np.ndarray:
     """(mels, frames) of power; the model's own front end, so that the picture shows what the model sees."""
     waveform = np.asarray(waveform, dtype=np.float32)
     if waveform.ndim != 1 or waveform.size < 2 or not np.isfinite(waveform).all():
-        raise ValueError(
-            f"waveform {name!r}: need finite mono (samples,), not {waveform.shape}; mix down or clean it first"
-        )
+        raise ValueError(f"waveform {name!r}: need finite mono (samples,), not {waveform.shape}; mix down or clean it first")
     model = ModelConfig()
     return librosa.feature.melspectrogram(
         y=waveform,

@@ -27,15 +27,10 @@ def split_deviation(
     """A strip of |share − target| for each method (one dot for a tag in a set), its mean marked; the best method
     first.
     """
-    values = {
-        str(method): np.abs(np.asarray(row, float)).ravel()
-        for method, row in named(deviations, "split_deviation").items()
-    }
+    values = {str(method): np.abs(np.asarray(row, float)).ravel() for method, row in named(deviations, "split_deviation").items()}
     for method, row in values.items():
         if row.size == 0 or not np.isfinite(row).all():
-            raise ValueError(
-                f"split_deviation: method {method!r} has no or non-finite deviations; drop tags without tracks"
-            )
+            raise ValueError(f"split_deviation: method {method!r} has no or non-finite deviations; drop tags without tracks")
     order = sorted(values, key=lambda method: (values[method].mean(), method))
     figure, axes = row_canvas(title, len(order), per_row=0.5)
     for row, method in enumerate(order):
@@ -62,13 +57,9 @@ def split_deviation(
     largest = max(row.max() for row in values.values())
     axes.set_xscale("log")
     axes.set_xlim(LEAST_DEVIATION * 0.8, max(1.3 * largest, 10 * LEAST_DEVIATION))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{'≤ ' if value <= LEAST_DEVIATION else ''}{100 * value:g}")
-    )
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{'≤ ' if value <= LEAST_DEVIATION else ''}{100 * value:g}"))
     axes.set_xlabel("|share − target| of one tag in one set (percentage points)")
-    numbers = listed(
-        f"{method} mean {100 * values[method].mean():.2f}, largest {100 * values[method].max():.2f}" for method in order
-    )
+    numbers = listed(f"{method} mean {100 * values[method].mean():.2f}, largest {100 * values[method].max():.2f}" for method in order)
     return Picture(figure, f"Strip plot, {title}, in percentage points: {numbers}.", caption)
 
 
@@ -104,8 +95,6 @@ def split_shares(
     axes.xaxis.set_major_formatter(FuncFormatter(signed))
     axes.set_xlabel("share of the tag's tracks − target (percentage points)")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(sets), borderaxespad=0.2, handletextpad=0.1)
-    numbers = listed(
-        (f"{tag} " + ", ".join(f"{name} {shares.loc[tag, name]:.1%}" for name in sets) for tag in order), 10
-    )
+    numbers = listed((f"{tag} " + ", ".join(f"{name} {shares.loc[tag, name]:.1%}" for name in sets) for tag in order), 10)
     alt = f"Dot plot, {title}: largest deviation {worst.iloc[0]:.1f} percentage points ({worst.index[0]}). {numbers}."
     return Picture(figure, alt, caption)

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import canvas, checked, listed, name_rows, named, row_canvas, time_axis
+from mtt.reporting.plot_parts import TIME_AXIS, canvas, checked, listed, name_rows, named, row_canvas, time_axis
 from mtt.reporting.plots_sound import draw_mel, mel_power
 from mtt.reporting.style import BLUE, FAINT, INK, ORANGE, styled, text_colour
 
@@ -44,9 +44,7 @@ def tag_curves(
     """
     times, probabilities, truth = np.asarray(times, float), np.asarray(probabilities, float), dict(truth or {})
     _check_curves(times, probabilities, tags, truth)
-    order = sorted(range(len(tags)), key=lambda tag: (tags[tag] not in truth, -probabilities[:, tag].max(), tags[tag]))[
-        :top
-    ]
+    order = sorted(range(len(tags)), key=lambda tag: (tags[tag] not in truth, -probabilities[:, tag].max(), tags[tag]))[:top]
     end = max([times.max(), *(stop for bars in truth.values() for _, stop in bars)])
     figure, panel = _with_spectrogram(title, 0.42 * len(order), waveform, sample_rate, end)
     for row, tag in enumerate(order):
@@ -54,13 +52,9 @@ def tag_curves(
     panel.set_ylim(len(order) - 0.5, -0.5)
     panel.grid(axis="y", visible=False)
     name_rows(panel, [tags[tag] for tag in order])
-    panel.annotate(
-        "peak", (1.01, 1), (0, 1), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, va="bottom"
-    )
+    panel.annotate("peak", (1.01, 1), (0, 1), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, va="bottom")
     bars = "; orange: where it truly sounds" if truth else ""
-    panel.set_title(
-        f"blue: probability, from 0 to 1 in the grey band{bars}", fontsize=8.5, color=text_colour("#666666")
-    )
+    panel.set_title(f"blue: probability, from 0 to 1 in the grey band{bars}", fontsize=8.5, color=text_colour("#666666"))
     peaks = (
         f"{tags[tag]} {probabilities[:, tag].max():.2f} at {times[probabilities[:, tag].argmax()]:.1f} s"
         + (f", truly {_spans(truth[tags[tag]])}" if tags[tag] in truth else "")
@@ -81,13 +75,9 @@ def _curve_row(panel: Axes, row: int, times: np.ndarray, probability: np.ndarray
     panel.annotate(f"{probability.max():.2f}", (1.01, row), **place)
 
 
-def _check_curves(
-    times: np.ndarray, probabilities: np.ndarray, tags: Sequence[str], truth: Mapping[str, Segments]
-) -> None:
+def _check_curves(times: np.ndarray, probabilities: np.ndarray, tags: Sequence[str], truth: Mapping[str, Segments]) -> None:
     if probabilities.shape != (times.size, len(tags)) or probabilities.size == 0:
-        raise ValueError(
-            f"tag_curves: probabilities {probabilities.shape} for {times.size} times, {len(tags)} tags; transpose it"
-        )
+        raise ValueError(f"tag_curves: probabilities {probabilities.shape} for {times.size} times, {len(tags)} tags; transpose it")
     if not (np.isfinite(probabilities).all() and probabilities.min() >= 0 and probabilities.max() <= 1):
         raise ValueError("tag_curves: probabilities must be finite and lie in 0–1; apply the sigmoid first")
     unknown = sorted(set(truth) - set(tags))
@@ -128,21 +118,14 @@ def attention_over_time(
     """Attention to each moment, relative to uniform attention (dashed, 1): one curve, or one row for each name in
     ``weights``.
     """
-    rows = {
-        str(name): np.asarray(row, float)
-        for name, row in (weights if isinstance(weights, Mapping) else {"": weights}).items()
-    }
+    rows = {str(name): np.asarray(row, float) for name, row in (weights if isinstance(weights, Mapping) else {"": weights}).items()}
     times = np.asarray(times, float)
     for name, row in named(rows, "attention_over_time").items():
         if row.shape != times.shape or row.size == 0 or not np.isfinite(row).all() or row.min() < 0 or row.sum() == 0:
-            raise ValueError(
-                f"attention_over_time: weights {name!r} {row.shape} must be {times.size} numbers of 0 or more"
-            )
+            raise ValueError(f"attention_over_time: weights {name!r} {row.shape} must be {times.size} numbers of 0 or more")
     relative = {name: row / row.mean() for name, row in rows.items()}
     top = 1.05 * max(row.max() for row in relative.values())
-    figure, panel = _with_spectrogram(
-        title, 1.5 if len(rows) == 1 else 0.5 * len(rows), waveform, sample_rate, times.max()
-    )
+    figure, panel = _with_spectrogram(title, 1.5 if len(rows) == 1 else 0.5 * len(rows), waveform, sample_rate, times.max())
     for place, row in enumerate(relative.values()):
         floor, scale = (0.0, 1.0) if len(rows) == 1 else (place + 0.45, -0.85 / top)
         panel.axhline(floor + scale, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
@@ -155,12 +138,9 @@ def attention_over_time(
         panel.set_ylim(len(rows) - 0.45, -0.55)
         name_rows(panel, list(rows))
         panel.grid(axis="y", visible=False)
-        panel.set_title(
-            f"attention relative to uniform (dashed); all rows to {top:.1f}", fontsize=8.5, color=text_colour("#666666")
-        )
+        panel.set_title(f"attention relative to uniform (dashed); all rows to {top:.1f}", fontsize=8.5, color=text_colour("#666666"))
     parts = listed(
-        f"{name or 'attention'} most at {times[row.argmax()]:.1f} s ({row.max():.1f} times uniform)"
-        for name, row in relative.items()
+        f"{name or 'attention'} most at {times[row.argmax()]:.1f} s ({row.max():.1f} times uniform)" for name, row in relative.items()
     )
     return Picture(figure, f"Attention over {times.max():.1f} s, {title}: {parts}.", caption)
 
@@ -176,25 +156,16 @@ def attention_map(
     to about 1).
     """
     weights, times = np.asarray(weights, float), np.asarray(times, float)
-    if (
-        weights.shape != (times.size, times.size)
-        or times.size < 2
-        or not np.isfinite(weights).all()
-        or weights.min() < 0
-    ):
-        raise ValueError(
-            f"attention_map: weights {weights.shape} for {times.size} times; give non-negative (times, times)"
-        )
+    if weights.shape != (times.size, times.size) or times.size < 2 or not np.isfinite(weights).all() or weights.min() < 0:
+        raise ValueError(f"attention_map: weights {weights.shape} for {times.size} times; give non-negative (times, times)")
     half = np.diff(times).mean() / 2
     span = (times[0] - half, times[-1] + half)
     figure, axes = canvas(title, 5.6)
     relative = weights * times.size
     limit = float(np.percentile(relative, 99.5)) or 1.0
-    image = axes[0, 0].imshow(
-        relative, cmap="viridis", extent=(*span, span[1], span[0]), vmin=0, vmax=limit, interpolation="nearest"
-    )
+    image = axes[0, 0].imshow(relative, cmap="viridis", extent=(*span, span[1], span[0]), vmin=0, vmax=limit, interpolation="nearest")
     axes[0, 0].set(aspect="equal", xlabel="moment looked at: time (s)", ylabel="moment that looks (s)")
-    axes[0, 0].set_gid("time")
+    axes[0, 0].set_gid(TIME_AXIS)
     axes[0, 0].grid(visible=False)
     figure.colorbar(image, ax=axes[0, 0], shrink=0.8, pad=0.02, extend="max").set_label("attention (1: uniform)")
     row, column = np.unravel_index(weights.argmax(), weights.shape)
@@ -227,9 +198,7 @@ def timeline(
     for row, name in enumerate(first.index):
         own = segments[segments["name"] == name]
         panel.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
-        panel.barh(
-            [row] * len(own), own["end"] - own["start"], left=own["start"], height=0.6, color=BLUE, edgecolor="white"
-        )
+        panel.barh([row] * len(own), own["end"] - own["start"], left=own["start"], height=0.6, color=BLUE, edgecolor="white")
     name_rows(panel, list(first.index))
     time_axis(panel, 0, seconds or float(segments["end"].max()))
     parts = (

@@ -29,9 +29,7 @@ def learning_curves(
     for name, history in named(histories, "learning_curves").items():
         checked(history, ["step", "valid_loss"], f"learning_curves of {name}")
         if "train_loss" not in history.columns:
-            raise ValueError(
-                f"learning_curves of {name}: column 'train_loss' is missing; add it (empty where not measured)"
-            )
+            raise ValueError(f"learning_curves of {name}: column 'train_loss' is missing; add it (empty where not measured)")
     figure, axes = canvas(title, 4.9, rows=2, sharex=True, sharey=True)
     best, ends = [], {"valid_loss": [], "train_loss": []}
     for name, history in histories.items():
@@ -51,9 +49,7 @@ def learning_curves(
             markeredgewidth=2,
             markersize=8,
         )
-        best.append(
-            f"{name} {lowest['valid_loss']:.4f} at step {lowest['step']:,.0f} of {history['step'].iloc[-1]:,.0f}"
-        )
+        best.append(f"{name} {lowest['valid_loss']:.4f} at step {lowest['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
     for panel, column, heading in zip(axes[:, 0], ends, ("validation (ring: best step)", "training"), strict=True):
         panel.set_title(heading, color=INK)
         panel.set_ylabel("loss (BCE)")
@@ -88,9 +84,7 @@ def iterations(
     groups = list(scores.groupby("architecture", sort=False))
     for place, (name, group) in enumerate(groups):
         group, colour = group.sort_values("iteration"), model_colour(str(name))
-        x = group["iteration"] + 0.06 * (
-            place - (len(groups) - 1) / 2
-        )  # side by side, so that intervals do not hide each other
+        x = group["iteration"] + 0.06 * (place - (len(groups) - 1) / 2)  # side by side, so that intervals do not hide each other
         panel.vlines(x, group["low"], group["high"], color=colour, linewidth=2.2, alpha=0.8)
         panel.plot(x, group["estimate"], "o-", color=colour, markersize=7, markeredgecolor="white", linewidth=1.4)
         ends.append((x.iloc[-1], group["estimate"].iloc[-1], str(name), colour))

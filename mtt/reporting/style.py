@@ -27,6 +27,7 @@ MODEL_COLOURS = {
     "teacher on shared artists": "#003F66",
     "student KE": GREEN,
     "student KD": ORANGE,
+    "control": "#6A4C93",
     "short_chunk_resnet": VERMILLION,
     "fcn": PURPLE,
     "crnn": GREY,
@@ -35,9 +36,10 @@ MODEL_COLOURS = {
 }
 # Words in a model's name, most telling first, for names that the table above does not hold ("KE student, iteration 2").
 _MODEL_WORDS = (
+    (r"^control", "control"),
     (r"\bke\b|ke\d|expansion", "student KE"),
     (r"\bkd\b|kd\d|distil|compact", "student KD"),
-    (r"(without|no) augment|unaugmented|clean", "teacher without augmentation"),
+    (r"(without|no) augment|unaugmented|clean|plain", "teacher without augmentation"),
     (r"shared|leak", "teacher on shared artists"),
     (r"resnet|short chunk", "short_chunk_resnet"),
     (r"\bfcn\b", "fcn"),

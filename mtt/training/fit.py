@@ -87,6 +87,8 @@ def fit(
             if on_step is not None:
                 on_step(step + 1)
         valid_loss = validate(model)
+        if not math.isfinite(valid_loss):
+            raise FloatingPointError(f"the validation loss is {valid_loss} at step {last}; lower the learning rate ({config.learning_rate:g})")
         model.train()
         run.record([last, float(np.mean(losses)), float(valid_loss), learning_rate(config, last - 1), time.perf_counter() - started])
     run.finish()

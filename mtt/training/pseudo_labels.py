@@ -45,7 +45,8 @@ class PseudoLabels:
 
     def reliability(self) -> pd.DataFrame:
         """Calibration on the pool: predicted, observed, count per bin; empty bins left out."""
-        return calibration(self.corpus.true_labels(self.pool_ids), self.pool_scores).dropna()
+        table = calibration(self.corpus.true_labels(self.pool_ids), self.pool_scores)
+        return table.rename(columns={"probability": "predicted", "share": "observed"}).dropna()
 
     def missing_against_negatives(self) -> tuple[np.ndarray, np.ndarray]:
         """Scores of missing labels and of true negatives, both (n,), on the training tracks."""

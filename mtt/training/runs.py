@@ -161,7 +161,7 @@ def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> 
         name, step = queue.get()
         bar.update(step - shown.get(name, 0))
         shown[name] = step
-    bar.set_postfix_str(", ".join(names))
+    bar.set_postfix_str(", ".join(names), refresh=False)
 
 
 def _make_stage(root: Path, recipe: Recipe, data: TrainingData, queue: object, parent: int) -> None:

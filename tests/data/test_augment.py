@@ -308,7 +308,7 @@ def test_chain_is_the_effects_one_after_the_other():
     settings = sample_settings(24, AugmentConfig(), generator(11))
     assert (settings.filter & settings.reverb & ~settings.pitch).any() and (settings.reverb & settings.pitch).any()
     for i in range(24):
-        s, y = settings.at(slice(i, i + 1)), x[i : i + 1]
+        s, y = settings.at(torch.tensor([i])), x[i : i + 1]
         steps = [
             (s.polarity, lambda y: invert_polarity(y)),
             (s.noise, lambda y, s=s: add_noise(y, s.noise_ratio, s.noise_seed)),

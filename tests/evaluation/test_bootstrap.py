@@ -170,9 +170,7 @@ def test_a_tag_that_a_resample_lacks_is_left_out_of_both_models_alike(data):
     for scores in (a, b):
         per_tag = boot.per_tag(scores)
         np.testing.assert_array_equal(np.isnan(per_tag[:, 1]), lacking)
-        np.testing.assert_allclose(
-            boot.distribution(scores)[lacking], per_tag[lacking][:, [0, 2]].mean(axis=1), atol=1e-15
-        )
+        np.testing.assert_allclose(boot.distribution(scores)[lacking], per_tag[lacking][:, [0, 2]].mean(axis=1), atol=1e-15)
     difference = paired_difference(boot, a, b)
     both = (boot.per_tag(a) - boot.per_tag(b))[lacking]
     np.testing.assert_allclose(difference.values[lacking], both[:, [0, 2]].mean(axis=1), rtol=0, atol=1e-15)

@@ -96,9 +96,7 @@ def test_code_is_folded_and_noise_is_gone(soup):
 
 
 def test_settings_show_the_values_of_this_run(soup):
-    rows = [
-        [cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])] for row in soup.select(".settings tr")
-    ]
+    rows = [[cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])] for row in soup.select(".settings tr")]
     assert rows == [
         ["setting", "value", "meaning"],
         ["profile", "'demo'", "sizes of everything"],
@@ -121,12 +119,8 @@ def test_numbers_in_tables_stand_right(soup):
 
 
 def test_a_column_with_words_is_not_numeric_and_gaps_do_not_matter():
-    cells = "".join(
-        f"<tr><th>{i}</th><td>{a}</td><td>{b}</td></tr>" for i, (a, b) in enumerate([("1", "NaN"), ("x", "2.5")])
-    )
-    html = (
-        f'<table class="dataframe"><thead><tr><th></th><th>a</th><th>b</th></tr></thead><tbody>{cells}</tbody></table>'
-    )
+    cells = "".join(f"<tr><th>{i}</th><td>{a}</td><td>{b}</td></tr>" for i, (a, b) in enumerate([("1", "NaN"), ("x", "2.5")]))
+    html = f'<table class="dataframe"><thead><tr><th></th><th>a</th><th>b</th></tr></thead><tbody>{cells}</tbody></table>'
     assert [td.text for td in BeautifulSoup(tidy_tables(html), "html.parser").select(".num")] == ["b", "NaN", "2.5"]
 
 
@@ -200,9 +194,7 @@ def test_markdown_made_by_code_cannot_carry_html(soup, hostile):
 
 def test_hostile_titles_and_provenance_are_escaped(notebook, hostile, tmp_path):
     pages = [Page(1, "one", f"Title {hostile}", f"Why {hostile}?")]
-    soup = rendered(
-        notebook, pages, {"collection": hostile, hostile: hostile, "versions": {hostile: 1}}, tmp_path, "one"
-    )
+    soup = rendered(notebook, pages, {"collection": hostile, hostile: hostile, "versions": {hostile: 1}}, tmp_path, "one")
     assert soup.h1.text == f"Title {hostile}" and soup.find(class_="lede").text == f"Why {hostile}?"
     assert not soup.find_all(onload=True) and not soup.find_all("img", onerror=True)
     assert [script for script in soup.find_all("script") if script.text == "window.hacked=1"] == []
@@ -228,9 +220,7 @@ def test_preparing_leaves_the_notebook_as_it_was(notebook):
 
 
 def test_an_error_in_the_notebook_is_shown(pages, tmp_path):
-    output = nbformat.v4.new_output(
-        "error", ename="ValueError", evalue="bad <b>", traceback=["\x1b[31mValueError\x1b[0m: bad <b>"]
-    )
+    output = nbformat.v4.new_output("error", ename="ValueError", evalue="bad <b>", traceback=["\x1b[31mValueError\x1b[0m: bad <b>"])
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("boom()", outputs=[output])])
     assert "ValueError: bad <b>" in rendered(notebook, pages, {}, tmp_path).find("pre", class_="error").text
 
@@ -257,9 +247,7 @@ def test_a_large_page_is_written_with_a_warning(monkeypatch, caplog, tmp_path):
     with caplog.at_level(logging.WARNING):
         out = render_page(tmp_path / "big.html", title="Big")
     assert out.stat().st_size > 1000
-    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
-        f"big.html: {out.stat().st_size / 1e6:.1f} MB"
-    ]
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [f"big.html: {out.stat().st_size / 1e6:.1f} MB"]
 
 
 def test_a_failed_write_leaves_the_old_page(monkeypatch, tmp_path):

@@ -137,11 +137,7 @@ def test_limits_say_what_the_run_was(study, results):
         {"study": None, "claims": None, "models": None, "lengths": None, "explanations": None, "findings": None},
         {"study": [], "claims": {}, "models": {"a": 1}, "lengths": [1, 2], "explanations": {"a": 1}},
         {"claims": [{}, {"id": "C1"}, {"id": "C2", "effect": math.nan, "interval": [None, 1], "verdict": None}, 3]},
-        {
-            "claims": [
-                {"id": "C9", "effect": 0.0, "interval": [0.0, 0.0], "verdict": "strange", "paper": {"roc_auc": 0.9}}
-            ]
-        },
+        {"claims": [{"id": "C9", "effect": 0.0, "interval": [0.0, 0.0], "verdict": "strange", "paper": {"roc_auc": 0.9}}]},
         {"claims": [{"id": "C1", "claim": 5, "metric": 3, "effect": 1, "seeds": [0, 1], "margin": "x", "rule": 2}]},
         {"models": [{"name": 3, "roc_auc": "high", "roc_auc_interval": 3, "seconds": math.inf, "parameters": 1.5}]},
     ],

@@ -48,9 +48,7 @@ def visit(browser):
         contexts.append(context)
         page, requests, complaints = context.new_page(), [], []
         page.on("request", lambda request: requests.append(request.url))
-        page.on(
-            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
-        )
+        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address, wait_until="networkidle" if patient else "load")
         return page, [url for url in requests if not url.startswith("data:")], complaints
@@ -156,9 +154,7 @@ def test_the_first_tab_stop_skips_the_navigation(site, visit):
 
 def test_formulas_are_drawn(site, visit):
     page, _, _ = visit((site / f"{SLUG}.html").as_uri())
-    boxes = page.evaluate(
-        "[...document.querySelectorAll('math')].map(e => [e.offsetWidth, e.getBoundingClientRect().height])"
-    )
+    boxes = page.evaluate("[...document.querySelectorAll('math')].map(e => [e.offsetWidth, e.getBoundingClientRect().height])")
     assert len(boxes) == 4
     fraction = page.evaluate("document.querySelector('mfrac').getBoundingClientRect().height")
     letter = page.evaluate("document.querySelector('mfrac mi').getBoundingClientRect().height")

@@ -113,6 +113,10 @@ def test_every_architecture_has_its_own_colour():
         ("teacher_shared_artists", "teacher on shared artists"),
         ("Music Tagging Transformer", "teacher"),
         ("teacher", "teacher"),
+        ("teacher-plain", "teacher without augmentation"),
+        ("student-2", "student KE"),
+        ("student-distilled", "student KD"),
+        ("control-no-noise", "control"),
         ("hand-made features", "hand-made features"),
     ],
 )

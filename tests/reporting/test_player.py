@@ -71,9 +71,7 @@ def test_waveform_is_checked(waveform, rate, match):
 def test_html_is_the_same_every_time_and_names_the_content():
     pages = [Player(sound(), RATE, timeline(), "A", "b")._repr_html_() for _ in range(2)]
     assert pages[0] == pages[1]
-    names = [
-        re.search(r'data-player="(\w{12})"', page)[1] for page in (pages[0], Player(sound(seed=1), RATE)._repr_html_())
-    ]
+    names = [re.search(r'data-player="(\w{12})"', page)[1] for page in (pages[0], Player(sound(seed=1), RATE)._repr_html_())]
     assert names[0] != names[1]
     assert " id=" not in pages[0]
 

@@ -37,9 +37,7 @@ def show(browser, tmp_path):
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         path = tmp_path / "page.html"
-        head = (
-            f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>Sound</title>'
-        )
+        head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>Sound</title>'
         path.write_text(f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(bodies)}</body></html>")
         page.goto(path.as_uri())
         wait(page, "[...document.querySelectorAll('audio')].every(a => a.readyState >= 1)")
@@ -81,9 +79,7 @@ def test_cursor_stands_at_the_moment_that_sounds(show, width):
     image = page.locator("img").bounding_box()["width"]
     for seconds in (0.0, 1.0, 3.0, 6.5, 7.9):
         seek(page, seconds)
-        figure_x = (
-            axes.transData.transform((seconds, 0))[0] / sound.figure.bbox.width
-        )  # where matplotlib drew that second
+        figure_x = axes.transData.transform((seconds, 0))[0] / sound.figure.bbox.width  # where matplotlib drew that second
         assert page.eval_on_selector(".mtt-player", CURSOR_PIXEL) * image == pytest.approx(figure_x * image, abs=2)
         assert page.locator("[role=slider]").get_attribute("aria-valuenow") == f"{seconds:.1f}"
     assert page.evaluate("document.querySelector('audio').duration") == pytest.approx(SECONDS, abs=0.1)
@@ -126,6 +122,18 @@ def test_keys_move_and_play(show):
     page.keyboard.press("Space")
     assert page.evaluate("document.querySelector('audio').paused")
     assert page.evaluate("scrollY") == 0
+    assert complaints == []
+
+
+def test_figure_scrolls_along_on_a_phone(show):
+    page, _, complaints = show(Player(tune(), RATE, picture(), "A tune")._repr_html_(), width=380)
+    inside = """() => { const cursor = document.querySelector('[role=slider] > div').getBoundingClientRect();
+        return cursor.left > 0 && cursor.right < innerWidth; }"""
+    seek(page, 7.0)
+    assert not page.evaluate(inside)
+    page.locator("[role=slider]").focus()
+    page.keyboard.press("Space")
+    wait(page, inside)
     assert complaints == []
 
 

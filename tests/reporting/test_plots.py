@@ -35,9 +35,7 @@ def by_length(slope):
 
 def history(offset):
     steps = np.arange(100, 1100, 100)
-    return pd.DataFrame(
-        {"step": steps, "train_loss": 0.3 + offset - steps / 5e3, "valid_loss": 0.3 + offset + (steps - 700) ** 2 / 1e7}
-    )
+    return pd.DataFrame({"step": steps, "train_loss": 0.3 + offset - steps / 5e3, "valid_loss": 0.3 + offset + (steps - 700) ** 2 / 1e7})
 
 
 def differences():
@@ -53,10 +51,7 @@ def samples():
     labels = (rng.random((200, 5)) < [0.5, 0.4, 0.3, 0.3, 0.1]).astype(np.uint8)
     reliability = pd.DataFrame({"predicted": [0.1, 0.5, 0.9], "observed": [0.15, 0.5, 0.8], "count": [900, 90, 9]})
     iterations = pd.concat(
-        [
-            table([0.92, 0.93, value]).assign(architecture=name, iteration=[0, 1, 2])
-            for name, value in (("KE", 0.931), ("KD", 0.93))
-        ],
+        [table([0.92, 0.93, value]).assign(architecture=name, iteration=[0, 1, 2]) for name, value in (("KE", 0.931), ("KD", 0.93))],
         ignore_index=True,
     )
     costs = {
@@ -83,31 +78,21 @@ def samples():
         ),
         "learning_curves": plots.learning_curves({name: history(k / 500) for k, name in enumerate(models)}),
         "model_scores": plots.model_scores(table(models), reference="teacher"),
-        "tag_scores": plots.tag_scores(
-            {"teacher": table(dict.fromkeys(TAGS, 0.9)), "student KE": table(dict.fromkeys(TAGS, 0.91))}
-        ),
+        "tag_scores": plots.tag_scores({"teacher": table(dict.fromkeys(TAGS, 0.9)), "student KE": table(dict.fromkeys(TAGS, 0.91))}),
         "paired_differences": plots.paired_differences(differences()),
         "reliability": plots.reliability({"teacher": reliability, "student KE": reliability}),
         "missing_labels": plots.missing_labels(rng.beta(3, 2, 200), rng.beta(1, 8, 900), threshold=0.4),
-        "precision_recall": plots.precision_recall(
-            pd.DataFrame({"precision": [0.9, 0.4], "recall": [0.1, 0.8]}, ["top 1%", "top 5%"])
-        ),
-        "scores_by_length": plots.scores_by_length(
-            {"teacher": by_length(0.004), "FCN": by_length(0.0039)}, trained_on=3
-        ),
+        "precision_recall": plots.precision_recall(pd.DataFrame({"precision": [0.9, 0.4], "recall": [0.1, 0.8]}, ["top 1%", "top 5%"])),
+        "scores_by_length": plots.scores_by_length({"teacher": by_length(0.004), "FCN": by_length(0.0039)}, trained_on=3),
         "tags_by_length": plots.tags_by_length(pd.DataFrame(rng.random((5, 4)), TAGS, [3.0, 6, 12, 29])),
         "cost_by_length": plots.cost_by_length(costs),
         "iterations": plots.iterations(iterations),
         "mel_spectrogram": plots.mel_spectrogram(tone(), RATE),
         "before_after": plots.before_after(tone(), 0.1 * tone(), RATE, "gain of −20 dB"),
         "tag_curves": plots.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}),
-        "tag_curves_over_sound": plots.tag_curves(
-            times, probabilities, TAGS, waveform=tone(seconds=10), sample_rate=RATE
-        ),
+        "tag_curves_over_sound": plots.tag_curves(times, probabilities, TAGS, waveform=tone(seconds=10), sample_rate=RATE),
         "attention": plots.attention_over_time(times, rng.random(times.size), tone(seconds=10), RATE),
-        "attention_by_layer": plots.attention_over_time(
-            times, {f"layer {k}": rng.random(times.size) for k in range(4)}
-        ),
+        "attention_by_layer": plots.attention_over_time(times, {f"layer {k}": rng.random(times.size) for k in range(4)}),
         "attention_map": plots.attention_map(rng.random((times.size,) * 2), times),
         "timeline": plots.timeline(segments, 10),
     }
@@ -185,9 +170,7 @@ def test_same_data_same_image():
 
 
 def test_time_figures_are_marked_for_the_player(pictures):
-    marked = {
-        name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)
-    }
+    marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
     assert marked == {
         "mel_spectrogram",
         "before_after",
@@ -324,6 +307,12 @@ def test_tag_scores_orders_by_the_first_model_and_keeps_the_ends():
         plots.tag_scores(dict.fromkeys("wxyz", first))
 
 
+def test_tag_scores_of_a_difference_show_zero():
+    zero = [line for line in plots.tag_scores({"a": table({"x": 0.005})}).figure.axes[0].lines if line.get_linewidth() == 1]
+    assert [list(line.get_xdata()) for line in zero] == [[0, 0]]
+    assert all(line.get_linewidth() != 1 for line in plots.tag_scores({"a": table({"x": 0.5})}).figure.axes[0].lines)
+
+
 def test_paired_differences_shows_verdicts_and_margins(pictures):
     axes = pictures["paired_differences"].figure.axes[0]
     words = {text.get_text(): text for text in axes.texts}
@@ -345,10 +334,7 @@ def test_reliability_reports_the_mean_distance(pictures):
 
 def test_missing_labels_counts_what_a_threshold_masks():
     picture = plots.missing_labels([0.2, 0.6, 0.8, 0.9], [0.1] * 9 + [0.7], threshold=0.5)
-    assert (
-        "missing labels (n = 4): median 0.700, 75.0% masked; true negatives (n = 10): median 0.100, 10.0% masked"
-        in picture.alt
-    )
+    assert "missing labels (n = 4): median 0.700, 75.0% masked; true negatives (n = 10): median 0.100, 10.0% masked" in picture.alt
     upper, lower = picture.figure.axes
     assert sum(bar.get_height() for bar in upper.patches) == pytest.approx(100)
     assert upper.get_ylim() == lower.get_ylim()
@@ -390,9 +376,7 @@ def test_lengths_double_from_tick_to_tick(pictures):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["3", "6", "12", "24", "29"]
     band = axes.collections[0].get_paths()[0].vertices
     expected = by_length(0.004)
-    assert band[:, 1].min() == pytest.approx(expected["low"].min()) and band[:, 1].max() == pytest.approx(
-        expected["high"].max()
-    )
+    assert band[:, 1].min() == pytest.approx(expected["low"].min()) and band[:, 1].max() == pytest.approx(expected["high"].max())
     with pytest.raises(ValueError, match="an input length of 0 s"):
         plots.scores_by_length({"x": by_length(0).assign(seconds=[0, 1, 2, 3, 4])})
 

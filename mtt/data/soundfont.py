@@ -1,0 +1,110 @@
+"""The soundfont of the embedded corpus, corrected for what symusic 0.5.9's synthesizer does not read.
+
+The instruments are TimGM6mb.sf2, which the installed package pretty_midi ships. Source of the format: SoundFont
+Technical Specification 2.04, section 7 (the nine chunks of ``pdta``). Rendered as it is, most presets are out of tune
+by up to two octaves and a few are not reproducible:
+
+* The synthesizer takes a sample's pitch from its header and ignores the generators *overridingRootKey* (58) and
+  *coarseTune* (51). Here each zone gets a sample header of its own, with the pitch that the two generators mean.
+* It reads beyond a sample whose loop ends at the sample's last points: the note then holds a few arbitrary values.
+  Here such loops are moved towards the start, both ends by the same amount, which keeps their period and therefore
+  the pitch.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from mtt.config import SAMPLE_RATE
+
+NAME = "TimGM6mb.sf2"
+KEY_RANGE, COARSE_TUNE, SAMPLE_ID, ROOT_KEY = 43, 51, 53, 58  # generators
+GUARD = 3.0  # output samples that must follow a loop's end
+
+_BAG = np.dtype([("generator", "<u2"), ("modulator", "<u2")])
+_GENERATOR = np.dtype([("kind", "<u2"), ("amount", "<i2")])
+_INSTRUMENT = np.dtype([("name", "S20"), ("bag", "<u2")])
+_SAMPLE = np.dtype(
+    [("name", "S20"), ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"), ("rate", "<u4"),
+     ("pitch", "u1"), ("correction", "i1"), ("link", "<u2"), ("kind", "<u2")]
+)  # fmt: skip
+
+
+def shipped() -> Path:
+    """The soundfont's place in the installed pretty_midi. Raises FileNotFoundError with what to install."""
+    spec = importlib.util.find_spec("pretty_midi")
+    path = Path(spec.origin).with_name(NAME) if spec is not None and spec.origin else None
+    if path is None or not path.is_file():
+        raise FileNotFoundError(f"{NAME} not found: it comes with pretty_midi 0.2.11, install that version")
+    return path
+
+
+@functools.cache
+def _workspace() -> tempfile.TemporaryDirectory:
+    """Holds the corrected file for as long as this process lives."""
+    return tempfile.TemporaryDirectory(prefix="mtt-soundfont-")
+
+
+@functools.cache
+def path() -> str:
+    """A file with the corrected soundfont (6 MB), made once in a process and removed when the process ends."""
+    target = Path(_workspace().name) / NAME
+    target.write_bytes(corrected(shipped().read_bytes()))
+    return str(target)
+
+
+def corrected(content: bytes) -> bytes:
+    """The soundfont with a sample header for each zone, pitches and loops corrected as the module says."""
+    begin = content.rindex(b"pdta") - 8  # the list of presets, instruments and sample headers ends the file
+    chunks = _chunks(content[begin + 12 :])
+    bags = np.frombuffer(chunks["ibag"], _BAG)
+    generators = np.frombuffer(chunks["igen"], _GENERATOR).copy()
+    instruments = np.frombuffer(chunks["inst"], _INSTRUMENT)
+    samples = np.frombuffer(chunks["shdr"], _SAMPLE)
+    headers = []
+    for first, last in zip(instruments["bag"][:-1], instruments["bag"][1:], strict=True):
+        common: dict[int, int] = {}
+        for bag in range(first, last):
+            zone = slice(int(bags["generator"][bag]), int(bags["generator"][bag + 1]))
+            settings = common | dict(generators[zone].tolist())
+            if SAMPLE_ID not in settings:
+                common = settings  # a global zone: its settings hold for the instrument's other zones
+                continue
+            generators["amount"][zone][generators["kind"][zone] == SAMPLE_ID] = len(headers)
+            headers.append(_header(samples[settings[SAMPLE_ID]], settings))
+    generators["amount"][generators["kind"] == COARSE_TUNE] = 0
+    chunks["igen"] = generators.tobytes()
+    chunks["shdr"] = np.array([*headers, samples[-1]], dtype=_SAMPLE).tobytes()
+    body = b"pdta" + b"".join(name.encode() + len(data).to_bytes(4, "little") + data for name, data in chunks.items())
+    content = content[:begin] + b"LIST" + len(body).to_bytes(4, "little") + body
+    return content[:4] + (len(content) - 8).to_bytes(4, "little") + content[8:]
+
+
+def _chunks(data: bytes) -> dict[str, bytes]:
+    """Name and content of each chunk, in the file's order."""
+    chunks, position = {}, 0
+    while position < len(data):
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        chunks[data[position : position + 4].decode()] = data[position + 8 : position + 8 + size]
+        position += 8 + size
+    return chunks
+
+
+def _header(sample: np.void, settings: dict[int, int]) -> np.void:
+    """A sample header for one zone."""
+    header = sample.copy()
+    root = settings.get(ROOT_KEY, -1)
+    pitch = (root if root >= 0 else int(sample["pitch"])) - settings.get(COARSE_TUNE, 0)
+    header["pitch"] = min(max(pitch, 0), 127)
+    highest = settings.get(KEY_RANGE, 127 << 8) >> 8 & 0x7F
+    ratio = SAMPLE_RATE / int(sample["rate"]) * 2.0 ** ((int(header["pitch"]) - min(highest, 108)) / 12)
+    lacking = int(np.ceil(GUARD / ratio)) - (int(sample["end"]) - int(sample["loop_end"]))
+    shift = min(max(lacking, 0), int(sample["loop_start"]) - int(sample["start"]))
+    header["loop_start"] -= shift
+    header["loop_end"] -= shift
+    return header

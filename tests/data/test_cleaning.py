@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.signal
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtt.data.cleaning import (
+    MAX_BIT_ERROR,
+    audio_fingerprint,
+    clean,
+    find_exact_duplicates,
+    find_missing_artists,
+    find_near_duplicates,
+)
+
+RATE = 22_050
+BEAT = RATE // 2  # samples
+SECONDS = 12
+
+
+def note(pitch: float, n: int, harmonics: int = 6) -> np.ndarray:
+    t = np.arange(n) / RATE
+    frequency = 440 * 2 ** ((pitch - 69) / 12)
+    return sum(np.sin(2 * np.pi * frequency * h * t) / h for h in range(1, harmonics + 1)) * np.exp(-3 * t)
+
+
+def drum_loop() -> np.ndarray:
+    """Two seconds of kick, snare and hi-hat, the same for every song."""
+    rng, loop = np.random.default_rng(99), np.zeros(4 * BEAT)
+    for i in range(8):
+        n, start = RATE // 5, i * BEAT // 2
+        kick = np.sin(2 * np.pi * 80 * np.arange(n) / RATE) * (i % 2 == 0)
+        loop[start : start + n] += (kick + rng.normal(size=n) * (0.5 if i % 4 == 2 else 0.15)) * np.exp(
+            -25 * np.arange(n) / RATE
+        )
+    return loop
+
+
+def song(seed: int, drums: float = 1.0, bass: bool = True) -> np.ndarray:
+    """A melody of its own in one key and tempo, over the common drum loop and bass line."""
+    rng = np.random.default_rng(seed)
+    n_beats = 2 * SECONDS
+    wave = np.tile(drum_loop(), n_beats // 4) * drums
+    for beat in range(n_beats):
+        part = slice(beat * BEAT, (beat + 1) * BEAT)
+        wave[part] += 0.5 * note(rng.choice([60, 62, 64, 67, 69, 72]), BEAT)
+        if bass:
+            wave[part] += 0.3 * note((36, 41, 43, 38)[beat % 4], BEAT)
+    return (0.8 * wave / np.abs(wave).max()).astype(np.float32)
+
+
+def as_mp3(wave: np.ndarray, compression: float = 0.7) -> np.ndarray:
+    """Decoded MP3; 0.7 is about 56 kbit/s."""
+    file = io.BytesIO()
+    soundfile.write(file, wave, RATE, format="MP3", bitrate_mode="CONSTANT", compression_level=compression)
+    file.seek(0)
+    return soundfile.read(file, dtype="float32")[0]
+
+
+def low_pass(wave: np.ndarray, hz: float) -> np.ndarray:
+    return scipy.signal.sosfilt(scipy.signal.butter(8, hz, fs=RATE, output="sos"), wave).astype(np.float32)
+
+
+COPIES = {
+    "gain": lambda wave: 0.5 * wave,
+    "mp3": as_mp3,
+    "trim": lambda wave: wave[int(0.3 * RATE) :],
+    "late": lambda wave: np.concatenate([np.zeros(RATE, dtype=np.float32), wave]),
+    "low_pass": lambda wave: low_pass(wave, 5000),
+    "all": lambda wave: as_mp3(low_pass(0.5 * wave[int(0.3 * RATE) :], 5000)),
+}
+
+
+@pytest.fixture(scope="module")
+def songs() -> dict[str, np.ndarray]:
+    return {f"song {seed} drums {drums}": song(seed, drums) for seed, drums in itertools.product(range(4), (0.5, 2.0))}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_copy_is_found_and_other_songs_over_the_same_loop_are_not(songs, copy):
+    originals = {name: audio_fingerprint(wave) for name, wave in songs.items() if name.endswith("2.0")}
+    copies = {f"{name} {copy}": audio_fingerprint(COPIES[copy](songs[name])) for name in originals}
+    found = find_near_duplicates({**originals, **copies})
+    assert set(zip(found["other"], found["track_id"], strict=True)) == {(name, f"{name} {copy}") for name in originals}
+    assert (found["problem"] == "near_duplicate").all()
+    rates = found["detail"].str.extract(r"bit error rate ([\d.]+), offset ([+-][\d.]+) s").astype(float)
+    assert (rates[0] <= 0.6 * MAX_BIT_ERROR).all()
+    lag = {"trim": 0.3, "late": -1.0, "all": 0.3}.get(copy, 0.0)
+    assert np.abs(rates[1] - lag).max() < 0.06
+
+
+def test_songs_over_the_same_loop_stay_far_from_the_threshold(songs):
+    prints = {name: audio_fingerprint(wave) for name, wave in songs.items() if name.endswith("2.0")}
+    assert find_near_duplicates(prints, max_bit_error=1.3 * MAX_BIT_ERROR).empty
+
+
+def test_a_fingerprint_ignores_gain_exactly_where_the_gain_is_a_power_of_two(songs):
+    wave = songs["song 0 drums 0.5"]
+    np.testing.assert_array_equal(audio_fingerprint(wave), audio_fingerprint(wave / 8))
+
+
+def test_fingerprint_shape_rate_and_silence():
+    wave = song(0)
+    bits = audio_fingerprint(wave)
+    assert bits.dtype == np.uint32
+    assert len(bits) == (SECONDS * 5512.5 - 2048) // 256 + 1 - 8
+    slow = audio_fingerprint(scipy.signal.resample_poly(wave, 1, 2).astype(np.float32), RATE // 2)
+    assert np.bitwise_count(slow ^ bits).sum() / (32 * len(bits)) < 0.05
+    assert not audio_fingerprint(np.zeros(5 * RATE, dtype=np.float32)).any()
+    assert len(audio_fingerprint(wave[: RATE // 2])) == 0 == len(audio_fingerprint(wave[:0]))
+    gap = wave.copy()
+    gap[4 * RATE : 6 * RATE] = 0
+    quiet = audio_fingerprint(gap)[87:119]  # windows of frame and of 8 frames before lie in the gap, 4.0 to 6.0 s
+    assert not quiet.any() and bits[87:119].all()
+
+
+def test_fingerprints_of_long_tracks_do_not_depend_on_the_block(songs):
+    long = np.concatenate(list(songs.values()))
+    bits = audio_fingerprint(long)
+    part = audio_fingerprint(long[: 60 * RATE])
+    assert len(bits) > 2000
+    assert (
+        np.bitwise_count(bits[: len(part) - 1] ^ part[:-1]).sum() / (32 * len(part)) < 0.01
+    )  # the floor moves a little
+
+
+@pytest.mark.parametrize("wave", [np.zeros((2, RATE)), np.array([0.0, np.nan]), np.float32(0.5)])
+def test_fingerprint_refuses_other_than_finite_mono(wave):
+    with pytest.raises(ValueError, match="finite mono samples of shape"):
+        audio_fingerprint(np.asarray(wave))
+
+
+def test_silent_and_short_tracks_match_nothing():
+    prints = {"a": np.zeros(600, np.uint32), "b": np.zeros(600, np.uint32), "c": np.zeros(0, np.uint32)}
+    assert find_near_duplicates(prints).empty
+    assert find_near_duplicates({}).empty
+    short = np.random.default_rng(0).integers(1, 2**32, 42, dtype=np.uint32)
+    assert find_near_duplicates({"a": short, "b": short}).empty
+
+
+def test_overlap_of_half_the_shorter_is_needed():
+    bits = np.random.default_rng(0).integers(1, 2**32, 300, dtype=np.uint32)
+    excerpt = find_near_duplicates({"a": bits, "b": bits[190:]})  # shorter, but wholly inside
+    assert excerpt["detail"].tolist() == [f"bit error rate 0.000, offset {190 * 256 / 5512.5:+.2f} s"]
+    other = np.random.default_rng(1).integers(1, 2**32, 300, dtype=np.uint32)
+    assert find_near_duplicates({"a": bits, "b": np.concatenate([bits[190:], other])}).empty
+    assert len(find_near_duplicates({"a": bits, "b": np.concatenate([bits[140:], other])[:300]})) == 1
+
+
+def test_bit_error_rate_by_hand():
+    bits = np.random.default_rng(0).integers(2**16, 2**32, 100, dtype=np.uint32)
+    noisy = bits.copy()
+    noisy[:50] ^= 0b1111  # 4 of 32 bits in half of the frames
+    assert find_near_duplicates({"a": bits, "b": noisy})["detail"].tolist() == ["bit error rate 0.062, offset +0.00 s"]
+    assert len(find_near_duplicates({"a": bits, "b": noisy}, max_bit_error=0.0625)) == 1
+    assert find_near_duplicates({"a": bits, "b": noisy}, max_bit_error=0.0624).empty
+    with pytest.raises(ValueError, match=r"max_bit_error: 0.5 is not in \[0, 0.5\)"):
+        find_near_duplicates({"a": bits}, max_bit_error=0.5)
+
+
+def test_many_copies_of_one_track_form_one_group():
+    bits = np.random.default_rng(0).integers(1, 2**32, 300, dtype=np.uint32)
+    prints = pd.Series({f"t{i:02d}": bits[i:] for i in range(30)})
+    found = find_near_duplicates(prints)
+    tracks = pd.DataFrame({"path": "x.flac", "artist": "a"}, index=prints.index)
+    kept, removed = clean(tracks, found)
+    assert list(kept) == ["t00"] and len(removed) == 29
+
+
+def test_exact_duplicates_by_hand():
+    digests = pd.Series({"d": "x", "a": "y", "c": "x", "b": "x", "e": "", "f": "", "g": None, "h": None, "i": "z"})
+    found = find_exact_duplicates(digests)
+    assert found.to_numpy().tolist() == [
+        ["c", "b", "exact_duplicate", "same content"],
+        ["d", "b", "exact_duplicate", "same content"],
+    ]
+    assert find_exact_duplicates(digests.iloc[:2]).empty
+    assert list(find_exact_duplicates(pd.Series(dtype=str)).columns) == ["track_id", "other", "problem", "detail"]
+
+
+def test_missing_artists():
+    found = find_missing_artists(pd.Series({"a": "x", "b": None, "c": " ", "d": np.nan}))
+    assert found["track_id"].tolist() == ["b", "c", "d"] and set(found["problem"]) == {"missing_artist"}
+
+
+def collection(**columns) -> pd.DataFrame:
+    ids = [f"t{i}" for i in range(len(columns["artist"]))]
+    return pd.DataFrame({"path": [f"{i}.mp3" for i in ids], **columns}, index=pd.Index(ids, name="track_id"))
+
+
+def pairs(kind: str, *both: tuple[str, str]) -> pd.DataFrame:
+    rows = [(a, b, f"{kind}_duplicate", "found") for a, b in both]
+    return pd.DataFrame(rows, columns=["track_id", "other", "problem", "detail"])
+
+
+def test_clean_keeps_the_labelled_copy_then_the_first():
+    tracks = collection(artist=["a", "a", "b", "b", "c"], tags=["", "rock", "", "", ""])
+    kept, removed = clean(tracks, pairs("exact", ("t1", "t0"), ("t3", "t2")))
+    assert list(kept) == ["t1", "t2", "t4"]
+    assert removed.to_numpy().tolist() == [
+        ["t0", "t0.mp3", "exact_duplicate", "copy of t1, which is kept: same content"],
+        ["t3", "t3.mp3", "exact_duplicate", "copy of t2, which is kept: same content"],
+    ]
+
+
+def test_clean_takes_labels_from_a_mask():
+    tracks = collection(artist=["a", "a"])
+    kept, _ = clean(tracks, pairs("near", ("t1", "t0")), labelled=pd.Series({"t0": False, "t1": True}))
+    assert list(kept) == ["t1"]
+
+
+def test_clean_tells_when_copies_have_other_artists_and_how_they_are_linked():
+    tracks = collection(artist=["a", "b", "a", "a"])
+    kept, removed = clean(tracks, pairs("near", ("t1", "t0"), ("t2", "t1")), pairs("exact", ("t3", "t2")))
+    assert list(kept) == ["t0"]
+    assert removed["problem"].tolist() == ["near_duplicate"] * 3
+    assert removed["detail"].tolist() == [
+        "copy of t0, which is kept: found; artists differ: b here, a there",
+        "copy of t0, which is kept: through another copy",
+        "copy of t0, which is kept: through another copy",
+    ]
+
+
+def test_clean_keeps_no_copy_with_another_problem_and_lists_every_problem():
+    tracks = collection(artist=["", "a", ""], tags=["rock", "", ""])
+    unusable = pd.DataFrame(
+        {"track_id": ["t2", "gone"], "path": ["", "gone.mp3"], "problem": "unreadable", "detail": "not audio"}
+    )
+    kept, removed = clean(
+        tracks, pairs("exact", ("t1", "t0"), ("t1", "gone")), find_missing_artists(tracks["artist"]), unusable
+    )
+    assert list(kept) == ["t1"]
+    assert removed[["track_id", "path", "problem"]].to_numpy().tolist() == [
+        ["gone", "gone.mp3", "unreadable"],
+        ["t0", "t0.mp3", "exact_duplicate"],
+        ["t0", "t0.mp3", "missing_artist"],
+        ["t2", "t2.mp3", "missing_artist"],
+        ["t2", "t2.mp3", "unreadable"],
+    ]
+
+
+def test_clean_of_copies_that_are_all_unusable_keeps_none():
+    tracks = collection(artist=["", ""])
+    kept, removed = clean(tracks, pairs("exact", ("t1", "t0")), find_missing_artists(tracks["artist"]))
+    assert list(kept) == [] and removed["problem"].tolist() == ["missing_artist"] * 2
+
+
+def test_clean_without_problems_and_with_a_missing_column():
+    tracks = collection(artist=["a", "b"])
+    kept, removed = clean(tracks)
+    assert (
+        list(kept) == ["t0", "t1"]
+        and list(removed.columns) == ["track_id", "path", "problem", "detail"]
+        and removed.empty
+    )
+    with pytest.raises(ValueError, match="column path is missing"):
+        clean(tracks.drop(columns="path"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] != p[1]), max_size=12))
+def test_clean_leaves_one_of_each_connected_group(edges):
+    tracks = collection(artist=["a"] * 10)
+    kept, removed = clean(tracks, pairs("near", *[(f"t{a}", f"t{b}") for a, b in edges]))
+    groups = [{i} for i in range(10)]
+    for a, b in edges:
+        joined = [g for g in groups if a in g or b in g]
+        groups = [g for g in groups if g not in joined] + [set.union(*joined)]
+    assert list(kept) == sorted(f"t{min(g)}" for g in groups)
+    assert sorted([*kept, *removed["track_id"]]) == list(tracks.index)

@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from mtt.data import splits
+from mtt.data.splits import (
+    audit_split,
+    check_split,
+    compare_splits,
+    make_leaking_split,
+    read_split,
+    split_by_artist,
+    split_group_shuffle,
+    split_random_artists,
+    split_random_tracks,
+    write_split,
+)
+
+ARTIST_LEVEL = (split_by_artist, split_random_artists, split_group_shuffle)
+
+
+def series(values, prefix="t") -> pd.Series:
+    return pd.Series(list(values), index=[f"{prefix}{i:03d}" for i in range(len(values))])
+
+
+def made_collection(n_artists=300, n_tags=40, seed=0):
+    """Artists of 1 to ~60 tracks, each with two to four tags that most of its tracks carry."""
+    rng = np.random.default_rng(seed)
+    sizes = 1 + rng.pareto(1.2, n_artists).clip(max=60).astype(int)
+    popularity = 1 / np.arange(1, n_tags + 1)
+    artists, rows = [], []
+    for artist, size in enumerate(sizes):
+        taste = rng.choice(n_tags, rng.integers(2, 5), replace=False, p=popularity / popularity.sum())
+        for _ in range(size):
+            row = np.zeros(n_tags, dtype=np.uint8)
+            row[taste[rng.random(len(taste)) < 0.7]] = 1
+            row[taste[0]] = 1
+            artists.append(f"artist {artist}")
+            rows.append(row)
+    return series(artists), np.stack(rows)
+
+
+@st.composite
+def collections(draw):
+    """Small collections with missing artists, unlabelled tracks, lone tags and any ratios."""
+    n = draw(st.integers(1, 40))
+    artists = draw(
+        st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "h", "", None]), min_size=n, max_size=n)
+    )
+    n_tags = draw(st.integers(1, 6))
+    labels = np.array(draw(st.lists(st.integers(0, 2**n_tags - 1), min_size=n, max_size=n)))
+    labels = (labels[:, None] >> np.arange(n_tags) & 1).astype(np.uint8)
+    ratios = draw(st.tuples(*[st.sampled_from([0.0, 0.15, 0.3, 1.0, 7.0])] * 3).filter(any))
+    return series(artists), labels, ratios, draw(st.integers(0, 5))
+
+
+@settings(max_examples=150, deadline=None)
+@given(collections())
+def test_invariants_of_the_stratified_split(case):
+    artists, labels, ratios, seed = case
+    split = split_by_artist(artists, labels, ratios, seed)
+    assert list(split.index) == list(artists.index) and split.name == "split"
+    assert split.isin(splits.SPLIT_VALUES).all()
+    check_split(split, artists)
+
+    named, labelled = artists.notna() & (artists != ""), labels.any(axis=1)
+    in_sets = split.isin(splits.SETS)
+    assert (in_sets == (named & labelled)).all(), "train, valid and test hold every labelled track with an artist"
+    held_out = set(artists[split.isin(["valid", "test"])])
+    pool = named & ~labelled & ~artists.isin(held_out)
+    assert ((split == "unlabelled") == pool).all()
+
+    target = np.array(ratios) / sum(ratios) * in_sets.sum()
+    size = np.array([(split == name).sum() for name in splits.SETS])
+    artist_sizes = artists[in_sets].value_counts()
+    assert (size[target == 0] == 0).all()
+    if len(artist_sizes) > 3:
+        assert (size[target > 0] > 0).all(), "no set of positive ratio stays empty"
+        roomy = target[target > 0].min() >= artist_sizes.max()  # else filling every set may cost two small artists
+        bound = artist_sizes.max() + (0 if roomy else artist_sizes.nsmallest(2).sum())
+        assert np.abs(size - target).max() <= bound + 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(collections(), st.randoms(use_true_random=False))
+def test_the_split_depends_on_the_seed_not_on_the_order_of_rows(case, random):
+    artists, labels, ratios, seed = case
+    order = list(range(len(artists)))
+    random.shuffle(order)
+    split = split_by_artist(artists, labels, ratios, seed)
+    pd.testing.assert_series_equal(split, split_by_artist(artists, labels, ratios, seed))
+    shuffled = split_by_artist(artists.iloc[order], labels[order], ratios, seed)
+    pd.testing.assert_series_equal(split, shuffled.loc[split.index])
+
+
+def test_other_seeds_give_other_splits():
+    artists, labels = made_collection()
+    assert (split_by_artist(artists, labels, seed=0) != split_by_artist(artists, labels, seed=1)).mean() > 0.1
+
+
+def test_a_perfect_split_is_found():
+    # Ten copies of each of four kinds of artist: 0.6 / 0.2 / 0.2 can be met exactly for every tag.
+    kinds = [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 1, 1, 1]]
+    labels = np.array(kinds * 10 * 2, dtype=np.uint8)
+    artists = series([f"artist {i}" for i in range(40)] * 2)
+    audit = audit_split(split_by_artist(artists, labels, (0.6, 0.2, 0.2)), artists, labels, (0.6, 0.2, 0.2))
+    assert audit.max_deviation == pytest.approx(0, abs=1e-12)
+    assert audit.counts.loc[list(splits.SETS), "tracks"].tolist() == [48, 16, 16]
+    assert audit.counts.loc[list(splits.SETS), "artists"].tolist() == [24, 8, 8]
+
+
+def test_closer_than_every_comparator_on_skewed_collections():
+    ratios = (0.7, 0.15, 0.15)
+    for seed in range(3):
+        artists, labels = made_collection(seed=seed)
+        methods = (*ARTIST_LEVEL, split_random_tracks)
+        table = compare_splits({m.__name__: m(artists, labels, ratios, seed) for m in methods}, artists, labels, ratios)
+        deviation = table["mean_deviation"]
+        assert deviation["split_by_artist"] < 0.3 * deviation["split_group_shuffle"]
+        assert deviation["split_by_artist"] < 0.3 * deviation["split_random_artists"]
+        assert (table.loc[[m.__name__ for m in ARTIST_LEVEL], "shared_artists"] == 0).all()
+        assert table.at["split_random_tracks", "leaked_test_share"] > 0.7
+
+
+def test_tags_of_one_artist_each_leave_the_sizes_alone():
+    n = 60
+    labels = np.repeat(np.eye(n, dtype=np.uint8), 3, axis=0)
+    artists = series(np.repeat([f"artist {i}" for i in range(n)], 3))
+    split = split_by_artist(artists, labels, (0.6, 0.2, 0.2))
+    assert split.value_counts()[["train", "valid", "test"]].tolist() == [108, 36, 36]
+
+
+def test_sets_get_an_artist_each_when_there_are_just_enough():
+    artists = series(["big"] * 20 + ["b", "c"])
+    labels = np.ones((22, 1), dtype=np.uint8)
+    split = split_by_artist(artists, labels, (0.8, 0.1, 0.1))
+    assert split.iloc[0] == "train" and set(split.iloc[20:]) == {"valid", "test"}
+
+
+def test_spellings_of_an_artist_stay_together():
+    artists = series(["The Band", " the band", "THE BAND ", "x", "y", "z", "u", "v"])
+    labels = np.ones((8, 1), dtype=np.uint8)
+    for method in ARTIST_LEVEL:
+        assert method(artists, labels, (1, 1, 1), 0).iloc[:3].nunique() == 1
+
+
+def test_unlabelled_pool_by_hand():
+    artists = series(["a", "a", "b", "b", "c", None, "   "])
+    labels = np.array([[1], [0], [1], [0], [0], [1], [0]], dtype=np.uint8)
+    split = split_by_artist(artists, labels, (1, 0, 1), seed=0)
+    assert sorted(split.iloc[[0, 2]]) == ["test", "train"]
+    for labelled, unlabelled in ((0, 1), (2, 3)):
+        assert split.iloc[unlabelled] == ("unlabelled" if split.iloc[labelled] == "train" else "excluded")
+    assert split.iloc[4:].tolist() == ["unlabelled", "excluded", "excluded"]
+
+
+def test_mask_of_unlabelled_tracks_overrides_the_labels():
+    artists, labels = series("abcdefgh"), np.ones((8, 2), dtype=np.uint8)
+    labels[0] = 0
+    mask = np.array([False, True] + [False] * 6)
+    split = split_by_artist(artists, labels, unlabelled=mask)
+    assert split.iloc[0] in splits.SETS and split.iloc[1] == "unlabelled"
+
+
+def test_sparse_labels_and_category_artists_give_the_same_split():
+    artists, labels = made_collection(n_artists=60)
+    expected = split_by_artist(artists, labels)
+    pd.testing.assert_series_equal(expected, split_by_artist(artists, sparse.csr_matrix(labels)))
+    pd.testing.assert_series_equal(expected, split_by_artist(artists.astype("category"), labels))
+    pd.testing.assert_series_equal(expected, split_by_artist(artists, labels.astype(bool)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ratios": (0.5, 0.5)}, "3 numbers are needed"),
+        ({"ratios": (0.5, -0.1, 0.6)}, "finite numbers >= 0"),
+        ({"ratios": (0.5, np.nan, 0.5)}, "finite numbers >= 0"),
+        ({"ratios": (0, 0, 0)}, "not all 0"),
+        ({"labels": np.full((2, 1), 2)}, "only 0 and 1"),
+        ({"labels": np.array([[0.5], [1.0]])}, "only 0 and 1"),
+        ({"labels": np.array([[np.nan], [1.0]])}, "only 0 and 1"),
+        ({"labels": sparse.csr_matrix([[2], [0]])}, "only 0 and 1"),
+        ({"labels": np.ones((3, 1))}, "one row for each of the 2 tracks"),
+        ({"labels": np.ones(2)}, "one row for each of the 2 tracks"),
+        ({"artists": pd.Series(["a", "b"], index=["same", "same"])}, "'same' stands twice"),
+        ({"unlabelled": np.array([0, 1])}, "boolean mask"),
+    ],
+)
+@pytest.mark.parametrize("method", [*ARTIST_LEVEL, split_random_tracks])
+def test_malformed_input_is_refused(method, change, message):
+    arguments = {"artists": series("ab"), "labels": np.ones((2, 1), dtype=np.uint8), **change}
+    with pytest.raises(ValueError, match=message):
+        method(**arguments)
+
+
+def test_random_tracks_keep_sizes_and_ignore_artists():
+    artists, labels = made_collection()
+    n = len(artists)
+    counts = split_random_tracks(artists, labels, (0.5, 0.25, 0.25)).value_counts()
+    assert [abs(counts[name] - share * n) <= 1 for name, share in zip(splits.SETS, (0.5, 0.25, 0.25), strict=True)] == [
+        True
+    ] * 3
+
+
+@pytest.mark.parametrize("method", ARTIST_LEVEL)
+@pytest.mark.parametrize("ratios", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.8, 0.2, 0), (0, 0.5, 0.5), (0.8, 0, 0.2)])
+def test_zero_ratios(method, ratios):
+    artists, labels = made_collection(n_artists=30)
+    split = method(artists, labels, ratios, 3)
+    assert set(split) == {name for name, ratio in zip(splits.SETS, ratios, strict=True) if ratio}
+    check_split(split, artists)
+
+
+def audited():
+    artists = series(["a", "a", "b", "b", "c", "c", "a"])
+    labels = np.array([[1, 0], [1, 0], [1, 1], [0, 0], [0, 1], [1, 0], [0, 0]], dtype=np.uint8)
+    split = series(["train", "test", "train", "train", "valid", "test", "unlabelled"]).rename("split")
+    return split, artists, labels
+
+
+def test_audit_by_hand():
+    split, artists, labels = audited()
+    duplicates = pd.DataFrame(
+        {"track_id": ["t001", "t003", "t005", "t001"], "other": ["t000", "t002", "gone", "t005"], "detail": "copy"}
+    )
+    audit = audit_split(split, artists, labels, (0.5, 0.25, 0.25), tags=["rock", "jazz"], duplicates=duplicates)
+    assert audit.counts.loc["train"].tolist() == [3, 2, 3]
+    assert audit.counts.loc["test"].tolist() == [2, 2, 2]
+    assert audit.counts.loc["unlabelled"].tolist() == [1, 1, 0]
+    assert audit.counts.loc["excluded"].tolist() == [0, 0, 0]
+    shared = audit.shared_artists.set_index(["first", "second"])
+    assert shared["artists"].to_dict() == {
+        ("train", "valid"): 0,
+        ("train", "test"): 1,
+        ("valid", "test"): 1,
+        ("unlabelled", "valid"): 0,
+        ("unlabelled", "test"): 1,
+    }
+    assert shared.at[("valid", "test"), "examples"] == "c"
+    # rock: 2 of 4 in train, 0 in valid, 2 in test; jazz: 1 of 2 in train, 1 in valid, 0 in test
+    assert audit.tag_shares.loc["rock", ["tracks", "train", "valid", "test"]].tolist() == [4, 0.5, 0, 0.5]
+    assert audit.tag_shares.loc["jazz", "test_deviation"] == -0.25
+    assert audit.mean_deviation == pytest.approx((0 + 0.25 + 0.25 + 0 + 0.25 + 0.25) / 6)
+    assert audit.max_deviation == 0.25 and audit.worst_tag == "rock"
+    assert audit.size_deviation == pytest.approx(2 / 6 - 0.25)
+    assert audit.leaked_test_share == 0.5
+    assert audit.missing_tags.to_numpy().tolist() == [["rock", "valid"], ["jazz", "test"]]
+    assert audit.duplicates_across[["track_id", "other", "first_set", "second_set"]].to_numpy().tolist() == [
+        ["t001", "t000", "test", "train"]
+    ]
+    assert audit.leaks
+
+
+def test_duplicates_in_train_and_pool_do_not_leak_but_are_listed():
+    split, artists = series(["train", "unlabelled", "test"]), series("aab")
+    for other, leaks in (("t001", False), ("t002", True)):
+        pair = pd.DataFrame({"track_id": [other], "other": ["t000"]})
+        audit = audit_split(split, artists, np.ones((3, 1)), (0.5, 0, 0.5), duplicates=pair)
+        assert len(audit.duplicates_across) == 1 and audit.leaks == leaks
+
+
+def test_audit_counts_the_labels_of_tracks_without_artist():
+    split, artists = series(["train", "train", "test"]), series([None, "a", "b"])
+    audit = audit_split(split, artists, np.ones((3, 1), dtype=np.uint8), (0.5, 0, 0.5))
+    assert audit.counts.loc["train"].tolist() == [2, 1, 2]
+    assert audit.tag_shares["train"].tolist() == [pytest.approx(2 / 3)]
+
+
+def test_audit_of_a_clean_split_and_of_tags_without_tracks():
+    artists, labels = made_collection(n_artists=50, n_tags=5)
+    labels[:, 4] = 0
+    labels[:, 0] = 1
+    audit = audit_split(split_by_artist(artists, labels), artists, labels, (0.7, 0.15, 0.15))
+    assert not audit.leaks and audit.leaked_test_share == 0
+    assert audit.tag_shares["train"].isna().tolist() == [False] * 4 + [True]
+    assert np.isfinite(audit.mean_deviation)
+
+
+def test_check_split_names_sets_and_artists():
+    split, artists, _ = audited()
+    with pytest.raises(
+        ValueError, match=r"1 in train and test \(a\); 1 in valid and test \(c\); 1 in unlabelled and test \(a\)"
+    ):
+        check_split(split, artists)
+    with pytest.raises(ValueError, match="1 tracks have no set, first 't006'"):
+        check_split(split.iloc[:-1], artists)
+    with pytest.raises(ValueError, match="'validation' of track 't004' is none of train"):
+        check_split(split.replace("valid", "validation"), artists)
+    with pytest.raises(ValueError, match="'t000' stands twice"):
+        check_split(pd.concat([split, split.iloc[:1]]), artists)
+
+
+def test_leaking_split_is_a_paired_experiment():
+    artists, labels = made_collection()
+    split = split_by_artist(artists, labels, (0.6, 0.2, 0.2))
+    leaking, evaluation = make_leaking_split(split, artists, seed=1)
+    train, test = split.index[split == "train"], split.index[split == "test"]
+    assert len(leaking) == len(train) and leaking.is_unique
+    assert not leaking.intersection(evaluation).size
+    assert set(evaluation) <= set(test) and set(leaking) <= set(train) | (set(test) - set(evaluation))
+    of_artist, evaluated = (artists[ids].value_counts().sort_index() for ids in (test, evaluation))
+    assert ((of_artist + 1) // 2).equals(evaluated), "half of each artist's tracks, rounded up"
+    several = of_artist.index[of_artist >= 4]
+    assert np.isin(several, artists[leaking]).mean() > 0.9, "artists of several tracks are known to the leaking arm"
+    again = make_leaking_split(split, artists, seed=1)
+    assert leaking.equals(again[0]) and evaluation.equals(again[1])
+    assert not evaluation.equals(make_leaking_split(split, artists, seed=2)[1])
+
+
+def test_leaking_split_refuses_what_it_cannot_build_on():
+    split, artists, _ = audited()
+    with pytest.raises(ValueError, match="sets share artists"):
+        make_leaking_split(split, artists)
+    with pytest.raises(ValueError, match="train and test must both have tracks"):
+        make_leaking_split(series(["train"] * 3), series("abc"))
+
+
+def test_a_written_split_is_read_back(tmp_path):
+    split = pd.Series(["train", "excluded"], index=pd.Index(['001,"x"', "NA"], name="track_id"), name="split")
+    write_split(split, tmp_path / "split.csv")
+    pd.testing.assert_series_equal(read_split(tmp_path / "split.csv"), split, check_dtype=False, check_index_type=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["split.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"split\.csv: not a CSV table"),
+        ("id,split\na,train\n", r"split\.csv: column track_id is missing \(found: id, split\)"),
+        ("track_id,split\na,train\n,test\n", "line 3: ',test' has no track_id"),
+        ("track_id,split\na,train\nb,test\na,valid\n", "line 4: 'a,valid' repeats a track_id"),
+        ("track_id,split\na,training\n", "line 2: 'a,training' has a split that is none of train, valid"),
+    ],
+)
+def test_a_malformed_split_file_is_refused(tmp_path, text, message):
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_split(tmp_path / "split.csv")
