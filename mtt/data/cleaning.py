@@ -13,6 +13,7 @@ Conventions
 * The *bit error rate* of two aligned fingerprints is the share of bits that differ. Measured on 13 real and 20
   synthetic clips of 30 s: 0.09 at most after gain, a 5 kHz low-pass, MP3 and a 0.3 s trim together, 0.12 after MP3 at
   40 kbit/s; 0.31 at least between different melodies over the same loud drum loop, 0.5 expected of unrelated music.
+  On 641 tracks of the embedded corpus, all 36 planted copies were found, at 0.09 at most, and no other pair below 0.36.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
 
 BATCH_SAMPLES = 96 * SAMPLE_RATE  # samples in a batch: 96 s of audio, whatever the length of a clip
-POOLINGS = ("mean", "max", "vote")
+POOLINGS = ("mean", "max", "vote", "attention")
 
 
 def bfloat16_is_fast(device: str | torch.device = "cpu") -> bool:
@@ -66,7 +66,9 @@ def predict_tracks(
 def pool_clips(clip_scores: np.ndarray, pooling: str = "mean") -> np.ndarray:
     """(n_tracks, clips, n_tags) to (n_tracks, n_tags).
 
-    ``mean``; ``max`` (one clip is enough); ``vote`` (share of clips that score the tag above its own median over all clips).
+    ``mean``; ``max`` (one clip is enough); ``vote`` (share of clips that score the tag above its own median over all clips);
+    ``attention`` (a mean in which each clip weighs, per tag, as the softmax of its logit: softmax pooling of McFee et al. 2018, "Adaptive
+    pooling operators for weakly labeled sound event detection").
     """
     if pooling == "mean":
         return clip_scores.mean(axis=1)
@@ -74,4 +76,7 @@ def pool_clips(clip_scores: np.ndarray, pooling: str = "mean") -> np.ndarray:
         return clip_scores.max(axis=1)
     if pooling == "vote":
         return (clip_scores > np.median(clip_scores, axis=(0, 1))).mean(axis=1)
+    if pooling == "attention":
+        weights = clip_scores / np.clip(1.0 - clip_scores, 1e-6, None)  # the exponential of the logit
+        return (weights * clip_scores).sum(axis=1) / np.clip(weights.sum(axis=1), 1e-12, None)
     raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")

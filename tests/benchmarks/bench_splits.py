@@ -1,9 +1,7 @@
 """Quality, time and memory of the splitter, against random tracks, random artists and scikit-learn's GroupShuffleSplit.
 
-    python tests/benchmarks/bench_splits.py                        generated: 1 000 000 tracks, 45 000 artists, 50 tags
-    python tests/benchmarks/bench_splits.py mtg_jamendo_tracks.csv.gz
-                                                                   track_id, artist_id, tags joined by |, official
-                                                                   split0..split4
+    python tests/benchmarks/bench_splits.py                            1 000 000 generated tracks of 45 000 artists
+    python tests/benchmarks/bench_splits.py mtg_jamendo_tracks.csv.gz  columns track_id, artist_id, tags, split0, ...
 
 The first call in a process also loads or compiles the search. Expected on two shared cores: on MTG-Jamendo a mean
 deviation below 0.004 in about 1 s; a million tracks below 30 s and 4 GB.
