@@ -10,7 +10,7 @@ LOG=$VENV/install.log
 UNFINISHED=$VENV/.mtt-unfinished  # stands while packages are being installed
 CHILD=""                          # process group of the command that `attend` waits for
 
-USAGE="usage: run_all.sh [--profile smoke|demo|full|paper] [--collection NAME|CSV|KIND:FOLDER] [--out FOLDER] [-p NAME VALUE]...
+USAGE="usage: run_all.sh [--profile smoke|demo|full|paper] [--collection synthetic|CSV] [--out FOLDER] [-p NAME VALUE]...
        run_all.sh test [PYTEST ARGUMENT]... | lab [JUPYTER ARGUMENT]... | --help"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -25,8 +25,7 @@ Renders the study: executes every notebook and writes reports/index.html, the ot
 
   --profile NAME      smoke (every code path, a minute or so), demo (the default: two CPU cores, the embedded corpus),
                       full (several seeds, more comparisons) or paper (the authors' settings: a GPU and a real collection)
-  --collection WHAT   synthetic (the default: the embedded corpus), a CSV file of tracks, or msd:FOLDER,
-                      magnatagatune:FOLDER, mtg-jamendo:FOLDER
+  --collection WHAT   synthetic (the default: the embedded corpus) or a CSV file of tracks (path,artist,tags)
   --out FOLDER        where the pages go (default: reports)
   -p NAME VALUE       sets a parameter of the notebooks; may be repeated
   test                checks the code with ruff, then runs the tests (arguments go to pytest)
@@ -51,18 +50,12 @@ absolute() {  # a path as the caller meant it
 }
 
 set_collection() {
-    local folder
     case $1 in
         synthetic) COLLECTION=$1 ;;
-        msd:* | magnatagatune:* | mtg-jamendo:*)
-            folder=$(absolute "${1#*:}")
-            [ -d "$folder" ] || fail "--collection $1: there is no folder $folder; give the folder that holds the collection"
-            COLLECTION=${1%%:*}:$folder
-            ;;
         *)
             COLLECTION=$(absolute "$1")
             [ -f "$COLLECTION" ] ||
-                fail "--collection $1: there is no such file; give synthetic, a CSV file, or msd:, magnatagatune: or mtg-jamendo:FOLDER"
+                fail "--collection $1: there is no such file; give synthetic or a CSV file of tracks"
             ;;
     esac
 }

@@ -195,7 +195,7 @@ def test_help_exits_0_and_makes_nothing(machine, arguments):
 
 @pytest.mark.parametrize(
     ("collection", "reason"),
-    [("tracks.csv", "there is no such file"), ("msd:music", "there is no folder {work}/music")],
+    [("tracks.csv", "there is no such file"), ("music/tracks.csv", "there is no such file")],
 )
 def test_missing_collection_is_said_before_anything_is_installed(machine, collection, reason):
     result = machine.run("--collection", collection)
@@ -216,13 +216,13 @@ def test_study_gets_its_arguments_with_paths_as_the_caller_meant_them(machine):
     assert call == [*study, "--out", f"{machine.work}/pages", *parameters]
 
 
-def test_study_has_defaults_and_a_collection_may_be_a_kind_and_a_folder(machine):
-    (machine.home / "MSD").mkdir()
+def test_study_has_defaults_and_a_collection_may_lie_at_home(machine):
+    (machine.home / "tracks.csv").touch()
     python = machine.recorder("mypython")
     defaults = words(machine.run(MTT_PYTHON=python).stdout)[2:]
     expected = ["--profile", "demo", "--collection", "synthetic", "--out", f"{machine.checkout}/reports"]
     assert defaults == ["-m", "mtt", "study", *expected]
-    assert f"msd:{machine.home}/MSD" in words(machine.run("--collection", "msd:~/MSD", MTT_PYTHON=python).stdout)
+    assert f"{machine.home}/tracks.csv" in words(machine.run("--collection", "~/tracks.csv", MTT_PYTHON=python).stdout)
 
 
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])

@@ -107,7 +107,8 @@ def error_players(corpus: Corpus, track_ids: Sequence[str], scores: np.ndarray, 
         row = index[error.track_id]
         best = [corpus.tags[tag] for tag in np.argsort(-scores[row])[:5]]
         truth = [tag for tag, on in zip(corpus.tags, corpus.true_labels([error.track_id])[0], strict=True) if on]
-        text = f"{error.error.capitalize()}: {error.tag} ({error.score:.2f}). The model says: {', '.join(best)}. True tags: {', '.join(truth)}."
+        said = f"The model says: {', '.join(best)}. True tags: {', '.join(truth)}."
+        text = f"{error.error.capitalize()}: {error.tag} ({error.score:.2f}). {said}"
         players.append(track_player(corpus, error.track_id, text, start=corpus.tracks.at[error.track_id, "seconds"] / 3))
     return players
 

@@ -1,7 +1,7 @@
 """One run of the study: the notebooks, executed in order, become pages; what they recorded becomes results.json and the index.
 
-Conventions: executed notebooks are kept in the study's folder; ``out`` receives ``index.html``, one page per notebook and
-``results.json``, each written whole. The notebooks' progress bars appear on standard error.
+Conventions: executed notebooks are kept in the study's folder; ``out`` receives ``index.html``, one page per notebook,
+``results.json`` and ``claims.png``, each written whole. The notebooks' progress bars appear on standard error.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from mtt.config import home
 from mtt.files import write_json
+from mtt.reporting import plots, tables
 from mtt.reporting.frame import Page
 from mtt.reporting.html import render_notebook
 from mtt.reporting.index import render_index
@@ -50,7 +51,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     """
     parameters = {**check_parameters(parameters)}
     study = open_study(**parameters)
-    notebooks = notebooks or home() / "notebooks"
+    notebooks = notebooks or Path(__file__).resolve().parents[2] / "notebooks"
     pages = [page for page in PAGES if (notebooks / f"{page.slug}.ipynb").exists()]
     if not pages:
         raise StudyError(f"{notebooks}: no notebooks there; run from a checkout of the project")
@@ -65,6 +66,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
+    plots.paired_differences(tables.claims(results["claims"]), title="The claims, tested").save(out / "claims.png")
     return render_index(results, out / "index.html", pages)
 
 

@@ -42,8 +42,8 @@ def corpus_finding(corpus: Corpus) -> str:
     counts = corpus_summary(corpus)
     text = (
         f"{counts.at['labelled', 'tracks']:,} labelled tracks of {counts.at['labelled', 'artists']:,} artists carry "
-        f"{counts.at['labelled', 'tags per track']:.1f} of {len(corpus.tags)} tags on average; {counts.at['unlabelled', 'tracks']:,} tracks have "
-        f"none, and {len(corpus.problems)} files could not be used."
+        f"{counts.at['labelled', 'tags per track']:.1f} of {len(corpus.tags)} tags on average; "
+        f"{counts.at['unlabelled', 'tracks']:,} tracks have none, and {len(corpus.problems)} files could not be used."
     )
     if corpus.truth is None:
         return text

@@ -72,7 +72,8 @@ def fit(
     """Train ``model`` in place and leave it at its best validation loss; return the history, one row an evaluation.
 
     ``validate`` returns a loss (lower is better). The state is written to ``folder`` at each evaluation and read back if training was
-    stopped before. ``on_step`` is told the number of steps done after each. Raises ``FloatingPointError`` when the loss is no longer a number.
+    stopped before. ``on_step`` is told the number of steps done after each.
+    Raises ``FloatingPointError`` when the loss is no longer a number.
     """
     model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -88,7 +89,8 @@ def fit(
                 on_step(step + 1)
         valid_loss = validate(model)
         if not math.isfinite(valid_loss):
-            raise FloatingPointError(f"the validation loss is {valid_loss} at step {last}; lower the learning rate ({config.learning_rate:g})")
+            remedy = f"lower the learning rate ({config.learning_rate:g})"
+            raise FloatingPointError(f"the validation loss is {valid_loss} at step {last}; {remedy}")
         model.train()
         run.record([last, float(np.mean(losses)), float(valid_loss), learning_rate(config, last - 1), time.perf_counter() - started])
     run.finish()

@@ -87,14 +87,14 @@ class PseudoLabels:
         error = expected_calibration_error(calibration(truth, self.pool_scores))
         missing, negatives = self.missing_against_negatives()
         text = (
-            f"On {len(self.pool_ids):,} unlabelled tracks the teacher reaches ROC-AUC {quality['roc_auc']:.4f} and PR-AUC {quality['pr_auc']:.4f} "
-            f"against the hidden truth; its probabilities are off by {error:.3f} on average."
+            f"On {len(self.pool_ids):,} unlabelled tracks the teacher reaches ROC-AUC {quality['roc_auc']:.4f} "
+            f"and PR-AUC {quality['pr_auc']:.4f} against the hidden truth; its probabilities are off by {error:.3f} on average."
         )
         if not len(missing):
             return text
         marks = np.concatenate([np.ones(len(missing)), np.zeros(len(negatives))]).astype(int)
         separation = roc_auc(marks[:, None], np.concatenate([missing, negatives])[:, None])[0]
         return text + (
-            f" Of the {len(missing):,} labels missing from its training tracks, a random one scores higher than a random true negative with "
-            f"probability {separation:.2f}, although the teacher was taught that both are negatives."
+            f" Of the {len(missing):,} labels missing from its training tracks, a random one scores higher than a random true "
+            f"negative with probability {separation:.2f}, although the teacher was taught that both are negatives."
         )

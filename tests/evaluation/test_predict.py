@@ -58,7 +58,8 @@ def test_poolings():
     np.testing.assert_allclose(pool_clips(scores, "vote"), [[0, 1], [1, 0]])
     odds = np.array([1 / 9, 3 / 7])
     assert pool_clips(scores, "attention")[0, 0] == pytest.approx((odds * [0.1, 0.3]).sum() / odds.sum())
-    assert (pool_clips(scores, "attention") > pool_clips(scores)).all() and (pool_clips(scores, "attention") < pool_clips(scores, "max")).all()
+    attended = pool_clips(scores, "attention")
+    assert (attended > pool_clips(scores)).all() and (attended < pool_clips(scores, "max")).all()
     with pytest.raises(ValueError, match="pooling must be one of mean, max, vote, attention, not 'median'"):
         pool_clips(scores, "median")
 

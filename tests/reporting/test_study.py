@@ -1,0 +1,147 @@
+"""The whole study, as a user runs it: smoke profile, the embedded corpus and a folder of files in four formats."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mtt.data.audio import write_audio
+from mtt.data.datasets import load_corpus
+from mtt.evaluation.claims import CLAIMS
+from mtt.reporting.study import PAGES, execute_notebook, notebook_parameters, parse_parameters
+from mtt.training.workspace import PARAMETERS, ParameterError
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def run_study(home: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "mtt", "study", "--profile", "smoke", *arguments]
+    environment = {**os.environ, "MTT_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory) -> Path:
+    """A home in which the smoke study of the embedded corpus was run."""
+    home = tmp_path_factory.mktemp("embedded")
+    done = run_study(home, "--out", str(home / "reports"))
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+def results_of(home: Path) -> dict:
+    return json.loads((home / "reports" / "results.json").read_text())
+
+
+@pytest.mark.slow
+def test_every_page_and_the_index_are_there(embedded):
+    names = {path.name for path in (embedded / "reports").iterdir()}
+    assert names == {"index.html", "results.json", "claims.png", *[f"{page.slug}.html" for page in PAGES]}
+    assert max(path.stat().st_size for path in (embedded / "reports").iterdir()) < 3_000_000
+
+
+@pytest.mark.slow
+def test_results_answer_every_claim_and_the_index_quotes_them(embedded):
+    results = results_of(embedded)
+    assert [entry["id"] for entry in results["claims"]] == list(CLAIMS)
+    index = (embedded / "reports" / "index.html").read_text()
+    for entry in results["claims"]:
+        low, high = entry["interval"]
+        assert low <= entry["effect"] <= high or entry["n_artists"] < 12  # a percentile interval of very few artists may miss
+        assert entry["sentence"].split(":")[1].strip()[:40] in re.sub(r"<[^>]+>", "", index)
+    assert {"teacher", "teacher-plain", "short-chunk-resnet", "crnn", "fcn", "sample-cnn", "hand-made", "student"} <= {
+        row["name"] for row in results["models"]
+    }
+    assert results["study"]["profile"] == "smoke" and results["lengths"]
+
+
+@pytest.mark.slow
+def test_a_second_run_reads_the_stages_back_and_finds_the_same(embedded):
+    before = results_of(embedded)
+    weights = {path: path.stat().st_mtime_ns for path in (embedded / "runs").rglob("model.safetensors")}
+    done = run_study(embedded, "--out", str(embedded / "reports"))
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in (embedded / "runs").rglob("model.safetensors")} == weights
+    after = results_of(embedded)
+    assert after["claims"] == before["claims"] and after["models"] == before["models"]
+
+
+@pytest.mark.slow
+def test_a_notebook_runs_alone_with_papermill_and_a_parameter_changes_what_it_says(embedded, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(embedded))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    parameters = {"profile": "smoke", "student_width": 4, "study": "narrow"}
+    execute_notebook(ROOT / "notebooks" / "04_noisy_student.ipynb", tmp_path, parameters)
+    recipe = json.loads((embedded / "runs" / "narrow" / "student-distilled" / "config.json").read_text())["recipe"]
+    assert recipe["model"]["width"] == recipe["student"]["width"] == 4
+    usual = json.loads((embedded / "runs" / "smoke" / "student-distilled" / "config.json").read_text())["recipe"]
+    assert usual["model"]["width"] == 8
+    same = [json.loads((embedded / "runs" / name / "student" / "config.json").read_text())["recipe"] for name in ("narrow", "smoke")]
+    assert same[0] == same[1]
+
+
+def encoded_collection(home: Path, folder: Path) -> Path:
+    """Tracks of the embedded corpus as WAV, FLAC, MP3 and OGG of several rates, and files that are no music."""
+    source = load_corpus(str(next(home.glob("cache/synthetic-*/tracks.csv"))), cache=home / "cache", progress=False)
+    folder.mkdir()
+    with open(folder / "tracks.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "artist", "tags"])
+        for number, track_id in enumerate(source.tracks.sort_index().index):
+            name = f"{track_id}.{('wav', 'flac', 'mp3', 'ogg')[number % 4]}"
+            write_audio(folder / name, source.read(track_id))
+            writer.writerow([name, source.tracks.at[track_id, "artist"], source.tracks.at[track_id, "tags"]])
+        for name in ("broken.mp3", "gone.flac"):
+            writer.writerow([name, "Nobody <script>alert(1)</script>", "rock"])
+    (folder / "broken.mp3").write_text("no music")
+    return folder / "tracks.csv"
+
+
+@pytest.mark.slow
+def test_own_files_in_four_formats_give_the_same_study(embedded, tmp_path):
+    table = encoded_collection(embedded, tmp_path / "music")
+    done = run_study(embedded, "--collection", str(table), "--out", str(tmp_path / "pages"))
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "pages" / "results.json").read_text())
+    assert results["study"]["collection"] == "tracks" and len(results["claims"]) == 7
+    exploration = (tmp_path / "pages" / "01_data_exploration.html").read_text()
+    assert "broken.mp3" in exploration and "no such file" in exploration
+    assert "<script>alert(1)" not in exploration
+
+
+def test_wrong_parameters_are_refused_before_anything_runs(tmp_path):
+    for arguments, message in [
+        (["-p", "itertions", "3"], "unknown parameter 'itertions'"),
+        (["-p", "student_width", "wide"], "'student_width' must be a whole number above 0, not 'wide'"),
+        (["-p", "steps"], "parameters are given as -p NAME VALUE"),
+    ]:
+        done = run_study(tmp_path, *arguments)
+        assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+        assert not list(tmp_path.iterdir())
+
+
+def test_parameters_are_read_as_typed():
+    assert parse_parameters(["-p", "steps", "30", "-p", "clip_seconds", "2.5", "-p", "study", "mine", "-p", "seeds", "None"]) == {
+        "steps": 30, "clip_seconds": 2.5, "study": "mine", "seeds": None,
+    }  # fmt: skip
+    with pytest.raises(ParameterError, match="'steps' is given twice"):
+        parse_parameters(["-p", "steps", "1", "-p", "steps", "2"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_take_exactly_the_known_parameters(path):
+    assert notebook_parameters(path) == list(PARAMETERS)
+
+
+def test_there_is_a_notebook_for_every_page_and_a_page_for_every_notebook():
+    assert [path.stem for path in NOTEBOOKS] == [page.slug for page in PAGES]
+    for path, page in zip(NOTEBOOKS, PAGES, strict=True):
+        opening = nbformat.read(path, as_version=4).cells[0].source
+        assert opening.startswith(f"# {page.title}") and page.question in opening

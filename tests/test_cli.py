@@ -1,0 +1,55 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from mtt.data.splits import read_split
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "data" / "golden"
+
+
+def mtt(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "mtt", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_split_writes_an_artist_level_split(tmp_path):
+    table = tmp_path / "tracks.csv"
+    tags = ("rock", "pop|80s", "80s")
+    rows = [{"path": f"{a}_{n}.mp3", "artist": f"artist {a}", "tags": tags[(a + n) % 3]} for a in range(30) for n in range(4)]
+    pd.DataFrame(rows).to_csv(table, index=False)
+    done = mtt("split", table, "--ratios", 0.6, 0.2, 0.2, "--seed", 1, "--out", tmp_path / "split.csv")
+    assert done.returncode == 0, done.stderr
+    split = read_split(tmp_path / "split.csv")
+    artists = pd.DataFrame(rows).set_index("path")["artist"]
+    assert (pd.DataFrame({"split": split, "artist": artists}).groupby("artist")["split"].nunique() == 1).all()
+    assert split.value_counts().to_dict() == {"train": 72, "valid": 24, "test": 24}
+    assert "mean |tag share - target|" in done.stdout
+    again = mtt("split", table, "--ratios", 0.6, 0.2, 0.2, "--seed", 1, "--out", tmp_path / "again.csv")
+    assert again.returncode == 0 and (tmp_path / "again.csv").read_bytes() == (tmp_path / "split.csv").read_bytes()
+
+
+def test_import_official_makes_a_model_folder(tmp_path):
+    done = mtt("import-official", GOLDEN / "teacher_small.ckpt", tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "model" / "model.json").read_text())
+    assert "10 tags" in done.stdout
+
+
+def test_mistakes_give_one_line_and_the_right_code(tmp_path):
+    (tmp_path / "bad.csv").write_text("file,artist\n")
+    for arguments, code, message in [
+        (("split", tmp_path / "gone.csv", "--out", tmp_path / "s.csv"), 1, "gone.csv: no such file"),
+        (("split", tmp_path / "bad.csv", "--out", tmp_path / "s.csv"), 1, "column 'path' is missing"),
+        (("import-official", ROOT / "README.md", tmp_path / "m"), 1, "README.md"),
+        (("study", "--profile", "huge"), 2, "unknown profile 'huge'"),
+        (("dance",), 2, "No such command"),
+    ]:
+        done = mtt(*arguments)
+        assert done.returncode == code, (arguments, done.stderr)
+        assert message in " ".join(done.stderr.split()) and "Traceback" not in done.stderr
+        if code == 1:
+            assert len(done.stderr.strip().splitlines()) == 1

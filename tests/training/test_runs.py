@@ -1,0 +1,163 @@
+import json
+import os
+import pickle  # of our own object, between our own processes
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtt.config import StudentConfig
+from mtt.models import load_model
+from mtt.training.recipes import LEAKING, Recipe
+from mtt.training.runs import Stage, finished_stage, make_stage, make_stages, teacher_scores
+from tests.tiny import TINY_MODEL, TINY_TRAIN
+
+TEACHER = Recipe("teacher", TINY_MODEL, TINY_TRAIN)
+STUDENT = Recipe("student", TINY_MODEL, TINY_TRAIN, student=StudentConfig(width=16), teacher=TEACHER)
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def final_numbers(stage: Stage) -> list:
+    weights = load_model(stage.folder).state_dict()
+    history = stage.history.drop(columns="seconds")
+    return [stage.scores("test"), stage.scores("valid"), history.to_numpy(), *[value.numpy() for value in weights.values()]]
+
+
+def assert_same(one: list, two: list) -> None:
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture(scope="module")
+def made(tiny_data, tmp_path_factory):
+    root = tmp_path_factory.mktemp("study")
+    return root, make_stages(root, [TEACHER, STUDENT], tiny_data, progress=False)
+
+
+def test_a_stage_holds_what_the_contract_says(made, tiny_data):
+    root, (teacher, student) = made
+    for stage in (teacher, student):
+        names = {path.name for path in stage.folder.iterdir()}
+        assert {"config.json", "history.csv", "model.safetensors", "model.json", "scores.npz", "metrics.json"} <= names
+        assert "training.pt" not in names
+    assert teacher.scores("test").shape == (len(tiny_data.ids("test")), 3)
+    assert set(teacher.metrics) == {"valid", "test", "parameters", "training_seconds"}
+    assert load_model(teacher.folder).tags == tiny_data.corpus.tags
+    assert load_model(teacher.folder).clip_seconds == TINY_TRAIN.clip_seconds
+
+
+def test_a_finished_stage_is_read_back_and_a_changed_one_made_anew(made, tiny_data):
+    root, _ = made
+    before = stamps(root / "teacher")
+    make_stages(root, [TEACHER], tiny_data, progress=False)
+    assert stamps(root / "teacher") == before
+    changed = replace(TEACHER, name="other")
+    first = make_stage(root, changed, tiny_data)
+    numbers = final_numbers(first)
+    second = make_stage(root, replace(changed, train=replace(TINY_TRAIN, learning_rate=1e-2)), tiny_data)
+    assert finished_stage(root, changed, tiny_data) is None
+    assert not np.array_equal(numbers[0], second.scores("test"))
+
+
+def test_other_data_is_another_stage(made, tiny_data):
+    root, _ = made
+    moved = tiny_data.split.copy()
+    moved.iloc[0] = "excluded"
+    assert finished_stage(root, TEACHER, tiny_data) is not None
+    assert finished_stage(root, TEACHER, replace(tiny_data, split=moved)) is None
+
+
+def test_a_stage_made_alone_equals_one_made_side_by_side(made, tiny_data, tmp_path):
+    root, (teacher, student) = made
+    make_stage(tmp_path, TEACHER, tiny_data)
+    assert_same(final_numbers(make_stage(tmp_path, STUDENT, tiny_data)), final_numbers(student))
+
+
+def test_the_leaking_recipe_trains_on_the_leaking_tracks(tiny_data):
+    assert tiny_data.train_ids(replace(TEACHER, training_set=LEAKING)) == tiny_data.leaky_train != tiny_data.train_ids(TEACHER)
+
+
+def test_a_pool_that_shares_an_artist_with_the_test_set_is_refused(made, tiny_data):
+    root, _ = made
+    split = tiny_data.split.copy()
+    test_artist = tiny_data.corpus.artists[tiny_data.ids("test")[0]]
+    same = [i for i in tiny_data.ids("test") if tiny_data.corpus.artists[i] == test_artist]
+    split[same[-1]] = "unlabelled"
+    with pytest.raises(ValueError, match=rf"share artists.*{test_artist}"):
+        make_stage(root, replace(STUDENT, name="cheat"), replace(tiny_data, split=split))
+
+
+def test_pseudo_labels_are_made_once_and_belong_to_their_teacher(made, tiny_data):
+    root, (teacher, _) = made
+    pool = tiny_data.ids("unlabelled")
+    found = teacher_scores(teacher.folder, tiny_data, pool, TINY_TRAIN.clip_seconds)
+    assert found.shape == (len(pool), tiny_data.song_clips, 3)
+    before = stamps(teacher.folder)
+    teacher_scores(teacher.folder, tiny_data, pool, TINY_TRAIN.clip_seconds)
+    assert stamps(teacher.folder) == before
+
+
+def test_controls_differ_from_the_student_in_what_they_say(made, tiny_data):
+    root, (_, student) = made
+    options = {"quiet": {"noise": False}, "own": {"pool": "train"}, "masked": {"mask_percentile": 60.0}, "alone": {"pool": "none"}}
+    for name, option in options.items():
+        recipe = replace(STUDENT, name=name, student=StudentConfig(width=16, **option))
+        stage = make_stage(root, recipe, tiny_data)
+        assert not np.array_equal(stage.scores("test"), student.scores("test")), name
+
+
+SCRIPT = """
+import pickle, sys
+from pathlib import Path
+from mtt.training.runs import make_stages
+from tests.training.test_runs import STUDENT, TEACHER
+from dataclasses import replace
+
+if __name__ == "__main__":
+    data = pickle.loads(Path(sys.argv[1]).read_bytes())
+    train = replace(TEACHER.train, steps=40, evaluate_every=4)
+    teacher = replace(TEACHER, train=train)
+    make_stages(Path(sys.argv[2]), [replace(STUDENT, train=train, teacher=teacher)], data, progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_study_ends_in_the_same_bits(tiny_data, tmp_path):
+    """Real kills (SIGKILL) of the whole process group, at moments spread over the run, each followed by a new start."""
+
+    (tmp_path / "data.pickle").write_bytes(pickle.dumps(tiny_data))
+    (tmp_path / "script.py").write_text(SCRIPT)
+
+    def start(root: Path) -> subprocess.Popen:
+        command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "data.pickle"), str(root)]
+        return subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+
+    assert start(tmp_path / "whole").wait(timeout=300) == 0
+    seen = ["teacher/config.json", "teacher/training.pt", "teacher/model.json", "teacher/metrics.json", "student/training.pt"]
+    for name in seen:  # kill as soon as this file appears
+        process = start(tmp_path / "killed")
+        while process.poll() is None and not (tmp_path / "killed" / name).exists():
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "killed" / "student" / "metrics.json").exists(), "the kill came too late to test anything"
+    assert start(tmp_path / "killed").wait(timeout=300) == 0
+    for name in ("teacher", "student"):
+        assert_same(final_numbers(Stage(tmp_path / "killed" / name)), final_numbers(Stage(tmp_path / "whole" / name)))
+
+
+def test_an_unreadable_config_is_an_unfinished_stage(made, tiny_data, tmp_path):
+    stage = make_stage(tmp_path, TEACHER, tiny_data)
+    (stage.folder / "config.json").write_text("{")
+    assert finished_stage(tmp_path, TEACHER, tiny_data) is None
+    assert json.loads((make_stage(tmp_path, TEACHER, tiny_data).folder / "config.json").read_text())["fingerprint"]
+    assert isinstance(stage.history, pd.DataFrame)

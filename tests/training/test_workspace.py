@@ -1,0 +1,137 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mtt.config import PROFILES, SMOKE
+from mtt.training import recipes
+from mtt.training.workspace import PARAMETERS, ParameterError, Study, check_parameters, configure, notebook_study, open_study
+
+
+@pytest.fixture
+def study(tiny_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    return open_study(profile="smoke", collection=str(tiny_table), progress=False)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_has_its_settings(profile):
+    assert configure({"profile": profile}) == PROFILES[profile]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where"),
+    [
+        ("steps", 4, lambda c: c.train.steps),
+        ("student_steps", 5, lambda c: c.student_steps),
+        ("clip_seconds", 1.5, lambda c: c.train.clip_seconds),
+        ("teacher_width", 32, lambda c: c.teacher.width),
+        ("student_width", 4, lambda c: c.student_width),
+        ("iterations", 3, lambda c: c.iterations),
+        ("seeds", 2, lambda c: len(c.seeds)),
+    ],
+)
+def test_a_parameter_changes_exactly_what_it_says(name, value, where):
+    changed = configure({"profile": "smoke", name: value})
+    assert where(changed) == value != where(SMOKE)
+    restored = replace(changed, train=SMOKE.train, teacher=SMOKE.teacher, seeds=SMOKE.seeds)
+    restored = replace(restored, student_steps=SMOKE.student_steps, student_width=SMOKE.student_width, iterations=SMOKE.iterations)
+    assert restored == SMOKE
+
+
+def test_parameters_reach_the_recipes():
+    line = recipes.lineup(configure({"profile": "smoke", "student_width": 4, "iterations": 3, "student_steps": 9}))
+    assert line["student-distilled"].model.width == 4 and line["student"].model.width == SMOKE.teacher.width
+    assert [line[name].teacher.name for name in ("student", "student-2", "student-3")] == ["teacher", "student", "student-2"]
+    assert {recipe.train.steps for name, recipe in line.items() if "student" in name or "control" in name} == {9}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"student_widht": 3}, "unknown parameter 'student_widht'; the parameters are profile, collection"),
+        ({"steps": "many"}, "'steps' must be a whole number above 0, not 'many'"),
+        ({"steps": True}, "'steps' must be a whole number above 0, not True"),
+        ({"steps": 2.5}, "'steps' must be a whole number above 0, not 2.5"),
+        ({"clip_seconds": 0}, "'clip_seconds' must be a number above 0, not 0"),
+        ({"profile": 3}, "'profile' must be text, not 3"),
+        ({"profile": "huge"}, "unknown profile 'huge'"),
+        ({"profile": "smoke", "student_width": 3}, "'student_width' must be a multiple of the 2 attention heads, not 3"),
+    ],
+)
+def test_unknown_and_ill_typed_parameters_are_refused_by_name(given, message):
+    with pytest.raises(ParameterError, match=message):
+        configure(given)
+
+
+def test_a_study_folder_stays_inside_runs():
+    with pytest.raises(ParameterError, match="plain folder name"):
+        open_study(profile="smoke", study="../elsewhere")
+
+
+def test_a_notebook_refuses_a_name_that_papermill_injected_but_nobody_knows():
+    injected = "# Parameters\nprofile = \"smoke\"\nitertions = 3\n"
+    with pytest.raises(ParameterError, match="unknown parameter 'itertions'"):
+        notebook_study({"profile": "smoke", "In": ["", "profile = None", injected]})
+
+
+def test_a_notebook_ignores_names_that_a_reader_defined(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    study = notebook_study({"profile": "smoke", "steps": 3, "my_own": 1, "In": ["", "my_own = 1"]})
+    assert study.config.train.steps == 3
+
+
+def test_none_means_the_profile():
+    assert check_parameters(dict.fromkeys(PARAMETERS)) == {}
+
+
+def test_own_collection_is_split_by_artist_and_rare_tags_are_left_out(study):
+    corpus = study.corpus
+    artists = {name: set(corpus.artists[study.ids(name)]) for name in ("train", "valid", "test", "unlabelled")}
+    assert not (artists["train"] & artists["test"]) and not (artists["unlabelled"] & (artists["valid"] | artists["test"]))
+    assert (study.folder / "split.csv").exists()
+    strict = Study(replace(study.config, minimum_positives=4), study.folder, progress=False)
+    counts = strict.tag_counts
+    assert not counts["kept"].all()
+    assert (counts.loc[~counts["kept"], ["train", "valid", "test"]].min(axis=1) < 4).all()
+    hopeless = Study(replace(study.config, minimum_positives=1000), study.folder, progress=False)
+    with pytest.raises(ValueError, match="no tag has 1000 positives in each of train, valid and test"):
+        _ = hopeless.corpus
+
+
+def test_a_split_in_the_collection_is_used_and_a_leaking_one_refused(tiny_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    lines = tiny_table.read_text().splitlines()
+    sets = ["train"] * 12 + ["valid"] * 6 + ["test"] * 6 + ["unlabelled"] * 12
+
+    def table(name, column):
+        path = tiny_table.with_name(name)
+        path.write_text("\n".join(f"{line},{value}" for line, value in zip(lines, ["split", *column], strict=True)) + "\n")
+        return str(path)
+
+    given = open_study(profile="smoke", collection=table("given.csv", sets), progress=False)
+    assert list(given.split) == sets
+    leaking = open_study(profile="smoke", collection=table("leaking.csv", ["test", *sets[1:]]), progress=False)
+    with pytest.raises(ValueError, match="share artists.*artist 0"):
+        _ = leaking.split
+
+
+def test_leak_evaluation_tracks_are_test_tracks_and_unknown_to_the_artist_level_training_set(study):
+    evaluation = study.leak_evaluation_ids
+    assert set(evaluation) <= set(study.ids("test")) and len(study.data.leaky_train) == len(study.ids("train"))
+    assert not set(evaluation) & set(study.data.leaky_train)
+    rows = study.rows_in_test(evaluation)
+    assert [study.ids("test")[row] for row in rows] == evaluation
+
+
+def test_what_pages_record_is_read_back_in_order(study):
+    study.record("02_b", claims=[{"id": "C2"}], finding="b")
+    study.record("01_a", claims=[{"id": "C1"}])
+    assert list(study.recorded()) == ["01_a", "02_b"]
+    assert [entry["id"] for entry in study.all_claims([{"id": "C7"}])] == ["C1", "C2", "C7"]
+
+
+def test_change_per_iteration_needs_two_generations(study):
+    with pytest.raises(ParameterError, match="'iterations' must be at least 2"):
+        study.change_per_iteration([])
+    assert np.isfinite(study.bootstrap().n_artists)
