@@ -169,7 +169,7 @@ DEMO = StudyConfig(
         augment=AugmentConfig(clip_share=0.7),
     ),
     student_width=32,
-    student_steps=1000,
+    student_steps=1500,
     baseline_channels=16,
 )
 
@@ -177,10 +177,11 @@ FULL = dataclasses.replace(
     DEMO,
     profile="full",
     seeds=(0, 1, 2),
-    train=dataclasses.replace(DEMO.train, steps=4000, evaluate_every=400),
-    student_steps=4000,
+    train=dataclasses.replace(DEMO.train, steps=2000, evaluate_every=250),
+    student_steps=3000,
     iterations=3,
-    train_lengths=(1.0, 3.0, 10.0),
+    train_lengths=(1.5, 3.0, 6.0),
+    resamples=2000,
 )
 
 PAPER = StudyConfig(  # the authors' settings: 200 epochs at most of the 163 504 labelled tracks, patience of 40 epochs

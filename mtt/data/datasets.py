@@ -104,7 +104,7 @@ def _load_csv(path: Path, name: str, cache: Path, progress: bool) -> Corpus:
             f"{path}: none of the {len(table)} files can be used; the first, {first['path']}, is {first['problem']}: {first['detail']}"
         )
     if len(found.problems):
-        log.warning("%s: %d of %d files are left out (see Corpus.problems)", path, len(found.problems), len(table))
+        log.info("%s: %d of %d files are left out (see Corpus.problems)", path, len(found.problems), len(table))
     names = table["tags"].map(split_tags).explode().dropna().value_counts()
     tags = sorted(names.index, key=lambda tag: (-names[tag], tag))
     tracks = table.loc[usable].assign(**{name: found.table.loc[usable, name] for name in ("seconds", "level_db", "digest")})

@@ -84,6 +84,7 @@ def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object
             cwd=home(),
             progress_bar=False,
             stderr_file=sys.stderr,
+            extra_arguments=["--log-level=ERROR"],  # no remarks of the kernel between the progress bars
             log_output=False,
         )
     except PapermillExecutionError as error:

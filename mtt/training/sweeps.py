@@ -17,6 +17,7 @@ from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_con
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
 from mtt.evaluation.predict import POOLINGS, pool_clips, predict_clips
 from mtt.files import write_arrays
+from mtt.training import recipes
 from mtt.training.runs import THREADS, Stage, TrainingData
 from mtt.training.workspace import Result, Study
 
@@ -66,6 +67,23 @@ def curves(study: Study, found: dict[str, LengthSweep], way: str) -> dict[str, p
             "high": [v.hi for v in values],
         }
         tables[name] = pd.DataFrame(rows)
+    return tables
+
+
+def train_length_curves(study: Study) -> dict[str, pd.DataFrame]:
+    """Transformer and short-chunk ResNet, each trained anew at every training length of the profile and tested at that length.
+
+    For each: seconds, estimate, low, high. Empty where the profile has no training lengths.
+    """
+    lengths, boot = study.config.train_lengths, study.bootstrap()
+    bases = (recipes.teacher(study.config), recipes.baseline(study.config, "short_chunk_resnet"))
+    jobs = [recipes.with_clip_seconds(base, seconds) for base in bases for seconds in lengths]
+    results = iter(study.make(*jobs)) if jobs else iter(())
+    tables = {}
+    for base in bases if lengths else ():
+        values = [estimate(boot, next(results).scores()) for _ in lengths]
+        rows = {"seconds": lengths, "estimate": [v.value for v in values], "low": [v.lo for v in values], "high": [v.hi for v in values]}
+        tables[base.name] = pd.DataFrame(rows)
     return tables
 
 

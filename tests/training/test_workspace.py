@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from mtt.config import PROFILES, SMOKE
@@ -134,4 +133,3 @@ def test_what_pages_record_is_read_back_in_order(study):
 def test_change_per_iteration_needs_two_generations(study):
     with pytest.raises(ParameterError, match="'iterations' must be at least 2"):
         study.change_per_iteration([])
-    assert np.isfinite(study.bootstrap().n_artists)
