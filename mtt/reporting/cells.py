@@ -87,9 +87,21 @@ def tidy_tables(html: str) -> str:
             table.attrs = {"class": "dataframe"}
             for row in table.find_all("tr"):
                 row.attrs.pop("style", None)
+            _join_header(table)
             _align_numbers(table)
         table.wrap(soup.new_tag("div", attrs={"class": "table-box", "role": "region", "aria-label": "Table", "tabindex": "0"}))
     return str(soup)
+
+
+def _join_header(table) -> None:
+    """pandas gives the index's name a row of its own under the columns' names: put it beside them."""
+    rows = table.select("thead tr")
+    if len(rows) == 2:
+        names = [cell.get_text(strip=True) for cell in rows[1].find_all("th")]
+        first = rows[0].find("th")
+        if names and names[0] and not any(names[1:]) and not first.get_text(strip=True):
+            first.string = names[0]
+            rows[1].decompose()
 
 
 def _align_numbers(table) -> None:
@@ -127,6 +139,7 @@ def _settings_output(source: str, injected: Mapping[str, str]) -> list[NotebookN
     ]
     if not settings:
         return []
+    changed = sum(setting["changed"] for setting in settings)
     noted = any(setting["note"] for setting in settings)
-    html = environment().get_template("settings.html.j2").render(settings=settings, noted=noted)
+    html = environment().get_template("settings.html.j2").render(settings=settings, noted=noted, changed=changed)
     return [nbformat.v4.new_output("display_data", data={"text/html": html})]

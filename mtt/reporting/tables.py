@@ -37,6 +37,19 @@ def corpus_summary(corpus: Corpus) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
 
 
+def shown(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
+    """A table as text: thousands separated, ``digits`` decimals, a dash where there is nothing."""
+
+    def text(value: object) -> str:
+        if isinstance(value, str):
+            return value
+        if pd.isna(value):
+            return "–"
+        return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.{digits}f}"
+
+    return table.map(text)
+
+
 def corpus_finding(corpus: Corpus) -> str:
     """One sentence on size, labels and flaws."""
     counts = corpus_summary(corpus)

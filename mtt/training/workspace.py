@@ -107,6 +107,7 @@ def notebook_study(namespace: Mapping[str, object]) -> Study:
     injected = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
     names = {t.id for cell in injected for node in ast.parse(cell).body if isinstance(node, ast.Assign) for t in node.targets}
     check_parameters(dict.fromkeys(sorted(names)))
+    pd.set_option("display.max_colwidth", None)  # tables of a notebook show whole texts
     return open_study(**{name: namespace[name] for name in PARAMETERS if name in namespace})
 
 
