@@ -112,7 +112,12 @@ class StudyConfig:
     student_width: int = 64  # of the distilled student
     student_steps: int = 1000  # every student, and the control on labelled data alone
     iterations: int = 2  # student generations
-    baseline_channels: int = 128
+    baselines: tuple[tuple[str, int], ...] = (  # architecture and its channels
+        ("short_chunk_resnet", 128),
+        ("crnn", 128),
+        ("fcn", 128),
+        ("sample_cnn", 128),
+    )
     chunks: int = 8  # clips a song-level score is averaged over
     minimum_positives: int = 5  # per set; tags with fewer are listed and left out
     lengths: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)  # seconds, of the test-length sweep
@@ -145,7 +150,7 @@ SMOKE = StudyConfig(
     ),
     student_width=8,
     student_steps=6,
-    baseline_channels=4,
+    baselines=(("short_chunk_resnet", 4), ("crnn", 4), ("fcn", 4), ("sample_cnn", 4)),
     chunks=2,
     minimum_positives=1,
     lengths=(1.0, 2.0, 4.0),
@@ -154,32 +159,35 @@ SMOKE = StudyConfig(
 
 DEMO = StudyConfig(
     profile="demo",
-    corpus=SyntheticConfig(labelled_artists=150, unlabelled_artists=150, tracks_per_artist=7),
-    ratios=(0.25, 0.15, 0.60),
+    corpus=SyntheticConfig(labelled_artists=340, unlabelled_artists=220, tracks_per_artist=5),
+    ratios=(0.15, 0.10, 0.75),
     teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_mels=64),
     train=TrainConfig(
-        steps=1000,
+        steps=800,
         batch_size=16,
         clip_seconds=3.0,
         learning_rate=1e-3,
         schedule="cosine",
         warmup_steps=100,
         weight_decay=0.01,
-        evaluate_every=125,
+        evaluate_every=100,
         augment=AugmentConfig(clip_share=0.7),
     ),
     student_width=32,
-    student_steps=1500,
-    baseline_channels=16,
+    student_steps=1200,
+    baselines=(("short_chunk_resnet", 16), ("crnn", 64), ("fcn", 64), ("sample_cnn", 24)),  # about as many parameters each
+    iterations=3,
+    chunks=6,
+    lengths=(1.0, 3.0, 6.0, 12.0, 30.0),
 )
 
 FULL = dataclasses.replace(
     DEMO,
     profile="full",
     seeds=(0, 1, 2),
-    train=dataclasses.replace(DEMO.train, steps=2000, evaluate_every=250),
-    student_steps=3000,
-    iterations=3,
+    train=dataclasses.replace(DEMO.train, steps=1600, evaluate_every=200),
+    student_steps=2400,
+    lengths=(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0),
     train_lengths=(1.5, 3.0, 6.0),
     resamples=2000,
 )

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
-from mtt.data.artist_tracks import SETS, SPLIT_VALUES, ArtistTracks, artist_codes, count_table, validate_tracks
+from mtt.data.artist_tracks import SETS, SPLIT_VALUES, ArtistTracks, count_table, validate_tracks
 from mtt.data.split_audit import SplitAudit, audit_split, check_split, compare_splits
 from mtt.data.stratify import cut_line, stratify
 from mtt.files import write_whole
@@ -34,7 +34,7 @@ __all__ = [
     "audit_split",
     "check_split",
     "compare_splits",
-    "make_leaking_split",
+    "leak_crossover",
     "read_split",
     "split_by_artist",
     "split_group_shuffle",
@@ -146,34 +146,32 @@ def _shuffle_groups(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     return held_out
 
 
-def make_leaking_split(split: pd.Series, artists: pd.Series, seed: int = 0) -> tuple[pd.Index, pd.Index]:
-    """A training set that shares artists with the test: the treated arm of a paired experiment on leakage (claim C1).
+def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.DataFrame:
+    """What it is worth to have heard an artist, as a balanced cross-over experiment on the test tracks (claim C1).
 
-    Each artist's test tracks are divided at random: half, rounded down, are *leak* tracks, the rest *evaluation*
-    tracks. An artist's single track is evaluated, so the artists evaluated are those of the test set; nobody can leak
-    it, which makes the measured effect, if anything, too small. The leaking training set is drawn without replacement
-    from train and leak tracks together, as large as train. Both arms are scored on the same evaluation tracks after
-    training on equally many tracks of nearly the same tag distribution (a stratified split makes train and test
-    alike): what differs is that one arm has heard most of the evaluated artists.
+    The test artists are dealt into two groups, "a" and "b", of nearly equal artists and tracks; of each artist's tracks half, rounded
+    down, are *train* tracks and the rest *evaluation* tracks, at random. One model is trained on a's train tracks and one on b's. Every
+    evaluation track is then scored by both: by the model of its own group, which has heard its artist (the leak), and by the other
+    group's, which has not. Both arms score the same tracks, with the same models, trained on equally many artists and tracks: nothing
+    differs but the acquaintance. Artists with a single test track cannot leak and are left out.
 
-    Returns (leaking training ids, evaluation ids), in the split's order. Raises ValueError if the split itself shares
-    artists or has no train or test tracks.
+    Returns a table, track_id -> ``group``, ``role``, ``artist``. Raises ValueError if the split itself shares artists or fewer than two
+    test artists have two tracks.
     """
     check_split(split, artists)
-    ids, value = split.index, split.to_numpy()
-    train, test = np.flatnonzero(value == "train"), np.flatnonzero(value == "test")
-    if not len(train) or not len(test):
-        raise ValueError("split: train and test must both have tracks to build a leaking split from")
+    test = pd.DataFrame({"artist": artists.reindex(split.index)})[split == "test"].sort_index()
     rng = np.random.default_rng(seed)
-    codes = artist_codes(artists.reindex(ids))
-    shuffled = rng.permutation(test)
-    shuffled = shuffled[np.argsort(codes[shuffled], kind="stable")]  # artist by artist, at random within one
-    _, first, n = np.unique(codes[shuffled], return_index=True, return_counts=True)
-    rank = np.arange(len(shuffled)) - np.repeat(first, n)
-    leaks = rank < np.repeat(n // 2, n)
-    pool = np.concatenate([train, shuffled[leaks]])
-    leaking_train = np.sort(rng.choice(pool, size=len(train), replace=False))
-    return ids[leaking_train], ids[np.sort(shuffled[~leaks])]
+    test = test.iloc[rng.permutation(len(test))]
+    counts = test["artist"].value_counts(sort=False)
+    counts = counts[counts >= 2].sort_values(ascending=False, kind="stable")
+    if len(counts) < 2:
+        raise ValueError("split: the worth of a leak needs two test artists of two tracks each; enlarge the test set")
+    group = pd.Series(np.resize(["a", "b", "b", "a"], len(counts)), index=counts.index)
+    test = test[test["artist"].isin(counts.index)]
+    rank = test.groupby("artist").cumcount()
+    role = np.where(rank < test["artist"].map(counts) // 2, "train", "evaluation")
+    table = pd.DataFrame({"group": test["artist"].map(group), "role": role, "artist": test["artist"]})
+    return table.reindex(split.index[split.index.isin(table.index)])
 
 
 def write_split(split: pd.Series, path: str | Path) -> None:

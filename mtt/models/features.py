@@ -19,7 +19,7 @@ from tqdm import tqdm
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
 
-N_FFT, HOP, N_MFCC = 2048, 1024, 20
+N_FFT, HOP, N_MFCC = 2048, 2048, 20
 
 
 def describe(wave: np.ndarray) -> np.ndarray:

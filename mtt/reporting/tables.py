@@ -112,6 +112,16 @@ def split_counts(study: Study) -> pd.DataFrame:
     return counts.reindex([name for name in SET_STYLES if name in counts.index])
 
 
+def crossover_counts(study: Study) -> pd.DataFrame:
+    """Tracks and artists of either group of the leak experiment, in training and in evaluation."""
+    table = study.crossover.groupby(["group", "role"]).agg(tracks=("artist", "size"), artists=("artist", "nunique"))
+    return (
+        table.unstack()
+        .sort_index(axis=1, level=1)
+        .set_axis(["evaluation artists", "evaluation tracks", "train artists", "train tracks"], axis=1)
+    )
+
+
 def _all_splits(study: Study) -> dict[str, pd.Series]:
     corpus, ratios = study.corpus, study.config.ratios
     makers = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from mtt.config import ModelConfig, StudentConfig, StudyConfig, TrainConfig
 
-LEAKING, ARTIST_LEVEL = "leaking", "artist-level"
+ARTIST_LEVEL = "artist-level"
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,15 @@ def teacher_without_augmentation(study: StudyConfig) -> Recipe:
     return Recipe("teacher-plain", study.teacher, replace(study.train, augment=None))
 
 
-def leaking_teacher(study: StudyConfig) -> Recipe:
-    """The teacher's recipe on a training set that shares artists with the test set."""
-    return replace(teacher(study), name="teacher-leaking", training_set=LEAKING)
+def crossover(study: StudyConfig) -> tuple[Recipe, Recipe]:
+    """The teacher's recipe on the training tracks of either group of test artists (claim C1, ``leak_crossover``)."""
+    first, second = (replace(teacher(study), name=f"leak-{group}", training_set=f"group {group}") for group in "ab")
+    return first, second
 
 
 def baseline(study: StudyConfig, architecture: str) -> Recipe:
-    """An earlier system (METHOD: Sample-level CNN, FCN, CRNN, Short-chunk ResNet), trained as the teacher is."""
-    model = replace(study.teacher, architecture=architecture, channels=study.baseline_channels)
+    """An earlier system (Sample-level CNN, FCN, CRNN, Short-chunk ResNet), trained as the teacher is."""
+    model = replace(study.teacher, architecture=architecture, channels=dict(study.baselines)[architecture])
     return Recipe(architecture.replace("_", "-"), model, study.train)
 
 

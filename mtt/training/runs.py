@@ -35,7 +35,7 @@ from mtt.evaluation.predict import pick_device, predict_clips, predict_tracks
 from mtt.files import write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model
 from mtt.training.fit import STATE_FILE, Objective, Supervised, fit
-from mtt.training.recipes import LEAKING, Recipe
+from mtt.training.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed, pseudo_label
 
 STAGE_VERSION = 1  # raise when the same recipe would give another result
@@ -45,22 +45,22 @@ THREADS = 1  # of a training on the CPU: several train side by side, and the cou
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The corpus, its split and what follows from it. ``leaky_train`` is the training set of the leaking recipe."""
+    """The corpus and its split; ``groups`` are training sets other than the split's, by name."""
 
     corpus: Corpus
     split: pd.Series
-    leaky_train: list[str] = field(default_factory=list)
+    groups: dict[str, list[str]] = field(default_factory=dict)
     song_clips: int = 8
 
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
 
     def train_ids(self, recipe: Recipe) -> list[str]:
-        return self.leaky_train if recipe.training_set == LEAKING else self.ids("train")
+        return self.ids("train") if recipe.training_set == ARTIST_LEVEL else self.groups[recipe.training_set]
 
     @property
     def digest(self) -> str:
-        split = [list(self.split.index), list(self.split), self.leaky_train]
+        split = [list(self.split.index), list(self.split), self.groups]
         return fingerprint([self.corpus.digest, self.corpus.tags, split, self.song_clips])
 
 

@@ -25,9 +25,9 @@ SWEEP_VERSION = 1
 
 
 def sweep(study: Study, results: list[Result]) -> dict[str, LengthSweep]:
-    """Each model's scores on the test tracks at every length of the study, (n_seeds, n_lengths, ...) stacked; made once, side by side."""
+    """Each model's scores of the sweep's tracks at every length of the study, (n_seeds, n_lengths, ...) stacked; made once, side by side."""
     lengths = study_lengths(study)
-    jobs = [delayed(_sweep_stage)(stage, study.data, lengths) for result in results for stage in result.stages]
+    jobs = [delayed(_sweep_stage)(stage, study.data, study.sweep_ids, lengths) for result in results for stage in result.stages]
     workers = 1 if torch.cuda.is_available() else -1
     done = iter(Parallel(n_jobs=workers)(jobs))
     found = {}
@@ -38,17 +38,17 @@ def sweep(study: Study, results: list[Result]) -> dict[str, LengthSweep]:
 
 
 def study_lengths(study: Study) -> list[float]:
-    """The study's lengths, up to its longest test track."""
-    longest = study.corpus.tracks["seconds"].loc[study.ids("test")].max()
+    """The study's lengths, up to its longest track."""
+    longest = study.corpus.tracks["seconds"].loc[study.sweep_ids].max()
     return [seconds for seconds in study.config.lengths if seconds <= longest + 0.5]
 
 
-def _sweep_stage(stage: Stage, data: TrainingData, lengths: list[float]) -> dict[str, np.ndarray]:
-    mark = fingerprint([SWEEP_VERSION, stage.fingerprint, data.digest, lengths])
+def _sweep_stage(stage: Stage, data: TrainingData, track_ids: list[str], lengths: list[float]) -> dict[str, np.ndarray]:
+    mark = fingerprint([SWEEP_VERSION, stage.fingerprint, data.digest, track_ids, lengths])
     store = Path(stage.folder) / f"lengths-{mark}.npz"
     if not store.exists():
         torch.set_num_threads(THREADS)
-        found = sweep_lengths(stage.load_model(), data.corpus, data.ids("test"), lengths)
+        found = sweep_lengths(stage.load_model(), data.corpus, track_ids, lengths)
         write_arrays(store, mean=found.mean, single=found.single)
     with np.load(store, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
@@ -56,7 +56,7 @@ def _sweep_stage(stage: Stage, data: TrainingData, lengths: list[float]) -> dict
 
 def curves(study: Study, found: dict[str, LengthSweep], way: str) -> dict[str, pd.DataFrame]:
     """For each model: seconds, estimate, low, high. ``way`` is "mean" (over the whole track) or "single" (one input)."""
-    boot = study.bootstrap()
+    boot = study.bootstrap_of(study.sweep_ids)
     tables = {}
     for name, one in found.items():
         values = [estimate(boot, getattr(one, way)[:, i]) for i in range(len(one.lengths))]
@@ -90,7 +90,9 @@ def train_length_curves(study: Study) -> dict[str, pd.DataFrame]:
 def slope_difference(study: Study, a: LengthSweep, b: LengthSweep) -> Difference:
     """Slope of a minus slope of b, over the lengths from the training length upwards."""
     chosen = _from_training_length(study, a.lengths)
-    return paired_slope_difference(study.bootstrap(), a.lengths[chosen], [a.mean[:, i] for i in chosen], [b.mean[:, i] for i in chosen])
+    return paired_slope_difference(
+        study.bootstrap_of(study.sweep_ids), a.lengths[chosen], [a.mean[:, i] for i in chosen], [b.mean[:, i] for i in chosen]
+    )
 
 
 def slopes(study: Study, found: dict[str, LengthSweep]) -> pd.DataFrame:
@@ -98,7 +100,7 @@ def slopes(study: Study, found: dict[str, LengthSweep]) -> pd.DataFrame:
     rows = {}
     for name, one in found.items():
         chosen = _from_training_length(study, one.lengths)
-        slope = _slope(study.bootstrap(), one.lengths[chosen], [one.mean[:, i] for i in chosen])
+        slope = _slope(study.bootstrap_of(study.sweep_ids), one.lengths[chosen], [one.mean[:, i] for i in chosen])
         rows[name] = {"ROC-AUC per doubling": slope.effect, "low": slope.lo, "high": slope.hi}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
@@ -116,7 +118,7 @@ def _from_training_length(study: Study, lengths: np.ndarray) -> list[int]:
 
 def tags(study: Study, one: LengthSweep) -> pd.DataFrame:
     """ROC-AUC per tag (rows) and length in seconds (columns), one input from the middle of the track."""
-    boot = study.bootstrap()
+    boot = study.bootstrap_of(study.sweep_ids)
     columns = {float(seconds): boot.tag_values(one.single[:, i]) for i, seconds in enumerate(one.lengths)}
     return pd.DataFrame(columns, index=pd.Index(study.corpus.tags, name="tag")).dropna()
 
@@ -129,7 +131,7 @@ def cost(study: Study, result: Result) -> pd.DataFrame:
 
 def poolings(study: Study, results: list[Result]) -> pd.DataFrame:
     """ROC-AUC of track scores pooled in each way from the same clips (first seed): a row a model, a column a pooling."""
-    ids, boot = study.ids("test"), study.bootstrap()
+    ids, boot = study.sweep_ids, study.bootstrap_of(study.sweep_ids)
     rows = {}
     for result in results:
         clips = predict_clips(result.stages[0].load_model(), study.corpus, ids, study.config.train.clip_seconds, study.config.chunks)

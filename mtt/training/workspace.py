@@ -20,7 +20,7 @@ from mtt.config import PROFILES, StudyConfig, home, to_dict
 from mtt.data.cleaning import clean, find_exact_duplicates, find_near_duplicates
 from mtt.data.corpus import Corpus
 from mtt.data.datasets import load_corpus
-from mtt.data.splits import SETS, SplitAudit, audit_split, check_split, make_leaking_split, split_by_artist, write_split
+from mtt.data.splits import SETS, SplitAudit, audit_split, check_split, leak_crossover, split_by_artist, write_split
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.evaluation.claims import assess, sentence
 from mtt.files import write_json
@@ -196,14 +196,14 @@ class Study:
 
     @cached_property
     def data(self) -> TrainingData:
-        leaky_train, _ = make_leaking_split(self.split, self.corpus.artists, seed=0)
-        light = replace(self.corpus, fingerprints={})
-        return TrainingData(light, self.split, list(leaky_train), self.config.chunks)
+        trained = self.crossover[self.crossover["role"] == "train"]
+        groups = {f"group {name}": list(part.index) for name, part in trained.groupby("group")}
+        return TrainingData(replace(self.corpus, fingerprints={}), self.split, groups, self.config.chunks)
 
     @cached_property
-    def leak_evaluation_ids(self) -> list[str]:
-        """The test tracks on which the leaking and the artist-level training sets are compared."""
-        return list(make_leaking_split(self.split, self.corpus.artists, seed=0)[1])
+    def crossover(self) -> pd.DataFrame:
+        """The cross-over experiment on artist leakage: track_id -> group, role, artist."""
+        return leak_crossover(self.split, self.collection.artists[self.split.index], seed=0)
 
     @cached_property
     def audit(self) -> SplitAudit:
@@ -212,10 +212,6 @@ class Study:
 
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
-
-    def rows_in_test(self, track_ids: list[str]) -> np.ndarray:
-        """Rows of tracks in the test set's scores."""
-        return pd.Index(self.ids("test")).get_indexer(track_ids)
 
     def make(self, *recipes: Recipe) -> list[Result]:
         """The results of recipes, each over all seeds; what is missing is trained, several models side by side."""
@@ -231,17 +227,27 @@ class Study:
 
     def bootstrap(self, name: str = "test") -> Bootstrap:
         """Artist-clustered resamples of a set, scored against the cleanest labels there are."""
-        return self._bootstrap_of(self.ids(name))
+        return self.bootstrap_of(self.ids(name))
 
-    @cached_property
-    def leak_bootstrap(self) -> Bootstrap:
-        return self._bootstrap_of(self.leak_evaluation_ids)
+    def leak_arms(self, a: Result, b: Result) -> tuple[Bootstrap, np.ndarray, np.ndarray]:
+        """Resamples of the evaluation tracks, their scores by the model that has heard their artist, and by the other one."""
+        evaluated = self.crossover[self.crossover["role"] == "evaluation"]
+        rows = pd.Index(self.ids("test")).get_indexer(evaluated.index)
+        in_a = (evaluated["group"] == "a").to_numpy()[None, :, None]
+        by_a, by_b = a.scores()[:, rows], b.scores()[:, rows]
+        return self.bootstrap_of(list(evaluated.index)), np.where(in_a, by_a, by_b), np.where(in_a, by_b, by_a)
 
     @cached_property
     def _bootstraps(self) -> dict[tuple[str, ...], Bootstrap]:
         return {}
 
-    def _bootstrap_of(self, ids: list[str]) -> Bootstrap:
+    @property
+    def sweep_ids(self) -> list[str]:
+        """The tracks on which input lengths are compared: half of each test artist's, since what counts is the number of artists."""
+        return list(self.crossover.index[self.crossover["role"] == "evaluation"])
+
+    def bootstrap_of(self, ids: list[str]) -> Bootstrap:
+        """Artist-clustered resamples of these tracks."""
         key = tuple(ids)
         if key not in self._bootstraps:
             artists = self.corpus.artists.loc[ids].to_numpy()

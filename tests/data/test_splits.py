@@ -12,7 +12,7 @@ from mtt.data.splits import (
     audit_split,
     check_split,
     compare_splits,
-    make_leaking_split,
+    leak_crossover,
     read_split,
     split_by_artist,
     split_group_shuffle,
@@ -296,29 +296,30 @@ def test_check_split_names_sets_and_artists():
         check_split(pd.concat([split, split.iloc[:1]]), artists)
 
 
-def test_leaking_split_is_a_paired_experiment():
+def test_leak_crossover_is_balanced_and_every_arm_has_heard_exactly_its_own_artists():
     artists, labels = made_collection()
-    split = split_by_artist(artists, labels, (0.6, 0.2, 0.2))
-    leaking, evaluation = make_leaking_split(split, artists, seed=1)
-    train, test = split.index[split == "train"], split.index[split == "test"]
-    assert len(leaking) == len(train) and leaking.is_unique
-    assert not leaking.intersection(evaluation).size
-    assert set(evaluation) <= set(test) and set(leaking) <= set(train) | (set(test) - set(evaluation))
-    of_artist, evaluated = (artists[ids].value_counts().sort_index() for ids in (test, evaluation))
-    assert ((of_artist + 1) // 2).equals(evaluated), "half of each artist's tracks, rounded up"
-    several = of_artist.index[of_artist >= 4]
-    assert np.isin(several, artists[leaking]).mean() > 0.9, "artists of several tracks are known to the leaking arm"
-    again = make_leaking_split(split, artists, seed=1)
-    assert leaking.equals(again[0]) and evaluation.equals(again[1])
-    assert not evaluation.equals(make_leaking_split(split, artists, seed=2)[1])
+    split = split_by_artist(artists, labels, (0.4, 0.2, 0.4))
+    table = leak_crossover(split, artists, seed=1)
+    test = split.index[split == "test"]
+    counts = artists[test].value_counts()
+    assert set(table["artist"]) == set(counts.index[counts >= 2]) and set(table.index) <= set(test)
+    per_artist = table.groupby("artist")
+    assert (per_artist["group"].nunique() == 1).all(), "an artist is in one group"
+    train = table[table["role"] == "train"].groupby("artist").size()
+    assert (train == counts[train.index] // 2).all()
+    by_group = table.groupby(["group", "role"]).agg(tracks=("artist", "size"), artists=("artist", "nunique"))
+    assert abs(by_group.at[("a", "train"), "artists"] - by_group.at[("b", "train"), "artists"]) <= 1
+    assert abs(by_group.at[("a", "train"), "tracks"] - by_group.at[("b", "train"), "tracks"]) <= counts.max()
+    assert table.equals(leak_crossover(split, artists, seed=1))
+    assert not table.equals(leak_crossover(split, artists, seed=2))
 
 
-def test_leaking_split_refuses_what_it_cannot_build_on():
+def test_leak_crossover_refuses_what_it_cannot_build_on():
     split, artists, _ = audited()
     with pytest.raises(ValueError, match="sets share artists"):
-        make_leaking_split(split, artists)
-    with pytest.raises(ValueError, match="train and test must both have tracks"):
-        make_leaking_split(series(["train"] * 3), series("abc"))
+        leak_crossover(split, artists)
+    with pytest.raises(ValueError, match="needs two test artists of two tracks each"):
+        leak_crossover(series(["train", "test", "test"]), series("abc"))
 
 
 def test_a_written_split_is_read_back(tmp_path):

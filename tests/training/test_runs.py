@@ -14,7 +14,7 @@ import pytest
 
 from mtt.config import StudentConfig
 from mtt.models import load_model
-from mtt.training.recipes import LEAKING, Recipe
+from mtt.training.recipes import Recipe
 from mtt.training.runs import Stage, finished_stage, make_stage, make_stages, teacher_scores
 from tests.tiny import TINY_MODEL, TINY_TRAIN
 
@@ -82,8 +82,9 @@ def test_a_stage_made_alone_equals_one_made_side_by_side(made, tiny_data, tmp_pa
     assert_same(final_numbers(make_stage(tmp_path, STUDENT, tiny_data)), final_numbers(student))
 
 
-def test_the_leaking_recipe_trains_on_the_leaking_tracks(tiny_data):
-    assert tiny_data.train_ids(replace(TEACHER, training_set=LEAKING)) == tiny_data.leaky_train != tiny_data.train_ids(TEACHER)
+def test_a_recipe_trains_on_the_set_it_names(tiny_data):
+    assert tiny_data.train_ids(TEACHER) == tiny_data.ids("train")
+    assert tiny_data.train_ids(replace(TEACHER, training_set="group a")) == tiny_data.groups["group a"]
 
 
 def test_a_pool_that_shares_an_artist_with_the_test_set_is_refused(made, tiny_data):

@@ -1,15 +1,17 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mtt.config import PROFILES, SMOKE
-from mtt.training import recipes
+from mtt.training import recipes, workspace
 from mtt.training.workspace import PARAMETERS, ParameterError, Study, check_parameters, configure, notebook_study, open_study
 
 
 @pytest.fixture
 def study(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.4, 0.2, 0.4))
     return open_study(profile="smoke", collection=str(tiny_table), progress=False)
 
 
@@ -115,12 +117,22 @@ def test_a_split_in_the_collection_is_used_and_a_leaking_one_refused(tiny_table,
         _ = leaking.split
 
 
-def test_leak_evaluation_tracks_are_test_tracks_and_unknown_to_the_artist_level_training_set(study):
-    evaluation = study.leak_evaluation_ids
-    assert set(evaluation) <= set(study.ids("test")) and len(study.data.leaky_train) == len(study.ids("train"))
-    assert not set(evaluation) & set(study.data.leaky_train)
-    rows = study.rows_in_test(evaluation)
-    assert [study.ids("test")[row] for row in rows] == evaluation
+def test_every_evaluation_track_is_scored_by_the_arm_that_heard_its_artist_and_by_the_other(study):
+    class Scored:
+        def __init__(self, value):
+            self.value = value
+
+        def scores(self):
+            return np.full((1, len(study.ids("test")), len(study.corpus.tags)), self.value)
+
+    boot, heard, unheard = study.leak_arms(Scored(0.1), Scored(0.9))
+    evaluated = study.crossover[study.crossover["role"] == "evaluation"]
+    np.testing.assert_array_equal(heard[0, :, 0] == 0.1, evaluated["group"] == "a")
+    np.testing.assert_array_equal(heard + unheard, np.ones_like(heard))
+    assert boot.n_tracks == len(evaluated)
+    for name in "ab":
+        own = set(study.corpus.artists[study.data.groups[f"group {name}"]])
+        assert own == set(evaluated.loc[evaluated["group"] == name, "artist"])
 
 
 def test_what_pages_record_is_read_back_in_order(study):
