@@ -27,7 +27,53 @@ METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 VERDICTS = ("supported", "contradicted", "inconclusive")
 NOT_TESTED = "not tested in this run"
 LABEL_LENGTH = 28  # characters
-EXTRAS = {"lengths": "Scores by input length", "explanations": "How well the explanations point"}
+
+
+def _mapping(value: object) -> Mapping:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _records(value: object) -> list[Mapping]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _count(value: object) -> str:
+    """A count with thin spaces between thousands; the length of a list (of seeds); a dash for nothing."""
+    if isinstance(value, list | tuple):
+        value = len(value)
+    amount = number(value)
+    return "–" if amount is None else f"{amount:,.0f}".replace(",", "\u202f")
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(key).replace('_', ' ')} {_cell(item)}" for key, item in value.items())
+    return "" if value is None else _cell(value)
+
+
+def _cell(value: object) -> str:
+    amount = number(value)
+    if amount is not None:
+        return f"{amount:.4g}" if amount != int(amount) else f"{amount:.0f}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_cell(item) for item in value) + "]"
+    return "–" if value is None or isinstance(value, float) else str(value)
+
+
+def by_length(records: object) -> list[dict]:
+    """``lengths`` with a row per model and a column per input length; what lacks a model or a length is left out."""
+    rows: dict[str, dict] = {}
+    for record in _records(records):
+        if {"model", "seconds", "roc_auc"} <= set(record):
+            row = rows.setdefault(str(record["model"]), {"model": record["model"]})
+            row[f"{record['seconds']:g} s"] = record["roc_auc"]
+    return list(rows.values())
+
+
+EXTRAS = {  # part of the results -> its title, and what makes table rows of it
+    "lengths": ("ROC-AUC by input length, whole tracks", by_length),
+    "explanations": ("How well the explanations point", _records),
+}
 
 
 def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: Mapping[str, str] | None = None) -> Path:
@@ -58,7 +104,7 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
         key=[verdict for verdict in (*VERDICTS, "no verdict") if any(claim["verdict"] == verdict for claim in drawn)],
         margins=any(margin_values(claim["rule"], claim["margin"]) for claim in drawn),
         models=model_rows(results.get("models")),
-        extras=[extra for key, title in EXTRAS.items() if (extra := record_table(results.get(key), title, key))],
+        extras=[extra for key, (title, shape) in EXTRAS.items() if (extra := record_table(shape(results.get(key)), title, key))],
         cards=[
             {
                 "page": page,
@@ -220,34 +266,3 @@ def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
         found.append(f"The intervals are not corrected for testing {tested} claims at once.")
     found.append("Rules and margins were fixed before any result. Inconclusive: the interval allows both answers.")
     return found
-
-
-def _mapping(value: object) -> Mapping:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _records(value: object) -> list[Mapping]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
-
-
-def _count(value: object) -> str:
-    """A count with thin spaces between thousands; the length of a list (of seeds); a dash for nothing."""
-    if isinstance(value, list | tuple):
-        value = len(value)
-    amount = number(value)
-    return "–" if amount is None else f"{amount:,.0f}".replace(",", "\u202f")
-
-
-def _listed(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{str(key).replace('_', ' ')} {_cell(item)}" for key, item in value.items())
-    return "" if value is None else _cell(value)
-
-
-def _cell(value: object) -> str:
-    amount = number(value)
-    if amount is not None:
-        return f"{amount:.4g}" if amount != int(amount) else f"{amount:.0f}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_cell(item) for item in value) + "]"
-    return "–" if value is None or isinstance(value, float) else str(value)

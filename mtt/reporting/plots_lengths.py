@@ -124,13 +124,16 @@ def cost_by_length(
     title: str = "What longer input costs",
     caption: str = "",
 ) -> Picture:
-    """Time and peak memory of one clip, on doubling axes (tables: seconds, milliseconds, and optionally megabytes)."""
+    """Time of one clip and memory kept for its backward pass, on doubling axes.
+
+    Tables: seconds, milliseconds, and optionally megabytes.
+    """
     for name, table in named(costs, "cost_by_length").items():
         checked(table, ["seconds", "milliseconds"], f"cost_by_length of {name}")
     seconds = _seconds(costs, "cost_by_length")
     measures = {"milliseconds": "time for one clip (ms)"}
     if all("megabytes" in table.columns for table in costs.values()):
-        measures["megabytes"] = "peak memory (MB)"
+        measures["megabytes"] = "kept for the backward pass (MB)"
     figure, axes = canvas(title, 0.8 + 2.3 * len(measures), rows=len(measures), sharex=True)
     for panel, (column, label) in zip(axes[:, 0], measures.items(), strict=True):
         ends = []

@@ -26,9 +26,16 @@ from mtt.reporting.plot_parts import (
     signed,
     with_interval,
 )
-from mtt.reporting.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, VERMILLION, model_colour, styled, text_colour
+from mtt.reporting.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, model_colour, styled, text_colour
 
-VERDICT_COLOURS = {"supported": GREEN, "contradicted": VERMILLION, "inconclusive": GREY}
+VERDICT_COLOURS = {
+    "supported": BLUE,
+    "higher": BLUE,
+    "contradicted": VERMILLION,
+    "lower": VERMILLION,
+    "inconclusive": GREY,
+    "no difference shown": GREY,
+}
 TAG_MARKERS = ("o", "D", "s")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import datetime
+import json
 import os
 import platform
 import subprocess
@@ -124,7 +125,14 @@ def describe_run(study: Study, started: datetime.datetime, seconds: float) -> di
         "machine": f"{platform.system()} {platform.machine()}, {device}",
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+        "training": f"{training_seconds(study) / 60:.0f} min of processor time; stages that were there are read back",
     }
+
+
+def training_seconds(study: Study) -> float:
+    """Time that the models in the study's folder took to train, in this run or an earlier one."""
+    found = [json.loads(path.read_text()).get("training_seconds", 0.0) for path in study.folder.glob("*/metrics.json")]
+    return float(sum(found))
 
 
 def git_commit() -> str:

@@ -112,8 +112,17 @@ def split_counts(study: Study) -> pd.DataFrame:
     return counts.reindex([name for name in SET_STYLES if name in counts.index])
 
 
+def leak_finding(claims: Sequence[Mapping]) -> str:
+    """The sentence of C1, or why there is none."""
+    if claims:
+        return claims[0]["sentence"]
+    return "What a leak is worth cannot be measured here: it needs four test artists with two tracks each."
+
+
 def crossover_counts(study: Study) -> pd.DataFrame:
-    """Tracks and artists of either group of the leak experiment, in training and in evaluation."""
+    """Tracks and artists of either group of the leak experiment, in training and in evaluation; empty where it cannot be done."""
+    if study.crossover.empty:
+        return pd.DataFrame(columns=["evaluation artists", "evaluation tracks", "train artists", "train tracks"])
     table = study.crossover.groupby(["group", "role"]).agg(tracks=("artist", "size"), artists=("artist", "nunique"))
     return (
         table.unstack()

@@ -13,11 +13,13 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 
 import numpy as np
@@ -127,17 +129,19 @@ def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, wo
     """Start each stage as soon as its teacher is there; longest chain first."""
     workers = workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
     context = multiprocessing.get_context("spawn")
-    queue = context.Manager().Queue()
+    manager = SyncManager(ctx=context)
+    manager.start(_watch_parent, (os.getpid(),))
+    queue = manager.Queue()
     waiting = dict(sorted(missing.items(), key=lambda item: -_depth(item[1], missing)))
     running: dict[Future, str] = {}
     shown: dict[str, int] = {}
-    with ProcessPoolExecutor(min(workers, len(missing)), mp_context=context) as pool:
+    with manager, ProcessPoolExecutor(min(workers, len(missing)), context, _watch_parent, (os.getpid(),)) as pool:
         try:
             while waiting or running:
                 unmade = {*waiting, *running.values()}
                 for name, recipe in list(waiting.items()):
                     if len(running) < workers and (recipe.teacher is None or recipe.teacher.folder not in unmade):
-                        running[pool.submit(_make_stage, root, waiting.pop(name), data, queue, os.getpid())] = name
+                        running[pool.submit(_make_stage, root, waiting.pop(name), data, queue)] = name
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 _show(queue, bar, shown, list(running.values()))
                 for future in done:
@@ -164,14 +168,23 @@ def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> 
     bar.set_postfix_str(", ".join(names), refresh=False)
 
 
-def _make_stage(root: Path, recipe: Recipe, data: TrainingData, queue: object, parent: int) -> None:
-    """In a process of its own: report each step, and stop when the parent is gone."""
+def _watch_parent(parent: int) -> None:
+    """End this process soon after its parent died: a killed study leaves nothing running."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _make_stage(root: Path, recipe: Recipe, data: TrainingData, queue: object) -> None:
+    """In a process of its own: train a stage and report its steps."""
     torch.set_num_threads(THREADS)
     last_report = [0.0]
 
     def on_step(step: int) -> None:
-        if os.getppid() != parent:
-            raise SystemExit("the study was stopped")
         if time.monotonic() - last_report[0] > 0.5 or step == recipe.train.steps:
             last_report[0] = time.monotonic()
             queue.put((recipe.folder, step))

@@ -25,7 +25,7 @@ SWEEP_VERSION = 1
 
 
 def sweep(study: Study, results: list[Result]) -> dict[str, LengthSweep]:
-    """Each model's scores of the sweep's tracks at every length of the study, (n_seeds, n_lengths, ...) stacked; made once, side by side."""
+    """Each model's scores of the sweep's tracks at every length of the study, (n_seeds, n_lengths, ...); made once, side by side."""
     lengths = study_lengths(study)
     jobs = [delayed(_sweep_stage)(stage, study.data, study.sweep_ids, lengths) for result in results for stage in result.stages]
     workers = 1 if torch.cuda.is_available() else -1

@@ -24,6 +24,7 @@ from mtt.data.splits import SETS, SplitAudit, audit_split, check_split, leak_cro
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.evaluation.claims import assess, sentence
 from mtt.files import write_json
+from mtt.training import recipes
 from mtt.training.handmade import make_handmade_stage
 from mtt.training.recipes import Recipe
 from mtt.training.runs import Stage, TrainingData, make_stages
@@ -213,13 +214,13 @@ class Study:
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
 
-    def make(self, *recipes: Recipe) -> list[Result]:
+    def make(self, *wanted: Recipe) -> list[Result]:
         """The results of recipes, each over all seeds; what is missing is trained, several models side by side."""
-        seeded = [recipe.with_seed(seed) for recipe in recipes for seed in self.config.seeds]
+        seeded = [recipe.with_seed(seed) for recipe in wanted for seed in self.config.seeds]
         stages = make_stages(self.folder, seeded, self.data, progress=self.progress)
         n = len(self.config.seeds)
-        teachers = [recipe.teacher.name if recipe.teacher else "" for recipe in recipes]
-        return [Result(recipe.name, stages[i * n : (i + 1) * n], teachers[i]) for i, recipe in enumerate(recipes)]
+        teachers = [recipe.teacher.name if recipe.teacher else "" for recipe in wanted]
+        return [Result(recipe.name, stages[i * n : (i + 1) * n], teachers[i]) for i, recipe in enumerate(wanted)]
 
     def make_handmade(self) -> Result:
         """The baseline without deep learning."""
@@ -228,6 +229,17 @@ class Study:
     def bootstrap(self, name: str = "test") -> Bootstrap:
         """Artist-clustered resamples of a set, scored against the cleanest labels there are."""
         return self.bootstrap_of(self.ids(name))
+
+    def leak_experiment(self) -> tuple[list[dict], pd.DataFrame]:
+        """Claim C1 (no entry where too few test artists have two tracks), and both arms: estimate, low, high."""
+        if self.crossover.empty:
+            return [], pd.DataFrame(columns=["estimate", "low", "high"])
+        boot, heard, unheard = self.leak_arms(*self.make(*recipes.crossover(self.config)))
+        claim = self.claim("C1", paired_difference(boot, heard, unheard), boot)
+        arms = {"by the model that has heard the artist": heard, "by the other model": unheard}
+        rows = {name: estimate(boot, scores) for name, scores in arms.items()}
+        table = {name: {"estimate": found.value, "low": found.lo, "high": found.hi} for name, found in rows.items()}
+        return [claim], pd.DataFrame.from_dict(table, orient="index").rename_axis("scored")
 
     def leak_arms(self, a: Result, b: Result) -> tuple[Bootstrap, np.ndarray, np.ndarray]:
         """Resamples of the evaluation tracks, their scores by the model that has heard their artist, and by the other one."""
@@ -244,7 +256,7 @@ class Study:
     @property
     def sweep_ids(self) -> list[str]:
         """The tracks on which input lengths are compared: half of each test artist's, since what counts is the number of artists."""
-        return list(self.crossover.index[self.crossover["role"] == "evaluation"])
+        return list(self.crossover.index[self.crossover["role"] == "evaluation"]) or self.ids("test")
 
     def bootstrap_of(self, ids: list[str]) -> Bootstrap:
         """Artist-clustered resamples of these tracks."""

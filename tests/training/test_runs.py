@@ -156,6 +156,26 @@ def test_killed_at_any_moment_the_study_ends_in_the_same_bits(tiny_data, tmp_pat
         assert_same(final_numbers(Stage(tmp_path / "killed" / name)), final_numbers(Stage(tmp_path / "whole" / name)))
 
 
+@pytest.mark.slow
+def test_a_killed_study_leaves_no_process_behind(tiny_data, tmp_path):
+    (tmp_path / "data.pickle").write_bytes(pickle.dumps(tiny_data))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "data.pickle"), str(tmp_path / "study")]
+    process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    while process.poll() is None and not (tmp_path / "study" / "teacher" / "training.pt").exists():
+        time.sleep(0.01)
+    process.kill()  # the parent alone: its workers must notice
+    process.wait()
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)  # asks whether the group still has a member
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    pytest.fail("workers outlived the study by 10 s")
+
+
 def test_an_unreadable_config_is_an_unfinished_stage(made, tiny_data, tmp_path):
     stage = make_stage(tmp_path, TEACHER, tiny_data)
     (stage.folder / "config.json").write_text("{")
