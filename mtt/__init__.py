@@ -17,9 +17,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "config": ["AugmentConfig", "ModelConfig", "StudyConfig", "SyntheticConfig", "TrainConfig", "PROFILES"],
-        "data.datasets": ["load_corpus"],
+        "data.datasets": ["label_matrix", "load_corpus", "read_collection", "split_tags"],
         "data.splits": ["audit_split", "compare_splits", "read_split", "split_by_artist", "write_split"],
+        "explain.attention": ["attention_maps"],
+        "explain.curves": ["tag_curves"],
+        "explain.tagging": ["tag", "tag_files"],
         "models": ["build_model", "import_official", "load_model", "save_model"],
+        "reporting.study": ["parse_parameters", "run_study"],
         "training.workspace": ["notebook_study", "open_study"],
     },
 )

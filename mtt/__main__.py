@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
+from tqdm import tqdm
 
-from mtt.data.datasets import label_matrix, read_collection, split_tags
-from mtt.data.splits import audit_split, split_by_artist, write_split
-from mtt.models import import_official
-from mtt.reporting.study import StudyError, parse_parameters, run_study
-from mtt.training.workspace import ParameterError
+import mtt  # its names are imported when first used: a command loads what it needs
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The Semi-supervised Music Tagging Transformer study.")
 
@@ -25,8 +25,8 @@ def study(
     out: Annotated[Path, typer.Option(help="folder for the pages")] = Path("reports"),
 ) -> None:
     """Run all notebooks and render the reports. Any number of ``-p NAME VALUE`` set notebook parameters."""
-    parameters = {"profile": profile, "collection": collection, **parse_parameters(context.args)}
-    index = run_study(parameters, out)
+    parameters = {"profile": profile, "collection": collection, **mtt.parse_parameters(context.args)}
+    index = mtt.run_study(parameters, out)
     print(f"{index}")
 
 
@@ -38,14 +38,56 @@ def split(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Split a collection by artist, tags stratified; no audio is read."""
-    tracks = read_collection(table)
-    tags = sorted({tag for text in tracks["tags"] for tag in split_tags(text)})
-    labels = label_matrix(tracks["tags"], tags)
-    made = split_by_artist(tracks["artist"], labels, ratios, seed)
-    audit = audit_split(made, tracks["artist"], labels, ratios, tags)
-    write_split(made, out)
+    tracks = mtt.read_collection(table)
+    tags = sorted({tag for text in tracks["tags"] for tag in mtt.split_tags(text)})
+    labels = mtt.label_matrix(tracks["tags"], tags)
+    made = mtt.split_by_artist(tracks["artist"], labels, ratios, seed)
+    audit = mtt.audit_split(made, tracks["artist"], labels, ratios, tags)
+    mtt.write_split(made, out)
     print(audit.counts.to_string())
     print(f"mean |tag share - target| {audit.mean_deviation:.4f}, largest {audit.max_deviation:.4f} ({audit.worst_tag})")
+
+
+class Format(StrEnum):
+    """How ``tag`` prints."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+@app.command()
+def tag(
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
+    model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/student")],
+    top: Annotated[int, typer.Option(min=1, help="tags per file")] = 10,
+    format: Annotated[Format, typer.Option(help="how to print")] = Format.table,
+) -> None:
+    """Tag audio files. One that cannot be read is reported and the others go on; the exit code is then 1."""
+    tables, failed = [], 0
+    progress = tqdm(mtt.tag_files(mtt.load_model(model), audio, top), desc="tagging", unit="file", disable=not sys.stderr.isatty())
+    for path, found in progress:
+        if isinstance(found, str):
+            failed += 1
+            progress.write(f"mtt: {found}", file=sys.stderr)
+        else:
+            tables.append(found.assign(probability=found["probability"].round(4).astype(float)).assign(path=str(path)))
+    _print_tags(tables, format)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print_tags(tables: list[pd.DataFrame], format: Format) -> None:
+    if format is Format.json:
+        found = [{"path": t["path"].iloc[0], "tags": dict(zip(t["tag"], t["probability"], strict=True))} for t in tables]
+        print(json.dumps(found, indent=1))
+    elif format is Format.csv:
+        columns = ["path", "tag", "probability"]
+        print(pd.concat([t[columns] for t in tables] or [pd.DataFrame(columns=columns)]).to_csv(index=False), end="")
+    else:
+        for t in tables:
+            print(t["path"].iloc[0])
+            print("\n".join(f"  {row.probability:6.3f}  {row.tag}" for row in t.itertuples()))
 
 
 @app.command("import-official")
@@ -54,7 +96,7 @@ def import_official_command(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="model folder to write")],
 ) -> None:
     """Turn the authors' checkpoint into a model folder."""
-    model = import_official(checkpoint, out)
+    model = mtt.import_official(checkpoint, out)
     print(f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags")
 
 
@@ -62,12 +104,11 @@ def main() -> None:
     """Run the command line; a user's mistake gives one line, not a traceback."""
     try:
         app()
-    except ParameterError as error:
-        print(f"mtt: {error}", file=sys.stderr)
-        sys.exit(2)
-    except (ValueError, OSError, StudyError) as error:
+    except Exception as error:
+        if not isinstance(error, ValueError | OSError) and not hasattr(error, "exit_code"):
+            raise  # a mistake of ours: its traceback is worth having
         print(f"mtt: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         print("mtt: stopped; run the same command again to go on from here", file=sys.stderr)
         sys.exit(130)

@@ -3,8 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from mtt.data.audio import write_audio
 from mtt.data.splits import read_split
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +39,26 @@ def test_import_official_makes_a_model_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "model" / "model.json").read_text())
     assert "10 tags" in done.stdout
+
+
+def test_tag_prints_every_format_and_goes_on_after_a_bad_file(tmp_path):
+    assert mtt("import-official", GOLDEN / "teacher_small.ckpt", tmp_path / "model").returncode == 0
+    music = tmp_path / "music"
+    music.mkdir()
+    wave = (0.1 * np.random.default_rng(0).standard_normal(22050 * 3)).astype(np.float32)
+    for name in ("a.mp3", "b.flac"):
+        write_audio(music / name, wave)
+    (music / "broken.ogg").write_text("no music")
+    done = mtt("tag", music, "--model", tmp_path / "model", "--top", 3, "--format", "json")
+    assert done.returncode == 1 and "broken.ogg: not readable as audio" in done.stderr and "Traceback" not in done.stderr
+    found = json.loads(done.stdout)
+    assert [Path(entry["path"]).name for entry in found] == ["a.mp3", "b.flac"] and all(len(entry["tags"]) == 3 for entry in found)
+    table = mtt("tag", music / "a.mp3", "--model", tmp_path / "model", "--top", 2)
+    assert table.returncode == 0 and len(table.stdout.splitlines()) == 3
+    rows = mtt("tag", music / "a.mp3", "--model", tmp_path / "model", "--top", 2, "--format", "csv").stdout.splitlines()
+    assert rows[0] == "path,tag,probability" and len(rows) == 3
+    nothing = mtt("tag", music / "a.mp3", "--model", tmp_path / "nowhere")
+    assert nothing.returncode == 1 and "nowhere" in nothing.stderr and "Traceback" not in nothing.stderr
 
 
 def test_mistakes_give_one_line_and_the_right_code(tmp_path):

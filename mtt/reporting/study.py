@@ -44,6 +44,8 @@ PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
 class StudyError(RuntimeError):
     """A notebook that failed; the message names it and the reason."""
 
+    exit_code = 1  # of the command line
+
 
 def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | None = None) -> Path:
     """Execute every notebook with ``parameters`` and write the pages into ``out``; return the path of the index.

@@ -48,6 +48,8 @@ OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
 class ParameterError(ValueError):
     """A parameter that does not exist or has a value that it cannot have; the message names it."""
 
+    exit_code = 2  # of the command line: wrong usage
+
 
 def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
     """The parameters that are not None, with their types checked. Raises ``ParameterError``."""

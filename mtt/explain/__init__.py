@@ -1,0 +1,1 @@
+"""What a model hears, when, and whether its explanations hold."""

@@ -1,0 +1,142 @@
+"""Attention of the Music Tagging Transformer, on the time axis.
+
+Conventions
+-----------
+- Maps are (layers, heads, 1 + frames, 1 + frames): row = query (who looks), column = key (what is looked at), CLS first; rows sum to one.
+  They are computed apart from the forward pass, which stays as fast as it is, and are exactly the weights that it applies.
+- A *frame* here is a token of the Transformer: four frames of the spectrogram, 0.093 s. ``times`` are the centres, in seconds from the
+  start of the recording; a token hears 0.33 s before and after itself as well.
+- *CLS attention*: what the CLS row gives each frame; what it gives CLS itself is left out, so a curve sums to a little less than one.
+- *Rollout* (Abnar and Zuidema 2020, "Quantifying attention flow in transformers", section 3): attention followed through all layers, with
+  the residual connection as an identity: the CLS row of A_L ··· A_1 with A = (mean over heads + I) / 2.
+
+Attention says where information is taken from, not what it is used for: it is the same for all tags, and need not be faithful
+(``mtt.explain.localisation`` and ``mtt.explain.deletion`` test whether it is).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mtt.config import SAMPLE_RATE
+from mtt.explain.curves import batch_of, count_tokens, token_grid, token_times, token_windows, window_seconds
+from mtt.explain.inputs import Recording, evaluating, to_model
+from mtt.models.transformer import MusicTaggingTransformer
+
+
+@dataclass(frozen=True)
+class AttentionMaps:
+    """``maps`` (layers, heads, 1 + frames, 1 + frames) float32, CLS first; ``times`` (frames,) seconds."""
+
+    times: np.ndarray
+    maps: np.ndarray
+
+    def between_frames(self, layer: int | None = None, head: int | None = None) -> np.ndarray:
+        """(frames, frames) of a layer and head, without CLS; None takes the mean over layers or heads."""
+        return self._mean(layer, head)[1:, 1:]
+
+    def cls(self, layer: int | None = None, head: int | None = None) -> np.ndarray:
+        """CLS attention (frames,) of a layer and head; None takes the mean over layers or heads."""
+        return self._mean(layer, head)[0, 1:]
+
+    def rollout(self) -> np.ndarray:
+        """Attention rollout from CLS to each frame, (frames,)."""
+        return cls_rollout(self.maps)
+
+    def _mean(self, layer: int | None, head: int | None) -> np.ndarray:
+        for name, given, count in (("layer", layer, self.maps.shape[0]), ("head", head, self.maps.shape[1])):
+            if given is not None and not -count <= given < count:
+                raise ValueError(f"{name} {given} does not exist: there are {count}, counted from 0")
+        layers = self.maps.mean(axis=0) if layer is None else self.maps[layer]
+        return layers.mean(axis=0) if head is None else layers[head]
+
+
+@dataclass(frozen=True)
+class AttentionCurves:
+    """Attention over a whole recording, relative to uniform attention (1): ``cls`` and ``rollout`` (frames,) at ``times`` (frames,).
+
+    ``cls`` is the last layer's, the one whose output is classified, mean over heads. Both are the mean over the windows that hold a frame.
+    """
+
+    times: np.ndarray
+    cls: np.ndarray
+    rollout: np.ndarray
+
+
+def attention_maps(
+    model: MusicTaggingTransformer, audio: str | Path | np.ndarray, start: float = 0.0, seconds: float | None = None
+) -> AttentionMaps:
+    """Attention of every layer and head over an excerpt of a recording.
+
+    ``audio`` is a path or samples (samples,) at 22 050 Hz; the excerpt is ``seconds`` from ``start``, to the end if None. Raises
+    ``AudioError`` for a file that cannot be read and ``ValueError`` for a model without attention, for an excerpt outside the recording,
+    and for one of more tokens than the model has positions.
+    """
+    require_attention(model)
+    if not start >= 0 or not (seconds is None or seconds > 0):
+        raise ValueError(f"start must be at least 0 and seconds above 0, not {start} and {seconds}")
+    recording = Recording(audio)
+    first = round(start * SAMPLE_RATE)
+    last = recording.samples if seconds is None else first + max(1, round(seconds * SAMPLE_RATE))
+    frames, most = count_tokens(model, min(last, recording.samples) - first), model.config.max_positions
+    if frames > most:
+        longest = (model.max_frames * model.config.hop - 1) / SAMPLE_RATE
+        raise ValueError(f"{frames} frames are more than the {most} that the model sees at once: give seconds of {longest:.1f} or less")
+    with evaluating(model):
+        tokens = model.tokens(to_model(model, recording.read(first, last))[None])
+        maps = stacked_maps(model, tokens)[0]
+    return AttentionMaps(first / SAMPLE_RATE + token_times(model, np.arange(frames)), maps)
+
+
+def attention_curves(
+    model: MusicTaggingTransformer, audio: str | Path | np.ndarray, window: float | None = None, hop: float = 0.5
+) -> AttentionCurves:
+    """Attention over a recording of any length, from the windows of its tag curve (arguments as in ``tag_curves``).
+
+    A window's attention sums to one whatever it holds, so a single window says nothing of the next; a frame's mean over overlapping windows
+    compares it with what lies around it on both sides. Frames after the last window are left out.
+    """
+    require_attention(model)
+    recording, window = Recording(audio), window_seconds(model, window, hop)
+    starts, length = token_grid(model, recording, window, hop)
+    total = np.zeros((2, starts[-1] + length))
+    count = np.zeros(starts[-1] + length)
+    with evaluating(model):
+        for part, tokens in token_windows(model, recording, starts, length, batch_of(window)):
+            maps = stacked_maps(model, tokens)
+            for first, relative in zip(starts[part], length * np.stack([cls_attention(maps), cls_rollout(maps)], axis=1), strict=True):
+                total[:, first : first + length] += relative
+                count[first : first + length] += 1
+    held = np.flatnonzero(count)  # not all, where the hop is longer than the window
+    return AttentionCurves(token_times(model, held), *(total[:, held] / count[held]))
+
+
+def require_attention(model: nn.Module) -> None:
+    """Raise ``ValueError`` for a model that has no attention to show."""
+    if not isinstance(model, MusicTaggingTransformer):
+        raise ValueError(f"{type(model).__name__} has no attention; give a MusicTaggingTransformer")
+
+
+def stacked_maps(model: MusicTaggingTransformer, tokens: Tensor) -> np.ndarray:
+    """(batch, layers, heads, 1 + frames, 1 + frames), float32, of tokens (batch, frames, width); call it inside ``evaluating``."""
+    return torch.stack(model.attention(tokens), dim=1).cpu().numpy()
+
+
+def cls_attention(maps: np.ndarray) -> np.ndarray:
+    """(..., layers, heads, 1 + n, 1 + n) → (..., n): CLS attention of the last layer, mean over heads."""
+    return maps[..., -1, :, 0, 1:].mean(axis=-2)
+
+
+def cls_rollout(maps: np.ndarray) -> np.ndarray:
+    """(..., layers, heads, 1 + n, 1 + n) → (..., n): the CLS row of the attention rollout, without CLS."""
+    mixed = maps.mean(axis=-3)
+    row = np.zeros((*mixed.shape[:-3], 1, mixed.shape[-1]), dtype=mixed.dtype)
+    row[..., 0] = 1.0
+    for layer in range(mixed.shape[-3] - 1, -1, -1):  # from the output to the input: a row, not a product of matrices
+        row = (row @ mixed[..., layer, :, :] + row) / 2
+    return row[..., 0, 1:]

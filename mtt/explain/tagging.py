@@ -1,0 +1,71 @@
+"""Tags of files: one, or as many as there are in a folder.
+
+Conventions: probabilities are the mean over evenly spaced clips of the model's clip length, as in ``mtt.evaluation.predict``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from mtt.config import SAMPLE_RATE
+from mtt.data.audio import AudioError
+from mtt.data.batches import slot_starts
+from mtt.explain.curves import batch_of
+from mtt.explain.inputs import Recording, evaluating, probabilities, tag_names, to_model
+
+SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})  # what soundfile reads
+
+
+def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = 8) -> pd.DataFrame:
+    """Tags of a recording: columns ``tag`` and ``probability``, the likeliest first, the first ``top`` or all.
+
+    ``audio`` is a path or samples (samples,) at 22 050 Hz. Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for
+    arguments that give no tags.
+    """
+    if clips < 1 or (top is not None and top < 1):
+        raise ValueError(f"clips and top must be at least 1, not {clips} and {top}")
+    scores = _mean_over_clips(model, Recording(audio), clips)
+    table = pd.DataFrame({"tag": tag_names(model), "probability": scores})
+    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top if top else len(table))
+
+
+def tag_files(
+    model: nn.Module, paths: Iterable[str | Path], top: int | None = None, clips: int = 8
+) -> Iterator[tuple[Path, pd.DataFrame | str]]:
+    """``(path, tags)`` of each file, one by one, or ``(path, reason)`` for one that cannot be read; the others go on.
+
+    A folder stands for the audio files in it and below (endings in SUFFIXES; none whose name starts with a dot), sorted by path. The tags
+    are those of ``tag``.
+    """
+    for path in map(Path, paths):
+        files = audio_files(path) if path.is_dir() else [path]
+        if not files:
+            yield path, f"{path}: no audio file in this folder; the endings are {', '.join(sorted(SUFFIXES))}"
+        for file in files:
+            try:
+                result: pd.DataFrame | str = tag(model, file, top, clips)
+            except AudioError as error:
+                result = str(error)
+            yield file, result
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """The audio files in a folder and below, sorted by path."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file())
+
+
+def _mean_over_clips(model: nn.Module, recording: Recording, clips: int) -> np.ndarray:
+    length = round(model.clip_seconds * SAMPLE_RATE)
+    total, size = np.zeros(model.n_tags), batch_of(model.clip_seconds)
+    starts = np.rint(slot_starts(recording.seconds, model.clip_seconds, clips) * SAMPLE_RATE).astype(int)
+    with evaluating(model):
+        for first in range(0, clips, size):
+            waves = [recording.read(start, start + length) for start in starts[first : first + size].tolist()]
+            padded = np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves])
+            total += probabilities(model(to_model(model, padded))).sum(axis=0)
+    return (total / clips).astype(np.float32)
