@@ -119,6 +119,7 @@ class StudyConfig:
         ("sample_cnn", 128),
     )
     chunks: int = 8  # clips a song-level score is averaged over
+    pool_slots: int = 10  # places in a track from which a student's unlabelled clips are drawn
     minimum_positives: int = 5  # per set; tags with fewer are listed and left out
     lengths: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)  # seconds, of the test-length sweep
     train_lengths: tuple[float, ...] = ()  # seconds, of the train-length sweep; empty = none
@@ -152,6 +153,7 @@ SMOKE = StudyConfig(
     student_steps=6,
     baselines=(("short_chunk_resnet", 4), ("crnn", 4), ("fcn", 4), ("sample_cnn", 4)),
     chunks=2,
+    pool_slots=2,
     minimum_positives=1,
     lengths=(1.0, 2.0, 4.0),
     resamples=50,
@@ -159,11 +161,11 @@ SMOKE = StudyConfig(
 
 DEMO = StudyConfig(
     profile="demo",
-    corpus=SyntheticConfig(labelled_artists=340, unlabelled_artists=220, tracks_per_artist=5),
+    corpus=SyntheticConfig(labelled_artists=300, unlabelled_artists=180, tracks_per_artist=5),
     ratios=(0.15, 0.10, 0.75),
     teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_mels=64),
     train=TrainConfig(
-        steps=800,
+        steps=700,
         batch_size=16,
         clip_seconds=3.0,
         learning_rate=1e-3,
@@ -174,10 +176,10 @@ DEMO = StudyConfig(
         augment=AugmentConfig(clip_share=0.7),
     ),
     student_width=32,
-    student_steps=1200,
+    student_steps=900,
     baselines=(("short_chunk_resnet", 16), ("crnn", 64), ("fcn", 64), ("sample_cnn", 24)),  # about as many parameters each
     iterations=3,
-    chunks=6,
+    chunks=5,
     lengths=(1.0, 3.0, 6.0, 12.0, 30.0),
 )
 

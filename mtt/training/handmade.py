@@ -19,7 +19,7 @@ from mtt.models.features import describe_tracks, fit_logistic_regression
 from mtt.training.runs import Stage, TrainingData
 
 NAME = "hand-made"
-VERSION = 2
+VERSION = 3
 
 
 def make_handmade_stage(root: Path, data: TrainingData, progress: bool = True) -> Stage:

@@ -53,6 +53,7 @@ class TrainingData:
     split: pd.Series
     groups: dict[str, list[str]] = field(default_factory=dict)
     song_clips: int = 8
+    pool_slots: int = 10
 
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
@@ -63,7 +64,7 @@ class TrainingData:
     @property
     def digest(self) -> str:
         split = [list(self.split.index), list(self.split), self.groups]
-        return fingerprint([self.corpus.digest, self.corpus.tags, split, self.song_clips])
+        return fingerprint([self.corpus.digest, self.corpus.tags, split, self.song_clips, self.pool_slots])
 
 
 @dataclass(frozen=True)
@@ -254,9 +255,10 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData) -> Objective:
         batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed)
         return Supervised(batches, labels, train.augment, recipe.seed)
     check_split(data.split, corpus.artists)
-    slots, half = data.song_clips, train.batch_size // 2
+    slots, half = data.pool_slots, train.batch_size // 2
     pool_ids = data.ids("unlabelled") if options.pool == "unlabelled" else train_ids
-    labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, slots)
+    labelled_slots = None if options.mask_percentile is None else slots  # a mask needs the teacher's scores of the same clips
+    labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, labelled_slots)
     pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, recipe.seed + 1000, slots)
     teacher = root / recipe.teacher.folder
     mask, on_labelled = None, None
@@ -279,12 +281,12 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData) -> Objective:
 
 def teacher_scores(folder: Path, data: TrainingData, track_ids: list[str], clip_seconds: float) -> np.ndarray:
     """The stage's pseudo-labels (n_tracks, slots, n_tags) for clean clips, made once and kept in its folder."""
-    mark = fingerprint([Stage(folder).fingerprint, track_ids, clip_seconds, data.song_clips])
+    mark = fingerprint([Stage(folder).fingerprint, track_ids, clip_seconds, data.pool_slots])
     store = folder / f"pseudo-labels-{mark}.npy"
     if not store.exists():
         model = load_model(folder, device=pick_device())
         buffer = io.BytesIO()
-        np.save(buffer, pseudo_label(model, data.corpus, track_ids, clip_seconds, data.song_clips))
+        np.save(buffer, pseudo_label(model, data.corpus, track_ids, clip_seconds, data.pool_slots))
         write_whole(store, buffer.getvalue())
     return np.load(store, mmap_mode="r", allow_pickle=False)
 

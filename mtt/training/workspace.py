@@ -201,7 +201,7 @@ class Study:
     def data(self) -> TrainingData:
         trained = self.crossover[self.crossover["role"] == "train"]
         groups = {f"group {name}": list(part.index) for name, part in trained.groupby("group")}
-        return TrainingData(replace(self.corpus, fingerprints={}), self.split, groups, self.config.chunks)
+        return TrainingData(replace(self.corpus, fingerprints={}), self.split, groups, self.config.chunks, self.config.pool_slots)
 
     @cached_property
     def crossover(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pytest
 from mtt.data.audio import write_audio
 from mtt.data.datasets import load_corpus
 from mtt.evaluation.claims import CLAIMS
+from mtt.reporting.html import render_notebook
 from mtt.reporting.study import PAGES, execute_notebook, notebook_parameters, parse_parameters
 from mtt.training.workspace import PARAMETERS, ParameterError
 
@@ -105,15 +106,19 @@ def encoded_collection(home: Path, folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_own_files_in_four_formats_give_the_same_study(embedded, tmp_path):
+def test_own_files_in_four_formats_are_explored_split_and_trained_on(embedded, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(embedded))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     table = encoded_collection(embedded, tmp_path / "music")
-    done = run_study(embedded, "--collection", str(table), "--out", str(tmp_path / "pages"))
-    assert done.returncode == 0, done.stderr
-    results = json.loads((tmp_path / "pages" / "results.json").read_text())
-    assert results["study"]["collection"] == "tracks" and len(results["claims"]) == 7
-    exploration = (tmp_path / "pages" / "01_data_exploration.html").read_text()
+    parameters = {"profile": "smoke", "collection": str(table), "study": "own"}
+    for page in (PAGES[0], PAGES[2]):
+        notebook = execute_notebook(ROOT / "notebooks" / f"{page.slug}.ipynb", tmp_path, parameters)
+        render_notebook(notebook, tmp_path / f"{page.slug}.html", PAGES, {})
+    exploration = (tmp_path / f"{PAGES[0].slug}.html").read_text()
     assert "broken.mp3" in exploration and "no such file" in exploration
     assert "<script>alert(1)" not in exploration
+    found = json.loads((embedded / "runs" / "own" / "results" / f"{PAGES[2].slug}.json").read_text())
+    assert {entry["id"] for entry in found["claims"]} == {"C2", "C3"}
 
 
 def test_wrong_parameters_are_refused_before_anything_runs(tmp_path):

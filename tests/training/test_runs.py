@@ -101,7 +101,7 @@ def test_pseudo_labels_are_made_once_and_belong_to_their_teacher(made, tiny_data
     root, (teacher, _) = made
     pool = tiny_data.ids("unlabelled")
     found = teacher_scores(teacher.folder, tiny_data, pool, TINY_TRAIN.clip_seconds)
-    assert found.shape == (len(pool), tiny_data.song_clips, 3)
+    assert found.shape == (len(pool), tiny_data.pool_slots, 3)
     before = stamps(teacher.folder)
     teacher_scores(teacher.folder, tiny_data, pool, TINY_TRAIN.clip_seconds)
     assert stamps(teacher.folder) == before
