@@ -1,8 +1,8 @@
 """The baseline without deep learning: statistics of hand-made features and logistic regression.
 
-Conventions: a track's middle EXCERPT_SECONDS are described by mean and standard deviation over time of 20 MFCCs and their differences, 12 chroma bins, 7 bands of
-spectral contrast, spectral centroid, bandwidth, roll-off, flatness and zero-crossing rate. Features are librosa's, the classifier is
-scikit-learn's: one regression per tag on standardised features.
+Conventions: a track's middle EXCERPT_SECONDS are described by mean and standard deviation over time of 20 MFCCs and their differences,
+12 chroma bins, 7 bands of spectral contrast, spectral centroid, bandwidth, roll-off, flatness and zero-crossing rate. Features are
+librosa's, the classifier is scikit-learn's: one regression per tag on standardised features.
 """
 
 from __future__ import annotations
