@@ -13,7 +13,7 @@ from PIL import Image
 
 from mtt.reporting import plots
 from mtt.reporting.plot_parts import TIME_AXIS
-from mtt.reporting.style import BLUE, GREEN, GREY, MODEL_COLOURS, ORANGE, VERMILLION
+from mtt.reporting.style import BLUE, GREY, MODEL_COLOURS, ORANGE, VERMILLION
 
 RATE = 22_050
 TAGS = ["rock", "jazz", "piano", "electric guitar", "mellow"]
@@ -318,7 +318,7 @@ def test_paired_differences_shows_verdicts_and_margins(pictures):
     words = {text.get_text(): text for text in axes.texts}
     assert {"supported", "inconclusive", "contradicted", "−0.020 [−0.024, −0.012]"} <= set(words)
     dots = [line for line in axes.lines if len(np.atleast_1d(line.get_xdata())) == 1]
-    assert [dot.get_color() for dot in dots] == [GREEN, GREY, VERMILLION]
+    assert [dot.get_color() for dot in dots] == [BLUE, GREY, VERMILLION]
     (margin,) = axes.collections
     np.testing.assert_allclose(margin.get_paths()[0].get_extents().intervalx, [-0.005, 0])
     assert "margin fixed in advance" in axes.get_xlabel()
