@@ -182,7 +182,6 @@ def _watch_parent(parent: int) -> None:
 
 def _make_stage(root: Path, recipe: Recipe, data: TrainingData, queue: object) -> None:
     """In a process of its own: train a stage and report its steps."""
-    torch.set_num_threads(THREADS)
     last_report = [0.0]
 
     def on_step(step: int) -> None:
@@ -197,7 +196,7 @@ def make_stage(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable
     """Train, evaluate and write one stage; its teacher must be there. Goes on where an earlier attempt stopped."""
     folder = root / recipe.folder
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_name(f".{folder.name}.lock")):
+    with _locked(folder.with_name(f".{folder.name}.lock")), _threads(THREADS):
         if (stage := finished_stage(root, recipe, data)) is not None:
             return stage
         _prepare_folder(folder, recipe, data)
@@ -231,6 +230,17 @@ def _locked(path: Path) -> Iterator[None]:
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute with this many threads, whatever the process is set to: results differ in the last bits with their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Validation:
