@@ -1,13 +1,15 @@
 """One run of the study: the notebooks, executed in order, become pages; what they recorded becomes results.json and the index.
 
-Conventions: executed notebooks are kept in the study's folder; ``out`` receives ``index.html``, one page per notebook,
-``results.json`` and ``claims.png``, each written whole. The notebooks' progress bars appear on standard error.
+Conventions: executed notebooks are kept in the study's folder and read back while nothing that they follow from has changed. ``out``
+receives ``index.html``, one page per notebook, ``results.json`` and ``claims.png``, each written whole. The notebooks' progress bars
+appear on standard error.
 """
 
 from __future__ import annotations
 
 import ast
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -41,6 +43,9 @@ PAGES = (
 PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
 
 
+MARKS = "marks.json"  # beside the executed notebooks: what they follow from
+
+
 class StudyError(RuntimeError):
     """A notebook that failed; the message names it and the reason."""
 
@@ -59,11 +64,17 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     if not pages:
         raise StudyError(f"{notebooks}: no notebooks there; run from a checkout of the project")
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
-    executed = []
+    executed, kept = [], study.folder / "notebooks"
+    marks = _read_marks(kept)
+    unchanged = marks is not None and marks == _marks(study, notebooks, pages, parameters)
     for page in pages:
         print(f"[{page.number}/{len(pages)}] {page.title}", file=sys.stderr, flush=True)
-        executed.append(execute_notebook(notebooks / f"{page.slug}.ipynb", study.folder / "notebooks", parameters))
+        if unchanged and (kept / f"{page.slug}.ipynb").exists():
+            executed.append(kept / f"{page.slug}.ipynb")
+            continue
+        executed.append(execute_notebook(notebooks / f"{page.slug}.ipynb", kept, parameters))
         print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
+    write_json(kept / MARKS, _marks(study, notebooks, pages, parameters))
     provenance = describe_run(study, started, time.monotonic() - clock)
     for page, notebook in zip(pages, executed, strict=True):
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
@@ -71,6 +82,25 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     write_json(out / "results.json", results)
     plots.paired_differences(tables.claims(results["claims"]), title="The claims, tested").save(out / "claims.png")
     return render_index(results, out / "index.html", pages)
+
+
+def _marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:
+    """All that the executed notebooks follow from: sources, parameters, code, collection, and the stages and findings on disk."""
+    sources = [notebooks / f"{page.slug}.ipynb" for page in pages] + sorted(Path(__file__).parents[1].rglob("*.py"))
+    stages = sorted(study.folder.glob("*/config.json")) + sorted((study.folder / "results").glob("*.json"))
+    return {
+        "sources": hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest(),
+        "parameters": dict(parameters),
+        "collection": study.collection.digest,
+        "stages": hashlib.sha256(b"".join(path.read_bytes() for path in stages)).hexdigest(),
+    }
+
+
+def _read_marks(folder: Path) -> object:
+    try:
+        return json.loads((folder / MARKS).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object]) -> Path:
@@ -87,7 +117,7 @@ def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object
             cwd=home(),
             progress_bar=False,
             stderr_file=sys.stderr,
-            extra_arguments=["--log-level=ERROR"],  # no remarks of the kernel between the progress bars
+            extra_arguments=["--log-level=CRITICAL"],  # no remarks of the kernel between the progress bars
             log_output=False,
         )
     except PapermillExecutionError as error:

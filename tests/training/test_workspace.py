@@ -6,6 +6,7 @@ import pytest
 from mtt.config import PROFILES, SMOKE
 from mtt.training import recipes, workspace
 from mtt.training.workspace import PARAMETERS, ParameterError, Study, check_parameters, configure, notebook_study, open_study
+from tests.tiny import write_collection
 
 
 @pytest.fixture
@@ -117,7 +118,12 @@ def test_a_split_in_the_collection_is_used_and_a_leaking_one_refused(tiny_table,
         _ = leaking.split
 
 
-def test_every_evaluation_track_is_scored_by_the_arm_that_heard_its_artist_and_by_the_other(study):
+def test_every_evaluation_track_is_scored_by_the_arm_that_heard_its_artist_and_by_the_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.2, 0.2, 0.6))
+    table = write_collection(tmp_path / "music", n_artists=18, tracks_each=2)
+    study = open_study(profile="smoke", collection=str(table), progress=False)
+
     class Scored:
         def __init__(self, value):
             self.value = value
