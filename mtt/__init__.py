@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "explain.curves": ["tag_curves"],
         "explain.tagging": ["tag", "tag_files"],
         "models": ["build_model", "import_official", "load_model", "save_model"],
+        "reporting.explorer": ["explain_file"],
         "reporting.study": ["parse_parameters", "run_study"],
         "training.workspace": ["notebook_study", "open_study"],
     },

@@ -90,6 +90,17 @@ def _print_tags(tables: list[pd.DataFrame], format: Format) -> None:
             print("\n".join(f"  {row.probability:6.3f}  {row.tag}" for row in t.itertuples()))
 
 
+@app.command()
+def explain(
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="one audio file")],
+    model: Annotated[list[Path], typer.Option(help="model folder; repeat it to see models side by side")],
+    out: Annotated[Path, typer.Option(help="HTML page to write")],
+) -> None:
+    """Write a page that plays a file and shows its tags and attention over time; it works offline."""
+    named = {folder.name: folder for folder in model}
+    print(mtt.explain_file(audio, named, out))
+
+
 @app.command("import-official")
 def import_official_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="the authors' teacher.ckpt or compact_student.ckpt")],

@@ -61,6 +61,17 @@ def test_tag_prints_every_format_and_goes_on_after_a_bad_file(tmp_path):
     assert nothing.returncode == 1 and "nowhere" in nothing.stderr and "Traceback" not in nothing.stderr
 
 
+def test_explain_writes_one_page_for_a_file(tmp_path):
+    assert mtt("import-official", GOLDEN / "teacher_small.ckpt", tmp_path / "model").returncode == 0
+    write_audio(tmp_path / "song.ogg", (0.1 * np.random.default_rng(0).standard_normal(22050 * 4)).astype(np.float32))
+    done = mtt("explain", tmp_path / "song.ogg", "--model", tmp_path / "model", "--out", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "song" in page and "Content-Security-Policy" in page
+    wrong = mtt("explain", tmp_path / "gone.ogg", "--model", tmp_path / "model", "--out", tmp_path / "no.html")
+    assert wrong.returncode == 1 and "gone.ogg: no such file" in wrong.stderr and not (tmp_path / "no.html").exists()
+
+
 def test_mistakes_give_one_line_and_the_right_code(tmp_path):
     (tmp_path / "bad.csv").write_text("file,artist\n")
     for arguments, code, message in [
