@@ -82,7 +82,7 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
     ``results`` is the content of ``results.json``: ``study``, ``claims`` (entries of ``mtt.evaluation.claims.assess``),
     ``models``, ``lengths``, ``explanations``, all optional. A claim's ``sentence`` is written if it has none.
     ``findings`` maps a page's slug to its one-sentence finding (default: ``results["findings"]``). A page counts as
-    part of the run if its file stands beside ``out``.
+    part of the run if its file stands beside ``out``, and so does ``explorer.html``.
     """
     out = Path(out)
     study = _mapping(results.get("study"))
@@ -98,6 +98,7 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
         pages=pages,
         provenance=study,
         headline=headline(claims),
+        explorer=out.with_name("explorer.html").exists(),
         expected=len(claims),
         claims=claims,
         panels=forest_panels(drawn),

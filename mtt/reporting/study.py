@@ -1,8 +1,8 @@
 """One run of the study: the notebooks, executed in order, become pages; what they recorded becomes results.json and the index.
 
 Conventions: executed notebooks are kept in the study's folder and read back while nothing that they follow from has changed. ``out``
-receives ``index.html``, one page per notebook, ``results.json`` and ``claims.png``, each written whole. The notebooks' progress bars
-appear on standard error.
+receives ``index.html``, one page per notebook, ``explorer.html``, ``results.json`` and ``claims.png``, each written whole. The notebooks'
+progress bars appear on standard error.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from papermill.exceptions import PapermillExecutionError
 from mtt.config import home
 from mtt.files import write_json
 from mtt.reporting import plots, tables
+from mtt.reporting.explorer import choose_scenes, render_explorer
 from mtt.reporting.frame import Page
 from mtt.reporting.html import render_notebook
 from mtt.reporting.index import render_index
+from mtt.training import recipes
 from mtt.training.workspace import ParameterError, Study, check_parameters, open_study
 
 PAGES = (
@@ -78,10 +80,24 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     provenance = describe_run(study, started, time.monotonic() - clock)
     for page, notebook in zip(pages, executed, strict=True):
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
+    _write_explorer(study, out / "explorer.html", pages, provenance)
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
     plots.paired_differences(tables.claims(results["claims"]), title="The claims, tested").save(out / "claims.png")
     return render_index(results, out / "index.html", pages)
+
+
+def _write_explorer(study: Study, out: Path, pages: list[Page], provenance: Mapping) -> None:
+    """The page on which teacher and student are played with; no page where no test track shows anything."""
+    teacher = recipes.teacher(study.config)
+    made = study.make(teacher, recipes.student(study.config, teacher))
+    try:
+        scenes = choose_scenes(study, {result.name: result for result in made})
+    except ValueError as error:
+        print(f"      no explorer page: {error}", file=sys.stderr)
+        out.unlink(missing_ok=True)
+        return
+    render_explorer(scenes, out, pages, provenance)
 
 
 def _marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:

@@ -125,7 +125,7 @@ from dataclasses import replace
 
 if __name__ == "__main__":
     data = pickle.loads(Path(sys.argv[1]).read_bytes())
-    train = replace(TEACHER.train, steps=40, evaluate_every=4)
+    train = replace(TEACHER.train, steps=24, evaluate_every=4)
     teacher = replace(TEACHER, train=train)
     make_stages(Path(sys.argv[2]), [replace(STUDENT, train=train, teacher=teacher)], data, progress=False)
 """
@@ -143,7 +143,7 @@ def test_killed_at_any_moment_the_study_ends_in_the_same_bits(tiny_data, tmp_pat
         return subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
 
     assert start(tmp_path / "whole").wait(timeout=300) == 0
-    seen = ["teacher/config.json", "teacher/training.pt", "teacher/model.json", "teacher/metrics.json", "student/training.pt"]
+    seen = ["teacher/config.json", "teacher/training.pt", "teacher/metrics.json", "student/training.pt"]
     for name in seen:  # kill as soon as this file appears
         process = start(tmp_path / "killed")
         while process.poll() is None and not (tmp_path / "killed" / name).exists():
