@@ -99,6 +99,14 @@ class StudentConfig:
 
 
 @dataclass(frozen=True)
+class InitialWeights:
+    """A model folder that training starts from: the authors' weights, or those of an earlier study."""
+
+    folder: str
+    weights_sha256: str  # a study is one of these weights, whatever stands in the folder later
+
+
+@dataclass(frozen=True)
 class StudyConfig:
     """One run of all notebooks."""
 
@@ -108,6 +116,7 @@ class StudyConfig:
     ratios: tuple[float, float, float] = (0.7, 0.15, 0.15)
     seeds: tuple[int, ...] = (0,)
     teacher: ModelConfig = field(default_factory=ModelConfig)
+    init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
     train: TrainConfig = field(default_factory=TrainConfig)
     student_width: int = 64  # of the distilled student
     student_steps: int = 1000  # every student, and the control on labelled data alone

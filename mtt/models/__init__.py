@@ -5,7 +5,7 @@
 
 from mtt.models.baselines import CRNN, FCN, SampleCNN, ShortChunkResNet
 from mtt.models.build import build_model
-from mtt.models.checkpoint import CheckpointError, load_model, save_model
+from mtt.models.checkpoint import CheckpointError, load_model, read_initial_weights, save_model, start_from
 from mtt.models.official import CALS_TAGS, import_official
 from mtt.models.transformer import MusicTaggingTransformer
 
@@ -20,5 +20,7 @@ __all__ = [
     "build_model",
     "import_official",
     "load_model",
+    "read_initial_weights",
     "save_model",
+    "start_from",
 ]

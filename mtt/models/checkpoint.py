@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from mtt import __version__
-from mtt.config import ModelConfig, to_dict
+from mtt.config import SAMPLE_RATE, InitialWeights, ModelConfig, to_dict
 from mtt.files import write_whole
 from mtt.models.build import build_model
 from mtt.models.frontend import TaggingModel
@@ -90,6 +90,39 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Taggin
     model.load_state_dict(tensors)
     model.tags, model.provenance, model.clip_seconds = tags, provenance, clip_seconds
     return model.to(device).eval()
+
+
+def read_initial_weights(folder: str | Path) -> tuple[ModelConfig, InitialWeights]:
+    """Shape and identity of a Transformer's folder that other models are to start from. Raises CheckpointError."""
+    model = load_model(folder)
+    if model.config.architecture != "transformer" or model.config.sample_rate != SAMPLE_RATE:
+        kind = f"a {model.config.architecture} at {model.config.sample_rate} Hz"
+        raise CheckpointError(f"{folder}: {kind}: a teacher starts from a transformer at {SAMPLE_RATE} Hz")
+    digest = _read_description(Path(folder))["weights_sha256"]
+    return model.config, InitialWeights(str(Path(folder).resolve()), digest)
+
+
+def start_from(model: TaggingModel, initial: InitialWeights, tags: Sequence[str]) -> None:
+    """Give ``model``, whose outputs are ``tags``, the weights of a model folder of its shape.
+
+    The last layer has a row per tag: rows of tags that the folder knows by name are taken, others stay as they are.
+    Raises CheckpointError where the folder holds another shape, or other weights than those ``initial`` names.
+    """
+    source = load_model(initial.folder)
+    if _read_description(Path(initial.folder))["weights_sha256"] != initial.weights_sha256:
+        raise CheckpointError(f"{initial.folder}: holds other weights than when this study began: name a new study, or put them back")
+    if source.config != model.config:
+        raise CheckpointError(f"{initial.folder}: its model has another shape than the one to train: {source.config}")
+    known = {tag: row for row, tag in enumerate(source.tags)}
+    rows = [(row, known[tag]) for row, tag in enumerate(tags) if tag in known]
+    weights, own = source.state_dict(), model.state_dict()
+    last = next(name for name in reversed(own) if name.startswith("head.") and name.endswith(".bias")).removesuffix(".bias")
+    for name in (f"{last}.weight", f"{last}.bias"):
+        kept = own[name].clone()
+        for here, there in rows:
+            kept[here] = weights[name][there]
+        weights[name] = kept
+    model.load_state_dict(weights)
 
 
 def check_tensors(expected: dict[str, Tensor], found: dict[str, Tensor], source: Path) -> None:

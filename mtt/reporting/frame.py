@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
+
+from mtt.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -92,17 +93,8 @@ def write_page(out: Path, text: str) -> int:
 
     A page above ``MAX_PAGE_BYTES`` is written all the same, and a warning in the log names it.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     data = text.encode("utf-8")
-    partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(out, data)
     if len(data) > MAX_PAGE_BYTES:
         log.warning("%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures",
                     out.name, len(data) / 1e6, MAX_PAGE_BYTES / 1e6)  # fmt: skip

@@ -6,7 +6,6 @@ second from the features.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from mtt.config import fingerprint
 from mtt.evaluation.metrics import macro
 from mtt.files import write_arrays, write_json
 from mtt.models.features import describe_tracks, fit_logistic_regression
-from mtt.training.runs import Stage, TrainingData
+from mtt.training.runs import Stage, TrainingData, finished_folder
 
 NAME = "hand-made"
 VERSION = 3
@@ -26,8 +25,8 @@ def make_handmade_stage(root: Path, data: TrainingData, progress: bool = True) -
     """Fit hand-made features + logistic regression on the training tracks and score valid and test."""
     folder = root / NAME
     mark = fingerprint([VERSION, data.digest])
-    if _is_done(folder, mark):
-        return Stage(folder)
+    if (stage := finished_folder(folder, mark)) is not None:
+        return stage
     started = time.perf_counter()
     ids = {name: data.ids(name) for name in ("train", "valid", "test")}
     features = describe_tracks(data.corpus, sum(ids.values(), []), progress=progress)
@@ -41,11 +40,3 @@ def make_handmade_stage(root: Path, data: TrainingData, progress: bool = True) -
     seconds = round(time.perf_counter() - started, 1)
     write_json(folder / "metrics.json", {**metrics, "parameters": parameters, "training_seconds": seconds})
     return Stage(folder)
-
-
-def _is_done(folder: Path, mark: str) -> bool:
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return config.get("fingerprint") == mark and (folder / "metrics.json").exists()

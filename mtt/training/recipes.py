@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mtt.config import ModelConfig, StudentConfig, StudyConfig, TrainConfig
+from mtt.config import InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
 
 ARTIST_LEVEL = "artist-level"
 
@@ -23,6 +23,7 @@ class Recipe:
     training_set: str = ARTIST_LEVEL
     student: StudentConfig | None = None
     teacher: Recipe | None = None
+    initial: InitialWeights | None = None  # None: random weights
 
     @property
     def folder(self) -> str:
@@ -34,11 +35,16 @@ class Recipe:
 
 
 def teacher(study: StudyConfig) -> Recipe:
-    return Recipe("teacher", study.teacher, study.train)
+    return Recipe("teacher", study.teacher, study.train, initial=study.init_from)
 
 
 def teacher_without_augmentation(study: StudyConfig) -> Recipe:
-    return Recipe("teacher-plain", study.teacher, replace(study.train, augment=None))
+    return replace(teacher(study), name="teacher-plain", train=replace(study.train, augment=None))
+
+
+def teacher_from_scratch(study: StudyConfig) -> Recipe:
+    """The control of a study that starts from given weights: the same teacher from random ones."""
+    return replace(teacher(study), name="teacher-from-scratch", initial=None)
 
 
 def crossover(study: StudyConfig) -> tuple[Recipe, Recipe]:
@@ -62,7 +68,8 @@ def student(study: StudyConfig, teacher: Recipe, name: str = "student", **option
     """A noisy student of ``teacher``; ``options`` are ``StudentConfig``'s. Equal in size unless ``width`` is given."""
     settings = StudentConfig(**{"width": teacher.model.width, **options})
     model = replace(teacher.model, width=settings.width)
-    return Recipe(name, model, replace(study.train, steps=study.student_steps), student=settings, teacher=teacher)
+    initial = study.init_from if model == study.teacher else None
+    return Recipe(name, model, replace(study.train, steps=study.student_steps), student=settings, teacher=teacher, initial=initial)
 
 
 def generations(study: StudyConfig, first: Recipe, name: str, count: int, **options) -> list[Recipe]:

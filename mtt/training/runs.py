@@ -35,7 +35,7 @@ from mtt.data.splits import check_split
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.predict import pick_device, predict_clips, predict_tracks
 from mtt.files import write_arrays, write_json, write_whole
-from mtt.models import build_model, load_model, save_model
+from mtt.models import build_model, load_model, save_model, start_from
 from mtt.training.fit import STATE_FILE, Objective, Supervised, fit
 from mtt.training.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed, pseudo_label
@@ -100,13 +100,19 @@ def stage_fingerprint(recipe: Recipe, data: TrainingData) -> str:
 
 def finished_stage(root: Path, recipe: Recipe, data: TrainingData) -> Stage | None:
     """The stage of a recipe if it is done and still answers to its recipe and data."""
-    folder = root / recipe.folder
+    return finished_folder(root / recipe.folder, stage_fingerprint(recipe, data))
+
+
+def finished_folder(folder: Path, mark: str) -> Stage | None:
+    """The stage in ``folder`` if it is done and its fingerprint is ``mark``."""
+    return Stage(folder) if _has_fingerprint(folder, mark) and (folder / "metrics.json").exists() else None
+
+
+def _has_fingerprint(folder: Path, mark: str) -> bool:
     try:
-        config = json.loads((folder / "config.json").read_text())
+        return json.loads((folder / "config.json").read_text()).get("fingerprint") == mark
     except (OSError, ValueError):
-        return None
-    done = config.get("fingerprint") == stage_fingerprint(recipe, data) and (folder / "metrics.json").exists()
-    return Stage(folder) if done else None
+        return False
 
 
 def make_stages(
@@ -200,7 +206,10 @@ def make_stage(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable
         if (stage := finished_stage(root, recipe, data)) is not None:
             return stage
         _prepare_folder(folder, recipe, data)
-        model = build_model(recipe.model, len(data.corpus.tags), seed=recipe.seed).to(pick_device())
+        model = build_model(recipe.model, len(data.corpus.tags), seed=recipe.seed)
+        if recipe.initial is not None:
+            start_from(model, recipe.initial, data.corpus.tags)
+        model.to(pick_device())
         objective = _objective(root, recipe, data)
         validate = Validation(data, recipe)
         history = fit(model, objective, validate, recipe.train, folder, recipe.seed, on_step)
@@ -215,11 +224,7 @@ def make_stage(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable
 def _prepare_folder(folder: Path, recipe: Recipe, data: TrainingData) -> None:
     """Empty the folder unless it holds an earlier attempt at exactly this stage."""
     mark = stage_fingerprint(recipe, data)
-    try:
-        same = json.loads((folder / "config.json").read_text()).get("fingerprint") == mark
-    except (OSError, ValueError):
-        same = False
-    if not same:
+    if not _has_fingerprint(folder, mark):
         shutil.rmtree(folder)
         write_json(folder / "config.json", {"fingerprint": mark, "recipe": to_dict(recipe), "data": data.digest})
 

@@ -24,6 +24,7 @@ from mtt.data.splits import SETS, SplitAudit, audit_split, check_split, leak_cro
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.evaluation.claims import assess, sentence
 from mtt.files import write_json
+from mtt.models import read_initial_weights
 from mtt.training import recipes
 from mtt.training.handmade import make_handmade_stage
 from mtt.training.recipes import Recipe
@@ -40,6 +41,7 @@ PARAMETERS: dict[str, type] = {
     "teacher_width": int,
     "student_width": int,
     "iterations": int,
+    "init_from": str,
 }
 _KINDS = {str: "text", int: "a whole number above 0", float: "a number above 0"}
 OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
@@ -77,6 +79,11 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
         train = replace(train, steps=given["steps"], evaluate_every=min(train.evaluate_every, given["steps"]))
     if "clip_seconds" in given:
         train = replace(train, clip_seconds=float(given["clip_seconds"]))
+    if "init_from" in given:
+        if "teacher_width" in given:
+            raise ParameterError("parameter 'teacher_width' cannot be given with 'init_from': the folder's model has its own width")
+        teacher, initial = read_initial_weights(given["init_from"])
+        config = replace(config, init_from=initial)
     if "teacher_width" in given:
         teacher = replace(teacher, width=given["teacher_width"])
     for name, width in (("teacher_width", teacher.width), ("student_width", given.get("student_width", teacher.heads))):

@@ -12,7 +12,16 @@ import torch
 
 from mtt import files
 from mtt.config import ARCHITECTURES, ModelConfig
-from mtt.models import CALS_TAGS, CheckpointError, build_model, import_official, load_model, save_model
+from mtt.models import (
+    CALS_TAGS,
+    CheckpointError,
+    build_model,
+    import_official,
+    load_model,
+    read_initial_weights,
+    save_model,
+    start_from,
+)
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 TAGS = ["rock", "pop", "jazz"]
@@ -217,3 +226,31 @@ def test_import_names_what_is_wrong(tmp_path):
     torch.save({**state, "network.spec.mel_scale.fb": state["network.spec.mel_scale.fb"] * 2}, path)
     refused("its mel filters are not those of 22050 Hz audio", heads=2)
     assert not (tmp_path / "out").exists()
+
+
+def test_another_tag_set_starts_from_all_weights_but_the_rows_of_unknown_tags(folder):
+    shape, initial = read_initial_weights(folder)
+    model, fresh = build_model(shape, 4, seed=9), build_model(shape, 4, seed=9)
+    start_from(model, initial, ["blues", "jazz", "rock", "ska"])
+    source = load_model(folder)
+    given, own, before = source.state_dict(), model.state_dict(), fresh.state_dict()
+    body = [name for name in own if not name.startswith("head.1")]
+    assert len(body) > 20 and all(torch.equal(own[name], given[name]) for name in body)
+    for name in ("head.1.weight", "head.1.bias"):
+        assert torch.equal(own[name][[1, 2]], given[name][[TAGS.index("jazz"), TAGS.index("rock")]])
+        assert torch.equal(own[name][[0, 3]], before[name][[0, 3]])
+    assert any(not torch.equal(own[name], before[name]) for name in body)
+
+
+def test_what_nothing_can_start_from_is_refused(tmp_path, folder):
+    shape, initial = read_initial_weights(folder)
+    with pytest.raises(CheckpointError, match="another shape"):
+        start_from(build_model(ModelConfig(channels=4, width=8, heads=2, layers=2, max_positions=32), 3, seed=0), initial, TAGS)
+    save_model(build_model(small(), 3, seed=1), folder, TAGS)
+    with pytest.raises(CheckpointError, match="other weights than when this study began"):
+        start_from(build_model(shape, 3, seed=0), initial, TAGS)
+    fcn = save_model(build_model(small("fcn"), 3, seed=0), tmp_path / "fcn", TAGS)
+    with pytest.raises(CheckpointError, match="a fcn at 22050 Hz"):
+        read_initial_weights(fcn)
+    with pytest.raises(CheckpointError, match="nowhere"):
+        read_initial_weights(tmp_path / "nowhere")

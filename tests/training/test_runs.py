@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from mtt.config import StudentConfig
-from mtt.models import load_model
+from mtt.models import load_model, read_initial_weights
 from mtt.training.recipes import Recipe
 from mtt.training.runs import Stage, finished_stage, make_stage, make_stages, teacher_scores
 from tests.tiny import TINY_MODEL, TINY_TRAIN
@@ -66,6 +66,15 @@ def test_a_finished_stage_is_read_back_and_a_changed_one_made_anew(made, tiny_da
     second = make_stage(root, replace(changed, train=replace(TINY_TRAIN, learning_rate=1e-2)), tiny_data)
     assert finished_stage(root, changed, tiny_data) is None
     assert not np.array_equal(numbers[0], second.scores("test"))
+
+
+def test_training_starts_from_the_weights_it_is_given(made, tiny_data, tmp_path):
+    _, initial = read_initial_weights(made[0] / "teacher")
+    still = replace(TEACHER, train=replace(TINY_TRAIN, steps=1, learning_rate=1e-12))
+    given, fresh = (make_stage(tmp_path, replace(still, name=n, initial=i), tiny_data) for n, i in (("given", initial), ("fresh", None)))
+    source, same, other = (load_model(f).positions for f in (made[0] / "teacher", given.folder, fresh.folder))
+    torch.testing.assert_close(same, source, rtol=0, atol=1e-6)
+    assert (other - source).abs().max() > 0.1 and given.fingerprint != fresh.fingerprint
 
 
 def test_other_data_is_another_stage(made, tiny_data):

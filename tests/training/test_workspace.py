@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtt.config import PROFILES, SMOKE
+from mtt.config import PROFILES, SMOKE, ModelConfig
+from mtt.models import CheckpointError, build_model, save_model
 from mtt.training import recipes, workspace
 from mtt.training.workspace import PARAMETERS, ParameterError, Study, check_parameters, configure, notebook_study, open_study
 from tests.tiny import write_collection
@@ -64,6 +65,22 @@ def test_parameters_reach_the_recipes():
 def test_unknown_and_ill_typed_parameters_are_refused_by_name(given, message):
     with pytest.raises(ParameterError, match=message):
         configure(given)
+
+
+def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_them(tmp_path):
+    shape = ModelConfig(channels=4, width=24, heads=2, layers=2, n_mels=32)
+    folder = save_model(build_model(shape, 2, seed=0), tmp_path / "model", ["rock", "jazz"])
+    config = configure({"profile": "smoke", "init_from": str(folder)})
+    assert config.teacher == shape and config.init_from.folder == str(folder)
+    line = recipes.lineup(config)
+    assert {name for name, recipe in line.items() if recipe.initial} == {name for name, recipe in line.items() if recipe.model == shape}
+    assert line["student-distilled"].initial is None and line["short-chunk-resnet"].initial is None
+    scratch = recipes.teacher_from_scratch(config)
+    assert scratch.initial is None and scratch.model == line["teacher"].model and scratch.train == line["teacher"].train
+    with pytest.raises(ParameterError, match="'teacher_width' cannot be given with 'init_from'"):
+        configure({"profile": "smoke", "init_from": str(folder), "teacher_width": 16})
+    with pytest.raises(CheckpointError, match="a model folder holds"):
+        configure({"profile": "smoke", "init_from": str(tmp_path)})
 
 
 def test_a_study_folder_stays_inside_runs():
