@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mtt.config import StudentConfig
 from mtt.models import load_model, read_initial_weights
