@@ -23,14 +23,15 @@ def learning_curves(
     title: str = "Loss while training",
     caption: str = "",
 ) -> Picture:
-    """Validation loss above, training loss below, on the same scale, against optimiser steps; a ring marks each run's
-    best step.
+    """Validation loss above, training loss below, against optimiser steps; a ring marks each run's best step.
+
+    Each panel has its own scale: a student's training loss is the sum of two, its validation loss is not.
     """
     for name, history in named(histories, "learning_curves").items():
         checked(history, ["step", "valid_loss"], f"learning_curves of {name}")
         if "train_loss" not in history.columns:
             raise ValueError(f"learning_curves of {name}: column 'train_loss' is missing; add it (empty where not measured)")
-    figure, axes = canvas(title, 4.9, rows=2, sharex=True, sharey=True)
+    figure, axes = canvas(title, 4.9, rows=2, sharex=True)
     best, ends = [], {"valid_loss": [], "train_loss": []}
     for name, history in histories.items():
         colour = model_colour(str(name))
