@@ -18,8 +18,8 @@ from torch import nn
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import cls_rollout, stacked_maps
-from mtt.explain.curves import TagCurves, batch_of, tag_curves, token_grid, token_times, token_windows, window_seconds
-from mtt.explain.inputs import Recording, evaluating
+from mtt.explain.curves import KeptRecording, TagCurves, batch_of, tag_curves, token_grid, token_times, token_windows, window_seconds
+from mtt.explain.inputs import Recording, as_recording, evaluating
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.listening import observed_tags, worst_errors
 from mtt.training.workspace import Result, Study
@@ -80,7 +80,7 @@ class Scene:
 
 def scene_of(
     models: Mapping[str, nn.Module],
-    audio: str | Path | np.ndarray,
+    audio: str | Path | np.ndarray | KeptRecording,
     title: str,
     artist: str = "",
     note: str = "",
@@ -95,17 +95,19 @@ def scene_of(
     """
     if not models:
         raise ValueError("scene: no models; give at least one")
-    wave = Recording(audio).read()
-    curves = {name: tag_curves(model, wave, window, hop) for name, model in models.items()}
+    heard = audio if isinstance(audio, KeptRecording) else KeptRecording(audio)
+    curves = {name: tag_curves(model, heard, window, hop) for name, model in models.items()}
     attention = {
-        name: head_attention(model, wave, window, hop) for name, model in models.items() if isinstance(model, MusicTaggingTransformer)
+        name: head_attention(model, heard, window, hop) for name, model in models.items() if isinstance(model, MusicTaggingTransformer)
     }
-    return Scene(title, artist, note, wave, SAMPLE_RATE, curves, attention, **known)
+    return Scene(title, artist, note, heard.read(), SAMPLE_RATE, curves, attention, **known)
 
 
-def head_attention(model: MusicTaggingTransformer, audio: np.ndarray, window: float | None = None, hop: float = 0.5) -> HeadAttention:
+def head_attention(
+    model: MusicTaggingTransformer, audio: np.ndarray | Recording, window: float | None = None, hop: float = 0.5
+) -> HeadAttention:
     """``attention_curves`` with every layer and head apart."""
-    recording, window = Recording(audio), window_seconds(model, window, hop)
+    recording, window = as_recording(audio), window_seconds(model, window, hop)
     starts, length = token_grid(model, recording, window, hop)
     frames = starts[-1] + length
     total = np.zeros((model.config.layers * model.config.heads + 1, frames))
