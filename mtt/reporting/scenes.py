@@ -124,7 +124,19 @@ def head_attention(
     return HeadAttention(token_times(model, held), mean[:-1].reshape(model.config.layers, model.config.heads, -1), mean[-1])
 
 
+Choice = tuple[str, str, list[str]]  # track_id, why it is shown, the tags that this is about
+
+
 def choose_scenes(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Scene]:
+    """The scenes of ``choose_tracks``, by the first seed's models. Raises ``ValueError`` where no rule finds a track."""
+    models = {name: result.stages[0].load_model() for name, result in results.items()}
+    chosen = choose_tracks(study, results, count)
+    if not chosen:
+        raise ValueError(f"{study.corpus.name}: none of the {len(study.ids('test'))} test tracks shows anything; give a larger test set")
+    return [corpus_scene(study.corpus, track_id, models, note, about) for track_id, note, about in chosen]
+
+
+def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Choice]:
     """At most ``count`` test tracks that show what the models do, each of its own artist.
 
     ``results`` by name, the teacher first and the student last; the first seed's model and song-level scores are used. In turn until there
@@ -136,8 +148,6 @@ def choose_scenes(study: Study, results: Mapping[str, Result], count: int = 8) -
     - *an instrument that enters late*: after a third of the track. Of the eight most probable such entries, of different tags as far as
       there are any, the one whose curve rises most from before the entry to after it first. Needs a timeline;
     - *a failure*: the most confident misses below one half and false alarms above it, in turn (``listening.worst_errors``).
-
-    Raises ``ValueError`` where no rule finds a track.
     """
     corpus, ids = study.corpus, study.ids("test")
     models = {name: result.stages[0].load_model() for name, result in results.items()}
@@ -148,27 +158,27 @@ def choose_scenes(study: Study, results: Mapping[str, Result], count: int = 8) -
         _late_entries(corpus, ids, scores, models),
         _failures(corpus, ids, scores),
     ]
-    chosen = _in_turn(rules, corpus, count)
-    if not chosen:
-        raise ValueError(f"{corpus.name}: none of the {len(ids)} test tracks shows anything; give a larger test set")
-    return [corpus_scene(corpus, track_id, models, note, about) for track_id, note, about in chosen]
+    return _in_turn(rules, corpus, count)
 
 
 def corpus_scene(corpus: Corpus, track_id: str, models: Mapping[str, nn.Module], note: str = "", about: Sequence[str] = ()) -> Scene:
     """The scene of a track, with what its corpus knows of it."""
+    return scene_of(models, corpus.path(track_id), **known_of(corpus, track_id, note, about))
+
+
+def known_of(corpus: Corpus, track_id: str, note: str = "", about: Sequence[str] = ()) -> dict:
+    """What a corpus knows of a track, as fields of a scene."""
     track = corpus.tracks.loc[track_id]
     row = corpus.rows([track_id])[0]
-    known: dict = {"labels": observed_tags(corpus, track_id), "about": about}
+    known: dict = {"title": track["title"] or str(track_id), "artist": track["artist"], "note": note, "about": about}
+    known["labels"] = observed_tags(corpus, track_id)
     if corpus.truth is not None:
         known["true_labels"] = [tag for tag, on in zip(corpus.tags, corpus.truth[row], strict=True) if on]
     if corpus.timeline is not None:
         own = corpus.timeline[corpus.timeline["track_id"] == track_id]
         spans = {tag: list(part[["start", "end"]].itertuples(index=False, name=None)) for tag, part in own.groupby("instrument")}
         known["truth"] = dict.fromkeys(corpus.timeline["instrument"].unique(), ()) | spans
-    return scene_of(models, corpus.path(track_id), track["title"] or str(track_id), track["artist"], note, **known)
-
-
-Choice = tuple[str, str, list[str]]  # track_id, why it is shown, the tags that this is about
+    return known
 
 
 def _in_turn(rules: Sequence[Iterator[Choice]], corpus: Corpus, count: int) -> list[Choice]:
