@@ -13,7 +13,7 @@ import pandas as pd
 from torch import nn
 
 from mtt.explain.attention import AttentionMaps, attention_maps
-from mtt.explain.evidence import Evidence, records
+from mtt.explain.evidence import NAMES, Evidence, records
 from mtt.reporting import plots
 from mtt.reporting.picture import Picture
 from mtt.reporting.player import Player
@@ -24,8 +24,8 @@ TAGS = 8  # in a picture
 
 
 def told(found: Evidence, test: str) -> str:
-    """A sentence for each model on one of the tests, as Markdown; the reason where there is none."""
-    sentences = [entry["sentence"] for entry in records(found) if entry["test"] == test]
+    """A sentence for each model on one of the tests, as Markdown, rollout left to the table; the reason where there is none."""
+    sentences = [entry["sentence"] for entry in records(found) if entry["test"] == test and entry["explanation"] != NAMES["rollout"]]
     return "\n".join(f"- {sentence}" for sentence in sentences) or found.missing[test]
 
 
