@@ -132,6 +132,7 @@ class StudyConfig:
     minimum_positives: int = 5  # per set; tags with fewer are listed and left out
     lengths: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)  # seconds, of the test-length sweep
     train_lengths: tuple[float, ...] = ()  # seconds, of the train-length sweep; empty = none
+    explained_artists: int = 120  # one track each, on which explanations are tested
     resamples: int = 1000  # artist-clustered bootstrap
 
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.explain.curves import batch_of, count_tokens, token_grid, token_times, token_windows, window_seconds
-from mtt.explain.inputs import Recording, evaluating, to_model
+from mtt.explain.inputs import Recording, as_recording, evaluating, to_model
 from mtt.models.transformer import MusicTaggingTransformer
 
 
@@ -73,6 +73,12 @@ def attention_maps(
 ) -> AttentionMaps:
     """Attention of every layer and head over an excerpt of a recording.
 
+    >>> model = mtt.load_model("runs/demo/student")
+    >>> maps = mtt.attention_maps(model, "song.mp3", start=30.0, seconds=3.0)
+    >>> maps.maps.shape, maps.times.shape            # (layers, heads, 1 + frames, 1 + frames), (frames,) seconds
+    >>> maps.between_frames(layer=0, head=1)         # (frames, frames): who looks at whom
+    >>> maps.times[maps.cls(layer=-1).argmax()]      # what the last layer's CLS token looks at most
+
     ``audio`` is a path or samples (samples,) at 22 050 Hz; the excerpt is ``seconds`` from ``start``, to the end if None. Raises
     ``AudioError`` for a file that cannot be read and ``ValueError`` for a model without attention, for an excerpt outside the recording,
     and for one of more tokens than the model has positions.
@@ -94,7 +100,7 @@ def attention_maps(
 
 
 def attention_curves(
-    model: MusicTaggingTransformer, audio: str | Path | np.ndarray, window: float | None = None, hop: float = 0.5
+    model: MusicTaggingTransformer, audio: str | Path | np.ndarray | Recording, window: float | None = None, hop: float = 0.5
 ) -> AttentionCurves:
     """Attention over a recording of any length, from the windows of its tag curve (arguments as in ``tag_curves``).
 
@@ -102,7 +108,7 @@ def attention_curves(
     compares it with what lies around it on both sides. Frames after the last window are left out.
     """
     require_attention(model)
-    recording, window = Recording(audio), window_seconds(model, window, hop)
+    recording, window = as_recording(audio), window_seconds(model, window, hop)
     starts, length = token_grid(model, recording, window, hop)
     total = np.zeros((2, starts[-1] + length))
     count = np.zeros(starts[-1] + length)

@@ -22,13 +22,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.inputs import Recording, evaluating, probabilities, tag_names, to_model
+from mtt.explain.inputs import Recording, as_recording, evaluating, probabilities, tag_names, to_model
 from mtt.models.frontend import MIN_FRAMES, score_windows
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 
@@ -53,7 +54,7 @@ class TagCurves:
 
 def tag_curves(
     model: nn.Module,
-    audio: str | Path | np.ndarray,
+    audio: str | Path | np.ndarray | Recording,
     window: float | None = None,
     hop: float = 0.5,
     tags: Sequence[str] | None = None,
@@ -61,9 +62,15 @@ def tag_curves(
 ) -> TagCurves:
     """Tag curves of a recording.
 
+    >>> model = mtt.load_model("runs/demo/student")
+    >>> curves = mtt.tag_curves(model, "song.mp3", window=3.0, hop=0.5)
+    >>> curves.times, curves.probabilities           # (points,) seconds, (points, tags)
+    >>> piano = curves.curve("piano")                # (points,)
+    >>> curves.times[piano.argmax()]                 # when it is likeliest
+
     Parameters
     ----------
-    audio : path of a file, or samples (samples,) at 22 050 Hz
+    audio : path of a file, samples (samples,) at 22 050 Hz, or a ``KeptRecording`` for those who come back with other windows
     window : seconds; the model's ``clip_seconds`` if None. The Transformer averages windows longer than it has positions for
     hop : seconds from one window to the next; the Transformer's is no finer than a token (0.093 s)
     tags : the tags to keep, in this order; all if None
@@ -71,7 +78,7 @@ def tag_curves(
 
     Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for arguments that make no curve.
     """
-    recording, names = Recording(audio), tag_names(model)
+    recording, names = as_recording(audio), tag_names(model)
     window = window_seconds(model, window, hop)
     columns = _positions_of(names if tags is None else tags, names)
     batch_size = batch_of(window) if batch_size is None else batch_size
@@ -119,8 +126,32 @@ def token_grid(model: MusicTaggingTransformer, recording: Recording, window: flo
     return np.unique(starts[starts <= last]), length
 
 
+class KeptRecording(Recording):
+    """A recording in memory whose tokens are computed once for each model, for all windows that are asked for later.
+
+    Its memory grows with its length, and a model must not be trained meanwhile.
+    """
+
+    def __init__(self, audio: str | Path | np.ndarray) -> None:
+        super().__init__(Recording(audio).read())
+        self._tokens: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
+
+    def tokens(self, model: MusicTaggingTransformer) -> Tensor:
+        """(tokens, width) of the whole recording; call it inside ``evaluating``."""
+        if model not in self._tokens:
+            self._tokens[model] = torch.cat(list(_computed_blocks(model, self)))
+        return self._tokens[model]
+
+
 def token_blocks(model: MusicTaggingTransformer, recording: Recording) -> Iterator[Tensor]:
     """Consecutive tokens (n, width) of a whole recording, the same as one pass gives; call it inside ``evaluating``."""
+    if isinstance(recording, KeptRecording):
+        yield recording.tokens(model)
+    else:
+        yield from _computed_blocks(model, recording)
+
+
+def _computed_blocks(model: MusicTaggingTransformer, recording: Recording) -> Iterator[Tensor]:
     step = MIN_FRAMES * model.config.hop
     total = count_tokens(model, recording.samples)
     context = CONTEXT_TOKENS + math.ceil(model.config.n_fft / 2 / step)  # the spectrogram reflects a block at its borders too

@@ -98,7 +98,8 @@ def deletion_test(
             of_true = np.where(truth[rows], drops, 0).sum(axis=-1) / truth[rows].sum(axis=-1)  # (masks, clips)
             np.add.at(total, rows, of_true.T / clips)
     artists = corpus.artists.loc[ids].to_numpy()
-    return _summarise_deletion(pd.DataFrame(total, columns=MASKS, index=pd.Index(ids, name="track_id")), artists, resamples, seed)
+    drops = pd.DataFrame(total, columns=MASKS, index=pd.Index(ids, name="track_id")).assign(artist=artists)
+    return summarise_deletion(drops[["artist", *MASKS]], resamples, seed)
 
 
 def _drops(model: MusicTaggingTransformer, waves: Tensor, share: float, rank: Callable, fill: str, generators: list) -> np.ndarray:
@@ -149,11 +150,13 @@ def _drop_tokens(model: MusicTaggingTransformer, tokens: Tensor, mask: Tensor) -
     return model.head(x[:, 0])
 
 
-def _summarise_deletion(drops: pd.DataFrame, artists: np.ndarray, resamples: int, seed: int) -> DeletionTest:
+def summarise_deletion(drops: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> DeletionTest:
+    """``deletion_test`` from its ``drops``. Raises ``ValueError`` for fewer than two artists."""
+    artists = drops["artist"].to_numpy()
     if len(np.unique(artists)) < 2:
         raise ValueError("deletion test: all tracks are by one artist; its intervals resample artists and need at least two")
     pairs = {"versus_random": "random", "versus_shifted": "shifted"}
-    values = np.column_stack([drops.to_numpy(), *(drops["attended"] - drops[control] for control in pairs.values())])
+    values = np.column_stack([drops[MASKS].to_numpy(), *(drops["attended"] - drops[control] for control in pairs.values())])
     means, drawn = clustered_means(values, artists, resamples, seed)
     summary = pd.DataFrame(
         [(means[i], *interval(drawn[:, i])) for i in range(len(MASKS))], columns=["drop", "lo", "hi"], index=pd.Index(MASKS, name="frames")
@@ -162,4 +165,4 @@ def _summarise_deletion(drops: pd.DataFrame, artists: np.ndarray, resamples: int
         name: Difference(float(means[i]), *interval(drawn[:, i]), float(np.std(drawn[:, i], ddof=1)), "probability drop", drawn[:, i])
         for i, name in enumerate(pairs, len(MASKS))
     }
-    return DeletionTest(drops.assign(artist=artists)[["artist", *MASKS]], summary, **differences)
+    return DeletionTest(drops, summary, **differences)

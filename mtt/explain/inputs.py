@@ -61,6 +61,11 @@ class Recording:
         return np.pad(wave, (0, missing)) if missing else wave
 
 
+def as_recording(audio: str | Path | np.ndarray | Recording) -> Recording:
+    """``audio`` as a ``Recording``; one that is one already as it is."""
+    return audio if isinstance(audio, Recording) else Recording(audio)
+
+
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; the model is left in the mode it was in."""

@@ -22,7 +22,7 @@ from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import interval
 from mtt.evaluation.metrics import roc_auc
 from mtt.explain.attention import attention_curves
-from mtt.explain.curves import tag_curves
+from mtt.explain.curves import KeptRecording, tag_curves
 from mtt.explain.inputs import tag_names
 from mtt.models.frontend import TaggingModel
 from mtt.models.transformer import MusicTaggingTransformer
@@ -47,7 +47,8 @@ def track_localisation(
         raise ValueError(f"{corpus.name}: none of the timeline's instruments is a tag of the model; its tags are {', '.join(names)}")
     rows = []
     for track_id in track_ids:
-        curves = tag_curves(model, wave := corpus.read(track_id), window, hop)
+        heard = KeptRecording(corpus.read(track_id))
+        curves = tag_curves(model, heard, window, hop)
         sounds = np.stack([_sounding(spans.get((track_id, tag)), curves.times) for tag in tags], axis=1)
         shares = sounds.mean(axis=0)
         counts = np.flatnonzero((shares >= SHARES[0]) & (shares <= SHARES[1]))
@@ -56,7 +57,7 @@ def track_localisation(
         columns = [names.index(tags[i]) for i in counts]
         scores = {"curve": curves.probabilities[:, columns]}
         if isinstance(model, MusicTaggingTransformer):
-            attended = attention_curves(model, wave, window, hop)
+            attended = attention_curves(model, heard, window, hop)
             for name, values in (("attention", attended.cls), ("rollout", attended.rollout)):
                 scores[name] = np.repeat(_at_points(values, attended.times, curves.times)[:, None], counts.size, axis=1)
         found = {name: roc_auc(sounds[:, counts].astype(np.uint8), values) for name, values in scores.items()}

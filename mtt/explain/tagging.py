@@ -24,6 +24,12 @@ SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus",
 def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = 8) -> pd.DataFrame:
     """Tags of a recording: columns ``tag`` and ``probability``, the likeliest first, the first ``top`` or all.
 
+    >>> import mtt
+    >>> model = mtt.load_model("runs/demo/student")
+    >>> found = mtt.tag(model, "song.mp3", top=5)    # a DataFrame
+    >>> found.tag[0], found.probability[0]           # the likeliest tag
+    >>> mtt.tag(model, samples)                      # or samples (n,) at 22 050 Hz
+
     ``audio`` is a path or samples (samples,) at 22 050 Hz. Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for
     arguments that give no tags.
     """

@@ -30,11 +30,16 @@ OUTPUT_TYPES = (
 )  # best first
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = '<p class="note">An interactive control stands here when the notebook runs in JupyterLab.</p>'
+EXPLORER_NOTE = (  # where the study has that page beside the notebook's
+    '<p class="note">An interactive control stands here when the notebook runs in JupyterLab; '
+    '<a href="explorer.html">the explorer</a> does the same without Python.</p>'
+)
 
 
-def prepare_notebook(notebook: NotebookNode) -> NotebookNode:
+def prepare_notebook(notebook: NotebookNode, explorer: bool = False) -> NotebookNode:
     """A copy without what a reader has no use for: the error stream, progress bars, empty cells, the page's own title.
 
+    A control becomes a note, with a link to ``explorer.html`` where the study has that page (``explorer``).
     The ``parameters`` cell gets a table of its settings as output, with the values papermill injected.
     """
     notebook = copy.deepcopy(notebook)
@@ -47,7 +52,9 @@ def prepare_notebook(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", ())
         if cell.cell_type == "code":
-            cell.outputs = [kept for output in cell.outputs if (kept := _kept_output(output)) is not None]
+            cell.outputs = [
+                kept for output in cell.outputs if (kept := _kept_output(output, EXPLORER_NOTE if explorer else WIDGET_NOTE)) is not None
+            ]
             if "parameters" in tags:
                 cell.outputs = _settings_output(cell.source, injected) + cell.outputs
         if "injected-parameters" not in tags and (cell.source.strip() or cell.get("outputs")):
@@ -115,7 +122,7 @@ def _align_numbers(table) -> None:
                 cell["class"] = "num"
 
 
-def _kept_output(output: NotebookNode) -> NotebookNode | None:
+def _kept_output(output: NotebookNode, note: str) -> NotebookNode | None:
     if output.output_type == "stream":
         if output.name == "stderr":
             return None
@@ -126,7 +133,7 @@ def _kept_output(output: NotebookNode) -> NotebookNode | None:
     if data is not None and WIDGET in data:
         if "%|" in str(data.get("text/plain", "")):
             return None  # tqdm's bar
-        output.data = NotebookNode({"text/html": WIDGET_NOTE})
+        output.data = NotebookNode({"text/html": note})
     elif data is not None and not set(data) & set(OUTPUT_TYPES):
         return None
     return output

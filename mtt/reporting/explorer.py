@@ -22,7 +22,7 @@ from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.explain.curves import TagCurves
 from mtt.explain.inputs import Recording
 from mtt.models import load_model
-from mtt.reporting.frame import TEMPLATES, Page, duration, render_page
+from mtt.reporting.frame import TEMPLATES, Page, duration, page_text, render_page
 from mtt.reporting.player import encode_mp3
 from mtt.reporting.plots_sound import FREQUENCIES, RANGE_DB, mel_power
 from mtt.reporting.scenes import HeadAttention, Scene, Segments, choose_scenes, corpus_scene, scene_of
@@ -58,11 +58,22 @@ def render_explorer(
         description=lede,
         pages=pages,
         provenance=provenance,
-        css=_source("style.css") + _source("explorer.css"),
-        script=_source("explorer.js"),
-        data=as_script_json([encode_scene(scene) for scene in scenes]),
         several=len(scenes) > 1,
+        **_program([encode_scene(scene) for scene in scenes]),
     )
+
+
+def embedded_page(scene: dict, key: str) -> str:
+    """The explorer of one encoded scene as the document of a frame in a notebook.
+
+    Of pages with the same ``key`` that follow each other in one window, each goes on where the last one was.
+    """
+    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", key=key, several=False, **_program([scene]))
+
+
+def _program(scenes: list[dict]) -> dict:
+    """Style, script and data of the page."""
+    return {"css": _source("style.css") + _source("explorer.css"), "script": _source("explorer.js"), "data": as_script_json(scenes)}
 
 
 def explain_file(audio: Path, models: Mapping[str, Path] | Path, out: Path) -> Path:
@@ -80,8 +91,8 @@ def explain_file(audio: Path, models: Mapping[str, Path] | Path, out: Path) -> P
     return render_explorer([scene], out, title=audio.name)
 
 
-def encode_scene(scene: Scene) -> dict:
-    """A scene as the page's script reads it; every value is JSON."""
+def encode_scene(scene: Scene, sound: Mapping | None = None) -> dict:
+    """A scene as the page's script reads it; every value is JSON. ``sound``: what ``encode_sound`` gives for its waveform, if known."""
     if len(scene.wave) == 0 or any(len(curves.times) == 0 for curves in scene.curves.values()):
         raise ValueError(f"{scene.title}: no sound or no points; give a longer recording")
     tags = scene.tags
@@ -93,8 +104,7 @@ def encode_scene(scene: Scene) -> dict:
         "artist": scene.artist,
         "note": scene.note,
         "seconds": round(scene.seconds, 3),
-        "sound": _base64(encode_mp3(scene.wave, scene.sample_rate)),
-        **_spectrogram(scene.wave, scene.sample_rate),
+        **(encode_sound(scene.wave, scene.sample_rate) if sound is None else sound),
         "knowsTruth": scene.true_labels is not None,
         "tags": [
             {
@@ -110,6 +120,11 @@ def encode_scene(scene: Scene) -> dict:
             _encode_model(name, curves, tags, scene.attention.get(name), place) for place, (name, curves) in enumerate(scene.curves.items())
         ],
     }
+
+
+def encode_sound(wave: np.ndarray, sample_rate: int) -> dict:
+    """Sound and spectrogram of a scene: what takes time and does not depend on a model."""
+    return {"sound": _base64(encode_mp3(wave, sample_rate)), **_spectrogram(wave, sample_rate)}
 
 
 def _encode_spans(spans: Segments | None) -> list[list[float]] | None:

@@ -72,20 +72,25 @@ def render_page(
     ``contents`` (list of ``Heading``) and ``folded_code`` (whether the page needs the switch that shows all code).
     Everything but Markup is escaped.
     """
-    out, pages = Path(out), list(pages)
-    place = next((i for i, page in enumerate(pages) if page.slug == out.stem), None)
+    out = Path(out)
+    write_page(out, page_text(template, out.stem, title=title, pages=pages, provenance=provenance, **context))
+    return out
+
+
+def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **context) -> str:
+    """The text of the page ``name``; see ``render_page``."""
+    pages = list(pages)
+    place = next((i for i, page in enumerate(pages) if page.slug == name), None)
     frame = {
         "site": SITE, "csp": CONTENT_SECURITY_POLICY, "icon": ICON,
         "css": _source("style.css"), "js": _source("page.js"),
-        "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": out.stem == "index",
+        "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
         "current": None if place is None else pages[place],
         "previous": pages[place - 1] if place else None,
         "following": pages[place + 1] if place is not None and place + 1 < len(pages) else None,
         "lede": "", "description": "", "body": "", "contents": [], "folded_code": False,
     }  # fmt: skip
-    text = environment().get_template(template).render(frame | context)
-    write_page(out, text)
-    return out
+    return environment().get_template(template).render(frame | context)
 
 
 def write_page(out: Path, text: str) -> int:

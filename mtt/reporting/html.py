@@ -32,7 +32,7 @@ def render_notebook(notebook: Path, out: Path, pages: Sequence[Page], provenance
     """Write an executed notebook as one offline HTML page.
 
     ``out`` must be named after one of ``pages`` (``<slug>.html``). ``provenance`` is shown in the footer: the ``study``
-    part of ``results.json``, any key may be missing. Returns ``out``.
+    part of ``results.json``, any key may be missing. Controls link to ``explorer.html`` if it stands beside ``out``. Returns ``out``.
     Raises ``ValueError`` for a file that is no notebook or a name that is no page.
     """
     notebook, out = Path(notebook), Path(out)
@@ -45,7 +45,7 @@ def render_notebook(notebook: Path, out: Path, pages: Sequence[Page], provenance
     except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
         raise ValueError(f"{notebook}: not a notebook ({str(error).splitlines()[0]}); execute it again") from error
     exporter = _NotebookExporter()
-    prepared = prepare_notebook(content)
+    prepared = prepare_notebook(content, explorer=out.with_name("explorer.html").exists())
     body, _ = exporter.from_notebook_node(prepared, {"metadata": {"path": str(notebook.parent)}})
     opening = next((cell.source for cell in content.cells if cell.cell_type == "markdown"), "")
     return render_page(

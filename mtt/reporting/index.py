@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mtt.evaluation.claims import CLAIMS, sentence
+from mtt.reporting.explanations import explanation_section
 from mtt.reporting.forest import forest_panels, interval, margin_values, number, signed
 from mtt.reporting.frame import SITE, Page, duration, render_page
 
@@ -72,7 +73,6 @@ def by_length(records: object) -> list[dict]:
 
 EXTRAS = {  # part of the results -> its title, and what makes table rows of it
     "lengths": ("ROC-AUC by input length, whole tracks", by_length),
-    "explanations": ("How well the explanations point", _records),
 }
 
 
@@ -106,6 +106,7 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
         margins=any(margin_values(claim["rule"], claim["margin"]) for claim in drawn),
         models=model_rows(results.get("models")),
         extras=[extra for key, (title, shape) in EXTRAS.items() if (extra := record_table(shape(results.get(key)), title, key))],
+        attends=explanation_section(_records(results.get("explanations"))),
         cards=[
             {
                 "page": page,

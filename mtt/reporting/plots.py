@@ -2,7 +2,7 @@
 
 Conventions: a function takes data (arrays, tables, mappings), never models, and gives a ``Picture``: a matplotlib
 figure with computed alternative text and a caption. Functions are grouped by content in ``plots_data``,
-``plots_split``, ``plots_training``, ``plots_scores``, ``plots_lengths``, ``plots_sound`` and ``plots_time``.
+``plots_split``, ``plots_training``, ``plots_scores``, ``plots_lengths``, ``plots_sound``, ``plots_time`` and ``plots_explain``.
 """
 
 from mtt.reporting.picture import Picture
@@ -12,6 +12,7 @@ from mtt.reporting.plots_data import (
     tag_counts,
     tracks_per_artist,
 )
+from mtt.reporting.plots_explain import attention_heads, deletion, localisation
 from mtt.reporting.plots_lengths import cost_by_length, scores_by_length, tags_by_length
 from mtt.reporting.plots_scores import (
     missing_labels,
@@ -36,14 +37,17 @@ __all__ = [
     "MODEL_COLOURS",
     "SET_STYLES",
     "Picture",
+    "attention_heads",
     "attention_map",
     "attention_over_time",
     "before_after",
     "cost_by_length",
+    "deletion",
     "durations",
     "iterations",
     "kind_colours",
     "learning_curves",
+    "localisation",
     "mel_spectrogram",
     "mel_spectrograms",
     "missing_labels",

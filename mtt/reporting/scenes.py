@@ -18,8 +18,8 @@ from torch import nn
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import cls_rollout, stacked_maps
-from mtt.explain.curves import TagCurves, batch_of, tag_curves, token_grid, token_times, token_windows, window_seconds
-from mtt.explain.inputs import Recording, evaluating
+from mtt.explain.curves import KeptRecording, TagCurves, batch_of, tag_curves, token_grid, token_times, token_windows, window_seconds
+from mtt.explain.inputs import Recording, as_recording, evaluating
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.listening import observed_tags, worst_errors
 from mtt.training.workspace import Result, Study
@@ -80,7 +80,7 @@ class Scene:
 
 def scene_of(
     models: Mapping[str, nn.Module],
-    audio: str | Path | np.ndarray,
+    audio: str | Path | np.ndarray | KeptRecording,
     title: str,
     artist: str = "",
     note: str = "",
@@ -95,17 +95,19 @@ def scene_of(
     """
     if not models:
         raise ValueError("scene: no models; give at least one")
-    wave = Recording(audio).read()
-    curves = {name: tag_curves(model, wave, window, hop) for name, model in models.items()}
+    heard = audio if isinstance(audio, KeptRecording) else KeptRecording(audio)
+    curves = {name: tag_curves(model, heard, window, hop) for name, model in models.items()}
     attention = {
-        name: head_attention(model, wave, window, hop) for name, model in models.items() if isinstance(model, MusicTaggingTransformer)
+        name: head_attention(model, heard, window, hop) for name, model in models.items() if isinstance(model, MusicTaggingTransformer)
     }
-    return Scene(title, artist, note, wave, SAMPLE_RATE, curves, attention, **known)
+    return Scene(title, artist, note, heard.read(), SAMPLE_RATE, curves, attention, **known)
 
 
-def head_attention(model: MusicTaggingTransformer, audio: np.ndarray, window: float | None = None, hop: float = 0.5) -> HeadAttention:
+def head_attention(
+    model: MusicTaggingTransformer, audio: np.ndarray | Recording, window: float | None = None, hop: float = 0.5
+) -> HeadAttention:
     """``attention_curves`` with every layer and head apart."""
-    recording, window = Recording(audio), window_seconds(model, window, hop)
+    recording, window = as_recording(audio), window_seconds(model, window, hop)
     starts, length = token_grid(model, recording, window, hop)
     frames = starts[-1] + length
     total = np.zeros((model.config.layers * model.config.heads + 1, frames))
@@ -122,7 +124,19 @@ def head_attention(model: MusicTaggingTransformer, audio: np.ndarray, window: fl
     return HeadAttention(token_times(model, held), mean[:-1].reshape(model.config.layers, model.config.heads, -1), mean[-1])
 
 
+Choice = tuple[str, str, list[str]]  # track_id, why it is shown, the tags that this is about
+
+
 def choose_scenes(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Scene]:
+    """The scenes of ``choose_tracks``, by the first seed's models. Raises ``ValueError`` where no rule finds a track."""
+    models = {name: result.stages[0].load_model() for name, result in results.items()}
+    chosen = choose_tracks(study, results, count)
+    if not chosen:
+        raise ValueError(f"{study.corpus.name}: none of the {len(study.ids('test'))} test tracks shows anything; give a larger test set")
+    return [corpus_scene(study.corpus, track_id, models, note, about) for track_id, note, about in chosen]
+
+
+def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Choice]:
     """At most ``count`` test tracks that show what the models do, each of its own artist.
 
     ``results`` by name, the teacher first and the student last; the first seed's model and song-level scores are used. In turn until there
@@ -134,8 +148,6 @@ def choose_scenes(study: Study, results: Mapping[str, Result], count: int = 8) -
     - *an instrument that enters late*: after a third of the track. Of the eight most probable such entries, of different tags as far as
       there are any, the one whose curve rises most from before the entry to after it first. Needs a timeline;
     - *a failure*: the most confident misses below one half and false alarms above it, in turn (``listening.worst_errors``).
-
-    Raises ``ValueError`` where no rule finds a track.
     """
     corpus, ids = study.corpus, study.ids("test")
     models = {name: result.stages[0].load_model() for name, result in results.items()}
@@ -146,27 +158,27 @@ def choose_scenes(study: Study, results: Mapping[str, Result], count: int = 8) -
         _late_entries(corpus, ids, scores, models),
         _failures(corpus, ids, scores),
     ]
-    chosen = _in_turn(rules, corpus, count)
-    if not chosen:
-        raise ValueError(f"{corpus.name}: none of the {len(ids)} test tracks shows anything; give a larger test set")
-    return [corpus_scene(corpus, track_id, models, note, about) for track_id, note, about in chosen]
+    return _in_turn(rules, corpus, count)
 
 
 def corpus_scene(corpus: Corpus, track_id: str, models: Mapping[str, nn.Module], note: str = "", about: Sequence[str] = ()) -> Scene:
     """The scene of a track, with what its corpus knows of it."""
+    return scene_of(models, corpus.path(track_id), **known_of(corpus, track_id, note, about))
+
+
+def known_of(corpus: Corpus, track_id: str, note: str = "", about: Sequence[str] = ()) -> dict:
+    """What a corpus knows of a track, as fields of a scene."""
     track = corpus.tracks.loc[track_id]
     row = corpus.rows([track_id])[0]
-    known: dict = {"labels": observed_tags(corpus, track_id), "about": about}
+    known: dict = {"title": track["title"] or str(track_id), "artist": track["artist"], "note": note, "about": about}
+    known["labels"] = observed_tags(corpus, track_id)
     if corpus.truth is not None:
         known["true_labels"] = [tag for tag, on in zip(corpus.tags, corpus.truth[row], strict=True) if on]
     if corpus.timeline is not None:
         own = corpus.timeline[corpus.timeline["track_id"] == track_id]
         spans = {tag: list(part[["start", "end"]].itertuples(index=False, name=None)) for tag, part in own.groupby("instrument")}
         known["truth"] = dict.fromkeys(corpus.timeline["instrument"].unique(), ()) | spans
-    return scene_of(models, corpus.path(track_id), track["title"] or str(track_id), track["artist"], note, **known)
-
-
-Choice = tuple[str, str, list[str]]  # track_id, why it is shown, the tags that this is about
+    return known
 
 
 def _in_turn(rules: Sequence[Iterator[Choice]], corpus: Corpus, count: int) -> list[Choice]:

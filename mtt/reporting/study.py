@@ -41,6 +41,7 @@ PAGES = (
     Page(3, "03_teacher_training", "Teacher training", "Does the Transformer beat earlier systems, and does augmentation help?"),
     Page(4, "04_noisy_student", "Noisy student", "Do unlabelled tracks make a student better than its teacher?"),
     Page(5, "05_input_length_robustness", "Input length", "What happens when the input gets longer or shorter?"),
+    Page(6, "06_explore", "Explore", "What does a model listen to, and do its explanations hold?"),
 )
 PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
 
@@ -78,9 +79,9 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
         print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
     write_json(kept / MARKS, _marks(study, notebooks, pages, parameters))
     provenance = describe_run(study, started, time.monotonic() - clock)
+    _write_explorer(study, out / "explorer.html", pages, provenance)  # first: the last page links to it where it is there
     for page, notebook in zip(pages, executed, strict=True):
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
-    _write_explorer(study, out / "explorer.html", pages, provenance)
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
     plots.paired_differences(tables.claims(results["claims"]), title="The claims, tested").save(out / "claims.png")

@@ -428,8 +428,30 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
+  // --- In a notebook: a page that takes the place of another goes on where that one was, and its frame is as high as it is ---
+  const key = document.documentElement.dataset.kept;
+  function keep() {
+    const shown = scene.tags.filter(tag => tag.shown).map(tag => tag.name);
+    (parent.mttExplorers = parent.mttExplorers || {})[key] = {
+      track: scene.artist + "\n" + scene.title, time: audio.currentTime, playing: !audio.paused, view, hidden: [...hidden], shown,
+    };
+  }
+  function resume(last) {
+    view = last.view;
+    for (const name of last.hidden) hidden.add(name);
+    if (last.track !== scenes[0].artist + "\n" + scenes[0].title) return;
+    for (const tag of scenes[0].tags) tag.shown = last.shown.includes(tag.name);
+    audio.addEventListener("loadedmetadata", () => { seek(last.time); if (last.playing) toggle(); }, { once: true });
+  }
+
   app.hidden = false;
+  if (key && parent.mttExplorers && parent.mttExplorers[key]) resume(parent.mttExplorers[key]);
   open(0);
+  if (key) {
+    for (const name of ["click", "change", "keyup"]) document.addEventListener(name, keep);
+    for (const name of ["timeupdate", "seeked", "play", "pause"]) audio.addEventListener(name, keep);
+    new ResizeObserver(() => { frameElement.style.height = document.documentElement.offsetHeight + "px"; }).observe(document.body);
+  }
   let width = stage.clientWidth;
   new ResizeObserver(() => { if (stage.clientWidth !== width) { width = stage.clientWidth; draw(); } }).observe(stage);
 })();

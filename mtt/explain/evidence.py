@@ -1,0 +1,200 @@
+"""Whether a study's explanations hold: localisation and deletion of its models, and what to say of them.
+
+Conventions: one test track of each of at most ``config.explained_artists`` artists, drawn before any result is known; the model of the
+first seed; window and clips of the model's clip length. The rows of every track are kept in the stage's folder and read back. An entry of
+``records`` is what results.json holds under ``explanations``; ``sentence`` words it by where its interval lies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from mtt.config import SAMPLE_RATE, fingerprint
+from mtt.data.corpus import Corpus
+from mtt.explain.curves import count_tokens
+from mtt.explain.deletion import DeletionTest, deletion_test, summarise_deletion
+from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
+from mtt.files import write_arrays
+from mtt.models.transformer import MusicTaggingTransformer
+from mtt.training.runs import THREADS, Stage
+from mtt.training.workspace import Result, Study
+
+EVIDENCE_VERSION = 1  # raise when the same stage and tracks would give other rows
+SHARE = 0.2  # of the frames of a clip, taken away in the deletion test
+CHANCE = 0.5  # ROC-AUC of a curve that knows nothing
+WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak
+NAMES = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found, by model: ``localisation`` tables and ``deletion`` tests; ``missing`` says in a sentence why one is not there."""
+
+    localisation: dict[str, pd.DataFrame] = field(default_factory=dict)
+    deletion: dict[str, DeletionTest] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)  # "localisation" or "deletion" -> the reason
+
+
+def evidence_tracks(study: Study) -> list[str]:
+    """One test track of each artist, of as many artists as the profile has time for; they depend on the split alone."""
+    ids = pd.Index(study.ids("test")).sort_values()
+    drawn = ids[np.random.default_rng(0).permutation(len(ids))]
+    return list(study.corpus.artists.loc[drawn].drop_duplicates().index[: study.config.explained_artists])
+
+
+def gather(study: Study, results: Sequence[Result]) -> Evidence:
+    """Localisation of every model and the deletion test of those with attention; made once, several side by side."""
+    corpus, ids = study.corpus, evidence_tracks(study)
+    stages = {result.name: result.stages[0] for result in results}
+    models = {name: stage.load_model() for name, stage in stages.items()}
+    attentive = {name: model for name, model in models.items() if isinstance(model, MusicTaggingTransformer)}
+    missing = _reasons(corpus, ids, attentive)
+    wanted = {"localisation": list(stages), "deletion": list(attentive)}
+    jobs = [(test, name) for test in wanted if test not in missing for name in wanted[test]]
+    rows = _side_by_side(lambda job: _rows(job[0], stages[job[1]], corpus, ids), jobs, study.progress)
+    found = Evidence(missing=missing)
+    for (test, name), table in rows.items():
+        if test == "deletion":
+            found.deletion[name] = summarise_deletion(table.set_index("track_id"), study.config.resamples)
+        elif len(table):
+            found.localisation[name] = summarise_localisation(table, study.config.resamples)
+    if not found.localisation:
+        missing.setdefault("localisation", f"No instrument plays for a part only of any of the {len(ids)} tracks that were looked at.")
+    return found
+
+
+def _side_by_side(work: Callable[[tuple[str, str]], pd.DataFrame], jobs: list[tuple[str, str]], progress: bool) -> dict:
+    """What ``work`` gives for each job, in threads of one process: starting others would take longer than the work of a small profile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        with ThreadPoolExecutor(1 if torch.cuda.is_available() else os.cpu_count()) as pool:
+            done = tqdm(pool.map(work, jobs), total=len(jobs), desc="testing explanations", unit="test", disable=not progress)
+            return dict(zip(jobs, done, strict=True))
+    finally:
+        torch.set_num_threads(before)
+
+
+def _reasons(corpus: Corpus, ids: Sequence[str], attentive: Mapping[str, MusicTaggingTransformer]) -> dict[str, str]:
+    """What cannot be tested on this collection and these models, and why."""
+    found = {}
+    if corpus.timeline is None:
+        found["localisation"] = "Nobody wrote down who plays when in this collection, so that curves cannot be held against the truth."
+    elif not set(corpus.timeline["instrument"]) & set(corpus.tags):
+        found["localisation"] = "None of the instruments of the timeline is a tag here, so that curves cannot be held against the truth."
+    tagged = corpus.true_labels(ids).any(axis=1)
+    if corpus.artists.loc[ids][tagged].nunique() < 2:
+        found["deletion"] = "There are fewer than two test artists with tags, too few for a deletion test with intervals."
+    elif any(count_tokens(model, round(model.clip_seconds * SAMPLE_RATE)) < 2 for model in attentive.values()):
+        found["deletion"] = "Clips are so short that a model sees a single frame of them: there is none to take away."
+    return found
+
+
+def _rows(test: str, stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
+    """One row a track (and tag), read back where they were made for this stage and these tracks."""
+    mark = fingerprint([EVIDENCE_VERSION, stage.fingerprint, corpus.digest, corpus.tags, ids])
+    store = Path(stage.folder) / f"{test}-{mark}.npz"
+    if not store.exists():
+        table = _TESTS[test](stage, corpus, ids)
+        write_arrays(store, **{name: np.array(list(column)) for name, column in table.items()})
+    with np.load(store, allow_pickle=False) as arrays:
+        return pd.DataFrame({name: arrays[name] for name in arrays.files})
+
+
+def _delete(stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
+    return deletion_test(stage.load_model(), corpus, ids, share=SHARE, resamples=2).drops.reset_index()
+
+
+def _localise(stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
+    return track_localisation(stage.load_model(), corpus, ids)
+
+
+_TESTS: dict[str, Callable[[Stage, Corpus, list[str]], pd.DataFrame]] = {"localisation": _localise, "deletion": _delete}
+
+
+# --- In words ---
+
+
+def records(found: Evidence) -> list[dict]:
+    """Entries for results.json, the localisation of each model before its deletion test; numbers that are not known are None."""
+    entries = []
+    for name, table in found.localisation.items():
+        mean = table.loc[MEAN]
+        about = {"n_tracks": int(mean["tracks"]), "n_artists": int(mean["artists"]), "n_tags": len(table) - 1}
+        for kind in EXPLANATIONS:
+            if np.isfinite(mean[kind]):
+                effect, bounds = float(mean[kind]), _bounds(mean[f"{kind}_lo"], mean[f"{kind}_hi"])
+                entry = {"model": name, "test": "localisation", "explanation": NAMES[kind], "metric": "ROC-AUC"}
+                entries.append(entry | {"effect": effect, "interval": bounds, "chance": CHANCE, **about})
+    for name, test in found.deletion.items():
+        random, shifted = test.versus_random, test.versus_shifted
+        entry = {"model": name, "test": "deletion", "explanation": NAMES["attention"], "metric": "probability drop", "share": SHARE}
+        entry |= {"effect": random.effect, "interval": _bounds(random.lo, random.hi)}
+        entry |= {"elsewhere": shifted.effect, "elsewhere_interval": _bounds(shifted.lo, shifted.hi)}
+        drops = {mask: {"drop": float(row["drop"]), "interval": _bounds(row["lo"], row["hi"])} for mask, row in test.summary.iterrows()}
+        entries.append(entry | {"drops": drops, "n_tracks": len(test.drops), "n_artists": test.drops["artist"].nunique()})
+    return [{**entry, "sentence": sentence(entry)} for entry in entries]
+
+
+def finding(found: Evidence, model: str) -> str:
+    """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
+    told = [entry for entry in records(found) if entry["model"] == model and entry["explanation"] != NAMES["rollout"]]
+    return " ".join([*(entry["sentence"] for entry in told), *found.missing.values()])
+
+
+def sentence(entry: Mapping) -> str:
+    """What an entry of ``records`` says, worded by its intervals."""
+    return (_localisation_sentence if entry["test"] == "localisation" else _deletion_sentence)(entry)
+
+
+def _localisation_sentence(entry: Mapping) -> str:
+    subject, bounds = f"The {entry['explanation']} of the {entry['model']}", entry["interval"]
+    if bounds is None:
+        says = "was scored, on too few artists for an interval, at the moments when an instrument plays"
+    elif bounds[0] > CHANCE:
+        weakly = "weakly " if bounds[1] < WEAK else ""
+        says = f"points {weakly}at the moments when an instrument plays"
+    elif bounds[1] < CHANCE:
+        says = "points away from the moments when an instrument plays"
+    else:
+        says = "is not shown to point at the moments when an instrument plays"
+    interval = "" if bounds is None else f" [{bounds[0]:.3f}, {bounds[1]:.3f}]"
+    return f"{subject} {says}: ROC-AUC {entry['effect']:.3f}{interval}, where chance is {CHANCE:g}."
+
+
+def _deletion_sentence(entry: Mapping) -> str:
+    random, elsewhere = entry["interval"], entry["elsewhere_interval"]
+    drop = entry["drops"]["attended"]["drop"]
+    if random[0] > 0 and elsewhere[0] > 0:
+        verdict = "more than either control costs, so the tags do rest on what it attends to"
+    elif random[1] < 0 or elsewhere[1] < 0:
+        verdict = "less than a control costs, so its attention is not faithful: the tags rest more on other frames"
+    else:
+        verdict = "not shown to be more than both controls cost, so that its attention is faithful is not shown"
+    return (
+        f"Taking away the {entry['share']:.0%} of frames that the {entry['model']} attends to most changes the probability of the true "
+        f"tags by {_signed(-drop)}; beyond random frames it costs them {_signed(entry['effect'])} {_span(random)}, beyond as many frames "
+        f"elsewhere {_signed(entry['elsewhere'])} {_span(elsewhere)}: {verdict}."
+    )
+
+
+def _bounds(low: float, high: float) -> list[float] | None:
+    return [float(low), float(high)] if np.isfinite(low) and np.isfinite(high) else None
+
+
+def _signed(value: float) -> str:
+    value = round(value, 4)
+    return f"{value:+.4f}".replace("-", "−") if value else "0.0000"
+
+
+def _span(bounds: Sequence[float]) -> str:
+    return f"[{_signed(bounds[0])}, {_signed(bounds[1])}]"
