@@ -78,9 +78,8 @@ def parse_source(source: str) -> Source:
     kind, variant, root = named[1], named[2][1:], named[3]
     if kind not in LAYOUTS:
         raise CollectionError(f"unknown collection {source!r}; give {SPELLINGS}")
-    if variant not in (variants := LAYOUTS[kind].VARIANTS):
-        listed = ", ".join(f"{kind}/{name}:ROOT" if name else f"{kind}:ROOT" for name in variants)
-        raise CollectionError(f"unknown collection {source!r}; of {kind} there are {listed}")
+    if variant not in LAYOUTS[kind].VARIANTS:
+        raise CollectionError(f"unknown collection {source!r}; there are {LAYOUTS[kind].SPELLING}")
     if not root.removesuffix(PARTIAL):
         raise CollectionError(f"{source!r} names no folder; give {kind}:ROOT, the folder that holds the data set")
     return Source(kind, Path(root.removesuffix(PARTIAL)), variant, root.endswith(PARTIAL))

@@ -22,6 +22,7 @@ VARIANTS = {
     "": "an artist-level split of ours",
     "filtered": "the published fault-filtered split",
 }
+SPELLING = "gtzan:ROOT, gtzan/filtered:ROOT"
 AUDIO_FROM = "GTZAN's own page is gone; copies, such as the one on Kaggle, keep its layout genres_original/blues/blues.00000.wav"
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 FOLDERS = ("genres_original", "genres", "Data/genres_original", "")

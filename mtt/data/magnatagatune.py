@@ -23,6 +23,7 @@ VARIANTS = {
     "": "split by folder, 12:1:3",
     "listed": "the clips and sets of given lists",
 }
+SPELLING = "magnatagatune:ROOT, magnatagatune/listed:ROOT"
 AUDIO_FROM = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset publishes them (mp3.zip.001 to .003, joined and unpacked)"
 FOLDERS = "0123456789abcdef"
 SETS = {"train": FOLDERS[:12], "valid": FOLDERS[12:13], "test": FOLDERS[13:]}

@@ -38,6 +38,7 @@ VARIANTS = {
     "": "CALS: artists in one set only, and an unlabelled set",
     "conventional": "the split of Choi et al. 2016, whose sets share artists",
 }
+SPELLING = "msd:ROOT, msd/conventional:ROOT"
 AUDIO_FROM = "the 30 s previews that 7digital served are published no more, so a lab brings its own copy"
 METADATA_FROM = "millionsongdataset.com publishes both as additional files"
 SETS = ("train", "valid", "test")

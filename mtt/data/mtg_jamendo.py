@@ -26,6 +26,7 @@ VARIANTS = {
     "/".join(part for part in (subset, "" if split == SPLITS[0] else split) if part): f"{about}, official {split}"
     for (subset, (_, about)), split in product(SUBSETS.items(), SPLITS)
 }
+SPELLING = "mtg-jamendo:ROOT, mtg-jamendo/genre:ROOT, /instrument, /mood and /all, each also as /split-1 to /split-4"
 AUDIO_FROM = "the repository MTG/mtg-jamendo-dataset has a script that downloads them (scripts/download/download.py)"
 FILES = {"train": "train", "valid": "validation", "test": "test"}  # our name of a set -> theirs
 COLUMNS = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]

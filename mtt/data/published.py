@@ -1,9 +1,10 @@
 """What the readers of published data sets have in common: what they give, and how they read files that anyone may have made.
 
-Conventions: a reader is a module with ``VARIANTS`` (name -> what it is; ``""`` is the usual one) and ``read(root, variant)``, which gives
-a ``Published``; it reads lists and labels, no audio. Its table is that of a collection's CSV: text columns ``path, artist, tags`` (joined
-by ``|``), ``title, album, split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it really lies. No
-pickle is ever run: the lists of strings that some data sets publish as pickles are read off their opcodes.
+Conventions: a reader is a module with ``VARIANTS`` (name -> what it is; ``""`` is the usual one), ``SPELLING`` (how sources name them) and
+``read(root, variant)``, which gives a ``Published``; it reads lists and labels, no audio. Its table is that of a collection's CSV: text
+columns ``path, artist, tags`` (joined by ``|``), ``title, album, split``, indexed by track_id. A ``path`` is the published one;
+``find_audio`` finds where it really lies. No pickle is ever run: the lists of strings that some data sets publish as pickles are read off
+their opcodes.
 """
 
 from __future__ import annotations

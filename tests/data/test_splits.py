@@ -12,6 +12,7 @@ from mtt.data.splits import (
     audit_split,
     check_split,
     compare_splits,
+    hide_labels,
     leak_crossover,
     read_split,
     split_by_artist,
