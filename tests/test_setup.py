@@ -195,8 +195,13 @@ def test_help_exits_0_and_makes_nothing(machine, arguments):
 
 @pytest.mark.parametrize(
     ("collection", "reason"),
-    [("tracks.csv", "there is no such file"), ("music/tracks.csv", "there is no such file"), ("mds:music", "there is no such file; give synthetic, a CSV")]
-    + [("msd:music", "there is no folder {work}/music"), ("gtzan/filtered:music?partial", "there is no folder {work}/music")],
+    [
+        ("tracks.csv", "there is no such file"),
+        ("music/tracks.csv", "there is no such file"),
+        ("mds:music", "there is no such file; give synthetic, a CSV"),
+        ("msd:music", "there is no folder {work}/music"),
+        ("gtzan/filtered:music?partial", "there is no folder {work}/music"),
+    ],
 )
 def test_missing_collection_is_said_before_anything_is_installed(machine, collection, reason):
     result = machine.run("--collection", collection)
