@@ -10,7 +10,7 @@ LOG=$VENV/install.log
 UNFINISHED=$VENV/.mtt-unfinished  # stands while packages are being installed
 CHILD=""                          # process group of the command that `attend` waits for
 
-USAGE="usage: run_all.sh [--profile smoke|demo|full|paper] [--collection synthetic|CSV] [--out FOLDER] [-p NAME VALUE]...
+USAGE="usage: run_all.sh [--profile smoke|demo|full|paper] [--collection synthetic|CSV|NAME:FOLDER] [--out FOLDER] [-p NAME VALUE]...
        run_all.sh test [PYTEST ARGUMENT]... | lab [JUPYTER ARGUMENT]... | --help"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -25,7 +25,14 @@ Renders the study: executes every notebook and writes reports/index.html, the ot
 
   --profile NAME      smoke (every code path, a minute or so), demo (the default: two CPU cores, the embedded corpus),
                       full (several seeds, more comparisons) or paper (the authors' settings: a GPU and a real collection)
-  --collection WHAT   synthetic (the default: the embedded corpus) or a CSV file of tracks (path,artist,tags)
+  --collection WHAT   synthetic (the default: the embedded corpus), a CSV file of tracks (path,artist,tags),
+                      or a data set in the layout it is published in, as NAME:FOLDER:
+                        msd:FOLDER             Million Song Dataset, CALS; msd/conventional:FOLDER
+                        magnatagatune:FOLDER   MagnaTagATune, split by folder; magnatagatune/listed:FOLDER
+                        mtg-jamendo:FOLDER     MTG-Jamendo, 50 tags; mtg-jamendo/genre, /instrument, /mood, /all;
+                                               then /split-1 to /split-4 for another split than split-0
+                        gtzan:FOLDER           GTZAN, split by artist; gtzan/filtered:FOLDER
+                      With ?partial at its end, a data set of which some audio is absent is used all the same
   --out FOLDER        where the pages go (default: reports)
   -p NAME VALUE       sets a parameter of the notebooks; may be repeated
   test                checks the code with ruff, then runs the tests (arguments go to pytest)
@@ -50,13 +57,19 @@ absolute() {  # a path as the caller meant it
 }
 
 set_collection() {
+    local folder
     case $1 in
-        synthetic) COLLECTION=$1 ;;
-        *)
-            COLLECTION=$(absolute "$1")
-            [ -f "$COLLECTION" ] ||
-                fail "--collection $1: there is no such file; give synthetic or a CSV file of tracks"
+        synthetic) COLLECTION=$1 && return ;;
+    esac
+    COLLECTION=$(absolute "$1")
+    if [ -f "$COLLECTION" ]; then return; fi
+    case $1 in
+        msd:?* | msd/*:?* | magnatagatune:?* | magnatagatune/*:?* | mtg-jamendo:?* | mtg-jamendo/*:?* | gtzan:?* | gtzan/*:?*)
+            folder=$(absolute "${1#*:}")
+            COLLECTION=${1%%:*}:$folder
+            [ -d "${folder%\?partial}" ] || fail "--collection $1: there is no folder ${folder%\?partial}"
             ;;
+        *) fail "--collection $1: there is no such file; give synthetic, a CSV file of tracks or NAME:FOLDER (see --help)" ;;
     esac
 }
 

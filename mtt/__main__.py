@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The Semi-sup
 def study(
     context: typer.Context,
     profile: Annotated[str, typer.Option(help="smoke, demo, full or paper")] = "demo",
-    collection: Annotated[str, typer.Option(help="'synthetic' or the path of a tracks.csv")] = "synthetic",
+    collection: Annotated[str, typer.Option(help="'synthetic', a tracks.csv, or NAME:ROOT (magnatagatune:ROOT)")] = "synthetic",
     out: Annotated[Path, typer.Option(help="folder for the pages")] = Path("reports"),
 ) -> None:
     """Run all notebooks and render the reports. Any number of ``-p NAME VALUE`` set notebook parameters."""

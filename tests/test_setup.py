@@ -195,7 +195,13 @@ def test_help_exits_0_and_makes_nothing(machine, arguments):
 
 @pytest.mark.parametrize(
     ("collection", "reason"),
-    [("tracks.csv", "there is no such file"), ("music/tracks.csv", "there is no such file")],
+    [
+        ("tracks.csv", "there is no such file"),
+        ("music/tracks.csv", "there is no such file"),
+        ("mds:music", "there is no such file; give synthetic, a CSV"),
+        ("msd:music", "there is no folder {work}/music"),
+        ("gtzan/filtered:music?partial", "there is no folder {work}/music"),
+    ],
 )
 def test_missing_collection_is_said_before_anything_is_installed(machine, collection, reason):
     result = machine.run("--collection", collection)
@@ -214,6 +220,24 @@ def test_study_gets_its_arguments_with_paths_as_the_caller_meant_them(machine):
     assert (where, path) == (str(machine.checkout), str(machine.checkout))
     study = ["-m", "mtt", "study", "--profile", "smoke", "--collection", f"{machine.work}/my tracks.csv"]
     assert call == [*study, "--out", f"{machine.work}/pages", *parameters]
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ("magnatagatune:mtat", "magnatagatune:{work}/mtat"),
+        ("mtg-jamendo/genre/split-1:mtat?partial", "mtg-jamendo/genre/split-1:{work}/mtat?partial"),
+        ("gtzan:{work}/mtat", "gtzan:{work}/mtat"),
+        ("msd:~/mtat", "msd:{home}/mtat"),
+    ],
+)
+def test_the_folder_of_a_published_data_set_is_the_callers(machine, given, passed):
+    (machine.work / "mtat").mkdir()
+    (machine.home / "mtat").mkdir()
+    place = {"work": machine.work, "home": machine.home}
+    result = machine.run("--collection", given.format(**place), MTT_PYTHON=machine.recorder("mypython"))
+    assert result.returncode == 0, result.stderr
+    assert passed.format(**place) in words(result.stdout)
 
 
 def test_study_has_defaults_and_a_collection_may_lie_at_home(machine):

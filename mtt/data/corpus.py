@@ -41,6 +41,7 @@ class Corpus:
     planted: pd.DataFrame | None = None  # flaws that the embedded corpus was given on purpose
     fingerprints: dict[str, np.ndarray] = field(default_factory=dict)  # of ``mtt.data.cleaning``, by track_id
     digest: str = ""  # identifies audio and labels
+    split_name: str = ""  # of a split that was published with the data set, and that ``tracks`` has as column ``split``
 
     def __post_init__(self) -> None:
         shape = (len(self.tracks), len(self.tags))
@@ -57,6 +58,11 @@ class Corpus:
     @property
     def artists(self) -> pd.Series:
         return self.tracks["artist"]
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the collection says which track belongs in which set."""
+        return "split" in self.tracks and bool((self.tracks["split"] != "").any())
 
     @property
     def is_labelled(self) -> pd.Series:

@@ -1,7 +1,19 @@
-"""Collections: the embedded one and a reader's own CSV, each as a ``Corpus``.
+"""Collections: the embedded one, a reader's own CSV, and published data sets in the layout they are published in, each as a ``Corpus``.
 
 Conventions: a collection is a CSV with the columns ``path`` (relative to the CSV), ``artist``, ``tags`` (joined by ``|``; empty =
-unlabelled) and optionally ``track_id``, ``title``, ``album``, ``split``.
+unlabelled) and optionally ``track_id``, ``title``, ``album``, ``split``. A published data set is ``NAME:ROOT`` or ``NAME/VARIANT:ROOT``;
+what ROOT holds is told by the module of the layout:
+
+============================  =======================================================================================
+``msd:ROOT``                  Million Song Dataset with CALS; ``msd/conventional:ROOT`` (``mtt.data.million_song``)
+``magnatagatune:ROOT``        MagnaTagATune, split by folder; ``magnatagatune/listed:ROOT`` (``mtt.data.magnatagatune``)
+``mtg-jamendo:ROOT``          MTG-Jamendo, top-50 tags; ``/genre``, ``/instrument``, ``/mood``, ``/all``; each in the
+                              official split-0 unless ``/split-1`` to ``/split-4`` follows (``mtt.data.mtg_jamendo``)
+``gtzan:ROOT``                GTZAN, split by artist; ``gtzan/filtered:ROOT`` (``mtt.data.gtzan``)
+============================  =======================================================================================
+
+Absent audio files are an error that counts them, unless ``?partial`` ends the source: then the others make the collection, and the absent
+ones are listed among its problems.
 """
 
 from __future__ import annotations
@@ -9,41 +21,89 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from dataclasses import replace
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mtt.config import SyntheticConfig, fingerprint, home
-from mtt.data.corpus import Corpus
+from mtt.data import gtzan, magnatagatune, million_song, mtg_jamendo
+from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.data.inspection import inspect_tracks
+from mtt.data.published import CollectionError, find_audio
 from mtt.data.synthetic import make_corpus
 
 log = logging.getLogger(__name__)
 REQUIRED_COLUMNS = ("path", "artist", "tags")
 OPTIONAL_COLUMNS = ("title", "album")
+LAYOUTS = {"msd": million_song, "magnatagatune": magnatagatune, "mtg-jamendo": mtg_jamendo, "gtzan": gtzan}
+SPELLINGS = f"synthetic, a CSV file of tracks, or {', '.join(f'{name}:ROOT' for name in LAYOUTS)}"
+PARTIAL = "?partial"
 
 
-class CollectionError(ValueError):
-    """A collection that cannot be loaded; the message names the file, the reason and the remedy."""
+@dataclass(frozen=True)
+class Source:
+    """A collection's source, taken apart: ``synthetic`` or ``csv`` or the name of a layout; the path is empty for ``synthetic``."""
+
+    kind: str
+    path: Path
+    variant: str = ""
+    partial: bool = False
+
+    @property
+    def name(self) -> str:
+        """``synthetic``, the CSV's name, or the layout and its variant."""
+        if self.kind == "csv":
+            return self.path.stem
+        return f"{self.kind}/{self.variant}" if self.variant else self.kind
+
+    @property
+    def folder_name(self) -> str:
+        """What sets the collection apart from others, as part of a folder's name: ``mtg-jamendo-genre-ROOT``, ``PARENT-CSV``."""
+        place = self.path.resolve()
+        parts = [place.parent.name, place.stem] if self.kind == "csv" else [*self.name.split("/"), place.name]
+        return "-".join(part for part in [*parts, "partial" if self.partial else ""] if part)
+
+
+def parse_source(source: str) -> Source:
+    """``source`` taken apart; no file is looked at but to tell a CSV from a misspelt name. Raises ``CollectionError``."""
+    if source == "synthetic":
+        return Source("synthetic", Path())
+    named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", source, re.DOTALL)
+    if named is None or (named[1] not in LAYOUTS and Path(source).exists()):
+        return Source("csv", Path(source))
+    kind, variant, root = named[1], named[2][1:], named[3]
+    if kind not in LAYOUTS:
+        raise CollectionError(f"unknown collection {source!r}; give {SPELLINGS}")
+    if variant not in LAYOUTS[kind].VARIANTS:
+        raise CollectionError(f"unknown collection {source!r}; there are {LAYOUTS[kind].SPELLING}")
+    if not root.removesuffix(PARTIAL):
+        raise CollectionError(f"{source!r} names no folder; give {kind}:ROOT, the folder that holds the data set")
+    return Source(kind, Path(root.removesuffix(PARTIAL)), variant, root.endswith(PARTIAL))
 
 
 def load_corpus(
     source: str = "synthetic", synthetic: SyntheticConfig | None = None, cache: Path | None = None, progress: bool = True
 ) -> Corpus:
-    """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached) or the path of a ``tracks.csv``.
+    """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached), the path of a ``tracks.csv``, or a published data
+    set such as ``"magnatagatune:ROOT"`` (see the module's docstring).
 
     Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``CollectionError`` when the
     collection as a whole cannot be used.
     """
     cache = cache or home() / "cache"
-    if source == "synthetic":
+    where = parse_source(source)
+    if where.kind == "synthetic":
         config = synthetic or SyntheticConfig()
         folder = cache / f"synthetic-{fingerprint(config)}"
         table = make_corpus(folder, config, progress=progress)
         return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
-    return _load_csv(Path(source), Path(source).stem, cache, progress)
+    if where.kind == "csv":
+        return _load_csv(where.path, where.name, cache, progress)
+    return _load_published(where, cache, progress)
 
 
 def read_collection(path: Path) -> pd.DataFrame:
@@ -94,19 +154,43 @@ def split_tags(text: str) -> list[str]:
 
 
 def _load_csv(path: Path, name: str, cache: Path, progress: bool) -> Corpus:
-    table = read_collection(path)
-    root = path.resolve().parent
+    return _load_tracks(read_collection(path), path, path.resolve().parent, name, cache, progress)
+
+
+def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
+    if not where.path.is_dir():
+        raise CollectionError(f"{where.path}: no such folder; give the one that holds the data set, as {where.name}:ROOT")
+    found = LAYOUTS[where.kind].read(where.path, where.variant)
+    paths = find_audio(where.path, found, progress)
+    absent = found.tracks[paths == ""]
+    if len(absent) and (not where.partial or len(absent) == len(paths)):
+        count = f"{len(absent):,} of {len(paths):,} audio files are absent"
+        remedy = "" if len(absent) == len(paths) else f"; end the collection with {PARTIAL} to go on with those that are there"
+        raise CollectionError(f"{where.path}: {count}, such as {', '.join(absent['path'][:3])}; {found.audio_from}{remedy}")
+    tracks = found.tracks.assign(path=paths)[paths != ""]
+    corpus = _load_tracks(tracks, where.path, where.path.resolve(), where.name, cache, progress, found.tags)
+    missing = absent.reset_index().assign(problem="absent", detail="not in the data set's folder")[PROBLEM_COLUMNS]
+    problems = pd.concat([corpus.problems, missing], ignore_index=True) if len(missing) else corpus.problems
+    return replace(corpus, problems=problems, tag_kinds=found.kinds, split_name=found.split)
+
+
+def _load_tracks(
+    table: pd.DataFrame, origin: Path, root: Path, name: str, cache: Path, progress: bool, tags: Sequence[str] | None = None
+) -> Corpus:
+    """Inspect the files of ``table`` (as ``read_collection`` gives it) under ``root``; ``tags`` are those found, by frequency, if None."""
     found = inspect_tracks(table, root, cache, progress=progress)
     usable = found.table.index[found.table["problem"] == ""]
     if not len(usable):
         first = found.problems.iloc[0]
         raise CollectionError(
-            f"{path}: none of the {len(table)} files can be used; the first, {first['path']}, is {first['problem']}: {first['detail']}"
+            f"{origin}: none of the {len(table)} files can be used; the first, {first['path']}, is {first['problem']}: {first['detail']}"
         )
     if len(found.problems):
-        log.info("%s: %d of %d files are left out (see Corpus.problems)", path, len(found.problems), len(table))
+        log.info("%s: %d of %d files are left out (see Corpus.problems)", origin, len(found.problems), len(table))
     names = table["tags"].map(split_tags).explode().dropna().value_counts()
-    tags = sorted(names.index, key=lambda tag: (-names[tag], tag))
+    tags = list(tags or sorted(names.index, key=lambda tag: (-names[tag], tag)))
+    if not tags:
+        raise CollectionError(f"{origin}: no track has a tag; fill the column tags of those that are to teach and to test")
     tracks = table.loc[usable].assign(**{name: found.table.loc[usable, name] for name in ("seconds", "level_db", "digest")})
     digest = fingerprint([tags, list(usable), list(tracks["artist"]), list(tracks["tags"]), list(tracks["digest"])])
     fingerprints = {track_id: found.fingerprints[track_id] for track_id in usable}

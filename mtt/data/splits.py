@@ -23,6 +23,7 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
 from mtt.data.artist_tracks import SETS, SPLIT_VALUES, ArtistTracks, count_table, validate_tracks
+from mtt.data.corpus import Corpus
 from mtt.data.split_audit import SplitAudit, audit_split, check_split, compare_splits
 from mtt.data.stratify import cut_line, stratify
 from mtt.files import write_whole
@@ -34,9 +35,11 @@ __all__ = [
     "audit_split",
     "check_split",
     "compare_splits",
+    "hide_labels",
     "leak_crossover",
     "read_split",
     "split_by_artist",
+    "split_corpus",
     "split_group_shuffle",
     "split_random_artists",
     "split_random_tracks",
@@ -146,6 +149,42 @@ def _shuffle_groups(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     return held_out
 
 
+def hide_labels(split: pd.Series, artists: pd.Series, labels, share: float = 0.5, seed: int = 0) -> pd.Series:
+    """``split`` with an unlabelled pool made of its training set: artists with about ``share`` of its tracks move there, tags stratified.
+
+    For a collection that labels every track: what a student learns without the labels can then be compared with what they say.
+    """
+    train = (split == "train").to_numpy()
+    parts = split_by_artist(artists[train], labels[train], (1 - share, 0.0, share), seed)
+    return split.mask(split.index.isin(parts.index[parts == "test"]), "unlabelled")
+
+
+def split_corpus(corpus: Corpus, ratios: Sequence[float], seed: int = 0) -> pd.Series:
+    """The split of a corpus: its own where it has one, else by artist.
+
+    Its own must keep artists apart, unless it was published with the data set (``split_name``). Where a corpus without a split has no
+    unlabelled tracks either, half of the training artists become them (``hide_labels``). Tracks without artist are excluded. Raises
+    ValueError, naming the corpus, if train, valid or test stays empty or artists are shared.
+    """
+    named = corpus.artists.str.strip() != ""
+    if corpus.has_split:
+        split = corpus.tracks["split"].replace("", "excluded").where(named, "excluded").rename("split")
+        if not corpus.split_name:
+            check_split(split, corpus.artists)
+    else:
+        split = split_by_artist(corpus.artists, corpus.labels, ratios, seed)
+        if not (split == "unlabelled").any():
+            split = hide_labels(split, corpus.artists, corpus.labels, seed=seed)
+    empty = [name for name in SETS if not (split == name).any()]
+    if empty:
+        labelled = corpus.is_labelled
+        raise ValueError(
+            f"{corpus.name}: no tracks for {' and '.join(empty)}: of {len(corpus)} usable tracks {labelled.sum()} have tags, by "
+            f"{corpus.artists[labelled & named].nunique()} named artists; tag tracks of more artists, three at the very least"
+        )
+    return split
+
+
 def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.DataFrame:
     """What it is worth to have heard an artist, as a balanced cross-over experiment on the test tracks (claim C1).
 
@@ -153,12 +192,12 @@ def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.Da
     down, are *train* tracks and the rest *evaluation* tracks, at random. One model is trained on a's train tracks and one on b's. Every
     evaluation track is then scored by both: by the model of its own group, which has heard its artist (the leak), and by the other
     group's, which has not. Both arms score the same tracks, with the same models, trained on equally many artists and tracks: nothing
-    differs but the acquaintance. Artists with a single test track cannot leak and are left out.
+    differs but the acquaintance. Artists with a single test track cannot leak and are left out. That holds for a split that shares artists
+    too, since neither model is trained on its training set.
 
     Returns a table, track_id -> ``group``, ``role``, ``artist``; empty if fewer than four test artists have two tracks, since either
-    group needs two. Raises ValueError if the split itself shares artists.
+    group needs two.
     """
-    check_split(split, artists)
     test = pd.DataFrame({"artist": artists.reindex(split.index)})[split == "test"].sort_index()
     rng = np.random.default_rng(seed)
     test = test.iloc[rng.permutation(len(test))]

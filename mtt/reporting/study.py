@@ -66,6 +66,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     pages = [page for page in PAGES if (notebooks / f"{page.slug}.ipynb").exists()]
     if not pages:
         raise StudyError(f"{notebooks}: no notebooks there; run from a checkout of the project")
+    _ = study.corpus  # a collection that cannot carry a study says so before anything runs
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     executed, kept = [], study.folder / "notebooks"
     marks = _read_marks(kept)

@@ -1,4 +1,4 @@
-"""How good a teacher's pseudo-labels are, where the truth is known.
+"""How good a teacher's pseudo-labels are: on the unlabelled pool where the truth is known there, else on the validation set.
 
 Conventions: scores are song-level probabilities (n_tracks, n_tags), the mean over the clips that students draw from. *Missing* labels are
 positives that the observed labels of the training tracks lack.
@@ -19,25 +19,35 @@ from mtt.training.workspace import Result, Study
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """A teacher's scores on the unlabelled pool and on its own training tracks."""
+    """A teacher's scores on the tracks that they are checked on (``where``: unlabelled or validation) and on its training tracks."""
 
     corpus: Corpus
     pool_ids: list[str]
     pool_scores: np.ndarray
     train_ids: list[str]
     train_scores: np.ndarray
+    where: str = "unlabelled"
 
     @classmethod
     def of(cls, study: Study, teacher: Result) -> PseudoLabels:
         """Read back, or made, for the teacher's first seed."""
         folder, seconds = teacher.stages[0].folder, study.config.train.clip_seconds
-        ids = {name: study.ids(name) for name in ("unlabelled", "train")}
+        pool = study.ids("unlabelled")
+        known = bool(pool) and (study.corpus.truth is not None or study.corpus.is_labelled[pool].any())
+        checked = "unlabelled" if known else "valid"
+        ids = {name: study.ids(name) for name in (checked, "train")}
         found = {name: np.asarray(teacher_scores(folder, study.data, ids[name], seconds)).mean(axis=1) for name in ids}
-        return cls(study.corpus, ids["unlabelled"], found["unlabelled"], ids["train"], found["train"])
+        where = "unlabelled" if known else "validation"
+        return cls(study.corpus, ids[checked], found[checked], ids["train"], found["train"], where)
 
     @property
     def _missing(self) -> np.ndarray:
         return (self.corpus.true_labels(self.train_ids) == 1) & (self._observed == 0)
+
+    @property
+    def knows_missing(self) -> bool:
+        """Whether the truth shows which labels of the training tracks are missing."""
+        return bool(self._missing.any())
 
     @property
     def _observed(self) -> np.ndarray:
@@ -68,8 +78,8 @@ class PseudoLabels:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("ignored")
 
     def recovered(self, count: int) -> tuple[list[str], list[str], list[float]]:
-        """The highest-scoring missing labels, one a tag and a track: (track_ids, tags, scores)."""
-        scores = np.where(self._missing, self.train_scores, -1.0)
+        """The highest-scoring missing labels, one a tag and a track: (track_ids, tags, scores); absent labels where none are known."""
+        scores = np.where(self._missing if self.knows_missing else self._observed == 0, self.train_scores, -1.0)
         tracks, tags, values = [], [], []
         for row, tag in zip(*np.unravel_index(np.argsort(-scores, axis=None, kind="stable"), scores.shape), strict=True):
             if len(tracks) == count or scores[row, tag] < 0:
@@ -86,9 +96,10 @@ class PseudoLabels:
         quality = macro(truth, self.pool_scores)
         error = expected_calibration_error(calibration(truth, self.pool_scores))
         missing, negatives = self.missing_against_negatives()
+        against = "the hidden truth" if self.where == "unlabelled" else "their labels"
         text = (
-            f"On {len(self.pool_ids):,} unlabelled tracks the teacher reaches ROC-AUC {quality['roc_auc']:.4f} "
-            f"and PR-AUC {quality['pr_auc']:.4f} against the hidden truth; its probabilities are off by {error:.3f} on average."
+            f"On {len(self.pool_ids):,} {self.where} tracks the teacher reaches ROC-AUC {quality['roc_auc']:.4f} "
+            f"and PR-AUC {quality['pr_auc']:.4f} against {against}; its probabilities are off by {error:.3f} on average."
         )
         if not len(missing):
             return text

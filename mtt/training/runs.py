@@ -269,9 +269,10 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData) -> Objective:
     if options is None or options.pool == "none":
         batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed)
         return Supervised(batches, labels, train.augment, recipe.seed)
-    check_split(data.split, corpus.artists)
+    if not corpus.split_name:  # a published split is taken as it is: page 2 says what it shares
+        check_split(data.split, corpus.artists)
     slots, half = data.pool_slots, train.batch_size // 2
-    pool_ids = data.ids("unlabelled") if options.pool == "unlabelled" else train_ids
+    pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
     labelled_slots = None if options.mask_percentile is None else slots  # a mask needs the teacher's scores of the same clips
     labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, labelled_slots)
     pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, recipe.seed + 1000, slots)

@@ -19,8 +19,8 @@ import pandas as pd
 from mtt.config import PROFILES, StudyConfig, home, to_dict
 from mtt.data.cleaning import clean, find_exact_duplicates, find_near_duplicates
 from mtt.data.corpus import Corpus
-from mtt.data.datasets import load_corpus
-from mtt.data.splits import SETS, SplitAudit, audit_split, check_split, leak_crossover, split_by_artist, write_split
+from mtt.data.datasets import load_corpus, parse_source
+from mtt.data.splits import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.evaluation.claims import assess, sentence
 from mtt.files import write_json
@@ -102,7 +102,7 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
 def open_study(progress: bool = True, **parameters) -> Study:
     """The study with these parameters (see ``PARAMETERS``), made or read back. Raises ``ParameterError``."""
     config = configure(parameters)
-    stem = "" if config.collection == "synthetic" else f"-{Path(config.collection).resolve().parent.name}-{Path(config.collection).stem}"
+    stem = "" if config.collection == "synthetic" else f"-{parse_source(config.collection).folder_name}"
     name = parameters.get("study") or f"{config.profile}{stem}"
     if Path(name).name != name:
         raise ParameterError(f"parameter 'study' must be a plain folder name, not {name!r}")
@@ -175,15 +175,18 @@ class Study:
 
     @cached_property
     def split(self) -> pd.Series:
-        """track_id -> train, valid, test, unlabelled or excluded: the collection's own where it gives one, else artist-level."""
-        corpus = self.collection.keep_tracks(self.cleaned[0])
-        if "split" in corpus.tracks and (corpus.tracks["split"] != "").any():
-            split = corpus.tracks["split"].replace("", "excluded").rename("split")
-            check_split(split, corpus.artists)
-        else:
-            split = split_by_artist(corpus.artists, corpus.labels, self.config.ratios, seed=0)
+        """track_id -> train, valid, test, unlabelled or excluded; see ``split_corpus``."""
+        split = split_corpus(self.collection.keep_tracks(self.cleaned[0]), self.config.ratios)
         write_split(split, self.folder / "split.csv")
         return split
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """The shares of train, valid and test that tags are compared with: those asked for, or those that the collection's split has."""
+        if not self.collection.has_split:
+            return self.config.ratios
+        sizes = [len(self.ids(name)) for name in SETS]
+        return tuple(size / sum(sizes) for size in sizes)
 
     @cached_property
     def tag_counts(self) -> pd.DataFrame:
@@ -198,9 +201,11 @@ class Study:
         """The tracks and tags that the study trains and tests on."""
         kept = self.tag_counts.index[self.tag_counts["kept"]]
         if not len(kept):
+            best = self.tag_counts[list(SETS)].min(axis=1).idxmax()
+            counts = ", ".join(f"{self.tag_counts.at[best, name]} in {name}" for name in SETS)
             raise ValueError(
-                f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test; "
-                "add tracks or artists, or join rare tags"
+                f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test "
+                f"(the nearest, {best!r}, has {counts}); add tracks or artists, or join rare tags"
             )
         return self.collection.keep_tracks(self.split.index).keep_tags(kept)
 
@@ -218,7 +223,7 @@ class Study:
     @cached_property
     def audit(self) -> SplitAudit:
         corpus = self.corpus
-        return audit_split(self.split, corpus.artists, corpus.labels, self.config.ratios, corpus.tags, self.duplicates)
+        return audit_split(self.split, corpus.artists, corpus.labels, self.ratios, corpus.tags, self.duplicates)
 
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])

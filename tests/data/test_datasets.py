@@ -4,7 +4,7 @@ import pytest
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
-from mtt.data.datasets import CollectionError, label_matrix, load_corpus, read_collection
+from mtt.data.datasets import CollectionError, label_matrix, load_corpus, parse_source, read_collection
 
 
 def noise(seconds: float, seed: int = 0, level: float = 0.1) -> np.ndarray:
@@ -90,3 +90,47 @@ def test_missing_table_is_named():
 def test_label_matrix_ignores_foreign_tags():
 
     assert label_matrix(pd.Series(["a|x", "", "b"]), ["a", "b"]).tolist() == [[1, 0], [0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "variant", "path", "partial", "folder_name"),
+    [
+        ("/music/mine/tracks.csv", "csv", "", "/music/mine/tracks.csv", False, "mine-tracks"),
+        ("msd:/data/MSD", "msd", "", "/data/MSD", False, "msd-MSD"),
+        ("msd/conventional:/data/MSD/", "msd", "conventional", "/data/MSD", False, "msd-conventional-MSD"),
+        ("mtg-jamendo/genre/split-3:/d/a:b", "mtg-jamendo", "genre/split-3", "/d/a:b", False, "mtg-jamendo-genre-split-3-a:b"),
+        ("gtzan:/d/my gtzan?partial", "gtzan", "", "/d/my gtzan", True, "gtzan-my gtzan-partial"),
+    ],
+)
+def test_sources_are_taken_apart_and_name_a_folder(source, kind, variant, path, partial, folder_name):
+    found = parse_source(source)
+    assert (found.kind, found.variant, str(found.path), found.partial) == (kind, variant, path, partial)
+    assert found.folder_name == folder_name
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("mds:/data", "unknown collection 'mds:/data'; give synthetic, a CSV file of tracks, or msd:ROOT, magnatagatune:ROOT"),
+        ("mtg-jamendo/moods:/data", "unknown collection .*; there are mtg-jamendo:ROOT, mtg-jamendo/genre:ROOT, /instrument"),
+        ("gtzan:", "'gtzan:' names no folder; give gtzan:ROOT"),
+        ("gtzan:?partial", "names no folder"),
+        ("gtzan:/no/such/folder", "/no/such/folder: no such folder; give the one that holds the data set, as gtzan:ROOT"),
+    ],
+)
+def test_misspelt_sources_are_refused_with_the_spellings(source, message):
+    with pytest.raises(CollectionError, match=message):
+        load_corpus(source, progress=False)
+
+
+def test_a_csv_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_audio(tmp_path / "a.wav", noise(2))
+    collection(tmp_path, "path,artist,tags\na.wav,x,t\n").rename(tmp_path / "my:tracks.csv")
+    assert len(load_corpus("my:tracks.csv", cache=tmp_path / "cache", progress=False)) == 1
+
+
+def test_a_collection_without_tags_is_refused(tmp_path):
+    write_audio(tmp_path / "a.wav", noise(2))
+    with pytest.raises(CollectionError, match=r"tracks\.csv: no track has a tag"):
+        load_corpus(str(collection(tmp_path, "path,artist,tags\na.wav,x,\n")), cache=tmp_path / "cache", progress=False)

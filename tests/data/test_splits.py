@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from mtt.data import splits
+from mtt.data.corpus import Corpus
 from mtt.data.splits import (
     audit_split,
     check_split,
     compare_splits,
+    hide_labels,
     leak_crossover,
     read_split,
     split_by_artist,
+    split_corpus,
     split_group_shuffle,
     split_random_artists,
     split_random_tracks,
@@ -314,10 +317,7 @@ def test_leak_crossover_is_balanced_and_every_arm_has_heard_exactly_its_own_arti
     assert not table.equals(leak_crossover(split, artists, seed=2))
 
 
-def test_leak_crossover_refuses_what_it_cannot_build_on():
-    split, artists, _ = audited()
-    with pytest.raises(ValueError, match="sets share artists"):
-        leak_crossover(split, artists)
+def test_leak_crossover_is_empty_where_too_few_test_artists_have_two_tracks():
     few = leak_crossover(series(["train", "test", "test", "test", "test"]), series("abbcc"))
     assert few.empty and list(few.columns) == ["group", "role", "artist"]
 
@@ -343,3 +343,59 @@ def test_a_malformed_split_file_is_refused(tmp_path, text, message):
     (tmp_path / "split.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_split(tmp_path / "split.csv")
+
+
+def test_hidden_labels_move_whole_artists_from_train_to_the_pool_and_keep_the_shares_of_tags():
+    artists, labels = made_collection()
+    split = split_by_artist(artists, labels, (0.7, 0.15, 0.15))
+    hidden = hide_labels(split, artists, labels)
+    moved = split != hidden
+    assert (split[moved] == "train").all() and (hidden[moved] == "unlabelled").all()
+    assert not set(artists[moved]) & set(artists[hidden == "train"])
+    counts = labels[(split == "train").to_numpy()].sum(axis=0)
+    shares = labels[moved].sum(axis=0) / counts
+    assert abs(moved.sum() / (split == "train").sum() - 0.5) < 0.05 and np.abs(shares - 0.5)[counts >= 100].mean() < 0.08
+    assert hidden.equals(hide_labels(split, artists, labels))
+
+
+def corpus_of(artists, labels, sets=None, split_name="") -> Corpus:
+    tracks = pd.DataFrame({"path": artists.index, "artist": artists})
+    tracks = tracks if sets is None else tracks.assign(split=sets)
+    tags = [f"tag {number}" for number in range(labels.shape[1])]
+    return Corpus("mine", ".", tracks, tags, labels, split_name=split_name)
+
+
+def test_a_corpus_that_labels_everything_gets_a_pool_and_one_with_a_pool_keeps_its_labels():
+    artists, labels = made_collection(60, 5)
+    split = split_corpus(corpus_of(artists, labels), (0.7, 0.15, 0.15))
+    assert {"train", "valid", "test", "unlabelled"} <= set(split)
+    check_split(split, artists)
+    some = np.where((artists == "artist 0").to_numpy()[:, None], 0, labels)
+    kept = split_corpus(corpus_of(artists, some), (0.7, 0.15, 0.15))
+    pd.testing.assert_series_equal(kept, split_by_artist(artists, some, (0.7, 0.15, 0.15)))
+
+
+def test_only_a_published_split_may_share_artists():
+    split, artists, labels = audited()
+    with pytest.raises(ValueError, match="sets share artists"):
+        split_corpus(corpus_of(artists, labels, split), (0.6, 0.2, 0.2))
+    published = split_corpus(corpus_of(artists, labels, split, "the usual split"), (0.6, 0.2, 0.2))
+    assert published.tolist() == split.tolist()
+
+
+def test_tracks_of_a_given_split_without_a_set_or_an_artist_are_excluded():
+    sets = ["train", "valid", "test", "", "train"]
+    split = split_corpus(corpus_of(series(["a", "b", "c", "d", " "]), np.ones((5, 1), np.uint8), sets), (0.6, 0.2, 0.2))
+    assert split.tolist() == ["train", "valid", "test", "excluded", "excluded"]
+
+
+@pytest.mark.parametrize(
+    ("artists", "message"),
+    [
+        (["a", "a", "b", "b"], "mine: no tracks for test: of 4 usable tracks 4 have tags, by 2 named artists; tag tracks of more"),
+        (["", "", "", ""], "mine: no tracks for train and valid and test: .* by 0 named artists"),
+    ],
+)
+def test_too_few_artists_are_counted(artists, message):
+    with pytest.raises(ValueError, match=message):
+        split_corpus(corpus_of(series(artists), np.ones((4, 1), np.uint8)), (0.7, 0.15, 0.15))

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mtt.training import pseudo_labels
 from mtt.training.pseudo_labels import PseudoLabels
 
 
@@ -49,3 +51,27 @@ def test_reliability_and_sentence_quote_the_pool(labels):
     assert set(table.columns) >= {"predicted", "observed", "count"}
     assert table["count"].sum() == found.pool_scores.size
     assert f"On {len(found.pool_ids)} unlabelled tracks" in found.sentence() and "Of the 3 labels missing" in found.sentence()
+
+
+def test_without_a_known_truth_nothing_is_said_of_missing_labels(labels):
+    found, _ = labels
+    unknown = replace(found, corpus=replace(found.corpus, truth=None), where="validation")
+    assert found.knows_missing and not unknown.knows_missing
+    assert f"On {len(found.pool_ids)} validation tracks" in unknown.sentence() and "their labels" in unknown.sentence()
+    assert "missing" not in unknown.sentence()
+    tracks, tags, scores = unknown.recovered(2)
+    assert scores == [0.9, 0.1] and tags[0] == found.corpus.tags[0]  # the highest scores of absent labels
+
+
+@pytest.mark.parametrize("case", ["hidden", "unlabelled", "none"])
+def test_pseudo_labels_are_checked_where_labels_are(tiny_corpus, monkeypatch, case):
+    ids = list(tiny_corpus.tracks.index)
+    pool = {"hidden": ids[:4], "unlabelled": ids[24:], "none": []}[case]
+    sets = {"unlabelled": pool, "train": ids[4:12], "valid": ids[12:16]}
+    study = SimpleNamespace(
+        corpus=tiny_corpus, data=None, ids=sets.get, config=SimpleNamespace(train=SimpleNamespace(clip_seconds=1.0))
+    )
+    monkeypatch.setattr(pseudo_labels, "teacher_scores", lambda folder, data, ids, seconds: np.full((len(ids), 2, 3), 0.5))
+    found = PseudoLabels.of(study, SimpleNamespace(stages=[SimpleNamespace(folder=None)]))
+    assert (found.pool_ids, found.where) == ((ids[:4], "unlabelled") if case == "hidden" else (ids[12:16], "validation"))
+    assert len(found.reliability())

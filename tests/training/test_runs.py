@@ -107,6 +107,19 @@ def test_a_pool_that_shares_an_artist_with_the_test_set_is_refused(made, tiny_da
         make_stage(root, replace(STUDENT, name="cheat"), replace(tiny_data, split=split))
 
 
+def test_a_published_split_may_share_artists_and_lack_a_pool(made, tiny_data):
+    root, (_, student) = made
+    published = replace(tiny_data, corpus=replace(tiny_data.corpus, split_name="the usual split"))
+    own = replace(STUDENT, name="own-audio", student=replace(STUDENT.student, pool="train"))
+    poolless = replace(published, split=published.split.replace("unlabelled", "excluded"))
+    stages = make_stages(root / "published", [STUDENT, own], poolless, progress=False)
+    assert_same(*(final_numbers(stage) for stage in stages))  # without a pool, students learn on training tracks
+    shared = published.split.copy()
+    shared[shared.index[shared == "test"][0]] = "train"
+    make_stage(root / "published", TEACHER, replace(published, split=shared))
+    make_stage(root / "published", STUDENT, replace(published, split=shared))
+
+
 def test_pseudo_labels_are_made_once_and_belong_to_their_teacher(made, tiny_data):
     root, (teacher, _) = made
     pool = tiny_data.ids("unlabelled")

@@ -1,0 +1,77 @@
+"""GTZAN (Tzanetakis & Cook 2002): 1 000 excerpts of 30 s in ten genres, a genre being the track's one tag.
+
+Conventions: excerpts are ``<genre>/<genre>.00000.wav`` (the original .au was converted by all who publish it today) in ``genres/``,
+``genres_original/`` or the root; whatever lies there is the collection. GTZAN was published without artists, yet holds many excerpts of a
+few artists: ``artists.csv`` in the root, with the columns ``file`` (``blues.00000.wav``, or without the ending) and ``artist``, names
+them. Sturm, "The GTZAN dataset: its contents, its faults" (2013, arXiv 1306.1461), identifies them; no file format of that index is
+settled, so that a table has to be written from it once.
+
+* The usual split is ours, by artist.
+* ``filtered``: the fault-filtered split of Kereliuk, Sturm & Larsen (2015), which avoids repeated artists:
+  ``{train,valid,test}_filtered.txt`` (lines ``blues/blues.00029.wav``) of the repository ``coreyker/dnn-mgr``, in the root, ``split/`` or
+  ``gtzan/``. Excerpts that it names in no set are left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from mtt.data.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, track_table
+
+VARIANTS = {
+    "": "an artist-level split of ours",
+    "filtered": "the published fault-filtered split",
+}
+SPELLING = "gtzan:ROOT, gtzan/filtered:ROOT"
+AUDIO_FROM = "GTZAN's own page is gone; copies, such as the one on Kaggle, keep its layout genres_original/blues/blues.00000.wav"
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+FOLDERS = ("genres_original", "genres", "Data/genres_original", "")
+SETS = ("train", "valid", "test")
+
+
+def read(root: Path, variant: str) -> Published:
+    """The excerpts that are there, or those of the fault-filtered lists. Raises ``CollectionError``."""
+    folder = next((name for name in FOLDERS if any((root / name / genre).is_dir() for genre in GENRES)), None)
+    if folder is None:
+        raise CollectionError(f"{root}: no folder such as genres/blues is there; {AUDIO_FROM}")
+    if variant:
+        paths, split = _filtered(root)
+    else:
+        files = [path for genre in GENRES for path in sorted((root / folder / genre).glob("*")) if path.suffix.lower() in ENDINGS]
+        paths, split = [f"{path.parent.name}/{path.name}" for path in files], ""
+    if not paths:
+        raise CollectionError(f"{root / folder}: holds no WAV, FLAC, MP3 or OGG files; {AUDIO_FROM}")
+    names = [PurePosixPath(path).stem for path in paths]
+    genres = [path.split("/")[0] for path in paths]
+    tracks = track_table(root / folder, names, paths, _artists(root, names), genres, split, names)
+    return Published(tracks, AUDIO_FROM, (folder,), ENDINGS, split="the fault-filtered split" if variant else "", tags=GENRES)
+
+
+def _filtered(root: Path) -> tuple[list[str], list[str]]:
+    """Paths and sets of the fault-filtered lists."""
+    paths, split = [], []
+    for name in SETS:
+        places = [folder + f"{name}_filtered.txt" for folder in ("", "split/", "gtzan/")]
+        source = first_file(root, places, f"the fault-filtered {name} set (the repository coreyker/dnn-mgr has it)")
+        part = read_strings(source)
+        bad = next((path for path in part if path.split("/")[0] not in GENRES or path.count("/") != 1), None)
+        if bad is not None:
+            raise CollectionError(f"{source}: {bad!r} is no path such as blues/blues.00029.wav; copy the file again")
+        paths, split = paths + part, split + [name] * len(part)
+    return paths, split
+
+
+def _artists(root: Path, names: list[str]) -> list[str]:
+    """The artist of each excerpt, from the root's ``artists.csv``."""
+    if not (root / "artists.csv").is_file():
+        raise CollectionError(
+            f"{root}: artists.csv is missing, and GTZAN itself names no artists, so that a split by artist is impossible; "
+            "write one with the columns file,artist from the index of Sturm 2013 (arXiv 1306.1461)"
+        )
+    table = read_table(root / "artists.csv", ["file", "artist"], separator=",")
+    stems = table["file"].map(lambda file: PurePosixPath(file).name).str.replace(r"\.(wav|au|flac|mp3|ogg)$", "", regex=True)
+    known = dict(zip(stems, table["artist"].str.strip(), strict=True))
+    nameless = [name for name in names if not known.get(name)]
+    if len(nameless) == len(names):
+        raise CollectionError(f"{root / 'artists.csv'}: names no excerpt; its column file holds names such as blues.00000.wav")
+    return [known.get(name, "") for name in names]

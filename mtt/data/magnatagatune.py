@@ -1,0 +1,84 @@
+"""MagnaTagATune (Law et al. 2009): 25 863 clips of 29 s with the 50 most frequent of 188 tags.
+
+Conventions: ``annotations_final.csv`` and ``clip_info_final.csv`` (tab separated, as published) lie in the root; clips are
+``<folder>/<name>.mp3`` in one of 16 folders ``0``–``f``, in the root or in ``mp3/``. The artist is that of ``clip_info_final.csv``. A clip
+without any of the 50 tags stays in its set, as all 50 absent: published results count it so.
+
+* The usual split goes by folder, 12:1:3 (0–b train, c valid, d–f test): 18 706 / 1 825 / 5 329 clips when the three empty files that are
+  published are left out. Artists stand in several sets.
+* ``listed``: the clips and sets of given lists, in ``split/`` or ``MTAT_split/``: ``{train,valid,test}.npy`` (strings ``number<TAB>path``,
+  Won et al. 2020) or ``{train,valid,test}_list_pub.cP`` (paths, Lee et al. 2017), or the same as ``.txt``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtt.data.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, tag_texts, track_table
+
+VARIANTS = {
+    "": "split by folder, 12:1:3",
+    "listed": "the clips and sets of given lists",
+}
+SPELLING = "magnatagatune:ROOT, magnatagatune/listed:ROOT"
+AUDIO_FROM = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset publishes them (mp3.zip.001 to .003, joined and unpacked)"
+FOLDERS = "0123456789abcdef"
+SETS = {"train": FOLDERS[:12], "valid": FOLDERS[12:13], "test": FOLDERS[13:]}
+
+# The 50 most frequent tags, most frequent first, spelled as in annotations_final.csv.
+TAGS = tuple(
+    "guitar,classical,slow,techno,strings,drums,electronic,rock,fast,piano,ambient,beat,violin,vocal,synth,female,indian,opera,male,"
+    "singing,vocals,no vocals,harpsichord,loud,quiet,flute,woman,male vocal,no vocal,pop,soft,sitar,solo,man,classic,choir,voice,new age,"
+    "dance,male voice,female vocal,beats,harp,cello,no voice,weird,country,female voice,metal,choral".split(",")
+)
+
+
+def read(root: Path, variant: str) -> Published:
+    """The clips of either split. Raises ``CollectionError``."""
+    source = first_file(root, ["annotations_final.csv"], f"the tags ({AUDIO_FROM.split(' publishes')[0]} publishes it)")
+    table = read_table(source, ["clip_id", *TAGS, "mp3_path"])
+    info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({AUDIO_FROM.split(' publishes')[0]} publishes it)")
+    info = read_table(info_file, ["clip_id", "artist", "title", "album"]).drop_duplicates("clip_id").set_index("clip_id")
+    unknown = table.index[~table["clip_id"].isin(info.index)]
+    if len(unknown):
+        raise CollectionError(f"{info_file}: lacks clip {table['clip_id'][unknown[0]]} of {source.name}; copy both again")
+    sets = _listed(root, table["mp3_path"]) if variant else _by_folder(source, table["mp3_path"])
+    table = table.assign(split=sets)[sets != ""]
+    about = info.loc[table["clip_id"]]
+    labels = (table[list(TAGS)] == "1").to_numpy()
+    texts = [list(about[name]) for name in ("title", "album")]
+    tracks = track_table(
+        source, table["clip_id"], list(table["mp3_path"]), list(about["artist"]), tag_texts(labels, TAGS), list(table["split"]), *texts
+    )
+    split = "the split of the given lists" if variant else "the split by folder (12:1:3)"
+    return Published(tracks, AUDIO_FROM, folders=("", "mp3", "audio"), endings=ENDINGS, split=split, tags=TAGS)
+
+
+def _by_folder(source: Path, paths: pd.Series) -> pd.Series:
+    sets = {folder: name for name, folders in SETS.items() for folder in folders}
+    found = paths.str.split("/").str[0].map(sets)
+    if found.isna().any():
+        raise CollectionError(f"{source}: {paths[found.isna()].iloc[0]!r} lies in none of the folders 0 to f; copy the file again")
+    return found
+
+
+def _listed(root: Path, paths: pd.Series) -> pd.Series:
+    """The set of each path; ``""`` for one that no list names."""
+    folder = next((root / name for name in ("split", "MTAT_split") if (root / name).is_dir()), root / "split")
+    found = pd.Series("", index=paths.index)
+    for name in SETS:
+        endings = (".npy", ".txt", "_list_pub.cP", "_list_pub.txt")
+        source = first_file(folder, [name + ending for ending in endings], f"the clips of the {name} set")
+        listed = pd.Series([line.split("\t")[-1] for line in read_strings(source)])
+        foreign = listed[~listed.isin(paths)]
+        if len(foreign):
+            raise CollectionError(f"{source}: annotations_final.csv has no clip {foreign.iloc[0]!r}; list paths such as f/name.mp3")
+        rows = paths.isin(listed)
+        if (found[rows] != "").any():
+            twice = paths[rows & (found != "")].iloc[0]
+            raise CollectionError(f"{source}: {twice!r} stands in another set too; a clip belongs in one set")
+        found = pd.Series(np.where(rows, name, found), index=paths.index)
+    return found

@@ -1,0 +1,148 @@
+"""The Million Song Dataset with two splits: CALS (the usual one) and the conventional one.
+
+Conventions: a track's id is ``TR`` and 16 letters or digits; its audio is ``audio/A/B/C/TRABC….wav`` (letters 3 to 5 of the id), or
+the same as FLAC, MP3 or OGG.
+
+* CALS (Won, Choi & Serra 2021), files of ``data/splits`` of the authors' repository: ``splits/{train,valid,test}_ids.npy``,
+  ``{train,valid,test}_binaries.npy`` (n x 50), ``student_ids.npy``, or in its place ``msd_splits.tsv`` (clip_ids, splits). Its student set
+  is unlabelled; tracks of no set are not part of the collection.
+* The conventional split (Choi et al. 2016), files of the repository ``keunwoochoi/MSD_split_for_tagging``, in ``MSD_split_for_tagging/`` or
+  ``splits/``: ``{train,valid,test}_x_msd_id.txt`` and ``{train,valid,test}_y.npy``. Artists stand in several sets. Later work drops tracks
+  below 29.1 s: ``filtered_list_{train,test}.cP`` (Lee et al. 2017) beside these files does so here.
+* Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title) or ``track_metadata.db``, which the Million Song
+  Dataset publishes among its additional files.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtt.data.published import (
+    ENDINGS,
+    CollectionError,
+    Published,
+    first_file,
+    read_labels,
+    read_strings,
+    read_table,
+    tag_texts,
+    track_table,
+)
+
+VARIANTS = {
+    "": "CALS: artists in one set only, and an unlabelled set",
+    "conventional": "the split of Choi et al. 2016, whose sets share artists",
+}
+SPELLING = "msd:ROOT, msd/conventional:ROOT"
+AUDIO_FROM = "the 30 s previews that 7digital served are published no more, so a lab brings its own copy"
+METADATA_FROM = "millionsongdataset.com publishes both as additional files"
+SETS = ("train", "valid", "test")
+
+# The 50 tags of CALS, in the order of the columns of the binaries and of the outputs of the authors' checkpoints.
+CALS_TAGS = tuple(
+    "rock,pop,indie,alternative,electronic,hip-hop,metal,jazz,punk,folk,alternative rock,indie rock,dance,"
+    "hard rock,00s,soul,hardcore,80s,country,classic rock,punk rock,blues,chillout,experimental,heavy metal,"
+    "death metal,90s,reggae,progressive rock,ambient,acoustic,beautiful,british,rnb,funk,metalcore,mellow,"
+    "world,guitar,trance,indie pop,christian,house,spanish,latin,psychedelic,electro,piano,70s,"
+    "progressive metal".split(",")
+)
+# Those of the conventional split, in the order of the columns of its label files.
+CONVENTIONAL_TAGS = tuple(
+    "rock,pop,alternative,indie,electronic,female vocalists,dance,00s,alternative rock,jazz,beautiful,metal,chillout,male vocalists,"
+    "classic rock,soul,indie rock,Mellow,electronica,80s,folk,90s,chill,instrumental,punk,oldies,blues,hard rock,ambient,acoustic,"
+    "experimental,female vocalist,guitar,Hip-Hop,70s,party,country,easy listening,sexy,catchy,funk,electro,heavy metal,"
+    "Progressive rock,60s,rnb,indie pop,sad,House,happy".split(",")
+)
+
+
+def read(root: Path, variant: str) -> Published:
+    """The tracks of either split. Raises ``CollectionError``."""
+    ids, tags, split = _conventional(root) if variant else _cals(root)
+    bad = next((track_id for track_id in ids if not re.fullmatch(r"TR[A-Z0-9]{16}", track_id)), None)
+    if bad is not None:
+        raise CollectionError(f"{root}: {bad!r} in the lists of ids is no track id (TR and 16 letters or digits); copy them again")
+    about = _artists(root, ids)
+    paths = [f"{i[2]}/{i[3]}/{i[4]}/{i}.wav" for i in ids]
+    table = track_table(root, ids, paths, list(about["artist"]), tags, split, list(about["title"]))
+    return Published(
+        table,
+        audio_from=AUDIO_FROM,
+        folders=("audio", ""),
+        endings=ENDINGS,
+        split="the conventional split" if variant else "CALS",
+        tags=CONVENTIONAL_TAGS if variant else CALS_TAGS,
+    )
+
+
+def _cals(root: Path) -> tuple[list[str], list[str], list[str]]:
+    """Ids, tags and sets of CALS."""
+    folder = root / "splits"
+    ids, tags, split = [], [], []
+    for name in SETS:
+        part = read_strings(first_file(folder, [f"{name}_ids.npy"], f"the ids of the {name} set of CALS"))
+        ids += part
+        tags += tag_texts(read_labels(folder / f"{name}_binaries.npy", len(part), len(CALS_TAGS)), CALS_TAGS)
+        split += [name] * len(part)
+    source = first_file(folder, ["student_ids.npy", "msd_splits.tsv"], "the ids of the unlabelled set of CALS")
+    if source.suffix == ".npy":
+        pool = read_strings(source)
+    else:
+        table = read_table(source, ["clip_ids", "splits"])
+        pool = list(table.loc[table["splits"] == "STUDENT", "clip_ids"])
+    return ids + pool, tags + [""] * len(pool), split + ["unlabelled"] * len(pool)
+
+
+def _conventional(root: Path) -> tuple[list[str], list[str], list[str]]:
+    """Ids, tags and sets of the conventional split."""
+    folders = [folder for folder in ("MSD_split_for_tagging", "splits", ".") if (root / folder / "train_x_msd_id.txt").is_file()]
+    folder = root / (folders or ["MSD_split_for_tagging"])[0]
+    ids, tags, split = [], [], []
+    for name in SETS:
+        part = read_strings(first_file(folder, [f"{name}_x_msd_id.txt"], f"the ids of the conventional {name} set"))
+        labels = read_labels(folder / f"{name}_y.npy", len(part), len(CONVENTIONAL_TAGS))
+        ids, tags, split = ids + part, tags + tag_texts(labels, CONVENTIONAL_TAGS), split + [name] * len(part)
+    lists = [folder / f"filtered_list_{name}.cP" for name in ("train", "test")]
+    if not all(path.is_file() for path in lists):
+        return ids, tags, split
+    long_enough = {track_id for path in lists for track_id in read_strings(path)}
+    kept = [row for row, track_id in enumerate(ids) if track_id in long_enough]
+    return [ids[row] for row in kept], [tags[row] for row in kept], [split[row] for row in kept]
+
+
+def _artists(root: Path, ids: list[str]) -> pd.DataFrame:
+    """artist and title of each id, in its order."""
+    folders = ("", "AdditionalFiles/", "metadata/")
+    names = [folder + name for folder in folders for name in ("unique_tracks.txt", "track_metadata.db")]
+    source = first_file(root, names, f"the artists, without which neither splits nor intervals can respect them ({METADATA_FROM})")
+    wanted = pd.Index(ids)
+    known = _unique_tracks(source, set(ids)) if source.suffix == ".txt" else _track_metadata(source)
+    about = known.reindex(wanted)
+    unknown = wanted[about["artist"].isna() | (about["artist"] == "")]
+    if len(unknown):
+        raise CollectionError(f"{source}: names no artist for {len(unknown)} of {len(wanted)} tracks, such as {unknown[0]}; copy it again")
+    return about.fillna("")
+
+
+def _unique_tracks(path: Path, wanted: set[str]) -> pd.DataFrame:
+    rows = {}
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            parts = line.rstrip("\n").split("<SEP>", 3)
+            if len(parts) == 4 and parts[0] in wanted:
+                rows[parts[0]] = (parts[2].strip(), parts[3].strip())
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["artist", "title"])
+
+
+def _track_metadata(path: Path) -> pd.DataFrame:
+    try:
+        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
+            rows = database.execute("SELECT track_id, artist_name, title FROM songs").fetchall()
+    except sqlite3.Error as error:
+        raise CollectionError(f"{path}: not the track metadata of the Million Song Dataset ({error}); copy it again") from error
+    table = pd.DataFrame(np.array(rows, dtype=object).reshape(-1, 3), columns=["track_id", "artist", "title"])
+    return table.drop_duplicates("track_id").set_index("track_id").fillna("").astype(str)

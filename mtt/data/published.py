@@ -1,0 +1,180 @@
+"""What the readers of published data sets have in common: what they give, and how they read files that anyone may have made.
+
+Conventions: a reader is a module with ``VARIANTS`` (name -> what it is; ``""`` is the usual one), ``SPELLING`` (how sources name them) and
+``read(root, variant)``, which gives a ``Published``; it reads lists and labels, no audio. Its table is that of a collection's CSV: text
+columns ``path, artist, tags`` (joined by ``|``), ``title, album, split``, indexed by track_id. A ``path`` is the published one;
+``find_audio`` finds where it really lies. No pickle is ever run: the lists of strings that some data sets publish as pickles are read off
+their opcodes.
+"""
+
+from __future__ import annotations
+
+import os
+import pickletools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+ENDINGS = (".wav", ".flac", ".mp3", ".ogg")
+COLUMNS = ("path", "artist", "tags", "title", "album", "split")
+# What a pickled list is made of beside its strings. "LIST" and "EMPTY_LIST" begin it.
+_STRINGS = {"STRING", "UNICODE"} | {f"{size}BIN{kind}" for size in ("", "SHORT_") for kind in ("STRING", "UNICODE", "BYTES")}
+_FRAME = {"MARK", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "FRAME", "APPEND", "APPENDS", "TUPLE", "BUILD", "STOP"}
+
+
+class CollectionError(ValueError):
+    """A collection that cannot be loaded; the message names the file, the reason and the remedy."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A data set as its files describe it, before any audio is looked at."""
+
+    tracks: pd.DataFrame  # see the module's conventions
+    audio_from: str  # where the audio is published
+    folders: Sequence[str]  # of the root, in which ``path`` may lie
+    endings: Sequence[str] = ()  # that may stand in for the one of ``path``
+    split: str = ""  # what the split in the table is called; "" for none
+    tags: Sequence[str] | None = None  # in the order of a model's outputs; None: by frequency
+    kinds: dict[str, str] = field(default_factory=dict)  # of tags, such as genre
+
+
+def track_table(
+    origin: Path,
+    track_id: Sequence[str],
+    path: Sequence[str],
+    artist: Sequence[str],
+    tags: Sequence[str],
+    split: Sequence[str] | str = "",
+    title: Sequence[str] | str = "",
+    album: Sequence[str] | str = "",
+) -> pd.DataFrame:
+    """The table of a ``Published``. ``CollectionError`` for an id that stands twice in ``origin``."""
+    columns = dict(zip(COLUMNS, (path, artist, tags, title, album, split), strict=True))
+    table = pd.DataFrame(columns, index=pd.Index(track_id, name="track_id", dtype=str), dtype=str)
+    if not len(table):
+        raise CollectionError(f"{origin}: lists no tracks")
+    if table.index.has_duplicates:
+        twice = table.index[table.index.duplicated()][0]
+        raise CollectionError(f"{origin}: {twice!r} stands in two sets or twice in one; a track belongs in one set")
+    return table
+
+
+def first_file(root: Path, names: Iterable[str], purpose: str) -> Path:
+    """The first of ``names`` that is a file under ``root``. ``CollectionError`` says which were looked for, and for what."""
+    names = list(names)
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    raise CollectionError(f"{root}: {' or '.join(names)} is missing; it holds {purpose}")
+
+
+def read_strings(path: Path) -> list[str]:
+    """A list of strings: lines of a text file, the elements of an ``.npy``, or a pickled list (``.cP``, ``.pkl``).
+
+    Objects in an ``.npy`` and pickles are read if they are a list of strings and nothing else. Raises ``CollectionError``.
+    """
+    if path.suffix == ".npy":
+        return _array_strings(path)
+    content = path.read_bytes()
+    if path.suffix in (".cP", ".pkl"):
+        return _pickled_strings(content, path)
+    try:
+        return [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise CollectionError(f"{path}: not a text file in UTF-8 ({error.reason}); save it as one") from error
+
+
+def _array_strings(path: Path) -> list[str]:
+    with open(path, "rb") as file:
+        try:
+            major, _ = np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+            shape, _, kind = header(file)
+        except (ValueError, EOFError) as error:
+            raise CollectionError(f"{path}: not a NumPy array ({error}); copy it again") from error
+        found = _pickled_strings(file.read(), path) if kind.hasobject else None
+    if found is None:
+        array = read_array(path).ravel()
+        if array.dtype.kind not in "US":
+            raise CollectionError(f"{path}: holds {array.dtype}, not strings; copy it again")
+        found = [text.decode() if isinstance(text, bytes) else str(text) for text in array]
+    if len(found) != int(np.prod(shape)):
+        raise CollectionError(f"{path}: announces {int(np.prod(shape))} strings but holds {len(found)}; copy it again")
+    return found
+
+
+def _pickled_strings(content: bytes, path: Path) -> list[str]:
+    """The strings of a pickled list, read off its opcodes: nothing is unpickled, so nothing in it can run."""
+    found: list[str] | None = None  # until the list begins: NumPy's preamble, names that are never looked up
+    try:
+        for code, value, _ in pickletools.genops(content):
+            if code.name in ("LIST", "EMPTY_LIST") and found is None:
+                found = []
+            elif found is not None and code.name in _STRINGS:
+                found.append(value.decode() if isinstance(value, bytes) else value)
+            elif found is not None and code.name not in _FRAME:
+                raise ValueError(f"holds {code.name}")
+    except (ValueError, UnicodeDecodeError) as error:
+        remedy = "pickles are not run here: save it as a text file, one entry a line"
+        raise CollectionError(f"{path}: is a pickle of more than a list of strings ({error}); {remedy}") from error
+    if found is None:
+        raise CollectionError(f"{path}: is a pickle without a list of strings; save it as a text file, one entry a line")
+    return found
+
+
+def read_array(path: Path) -> np.ndarray:
+    """An ``.npy`` without objects. Raises ``CollectionError``."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise CollectionError(f"{path}: no such file") from error
+    except (ValueError, EOFError, OSError) as error:
+        raise CollectionError(f"{path}: not a NumPy array of plain numbers or strings ({error}); copy it again") from error
+
+
+def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
+    """(n_tracks, n_tags) bool from an ``.npy`` of zeros and ones. ``CollectionError`` for another shape or kind."""
+    labels = read_array(path)
+    if labels.dtype.kind not in "biuf" or labels.shape != (n_tracks, n_tags):
+        kind = f"{labels.dtype} of shape {labels.shape}"
+        raise CollectionError(f"{path}: is {kind}; numbers of shape ({n_tracks}, {n_tags}), a row a track, are needed")
+    return labels > 0
+
+
+def tag_texts(labels: np.ndarray, tags: Sequence[str]) -> list[str]:
+    """Each row of ``labels`` (n_tracks, n_tags) as ``"rock|80s"``."""
+    return ["|".join(tags[column] for column in np.flatnonzero(row)) for row in labels]
+
+
+def read_table(path: Path, needed: Sequence[str], separator: str = "\t") -> pd.DataFrame:
+    """A table of texts. ``CollectionError`` names the file and what is wrong with it."""
+    try:
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise CollectionError(f"{path}: no such file") from error
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise CollectionError(f"{path}: not a table in UTF-8 ({error}); copy it again".replace("\n", " ")) from error
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise CollectionError(f"{path}: column {missing[0]!r} is missing; the columns are {', '.join(table.columns[:12])}")
+    return table
+
+
+def find_audio(root: Path, found: Published, progress: bool = True) -> pd.Series:
+    """track_id -> path under ``root`` at which the file lies; ``""`` where it lies in no folder and with no ending."""
+    places = [(folder, ending) for folder in found.folders for ending in ("", *found.endings)]
+    paths = []
+    for path in tqdm(found.tracks["path"], desc="looking for files", unit="file", disable=not progress):
+        stem = os.path.splitext(path)[0]
+        names = [(place, os.path.join(place[0], stem + place[1] if place[1] else path)) for place in places]
+        hit = next(((place, name) for place, name in names if os.path.isfile(os.path.join(root, name))), None)
+        if hit is not None and hit[0] != places[0]:  # the next file most likely lies in the same place
+            places.remove(hit[0])
+            places.insert(0, hit[0])
+        paths.append(hit[1] if hit else "")
+    return pd.Series(paths, index=found.tracks.index, dtype=str)
