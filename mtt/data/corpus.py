@@ -63,6 +63,12 @@ class Corpus:
         """track_id -> whether the track has any observed tag."""
         return pd.Series(self.labels.any(axis=1), index=self.tracks.index)
 
+    @property
+    def tag_texts(self) -> pd.Series:
+        """track_id -> its observed tags, joined by ``|`` as in a collection's CSV."""
+        names = np.array(self.tags, dtype=object)
+        return pd.Series(["|".join(names[row.astype(bool)]) for row in self.labels], index=self.tracks.index, dtype=object)
+
     def path(self, track_id: str) -> Path:
         return self.root / self.tracks.at[track_id, "path"]
 
