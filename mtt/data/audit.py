@@ -160,6 +160,6 @@ def _split_faults(corpus: Corpus, given: pd.Series, duplicates: pd.DataFrame) ->
     yield pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
     first, second = duplicates["track_id"].map(sets), duplicates["other"].map(sets)
     apart = [(a, b) in SEPARATE_SETS or (b, a) in SEPARATE_SETS for a, b in zip(first, second, strict=True)]
-    pairs = duplicates[apart].set_index("track_id")
+    pairs = duplicates[np.array(apart, dtype=bool)].set_index("track_id")
     details = [f"in {sets[i]}; {row.other}, {row.detail}, is in {sets[row.other]}" for i, row in pairs.iterrows()]
     yield _rows("duplicate_across_sets", pairs.assign(path=corpus.tracks["path"].reindex(pairs.index)), pd.Series(details, dtype=object))
