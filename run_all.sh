@@ -54,7 +54,7 @@ set_collection() {
         synthetic) COLLECTION=$1 ;;
         *)
             COLLECTION=$(absolute "$1")
-            [ -f "$COLLECTION" ] ||
+            [ -f "$COLLECTION" ] || [ -f "$COLLECTION/pack.json" ] ||
                 fail "--collection $1: there is no such file; give synthetic or a CSV file of tracks"
             ;;
     esac

@@ -24,6 +24,7 @@ from mtt.data.cleaning import clean, find_duplicates, find_missing_artists
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.data.datasets import load_corpus
 from mtt.data.inspection import FULL_SCALE, inspect_tracks
+from mtt.data.packed import PackError, packed_folder
 from mtt.data.split_audit import SEPARATE_SETS
 from mtt.data.splits import read_split
 
@@ -88,6 +89,8 @@ def audit_collection(source: str, split: Path | None = None, cache: Path | None 
     """
     cache = cache or home() / "cache"
     given = None if split is None else read_split(split)
+    if packed_folder(source) is not None:
+        raise PackError(f"{source}: is packed, and the audit reads original files; audit the collection that it was made from")
     corpus = load_corpus(source, cache=cache, progress=progress)
     found = inspect_tracks(corpus.tracks, corpus.root, cache, progress=progress).table  # read back: loading has just seen them all
     if given is None:

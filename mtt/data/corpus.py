@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,12 @@ PROBLEM_COLUMNS = ["track_id", "path", "problem", "detail"]
 def no_problems() -> pd.DataFrame:
     """An empty table of problems, one row per problem: track_id, path, problem, detail."""
     return pd.DataFrame(columns=PROBLEM_COLUMNS)
+
+
+class TrackReader(Protocol):
+    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.data.packed``)."""
+
+    def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class Corpus:
     planted: pd.DataFrame | None = None  # flaws that the embedded corpus was given on purpose
     fingerprints: dict[str, np.ndarray] = field(default_factory=dict)  # of ``mtt.data.cleaning``, by track_id
     digest: str = ""  # identifies audio and labels
+    packed: TrackReader | None = None  # reads the tracks of a packed collection, instead of their files
 
     def __post_init__(self) -> None:
         shape = (len(self.tracks), len(self.tags))
@@ -74,6 +82,8 @@ class Corpus:
 
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
         """Mono float32 samples at 22 050 Hz from ``start`` for ``seconds`` (both in seconds). Raises ``AudioError``."""
+        if self.packed is not None:
+            return self.packed.read(track_id, start, seconds)
         return read_audio(self.path(track_id), start, seconds)
 
     def rows(self, track_ids: Iterable[str]) -> np.ndarray:

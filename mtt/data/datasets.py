@@ -18,6 +18,7 @@ import pandas as pd
 from mtt.config import SyntheticConfig, fingerprint, home
 from mtt.data.corpus import Corpus
 from mtt.data.inspection import inspect_tracks
+from mtt.data.packed import load_packed, packed_folder
 from mtt.data.synthetic import make_corpus
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class CollectionError(ValueError):
 def load_corpus(
     source: str = "synthetic", synthetic: SyntheticConfig | None = None, cache: Path | None = None, progress: bool = True
 ) -> Corpus:
-    """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached) or the path of a ``tracks.csv``.
+    """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached), the path of a ``tracks.csv`` or a packed folder.
 
     Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``CollectionError`` when the
     collection as a whole cannot be used.
@@ -43,6 +44,8 @@ def load_corpus(
         folder = cache / f"synthetic-{fingerprint(config)}"
         table = make_corpus(folder, config, progress=progress)
         return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
+    if (folder := packed_folder(source)) is not None:
+        return load_packed(folder)
     return _load_csv(Path(source), Path(source).stem, cache, progress)
 
 

@@ -163,7 +163,7 @@ def corpus_scene(corpus: Corpus, track_id: str, models: Mapping[str, nn.Module],
         own = corpus.timeline[corpus.timeline["track_id"] == track_id]
         spans = {tag: list(part[["start", "end"]].itertuples(index=False, name=None)) for tag, part in own.groupby("instrument")}
         known["truth"] = dict.fromkeys(corpus.timeline["instrument"].unique(), ()) | spans
-    return scene_of(models, corpus.path(track_id), track["title"] or str(track_id), track["artist"], note, **known)
+    return scene_of(models, corpus.read(track_id), track["title"] or str(track_id), track["artist"], note, **known)
 
 
 Choice = tuple[str, str, list[str]]  # track_id, why it is shown, the tags that this is about
@@ -244,7 +244,7 @@ def _late_entries(
     risen = []
     likeliest = _each_tag_once((entry[2], entry) for entry in sorted(late, key=lambda entry: -entry[0]))
     for _, track_id, tag, start in likeliest[:CANDIDATES]:
-        curves = tag_curves(model, corpus.path(track_id))
+        curves = tag_curves(model, corpus.read(track_id))
         probability = curves.probabilities[:, corpus.tags.index(tag)]
         before, after = probability[curves.times < start], probability[curves.times >= start]
         if len(before) and len(after) and after.mean() > before.mean():
