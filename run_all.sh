@@ -26,7 +26,7 @@ Renders the study: executes every notebook and writes reports/index.html, the ot
   --profile NAME      smoke (every code path, a minute or so), demo (the default: two CPU cores, the embedded corpus),
                       full (several seeds, more comparisons) or paper (the authors' settings: a GPU and a real collection)
   --collection WHAT   synthetic (the default: the embedded corpus), a CSV file of tracks (path,artist,tags),
-                      or a data set in the layout it is published in, as NAME:FOLDER:
+                      a folder made by python -m mtt pack, or a data set in the layout it is published in, as NAME:FOLDER:
                         msd:FOLDER             Million Song Dataset, CALS; msd/conventional:FOLDER
                         magnatagatune:FOLDER   MagnaTagATune, split by folder; magnatagatune/listed:FOLDER
                         mtg-jamendo:FOLDER     MTG-Jamendo, 50 tags; mtg-jamendo/genre, /instrument, /mood, /all;
@@ -62,14 +62,14 @@ set_collection() {
         synthetic) COLLECTION=$1 && return ;;
     esac
     COLLECTION=$(absolute "$1")
-    if [ -f "$COLLECTION" ]; then return; fi
+    if [ -f "$COLLECTION" ] || [ -f "$COLLECTION/pack.json" ]; then return; fi
     case $1 in
         msd:?* | msd/*:?* | magnatagatune:?* | magnatagatune/*:?* | mtg-jamendo:?* | mtg-jamendo/*:?* | gtzan:?* | gtzan/*:?*)
             folder=$(absolute "${1#*:}")
             COLLECTION=${1%%:*}:$folder
             [ -d "${folder%\?partial}" ] || fail "--collection $1: there is no folder ${folder%\?partial}"
             ;;
-        *) fail "--collection $1: there is no such file; give synthetic, a CSV file of tracks or NAME:FOLDER (see --help)" ;;
+        *) fail "--collection $1: there is no such file; give synthetic, a CSV file of tracks, a packed folder or NAME:FOLDER (see --help)" ;;
     esac
 }
 
@@ -93,7 +93,10 @@ parse_study() {
                 case $2 in smoke | demo | full | paper) PROFILE=$2 ;; *) misuse "unknown profile $2" ;; esac ;;
             --collection) set_collection "$2" ;;
             --out) OUT=$(absolute "$2") ;;
-            -p) PARAMETERS+=(-p "$2" "$3"); shift ;;
+            -p)
+                case $2 in init_from) PARAMETERS+=(-p "$2" "$(absolute "$3")") ;; *) PARAMETERS+=(-p "$2" "$3") ;; esac
+                shift
+                ;;
         esac
         shift 2
     done

@@ -48,6 +48,34 @@ def split(
     print(f"mean |tag share - target| {audit.mean_deviation:.4f}, largest {audit.max_deviation:.4f} ({audit.worst_tag})")
 
 
+@app.command()
+def audit(
+    table: Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")],
+    out: Annotated[Path | None, typer.Option(help="report to write: .csv (track_id,path,problem,detail) or .html")] = None,
+    split: Annotated[Path | None, typer.Option(help="split to check: track_id,split; default: the table's column split")] = None,
+) -> None:
+    """List what is wrong with a collection: files, copies, artists, tags, a given split.
+
+    The exit code is 0 whatever was found, 1 when the audit could not be made. Stopped, it goes on from what it had read.
+    """
+    if out is not None and out.suffix not in (".csv", ".html"):
+        raise typer.BadParameter(f"{out}: the report is a .csv or a .html file", param_hint="--out")
+    found = mtt.audit_collection(table, split, progress=sys.stderr.isatty())
+    print(mtt.audit_text(found))
+    if out is not None:
+        mtt.write_audit(found, out)
+
+
+@app.command()
+def pack(
+    table: Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="folder to write; give it to --collection")],
+) -> None:
+    """Decode a collection once, for fast random crops: about 2.6 MB a minute. Stopped, it goes on from the last shard."""
+    corpus = mtt.pack_collection(table, out)
+    print(f"{out}: {len(corpus):,} tracks packed, {len(corpus.problems):,} left out (see {out / 'problems.csv'})")
+
+
 class Format(StrEnum):
     """How ``tag`` prints."""
 

@@ -19,6 +19,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.files import write_whole
 
 RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
+MP3_MARGIN = 0.75  # seconds read before a crop: MP3 frames borrow bits from earlier ones, and right after a jump they decode to noise
 
 
 class AudioError(ValueError):
@@ -49,24 +50,44 @@ def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = Non
     with _open(path) as file:
         rate = file.samplerate
         margin = RESAMPLING_MARGIN if rate != sample_rate else 0.0
-        first = max(0, round((start - margin) * rate))
+        lead = MP3_MARGIN if file.format == "MP3" else margin
+        step = rate // math.gcd(rate, sample_rate)  # a crop starts where a resampled sample lies: it is cut from the whole, not shifted
+        first = max(0, round((start - lead) * rate)) // step * step
         count = -1 if seconds is None else math.ceil((start + seconds + margin) * rate) - first
         if first >= file.frames:
             raise AudioError(f"{path}: nothing at {start:.1f} s; the file has {file.frames / rate:.1f} s")
-        try:
-            file.seek(first)
-            wave = file.read(count, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path}: decoding stopped ({_reason(error)}); re-encode the file or leave it out") from error
-    mono = wave.mean(axis=1) if wave.shape[1] > 1 else wave[:, 0]
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate)
-        skip = round(start * sample_rate) - round(first / rate * sample_rate)
-        mono = mono[skip:]
+        wave = _decode(file, path, first, count)
+    mono = mix_down(wave, rate, sample_rate)[round(start * sample_rate) - first * sample_rate // rate :]
     if seconds is not None:
         mono = mono[: round(seconds * sample_rate)]
     if not len(mono):
         raise AudioError(f"{path}: holds no audio at {start:.1f} s; the file may be truncated")
+    return checked(mono, path)
+
+
+def decode_audio(path: str | Path) -> tuple[np.ndarray, AudioInfo]:
+    """A whole file as it is, (samples, channels) float32 at its own rate, and what its header says. Raises ``AudioError``."""
+    with _open(path) as file:
+        info = AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels, file.format)
+        wave = _decode(file, path, 0, -1)
+    if not len(wave):
+        raise AudioError(f"{path}: holds no audio at 0.0 s; the file may be truncated")
+    return wave, info
+
+
+def mix_down(wave: np.ndarray, rate: int, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """(samples, channels) at ``rate`` as mono (samples,) at ``sample_rate``."""
+    mono = wave[:, 0]
+    if wave.shape[1] > 1:  # numpy's mean over a short axis takes as long as decoding
+        mono = mono.copy()
+        for channel in range(1, wave.shape[1]):
+            mono += wave[:, channel]
+        mono /= wave.shape[1]
+    return mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate)
+
+
+def checked(mono: np.ndarray, path: str | Path) -> np.ndarray:
+    """The samples, contiguous float32. Raises ``AudioError`` naming the file where they are not numbers."""
     if not np.isfinite(mono).all():
         raise AudioError(f"{path}: holds values that are not numbers; re-encode the file or leave it out")
     return np.ascontiguousarray(mono, dtype=np.float32)
@@ -97,6 +118,15 @@ def _open(path: str | Path) -> soundfile.SoundFile:
         return soundfile.SoundFile(str(path))
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error)}); re-encode the file or leave it out") from error
+
+
+def _decode(file: soundfile.SoundFile, path: str | Path, first: int, count: int) -> np.ndarray:
+    try:
+        if first:
+            file.seek(first)
+        return file.read(count, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: decoding stopped ({_reason(error)}); re-encode the file or leave it out") from error
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:

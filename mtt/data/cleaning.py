@@ -139,6 +139,14 @@ def find_near_duplicates(
     return pd.DataFrame({**pairs, "problem": "near_duplicate", "detail": details}, columns=PAIR_COLUMNS)
 
 
+def find_duplicates(digests: pd.Series, fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Exact duplicates, and near ones among the rest: track_id, other, problem, detail."""
+    exact = find_exact_duplicates(digests)
+    copies = set(exact["track_id"])
+    near = find_near_duplicates({track_id: bits for track_id, bits in fingerprints.items() if track_id not in copies})
+    return pd.concat([exact, near], ignore_index=True) if len(near) else exact
+
+
 def _candidates(words: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Alignments worth comparing: first track, second (later) track, offset in frames (position in first - in second)."""
     n_tracks = len(starts) - 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,12 @@ PROBLEM_COLUMNS = ["track_id", "path", "problem", "detail"]
 def no_problems() -> pd.DataFrame:
     """An empty table of problems, one row per problem: track_id, path, problem, detail."""
     return pd.DataFrame(columns=PROBLEM_COLUMNS)
+
+
+class TrackReader(Protocol):
+    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.data.packed``)."""
+
+    def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Corpus:
     fingerprints: dict[str, np.ndarray] = field(default_factory=dict)  # of ``mtt.data.cleaning``, by track_id
     digest: str = ""  # identifies audio and labels
     split_name: str = ""  # of a split that was published with the data set, and that ``tracks`` has as column ``split``
+    packed: TrackReader | None = None  # reads the tracks of a packed collection, instead of their files
 
     def __post_init__(self) -> None:
         shape = (len(self.tracks), len(self.tags))
@@ -69,11 +77,19 @@ class Corpus:
         """track_id -> whether the track has any observed tag."""
         return pd.Series(self.labels.any(axis=1), index=self.tracks.index)
 
+    @property
+    def tag_texts(self) -> pd.Series:
+        """track_id -> its observed tags, joined by ``|`` as in a collection's CSV."""
+        names = np.array(self.tags, dtype=object)
+        return pd.Series(["|".join(names[row.astype(bool)]) for row in self.labels], index=self.tracks.index, dtype=object)
+
     def path(self, track_id: str) -> Path:
         return self.root / self.tracks.at[track_id, "path"]
 
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
         """Mono float32 samples at 22 050 Hz from ``start`` for ``seconds`` (both in seconds). Raises ``AudioError``."""
+        if self.packed is not None:
+            return self.packed.read(track_id, start, seconds)
         return read_audio(self.path(track_id), start, seconds)
 
     def rows(self, track_ids: Iterable[str]) -> np.ndarray:

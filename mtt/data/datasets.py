@@ -33,6 +33,7 @@ from mtt.config import SyntheticConfig, fingerprint, home
 from mtt.data import gtzan, magnatagatune, million_song, mtg_jamendo
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.data.inspection import inspect_tracks
+from mtt.data.packed import load_packed, packed_folder
 from mtt.data.published import CollectionError, find_audio
 from mtt.data.synthetic import make_corpus
 
@@ -88,8 +89,8 @@ def parse_source(source: str) -> Source:
 def load_corpus(
     source: str = "synthetic", synthetic: SyntheticConfig | None = None, cache: Path | None = None, progress: bool = True
 ) -> Corpus:
-    """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached), the path of a ``tracks.csv``, or a published data
-    set such as ``"magnatagatune:ROOT"`` (see the module's docstring).
+    """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached), the path of a ``tracks.csv`` or of a packed folder
+    (``mtt.data.packed``), or a published data set such as ``"magnatagatune:ROOT"`` (see the module's docstring).
 
     Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``CollectionError`` when the
     collection as a whole cannot be used.
@@ -101,6 +102,8 @@ def load_corpus(
         folder = cache / f"synthetic-{fingerprint(config)}"
         table = make_corpus(folder, config, progress=progress)
         return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
+    if (folder := packed_folder(source)) is not None:
+        return load_packed(folder)
     if where.kind == "csv":
         return _load_csv(where.path, where.name, cache, progress)
     return _load_published(where, cache, progress)

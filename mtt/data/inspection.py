@@ -1,14 +1,17 @@
 """One pass over every file of a collection: is it usable, how long is it, what does it hold.
 
 Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, so a copy in another container of
-the same samples is found too; its fingerprint is that of ``mtt.data.cleaning``. Results are cached and belong to a file's path, size and
-time of change, so a second pass reads only what is new.
+the same samples is found too; its fingerprint is that of ``mtt.data.cleaning``. What was found belongs to a file's path, size and time of
+change and is kept in shards of a few files, each written whole as soon as it is done: a pass that was stopped goes on, and a second one
+reads only what is new.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,20 +21,27 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from mtt.config import fingerprint
-from mtt.data.audio import AudioError, audio_info, read_audio
+from mtt.data.audio import AudioError, checked, decode_audio, mix_down
 from mtt.data.cleaning import audio_fingerprint
 from mtt.data.corpus import PROBLEM_COLUMNS
 from mtt.files import write_arrays
 
+log = logging.getLogger(__name__)
 MINIMUM_SECONDS = 1.0
 SILENCE_DB = -60.0
-FORMAT_VERSION = 1
-_FILES_PER_TASK = 16
+FULL_SCALE = 0.999  # samples beyond it count as clipped
+FORMAT_VERSION = 2
+FILES_PER_SHARD = 32
+
+Stamp = tuple[str, int, int]  # path, size in bytes and time of change in ns; -1 where there is no such file
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """``table``: track_id -> seconds, sample_rate, channels, level_db, clipped, digest, problem, detail. ``fingerprints`` by track_id."""
+    """``table``: track_id -> path, seconds, announced, sample_rate, channels, level_db, clipped, digest, problem, detail.
+
+    ``seconds`` were decoded, ``announced`` stand in the header; ``clipped`` is a share of the samples. ``fingerprints`` by track_id.
+    """
 
     table: pd.DataFrame
     fingerprints: dict[str, np.ndarray]
@@ -49,44 +59,64 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, workers: int |
     Unreadable, silent (below -60 dB), too short (below 1 s) files and paths that lead out of ``root`` get a ``problem`` and a ``detail``;
     nothing is raised for them. ``cache`` is a folder.
     """
+    store = cache / f"inspection-{fingerprint([FORMAT_VERSION, str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
-    store = cache / f"inspection-{fingerprint([FORMAT_VERSION, str(root), list(tracks.index), stamps])}.npz"
-    if store.exists():
-        return _load(store)
-    jobs = list(zip(tracks.index, tracks["path"], strict=True))
-    chunks = [jobs[i : i + _FILES_PER_TASK] for i in range(0, len(jobs), _FILES_PER_TASK)]
-    workers = workers or os.cpu_count() or 1
-    parallel = Parallel(n_jobs=min(workers, len(chunks) or 1), return_as="generator")
-    results = parallel(delayed(_inspect_files)(root, chunk) for chunk in chunks)
-    rows, prints = [], {}
-    with tqdm(total=len(jobs), desc="reading files", unit="file", disable=not progress) as bar:
+    known = _read_store(store)
+    new = [stamp for stamp in dict.fromkeys(stamps) if stamp not in known]
+    shards = [new[i : i + FILES_PER_SHARD] for i in range(0, len(new), FILES_PER_SHARD)]
+    parallel = Parallel(n_jobs=min(workers or os.cpu_count() or 1, len(shards) or 1), return_as="generator")
+    results = parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards)
+    with tqdm(total=len(new), desc="reading files", unit="file", disable=not progress or not new) as bar:
         for part in results:
-            for row, bits in part:
-                rows.append(row)
-                prints[row["track_id"]] = bits
+            known |= part
             bar.update(len(part))
-    inspection = Inspection(pd.DataFrame(rows).set_index("track_id"), prints)
-    _save(inspection, store)
-    return inspection
+    table = pd.DataFrame([known[stamp][0] for stamp in stamps], index=tracks.index)
+    return Inspection(table, {track_id: known[stamp][1] for track_id, stamp in zip(tracks.index, stamps, strict=True)})
 
 
-def _stamp(root: Path, path: str) -> list:
+Found = dict[Stamp, tuple[dict, np.ndarray]]  # the file's row of the table, and its fingerprint
+
+
+def _stamp(root: Path, path: str) -> Stamp:
     try:
         status = os.stat(root / path)
     except (OSError, ValueError):
-        return [path, None, None]
-    return [path, status.st_size, status.st_mtime_ns]
+        return path, -1, -1
+    return path, status.st_size, status.st_mtime_ns
 
 
-def _inspect_files(root: Path, jobs: list[tuple[str, str]]) -> list[tuple[dict, np.ndarray]]:
-    return [_inspect_file(root, track_id, path) for track_id, path in jobs]
+def _inspect_shard(root: Path, store: Path, shard: list[Stamp]) -> Found:
+    found = {stamp: _inspect_file(root, stamp[0]) for stamp in shard}
+    rows, prints = zip(*found.values(), strict=True)
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    sizes = {"_size": np.array([stamp[1] for stamp in shard]), "_changed": np.array([stamp[2] for stamp in shard])}
+    lengths, bits = np.array([len(p) for p in prints], dtype=int), np.concatenate(prints)
+    write_arrays(store / f"{fingerprint(shard)}.npz", _lengths=lengths, _bits=bits, **sizes, **columns)
+    return found
 
 
-def _inspect_file(root: Path, track_id: str, path: str) -> tuple[dict, np.ndarray]:
+def _read_store(store: Path) -> Found:
+    found: Found = {}
+    for path in sorted(store.glob("[!.]*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                arrays = {name: data[name] for name in data.files}
+            prints = np.split(arrays["_bits"], np.cumsum(arrays["_lengths"])[:-1])
+            columns = [name for name in arrays if not name.startswith("_")]
+            values = [arrays[name].tolist() for name in ("path", "_size", "_changed", *columns)]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("%s: not readable (%s); its files are read again", path, error)
+            continue
+        for (name, size, changed, *row), bits in zip(zip(*values, strict=True), prints, strict=True):
+            found[name, size, changed] = dict(zip(columns, row, strict=True)), bits
+    return found
+
+
+def _inspect_file(root: Path, path: str) -> tuple[dict, np.ndarray]:
     row = {
-        "track_id": track_id,
         "path": path,
         "seconds": 0.0,
+        "announced": 0.0,
         "sample_rate": 0,
         "channels": 0,
         "level_db": -np.inf,
@@ -99,34 +129,17 @@ def _inspect_file(root: Path, track_id: str, path: str) -> tuple[dict, np.ndarra
     if os.path.isabs(path) or os.path.normpath(path).startswith(".."):
         return {**row, "problem": "outside", "detail": "the path leads out of the collection's folder"}, nothing
     try:
-        info = audio_info(root / path)
-        wave = read_audio(root / path)
+        samples, info = decode_audio(root / path)
+        wave = checked(mix_down(samples, info.sample_rate), root / path)
     except AudioError as error:
         return {**row, "problem": "unreadable", "detail": str(error).removeprefix(f"{root / path}: ")}, nothing
-    row["seconds"], row["sample_rate"], row["channels"] = info.seconds, info.sample_rate, info.channels
+    row["seconds"], row["announced"] = len(samples) / info.sample_rate, info.seconds
+    row["sample_rate"], row["channels"] = info.sample_rate, info.channels
     row["level_db"] = float(10 * np.log10(np.mean(np.square(wave, dtype=np.float64)) + 1e-20))
-    row["clipped"] = float(np.mean(np.abs(wave) >= 0.999))
-    row["digest"] = hashlib.sha256(np.round(wave * 32767).astype(np.int16).tobytes()).hexdigest()[:32]
-    if info.seconds < MINIMUM_SECONDS:
-        row["problem"], row["detail"] = "too_short", f"{info.seconds:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"
+    row["clipped"] = float((np.count_nonzero(samples >= FULL_SCALE) + np.count_nonzero(samples <= -FULL_SCALE)) / samples.size)
+    row["digest"] = hashlib.sha256(np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16).tobytes()).hexdigest()[:32]
+    if row["seconds"] < MINIMUM_SECONDS:
+        row["problem"], row["detail"] = "too_short", f"{row['seconds']:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"
     elif row["level_db"] < SILENCE_DB:
         row["problem"], row["detail"] = "silent", f"level {row['level_db']:.0f} dB; below {SILENCE_DB:g} dB counts as silence"
     return row, nothing if row["problem"] else audio_fingerprint(wave)
-
-
-def _save(inspection: Inspection, store: Path) -> None:
-    lengths = [len(bits) for bits in inspection.fingerprints.values()]
-    joined = np.concatenate([*inspection.fingerprints.values(), np.zeros(0, np.uint32)])
-    columns = {name: inspection.table[name].to_numpy() for name in inspection.table}
-    columns = {name: v.astype("U") if v.dtype.kind not in "fiu" else v for name, v in columns.items()}
-    ids = inspection.table.index.to_numpy().astype("U")
-    write_arrays(store, track_id=ids, _lengths=np.array(lengths, dtype=int), _bits=joined, **columns)
-
-
-def _load(store: Path) -> Inspection:
-    with np.load(store, allow_pickle=False) as data:
-        columns = {name: data[name] for name in data.files if not name.startswith("_")}
-        table = pd.DataFrame(columns).set_index("track_id")
-        ends = np.cumsum(data["_lengths"]).astype(int)
-        parts = np.split(data["_bits"], ends[:-1]) if len(ends) else []
-    return Inspection(table, dict(zip(table.index, parts, strict=True)))

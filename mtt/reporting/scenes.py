@@ -163,7 +163,7 @@ def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -
 
 def corpus_scene(corpus: Corpus, track_id: str, models: Mapping[str, nn.Module], note: str = "", about: Sequence[str] = ()) -> Scene:
     """The scene of a track, with what its corpus knows of it."""
-    return scene_of(models, corpus.path(track_id), **known_of(corpus, track_id, note, about))
+    return scene_of(models, corpus.read(track_id), **known_of(corpus, track_id, note, about))
 
 
 def known_of(corpus: Corpus, track_id: str, note: str = "", about: Sequence[str] = ()) -> dict:
@@ -256,7 +256,7 @@ def _late_entries(
     risen = []
     likeliest = _each_tag_once((entry[2], entry) for entry in sorted(late, key=lambda entry: -entry[0]))
     for _, track_id, tag, start in likeliest[:CANDIDATES]:
-        curves = tag_curves(model, corpus.path(track_id))
+        curves = tag_curves(model, corpus.read(track_id))
         probability = curves.probabilities[:, corpus.tags.index(tag)]
         before, after = probability[curves.times < start], probability[curves.times >= start]
         if len(before) and len(after) and after.mean() > before.mean():

@@ -113,7 +113,7 @@ class ExplorerWidget(ipywidgets.VBox):
     def _open(self, kind: str, name: str) -> tuple[KeptRecording, dict, dict]:
         """A recording, what is known of it as fields of a scene, and its sound and spectrogram as the page wants them."""
         if kind == "track":
-            recording, fields = KeptRecording(self.corpus.path(name)), known_of(self.corpus, name, *self.about.get(name, ("", ())))
+            recording, fields = KeptRecording(self.corpus.read(name)), known_of(self.corpus, name, *self.about.get(name, ("", ())))
         else:
             path = Path(name).expanduser()
             whole = Recording(path)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.config import PROFILES, StudyConfig, home, to_dict
-from mtt.data.cleaning import clean, find_exact_duplicates, find_near_duplicates
+from mtt.data.cleaning import clean, find_duplicates
 from mtt.data.corpus import Corpus
 from mtt.data.datasets import load_corpus, parse_source
 from mtt.data.splits import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
@@ -162,11 +162,7 @@ class Study:
     @cached_property
     def duplicates(self) -> pd.DataFrame:
         """Exact and near duplicates: track_id, other, problem, detail."""
-        exact = find_exact_duplicates(self.collection.tracks["digest"])
-        copies = set(exact["track_id"])
-        prints = {i: bits for i, bits in self.collection.fingerprints.items() if i not in copies}
-        near = find_near_duplicates(prints)
-        return pd.concat([exact, near], ignore_index=True) if len(near) else exact
+        return find_duplicates(self.collection.tracks["digest"], self.collection.fingerprints)
 
     @cached_property
     def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:

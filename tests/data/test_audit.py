@@ -1,0 +1,126 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from mtt.config import SAMPLE_RATE
+from mtt.data.audio import encode_audio, write_audio
+from mtt.data.audit import PROBLEMS, audit_collection
+from mtt.data.datasets import CollectionError
+
+
+def tune(seconds: float, seed: int, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """A melody of its own for each seed: notes of 0.25 s."""
+    random = np.random.default_rng(seed)
+    notes = np.repeat(220 * 2 ** (random.integers(0, 24, round(seconds * 4)) / 12), rate // 4)
+    return (0.3 * np.sin(2 * np.pi * np.cumsum(notes) / rate) + 0.01 * random.standard_normal(len(notes))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def flawed(tmp_path_factory):
+    """A collection with one of each problem, and the rows that an audit must give: (track_id, problem)."""
+    folder = tmp_path_factory.mktemp("flawed")
+    rows = []
+
+    def add(name, wave=None, rate=SAMPLE_RATE, content=None, artist=None, tags="common", split="train"):
+        (folder / name).write_bytes(content) if wave is None else write_audio(folder / name, wave, rate)
+        rows.append({"path": name, "artist": f"artist of {name}" if artist is None else artist, "tags": tags, "split": split})
+
+    for number in range(30):
+        add(f"good{number:02d}.wav", tune(4, number))
+    flac = io.BytesIO()
+    soundfile.write(flac, soundfile.read(folder / "good03.wav", dtype="int16")[0], SAMPLE_RATE, format="FLAC")
+    add("copy.flac", content=flac.getvalue(), split="test")
+    add("near.mp3", 0.7 * tune(9, 100)[SAMPLE_RATE // 3 :])
+    add("original.wav", tune(9, 100))
+    add("text.mp3", content=b"no music in here")
+    add("silent.wav", np.zeros(3 * SAMPLE_RATE, np.float32))
+    add("short.wav", tune(0.5, 40))
+    add("clipped.wav", np.clip(20 * tune(4, 41), -1, 1))
+    add("phone.wav", tune(4, 42, 8000), 8000)
+    add("studio.wav", tune(4, 43, 48_000), 48_000)
+    add("nobody.wav", tune(4, 44), artist=" ")
+    add("rare.wav", tune(4, 45), tags="common|one of a kind")
+    add("shared0.wav", tune(4, 46), artist="Shared", split="train")
+    add("shared1.wav", tune(4, 47), artist="shared ", split="valid")
+    add("pool0.wav", tune(4, 48), artist="Pool", split="train")
+    add("pool1.wav", tune(4, 49), artist="Pool", tags="", split="unlabelled")
+    add("odd.wav", tune(4, 50), split="validation")
+    add("unsplit.wav", tune(4, 51), split="")
+    rows.append({"path": "../elsewhere.wav", "artist": "x", "tags": "common", "split": "train"})
+    pd.DataFrame(rows).to_csv(folder / "tracks.csv", index=False)
+    expected = {
+        ("../elsewhere.wav", "outside"),
+        ("text.mp3", "unreadable"),
+        ("silent.wav", "silent"),
+        ("short.wav", "too_short"),
+        ("clipped.wav", "clipped"),
+        ("phone.wav", "low_rate"),
+        ("studio.wav", "unusual_rate"),
+        ("good03.wav", "exact_duplicate"),
+        ("original.wav", "near_duplicate"),
+        ("nobody.wav", "missing_artist"),
+        ("rare.wav", "rare_tag"),
+        ("odd.wav", "unknown_set"),
+        ("shared1.wav", "artist_across_sets"),
+        ("good03.wav", "duplicate_across_sets"),
+    }
+    return folder, expected
+
+
+def test_each_problem_is_found_once_and_nothing_else(flawed):
+    folder, expected = flawed
+    audit = audit_collection(str(folder / "tracks.csv"), cache=folder / "cache", progress=False)
+    assert list(audit.rows.columns) == ["track_id", "path", "problem", "detail"]
+    found = list(zip(audit.rows["track_id"], audit.rows["problem"], strict=True))
+    assert len(found) == len(set(found)) and set(found) == expected
+    assert list(audit.counts.index) == [name for name in PROBLEMS if name in {problem for _, problem in expected}]
+    details = audit.rows.set_index("problem")["detail"]
+    assert "8000 Hz; nothing above 4 kHz" in details["low_rate"] and "48000 Hz" in details["unusual_rate"]
+    assert "copy of copy.flac" in details["exact_duplicate"] and "artists differ" in details["exact_duplicate"]
+    assert "copy of near.mp3" in details["near_duplicate"]
+    assert details["rare_tag"] == "tag 'one of a kind': 1 track of 1 artist"
+    assert "1 in train, 1 in valid" in details["artist_across_sets"]
+    assert details["duplicate_across_sets"] == "in train; copy.flac, same content, is in test"
+    assert audit.tracks == 48 and audit.sentence.endswith("14 problems of 14 kinds.")
+
+
+def test_a_given_split_replaces_the_column(flawed, tmp_path):
+    folder, expected = flawed
+    ids = pd.read_csv(folder / "tracks.csv")["path"]
+    pd.DataFrame({"track_id": ids, "split": "train"}).to_csv(tmp_path / "split.csv", index=False)
+    audit = audit_collection(str(folder / "tracks.csv"), tmp_path / "split.csv", folder / "cache", progress=False)
+    gone = {"unknown_set", "artist_across_sets", "duplicate_across_sets"}
+    assert set(audit.rows["problem"]) == {problem for _, problem in expected} - gone
+
+
+def test_a_header_that_promises_more_than_there_is(tmp_path):
+    for number in range(3):
+        write_audio(tmp_path / f"{number}.wav", tune(4, number))
+    whole = encode_audio(tune(20, 9), format="MP3")
+    (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
+    names = [f"{number}.wav" for number in range(3)] + ["cut.mp3"]
+    pd.DataFrame({"path": names, "artist": names, "tags": ""}).to_csv(tmp_path / "tracks.csv", index=False)
+    audit = audit_collection(str(tmp_path / "tracks.csv"), cache=tmp_path / "cache", progress=False)
+    assert audit.rows["track_id"].tolist() == ["cut.mp3"] and audit.rows["problem"].tolist() == ["cut_short"]
+    assert "of 20" in audit.rows["detail"][0]
+
+
+def test_a_clean_collection_has_no_problem(tmp_path):
+    names = [f"{number}.wav" for number in range(16)]
+    for number, name in enumerate(names):
+        write_audio(tmp_path / name, tune(3, number))
+    pd.DataFrame({"path": names, "artist": names, "tags": "t"}).to_csv(tmp_path / "tracks.csv", index=False)
+    audit = audit_collection(str(tmp_path / "tracks.csv"), cache=tmp_path / "cache", progress=False)
+    assert audit.rows.empty and audit.counts.empty and audit.sentence.endswith("no problem found.")
+
+
+def test_what_cannot_be_audited_is_said(tmp_path):
+    (tmp_path / "tracks.csv").write_text("path,artist,tags\ngone.wav,x,t\n")
+    with pytest.raises(CollectionError, match=r"none of the 1 files can be used; the first, gone\.wav, is unreadable"):
+        audit_collection(str(tmp_path / "tracks.csv"), cache=tmp_path / "cache", progress=False)
+    with pytest.raises(ValueError, match="split.csv"):
+        (tmp_path / "split.csv").write_text("track,set\n")
+        audit_collection(str(tmp_path / "tracks.csv"), tmp_path / "split.csv", tmp_path / "cache", progress=False)

@@ -1,0 +1,107 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtt.config import SAMPLE_RATE
+from mtt.data import inspection
+from mtt.data.audio import encode_audio, write_audio
+from mtt.data.inspection import FILES_PER_SHARD, inspect_tracks
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import pandas as pd
+from mtt.data.inspection import inspect_tracks
+folder = Path(sys.argv[1])
+paths = sorted(path.name for path in folder.glob("*.wav"))
+inspect_tracks(pd.DataFrame({"path": paths}, index=paths), folder, folder / "cache", workers=1, progress=False)
+"""
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
+
+
+def tracks_in(folder: Path) -> pd.DataFrame:
+    paths = sorted(path.name for path in folder.iterdir() if path.is_file())
+    return pd.DataFrame({"path": paths}, index=pd.Index(paths, name="track_id"))
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[str]:
+    """The files that were read, in order; needs ``workers=1``."""
+    seen, real = [], inspection._inspect_file
+    monkeypatch.setattr(inspection, "_inspect_file", lambda root, path: (seen.append(path), real(root, path))[1])
+    return seen
+
+
+def test_killed_in_the_middle_it_goes_on_without_reading_finished_shards_again(tmp_path, reads):
+    for number in range(10 * FILES_PER_SHARD):
+        write_audio(tmp_path / f"{number:03d}.wav", noise(1.5, number % 7))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path], start_new_session=True, env=environment)
+    while process.poll() is None and len(list(tmp_path.glob("cache/inspection-*/[!.]*.npz"))) < 2:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    (tmp_path / "script.py").unlink()
+    done = len(list(tmp_path.glob("cache/inspection-*/[!.]*.npz")))
+    assert 2 <= done < 10, "the kill came too late to test anything"
+    tracks = tracks_in(tmp_path)
+    resumed = inspect_tracks(tracks, tmp_path, tmp_path / "cache", workers=1, progress=False)
+    assert reads == list(tracks["path"])[done * FILES_PER_SHARD :]
+    whole = inspect_tracks(tracks, tmp_path, tmp_path / "other", workers=2, progress=False)
+    pd.testing.assert_frame_equal(resumed.table, whole.table)
+    assert all(np.array_equal(resumed.fingerprints[name], whole.fingerprints[name]) for name in tracks.index)
+
+
+def test_a_second_pass_reads_only_what_is_new_or_changed(tmp_path, reads):
+    for number in range(5):
+        write_audio(tmp_path / f"{number}.wav", noise(1.5, number))
+    first = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False)
+    reads.clear()
+    write_audio(tmp_path / "3.wav", noise(2, 9))
+    write_audio(tmp_path / "new.ogg", noise(2, 10))
+    second = inspect_tracks(tracks_in(tmp_path).iloc[::-1], tmp_path, tmp_path / "cache", workers=1, progress=False)
+    assert sorted(reads) == ["3.wav", "new.ogg"]
+    assert list(second.table.index) == sorted(second.table.index, reverse=True)
+    same = ["0.wav", "1.wav", "2.wav", "4.wav"]
+    pd.testing.assert_frame_equal(second.table.loc[same], first.table.loc[same])
+    assert second.table.at["3.wav", "digest"] != first.table.at["3.wav", "digest"]
+
+
+def test_a_damaged_shard_is_read_again(tmp_path, reads):
+    write_audio(tmp_path / "a.wav", noise(1.5))
+    first = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False)
+    (shard,) = tmp_path.glob("cache/inspection-*/*.npz")
+    shard.write_bytes(shard.read_bytes()[:100])
+    again = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False)
+    assert reads == ["a.wav", "a.wav"]
+    pd.testing.assert_frame_equal(again.table, first.table)
+
+
+def test_what_a_file_holds_is_measured(tmp_path):
+    loud = np.clip(20 * noise(3), -1, 1)
+    write_audio(tmp_path / "clipped.flac", np.stack([loud, 0.1 * loud], axis=1), 44_100)
+    write_audio(tmp_path / "same.flac", noise(3))
+    write_audio(tmp_path / "same.wav", np.round(noise(3) * 32768) / 32768)
+    whole = encode_audio(noise(20), format="MP3")
+    (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
+    table = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False).table
+    assert table["problem"].eq("").all()
+    clipped = np.mean(np.abs(loud) >= 0.999) / 2  # one channel of two
+    assert table.at["clipped.flac", "clipped"] == pytest.approx(clipped, rel=0.01) and clipped > 0.2
+    assert table.at["same.flac", "clipped"] == 0
+    assert table.loc["clipped.flac", ["sample_rate", "channels"]].tolist() == [44_100, 2]
+    assert table.at["clipped.flac", "seconds"] == pytest.approx(1.5)
+    assert table.at["same.flac", "digest"] == table.at["same.wav", "digest"]
+    assert table.at["same.flac", "level_db"] == pytest.approx(-20, abs=0.2)
+    assert table.at["cut.mp3", "seconds"] == pytest.approx(10, abs=0.5)
