@@ -169,16 +169,18 @@ SMOKE = StudyConfig(
     resamples=50,
 )
 
+# Chosen on validation tracks alone, at equal cost in processor time: hop 1024 instead of 512 (as good a step, for half the time), a
+# learning rate of 3e-3 (of 1, 2, 3 and 4e-3) and enough steps for augmentation to pay (without it, the validation loss rises from 800 on).
 DEMO = StudyConfig(
     profile="demo",
     corpus=SyntheticConfig(labelled_artists=300, unlabelled_artists=180, tracks_per_artist=5),
     ratios=(0.15, 0.10, 0.75),
-    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_mels=64),
+    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_fft=2048, hop=1024, n_mels=64),
     train=TrainConfig(
-        steps=700,
+        steps=1000,
         batch_size=16,
         clip_seconds=3.0,
-        learning_rate=1e-3,
+        learning_rate=3e-3,
         schedule="cosine",
         warmup_steps=100,
         weight_decay=0.01,
@@ -186,8 +188,8 @@ DEMO = StudyConfig(
         augment=AugmentConfig(clip_share=0.7),
     ),
     student_width=32,
-    student_steps=900,
-    baselines=(("short_chunk_resnet", 16), ("crnn", 64), ("fcn", 64), ("sample_cnn", 24)),  # about as many parameters each
+    student_steps=1500,
+    baselines=(("short_chunk_resnet", 16), ("crnn", 64), ("fcn", 64), ("sample_cnn", 16)),
     iterations=3,
     chunks=5,
     lengths=(1.0, 3.0, 6.0, 12.0, 30.0),
@@ -197,8 +199,8 @@ FULL = dataclasses.replace(
     DEMO,
     profile="full",
     seeds=(0, 1, 2),
-    train=dataclasses.replace(DEMO.train, steps=1600, evaluate_every=200),
-    student_steps=2400,
+    train=dataclasses.replace(DEMO.train, steps=2000, evaluate_every=200),
+    student_steps=3000,
     lengths=(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0),
     train_lengths=(1.5, 3.0, 6.0),
     resamples=2000,
