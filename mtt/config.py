@@ -190,7 +190,6 @@ DEMO = StudyConfig(
     student_width=32,
     student_steps=1500,
     baselines=(("sample_cnn", 16), ("short_chunk_resnet", 16), ("crnn", 64), ("fcn", 64)),
-    iterations=3,
     chunks=5,
     lengths=(1.0, 3.0, 6.0, 12.0, 30.0),
 )
@@ -201,6 +200,7 @@ FULL = dataclasses.replace(
     seeds=(0, 1, 2),
     train=dataclasses.replace(DEMO.train, steps=2000, evaluate_every=200),
     student_steps=3000,
+    iterations=3,
     lengths=(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0),
     train_lengths=(1.5, 3.0, 6.0),
     resamples=2000,
