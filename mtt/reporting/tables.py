@@ -123,8 +123,8 @@ def split_sentence(study: Study) -> str:
         text += " There are no unlabelled tracks: students get pseudo-labels on training tracks, the method without new audio."
     elif not corpus.has_split and corpus.is_labelled[pool].any():
         text += (
-            f" Hardly any track lacks labels, so half of the training artists joined the unlabelled pool ({corpus.is_labelled[pool].sum():,} "
-            "tracks): models never see their labels, which only judge the pseudo-labels."
+            " Hardly any track lacks labels, so half of the training artists joined the unlabelled pool, with "
+            f"{corpus.is_labelled[pool].sum():,} tracks: models never see their labels, which only judge the pseudo-labels."
         )
     elif not corpus.has_split:
         text += " The unlabelled pool keeps artists that stand in neither valid nor test; the rest of the unlabelled tracks is excluded."

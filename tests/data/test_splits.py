@@ -370,7 +370,7 @@ def test_a_corpus_that_labels_everything_gets_a_pool_and_one_with_a_pool_keeps_i
     split = split_corpus(corpus_of(artists, labels), (0.7, 0.15, 0.15))
     assert {"train", "valid", "test", "unlabelled"} <= set(split)
     check_split(split, artists)
-    few, many = (np.where(artists.isin(unknown).to_numpy()[:, None], 0, labels) for unknown in (artists.unique()[:1], artists.unique()[:30]))
+    few, many = (np.where(artists.isin(artists.unique()[:n]).to_numpy()[:, None], 0, labels) for n in (1, 30))
     filled = split_corpus(corpus_of(artists, few), (0.7, 0.15, 0.15))
     assert (filled == "unlabelled").sum() > 0.4 * filled.isin(["train", "unlabelled"]).sum()
     check_split(filled, artists)
