@@ -121,10 +121,10 @@ def split_sentence(study: Study) -> str:
         text = "Whole artists are assigned so that each set gets its share of every tag."
     if not pool:
         text += " There are no unlabelled tracks: students get pseudo-labels on training tracks, the method without new audio."
-    elif corpus.is_labelled[pool].all():
+    elif not corpus.has_split and corpus.is_labelled[pool].any():
         text += (
-            " Every track has labels, so half of the training artists became the unlabelled pool: models never see their labels, "
-            "which only judge the pseudo-labels."
+            " Hardly any track lacks labels, so half of the training artists joined the unlabelled pool, with "
+            f"{corpus.is_labelled[pool].sum():,} tracks: models never see their labels, which only judge the pseudo-labels."
         )
     elif not corpus.has_split:
         text += " The unlabelled pool keeps artists that stand in neither valid nor test; the rest of the unlabelled tracks is excluded."

@@ -32,13 +32,13 @@ class PseudoLabels:
     def of(cls, study: Study, teacher: Result) -> PseudoLabels:
         """Read back, or made, for the teacher's first seed."""
         folder, seconds = teacher.stages[0].folder, study.config.train.clip_seconds
-        pool = study.ids("unlabelled")
-        known = bool(pool) and (study.corpus.truth is not None or study.corpus.is_labelled[pool].any())
-        checked = "unlabelled" if known else "valid"
-        ids = {name: study.ids(name) for name in (checked, "train")}
+        corpus, pool = study.corpus, study.ids("unlabelled")
+        told = pool if corpus.truth is not None else [i for i in pool if corpus.is_labelled[i]]
+        checked = "unlabelled" if told else "valid"
+        ids = {checked: told or study.ids("valid"), "train": study.ids("train")}
         found = {name: np.asarray(teacher_scores(folder, study.data, ids[name], seconds)).mean(axis=1) for name in ids}
-        where = "unlabelled" if known else "validation"
-        return cls(study.corpus, ids[checked], found[checked], ids["train"], found["train"], where)
+        where = "unlabelled" if told else "validation"
+        return cls(corpus, ids[checked], found[checked], ids["train"], found["train"], where)
 
     @property
     def _missing(self) -> np.ndarray:

@@ -370,9 +370,12 @@ def test_a_corpus_that_labels_everything_gets_a_pool_and_one_with_a_pool_keeps_i
     split = split_corpus(corpus_of(artists, labels), (0.7, 0.15, 0.15))
     assert {"train", "valid", "test", "unlabelled"} <= set(split)
     check_split(split, artists)
-    some = np.where((artists == "artist 0").to_numpy()[:, None], 0, labels)
-    kept = split_corpus(corpus_of(artists, some), (0.7, 0.15, 0.15))
-    pd.testing.assert_series_equal(kept, split_by_artist(artists, some, (0.7, 0.15, 0.15)))
+    few, many = (np.where(artists.isin(artists.unique()[:n]).to_numpy()[:, None], 0, labels) for n in (1, 30))
+    filled = split_corpus(corpus_of(artists, few), (0.7, 0.15, 0.15))
+    assert (filled == "unlabelled").sum() > 0.4 * filled.isin(["train", "unlabelled"]).sum()
+    check_split(filled, artists)
+    kept = split_corpus(corpus_of(artists, many), (0.7, 0.15, 0.15))
+    pd.testing.assert_series_equal(kept, split_by_artist(artists, many, (0.7, 0.15, 0.15)))
 
 
 def test_only_a_published_split_may_share_artists():
