@@ -33,7 +33,8 @@ data = pickle.loads(Path(sys.argv[1]).read_bytes())
 with joined() as ranks:
     folder = Path(sys.argv[2]) / f"rank{ranks.rank}"
     model, history, seen = train_linear(data, folder, ranks)
-    torch.save({"weights": model.state_dict(), "history": history.drop(columns="seconds").to_numpy().tolist(), "seen": seen}, f"{folder}.pt")
+    rows = history.drop(columns="seconds").to_numpy().tolist()
+    torch.save({"weights": model.state_dict(), "history": rows, "seen": seen}, f"{folder}.pt")
 """
 
 
