@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reporting.audits": ["audit_text", "write_audit"],
         "reporting.explorer": ["explain_file"],
         "reporting.study": ["parse_parameters", "run_study"],
+        "training.job": ["read_job", "run_job"],
         "training.workspace": ["notebook_study", "open_study"],
     },
 )

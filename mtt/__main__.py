@@ -76,6 +76,19 @@ def pack(
     print(f"{out}: {len(corpus):,} tracks packed, {len(corpus.problems):,} left out (see {out / 'problems.csv'})")
 
 
+@app.command()
+def train(
+    config: Annotated[Path, typer.Option(help="TOML or JSON file: collection, recipe, profile, [model], [train], [student]")],
+) -> None:
+    """Train one model of the study's recipes with settings of your own; its folder is that of a stage of a study.
+
+    Stopped, it goes on where it was; done, it is read back.
+    """
+    stage = mtt.run_job(mtt.read_job(config))
+    found = stage.metrics
+    print(f"{stage.folder}: ROC-AUC {found['test']['roc_auc']:.4f}, PR-AUC {found['test']['pr_auc']:.4f} on the test set")
+
+
 class Format(StrEnum):
     """How ``tag`` prints."""
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.data.audio import write_audio
+from mtt.data.datasets import load_corpus
 from mtt.data.splits import read_split
 
 ROOT = Path(__file__).parents[1]
@@ -72,9 +73,50 @@ def test_explain_writes_one_page_for_a_file(tmp_path):
     assert wrong.returncode == 1 and "gone.ogg: no such file" in wrong.stderr and not (tmp_path / "no.html").exists()
 
 
+def write_tunes(folder: Path) -> Path:
+    random = np.random.default_rng(0)
+    for name in ("a.mp3", "b.flac"):
+        write_audio(folder / name, (0.1 * random.standard_normal(22050 * 2)).astype(np.float32))
+    (folder / "text.wav").write_text("no music")
+    rows = [{"path": name, "artist": name, "tags": "noise"} for name in ("a.mp3", "b.flac", "text.wav")]
+    pd.DataFrame(rows).to_csv(folder / "tracks.csv", index=False)
+    return folder / "tracks.csv"
+
+
+def test_audit_finds_problems_and_has_done_its_work(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
+    table = write_tunes(tmp_path)
+    for name in ("report.csv", "report.html"):
+        done = mtt("audit", table, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        assert "2 problems of 2 kinds" in done.stdout and "text.wav  not readable as audio" in done.stdout and done.stderr == ""
+    assert pd.read_csv(tmp_path / "report.csv")["problem"].tolist() == ["unreadable", "rare_tag"]
+    assert "Content-Security-Policy" in (tmp_path / "report.html").read_text()
+    wrong = mtt("audit", table, "--out", tmp_path / "report.pdf")
+    assert wrong.returncode == 2 and "Traceback" not in wrong.stderr and not (tmp_path / "report.pdf").exists()
+
+
+def test_pack_makes_a_collection_that_stands_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
+    table = write_tunes(tmp_path)
+    done = mtt("pack", table, tmp_path / "pack")
+    assert done.returncode == 0, done.stderr
+    assert "2 tracks packed, 1 left out" in done.stdout and "GB to write" in done.stderr
+    for name in ("a.mp3", "b.flac"):
+        (tmp_path / name).unlink()
+    corpus = load_corpus(str(tmp_path / "pack"))
+    assert corpus.read("b.flac", 0.5, 1.0).shape == (22050,) and corpus.problems["track_id"].tolist() == ["text.wav"]
+    again = mtt("pack", tmp_path / "pack", tmp_path / "twice")
+    assert again.returncode == 1 and "is packed already" in again.stderr and len(again.stderr.strip().splitlines()) == 1
+
+
 def test_mistakes_give_one_line_and_the_right_code(tmp_path):
     (tmp_path / "bad.csv").write_text("file,artist\n")
+    (tmp_path / "job.toml").write_text("[train]\nstep = 3\n")
     for arguments, code, message in [
+        (("train", "--config", tmp_path / "job.toml"), 1, "unknown key 'train.step'"),
+        (("audit", tmp_path / "gone.csv"), 1, "gone.csv: no such file"),
+        (("pack", tmp_path / "gone.csv", tmp_path / "pack"), 1, "gone.csv: no such file"),
         (("split", tmp_path / "gone.csv", "--out", tmp_path / "s.csv"), 1, "gone.csv: no such file"),
         (("split", tmp_path / "bad.csv", "--out", tmp_path / "s.csv"), 1, "column 'path' is missing"),
         (("import-official", ROOT / "README.md", tmp_path / "m"), 1, "README.md"),

@@ -150,15 +150,14 @@ def _split_faults(corpus: Corpus, given: pd.Series, duplicates: pd.DataFrame) ->
     yield _rows("unknown_set", corpus.tracks[unknown], sets[unknown].map("{!r}".format))
     codes = pd.Series(artist_codes(corpus.artists), index=corpus.tracks.index)
     used = sets.isin(SPLIT_VALUES[:4]) & (codes >= 0)
-    crossing = sets[used].groupby(codes[used]).nunique()
+    several = used & (sets[used].groupby(codes[used]).transform("nunique").reindex(sets.index) > 1)
     rows = []
-    for code in crossing.index[crossing > 1]:
-        own = sets[codes == code]
+    for _, own in sets[several].groupby(codes[several]):
         counts = own.value_counts()
         held = [second for pair in SEPARATE_SETS if set(pair) <= set(counts.index) for second in pair if second != "train"]
         if held:  # the unlabelled pool may share artists with train
             track_id = own.index[own == held[-1]][0]
-            shown = ", ".join(f"{counts[name]} in {name}" for name in SPLIT_VALUES[:4] if name in counts)
+            shown = ", ".join(f"{counts[name]} in {name}" for name in SPLIT_VALUES if name in counts)
             rows.append((track_id, corpus.tracks.at[track_id, "path"], "artist_across_sets", f"{corpus.artists[track_id]!r}: {shown}"))
     yield pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
     first, second = duplicates["track_id"].map(sets), duplicates["other"].map(sets)

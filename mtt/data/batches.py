@@ -33,16 +33,24 @@ class ClipBatches:
     """Random crops of tracks.
 
     ``slots`` is the number of evenly spaced places in a track where a crop may start (None = anywhere); with slots, a teacher's
-    predictions can be made once for all crops that will ever be drawn.
+    predictions can be made once for all crops that will ever be drawn. ``part`` (i, n) gives the i-th of n equal parts of each batch.
     """
 
     def __init__(
-        self, corpus: Corpus, track_ids: Sequence[str], batch_size: int, clip_seconds: float, seed: int, slots: int | None = None
+        self,
+        corpus: Corpus,
+        track_ids: Sequence[str],
+        batch_size: int,
+        clip_seconds: float,
+        seed: int,
+        slots: int | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(track_ids):
             raise ValueError(f"{corpus.name}: no tracks to draw batches from; check the split")
         self.corpus, self.track_ids = corpus, list(track_ids)
         self.batch_size, self.clip_seconds, self.seed, self.slots = batch_size, clip_seconds, seed, slots
+        self.part = part
         self._seconds = corpus.tracks["seconds"].loc[self.track_ids].to_numpy()
 
     def batch(self, step: int) -> Batch:
@@ -55,6 +63,7 @@ class ClipBatches:
         else:
             slots = random.integers(self.slots, size=len(rows))
             starts = np.array([slot_starts(self._seconds[r], self.clip_seconds, self.slots)[s] for r, s in zip(rows, slots, strict=True)])
+        rows, slots, starts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts))
         clips = [read_clip(self.corpus, self.track_ids[r], t, self.clip_seconds) for r, t in zip(rows, starts, strict=True)]
         return Batch(torch.from_numpy(np.stack(clips)), rows, slots)
 

@@ -24,8 +24,10 @@ from mtt.data.augment import augment
 from mtt.data.batches import Batch, ClipBatches
 from mtt.evaluation.predict import bfloat16_is_fast
 from mtt.files import write_whole
+from mtt.training.ranks import Ranks
 
 STATE_FILE = "training.pt"
+ALONE = Ranks()
 HISTORY_COLUMNS = ["step", "train_loss", "valid_loss", "learning_rate", "seconds"]
 
 
@@ -68,26 +70,28 @@ def fit(
     folder: Path,
     seed: int,
     on_step: Callable[[int], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> pd.DataFrame:
     """Train ``model`` in place and leave it at its best validation loss; return the history, one row an evaluation.
 
     ``validate`` returns a loss (lower is better). The state is written to ``folder`` at each evaluation and read back if training was
-    stopped before. ``on_step`` is told the number of steps done after each.
+    stopped before. ``on_step`` is told the number of steps done after each. Of several ``ranks``, the first validates and writes.
     Raises ``FloatingPointError`` when the loss is no longer a number.
     """
     model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    run = _Run(model, optimizer, folder / STATE_FILE)
+    run = _Run(model, optimizer, folder / STATE_FILE, ranks.first)
     run.resume()
+    shared = ranks.wrap(model)
     while run.step < config.steps and not run.should_stop(config.patience):
         last = min(config.steps, (run.step // config.evaluate_every + 1) * config.evaluate_every)
         started = time.perf_counter()
         losses = []
-        for step, loss in _train_steps(model, objective, optimizer, config, seed, run.step, last):
+        for step, loss in _train_steps(shared, objective, optimizer, config, seed, run.step, last, ranks):
             losses.append(loss)
             if on_step is not None:
                 on_step(step + 1)
-        valid_loss = validate(model)
+        valid_loss = ranks.agree(validate(model) if ranks.first else None)
         if not math.isfinite(valid_loss):
             remedy = f"lower the learning rate ({config.learning_rate:g})"
             raise FloatingPointError(f"the validation loss is {valid_loss} at step {last}; {remedy}")
@@ -110,7 +114,14 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 def _train_steps(
-    model: nn.Module, objective: Objective, optimizer: torch.optim.Optimizer, config: TrainConfig, seed: int, first: int, last: int
+    model: nn.Module,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    seed: int,
+    first: int,
+    last: int,
+    ranks: Ranks,
 ) -> Iterator[tuple[int, float]]:
     """Yield (step, loss) after each update."""
     device = next(model.parameters()).device
@@ -119,13 +130,13 @@ def _train_steps(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(_mix(seed, step, 3))  # dropout
+            torch.manual_seed(_mix(seed, step, 3, *ranks.mark))  # dropout
             with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16):
                 loss = objective.loss(model, step, drawn)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
         optimizer.step()
-        value = loss.item()
+        value = ranks.mean(loss)
         if not math.isfinite(value):
             raise FloatingPointError(f"the training loss is {value} at step {step}; lower the learning rate ({config.learning_rate:g})")
         yield step, value
@@ -145,8 +156,8 @@ def _mix(*numbers: int) -> int:
 class _Run:
     """Progress of one training: step, best weights so far, history; written whole at each evaluation."""
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
-        self.model, self.optimizer, self.path = model, optimizer, path
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, writes: bool = True) -> None:
+        self.model, self.optimizer, self.path, self.writes = model, optimizer, path, writes
         self.step, self.rows, self.best = 0, [], None
 
     def resume(self) -> None:
@@ -165,7 +176,8 @@ class _Run:
         self.rows.append(row)
         if self._best_row() == len(self.rows) - 1:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        write_whole(self.path, self._state())
+        if self.writes:
+            write_whole(self.path, self._state())
 
     def finish(self) -> None:
         if self.best is not None:

@@ -36,12 +36,14 @@ from mtt.evaluation.metrics import macro
 from mtt.evaluation.predict import pick_device, predict_clips, predict_tracks
 from mtt.files import write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
-from mtt.training.fit import STATE_FILE, Objective, Supervised, fit
+from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
+from mtt.training.ranks import Ranks
 from mtt.training.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed, pseudo_label
 
 STAGE_VERSION = 1  # raise when the same recipe would give another result
 VALIDATION_CLIPS = 3  # per track
+NOISE_SEEDS = 1_000_000  # from one rank's augmentation to the next's
 THREADS = 1  # of a training on the CPU: several train side by side, and the count must not vary or results would
 
 
@@ -119,7 +121,7 @@ def make_stages(
     root: Path, recipes: Sequence[Recipe], data: TrainingData, workers: int | None = None, progress: bool = True
 ) -> list[Stage]:
     """Make what is missing of ``recipes`` (teachers before students, several side by side) and return their stages in order."""
-    wanted = {r.folder: r for recipe in recipes for r in _with_teachers(recipe)}
+    wanted = {r.folder: r for recipe in recipes for r in with_teachers(recipe)}
     missing = {name: r for name, r in wanted.items() if finished_stage(root, r, data) is None}
     if missing:
         total = sum(recipe.train.steps for recipe in missing.values())
@@ -128,8 +130,9 @@ def make_stages(
     return [finished_stage(root, recipe, data) for recipe in recipes]
 
 
-def _with_teachers(recipe: Recipe) -> list[Recipe]:
-    return ([] if recipe.teacher is None else _with_teachers(recipe.teacher)) + [recipe]
+def with_teachers(recipe: Recipe) -> list[Recipe]:
+    """The recipe after its teacher, its teacher's teacher and so on."""
+    return ([] if recipe.teacher is None else with_teachers(recipe.teacher)) + [recipe]
 
 
 def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, workers: int | None, bar: tqdm) -> None:
@@ -198,27 +201,47 @@ def _make_stage(root: Path, recipe: Recipe, data: TrainingData, queue: object) -
     make_stage(root, recipe, data, on_step)
 
 
-def make_stage(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None) -> Stage:
-    """Train, evaluate and write one stage; its teacher must be there. Goes on where an earlier attempt stopped."""
+def make_stage(
+    root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None, ranks: Ranks = ALONE
+) -> Stage:
+    """Train, evaluate and write one stage; its teacher must be there. Goes on where an earlier attempt stopped.
+
+    With several ``ranks``, each calls this; the first one's stage is there when all return.
+    """
     folder = root / recipe.folder
+    if not ranks.first:
+        with _threads(THREADS):
+            if ranks.agree(None):  # whether there is something to do; the folder is ready then
+                _fit(root, recipe, data, on_step, ranks)
+                ranks.agree(None)
+            return Stage(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_name(f".{folder.name}.lock")), _threads(THREADS):
         if (stage := finished_stage(root, recipe, data)) is not None:
+            ranks.agree(False)
             return stage
         _prepare_folder(folder, recipe, data)
-        model = build_model(recipe.model, len(data.corpus.tags), seed=recipe.seed)
-        if recipe.initial is not None:
-            start_from(model, recipe.initial, data.corpus.tags)
-        model.to(pick_device())
-        objective = _objective(root, recipe, data)
-        validate = Validation(data, recipe)
-        history = fit(model, objective, validate, recipe.train, folder, recipe.seed, on_step)
+        _objective(root, recipe, data)  # makes the teacher's scores, which the other ranks read
+        ranks.agree(True)
+        model, history = _fit(root, recipe, data, on_step, ranks)
         write_whole(folder / "history.csv", history.to_csv(index=False).encode())
         provenance = {"recipe": to_dict(recipe), "clip_seconds": recipe.train.clip_seconds, "data": data.digest}
         save_model(model, folder, data.corpus.tags, provenance)
         _evaluate(model, folder, recipe, data, float(history["seconds"].sum()))
         (folder / STATE_FILE).unlink(missing_ok=True)
+        ranks.agree(True)
         return Stage(folder)
+
+
+def _fit(
+    root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None, ranks: Ranks
+) -> tuple[nn.Module, pd.DataFrame]:
+    model = build_model(recipe.model, len(data.corpus.tags), seed=recipe.seed)
+    if recipe.initial is not None:
+        start_from(model, recipe.initial, data.corpus.tags)
+    model.to(pick_device())
+    objective = _objective(root, recipe, data, ranks)
+    return model, fit(model, objective, Validation(data, recipe), recipe.train, root / recipe.folder, recipe.seed, on_step, ranks)
 
 
 def _prepare_folder(folder: Path, recipe: Recipe, data: TrainingData) -> None:
@@ -262,20 +285,23 @@ class Validation:
         return float(-np.mean(self.labels * np.log(scores) + (1 - self.labels) * np.log1p(-scores)))
 
 
-def _objective(root: Path, recipe: Recipe, data: TrainingData) -> Objective:
+def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = ALONE) -> Objective:
     corpus, train, train_ids = data.corpus, recipe.train, data.train_ids(recipe)
+    part, noise_seed = (ranks.rank, ranks.world), recipe.seed + NOISE_SEEDS * ranks.rank
     labels = corpus.labels[corpus.rows(train_ids)]
     options = recipe.student
     if options is None or options.pool == "none":
-        batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed)
-        return Supervised(batches, labels, train.augment, recipe.seed)
+        ranks.check(train.batch_size)
+        batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed, part=part)
+        return Supervised(batches, labels, train.augment, noise_seed)
     if not corpus.split_name:  # a published split is taken as it is: page 2 says what it shares
         check_split(data.split, corpus.artists)
     slots, half = data.pool_slots, train.batch_size // 2
+    ranks.check(half)
     pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
     labelled_slots = None if options.mask_percentile is None else slots  # a mask needs the teacher's scores of the same clips
-    labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, labelled_slots)
-    pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, recipe.seed + 1000, slots)
+    labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, labelled_slots, part)
+    pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, recipe.seed + 1000, slots, part)
     teacher = root / recipe.teacher.folder
     mask, on_labelled = None, None
     if options.mask_percentile is not None:
@@ -288,7 +314,7 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData) -> Objective:
         Precomputed(teacher_scores(teacher, data, pool_ids, train.clip_seconds)),
         train.augment,
         train.augment if options.noise else None,
-        recipe.seed,
+        noise_seed,
         options.unlabelled_weight,
         mask,
         on_labelled,

@@ -57,3 +57,13 @@ def test_short_tracks_are_padded_with_silence(tiny_corpus):
 def test_no_tracks_is_refused(tiny_corpus):
     with pytest.raises(ValueError, match="no tracks to draw batches from"):
         ClipBatches(tiny_corpus, [], 4, 1.0, seed=0)
+
+
+def test_parts_of_a_batch_are_together_the_batch(tiny_corpus):
+    ids = list(tiny_corpus.tracks.index)
+    for slots in (None, 3):
+        whole = ClipBatches(tiny_corpus, ids, 6, 0.5, seed=1, slots=slots).batch(4)
+        parts = [ClipBatches(tiny_corpus, ids, 6, 0.5, seed=1, slots=slots, part=(i, 3)).batch(4) for i in range(3)]
+        for i, part in enumerate(parts):
+            assert torch.equal(part.waveforms, whole.waveforms[i::3])
+            assert list(part.rows) == list(whole.rows[i::3]) and list(part.slots) == list(whole.slots[i::3])

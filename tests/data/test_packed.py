@@ -230,7 +230,8 @@ def test_killed_in_the_middle_it_goes_on_with_the_next_shard(tmp_path, monkeypat
 
 
 def test_too_little_room_is_said_before_anything_is_written(source, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: type(shutil.disk_usage("/"))(10**9, 10**9, 10_000))
+    full = shutil.disk_usage("/")._replace(free=10_000)
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: full)
     with pytest.raises(PackError, match=r"packing needs 0\.05 GB and the disk has 0\.00 GB free; make room"):
         pack_collection(str(source / "tracks.csv"), tmp_path / "pack", source / "cache")
     assert not list(tmp_path.glob("pack/audio-*"))

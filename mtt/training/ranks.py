@@ -1,0 +1,85 @@
+"""The processes that train one model together, as torchrun starts them: each has a part of every batch.
+
+Conventions: rank 0 alone reads the collection's index, validates, evaluates and writes; the others get from it what they need. The parts
+of a batch are together the batch that one process would have drawn, and gradients are averaged over the ranks, so what is learned does not
+depend on how many there are, but for the noise: augmentation and dropout have a random stream a rank, batch normalisation counts within a
+rank. The same number of ranks gives the same bits.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+PATIENCE = datetime.timedelta(hours=12)  # of ranks that wait while rank 0 loads, validates or labels a pool
+T = TypeVar("T")
+
+
+class RankError(ValueError):
+    """Training that cannot be shared among the ranks; the message says why."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process's number among ``world`` that train together."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """What tells this rank's random streams from the others'; nothing where it is alone."""
+        return () if self.world == 1 else (self.rank,)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model, or one that averages its gradients over the ranks."""
+        return model if self.world == 1 else DistributedDataParallel(model)
+
+    def mean(self, value: Tensor) -> float:
+        """The mean over the ranks."""
+        if self.world == 1:
+            return value.item()
+        total = value.detach().clone()
+        distributed.all_reduce(total)
+        return total.item() / self.world
+
+    def agree(self, value: T | None) -> T:
+        """What rank 0 gives; it waits for nobody, the others for it."""
+        if self.world == 1:
+            return value
+        box = [value]
+        distributed.broadcast_object_list(box)  # pickled, between processes of ours
+        return box[0]
+
+    def check(self, batch_size: int) -> None:
+        """Raise ``RankError`` unless a batch can be dealt out evenly."""
+        if batch_size % self.world:
+            raise RankError(f"batch_size: {batch_size} clips cannot be dealt out to {self.world} ranks evenly; use a multiple")
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """The ranks that torchrun has started, or this process alone."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Ranks()
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    try:
+        yield Ranks(distributed.get_rank(), world)
+    finally:
+        distributed.destroy_process_group()
