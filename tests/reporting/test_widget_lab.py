@@ -53,16 +53,20 @@ def lab(tmp_path):
     with log.open("w") as file:
         server = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
     try:
-        for _ in range(600):
-            if "is running at" in log.read_text() or server.poll() is not None:
-                break
+        deadline = time.monotonic() + 180
+        while not answers(port) and server.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        if server.poll() is not None:
+        if not answers(port):
             pytest.fail(f"JupyterLab did not start: {log.read_text()[-500:]}")
         yield f"http://127.0.0.1:{port}/lab/tree/play.ipynb"
     finally:
         server.terminate()
         server.wait(30)
+
+
+def answers(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Frame:
