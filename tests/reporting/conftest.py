@@ -192,7 +192,12 @@ def explanations() -> list[dict]:
             found.append({**entry, **about, "explanation": "attention rollout", "interval": None, "sentence": "Rollout."})
     for model in ("teacher", "student"):
         entry = {"model": model, "test": "deletion", "explanation": "CLS attention", "effect": 0.012, "interval": [0.002, 0.022]}
-        entry |= {"elsewhere": -0.001, "elsewhere_interval": [-0.004, 0.002], "n_artists": 41, "sentence": f"Without them the {model} loses."}
+        entry |= {
+            "elsewhere": -0.001,
+            "elsewhere_interval": [-0.004, 0.002],
+            "n_artists": 41,
+            "sentence": f"Without them the {model} loses.",
+        }
         found.append(entry | {"drops": {"attended": {"drop": 0.031, "interval": [0.02, 0.04]}}})
     return found
 

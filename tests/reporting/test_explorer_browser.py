@@ -267,10 +267,8 @@ def test_hostile_words_do_not_run(show, hostile):
 def test_in_a_notebook_a_page_goes_on_where_the_one_before_it_was(show, tmp_path):
     """The widget puts a new document into a new frame whenever a control changes."""
     page, elsewhere, complaints = show()
-    frames = [
-        f'<iframe allow="autoplay" srcdoc="{html.escape(embedded_page(encode_scene(made), "key"))}" style="width:100%;height:50px"></iframe>'
-        for made in (scene(), scene(attention={}), scene("Another tune"))
-    ]
+    documents = [html.escape(embedded_page(encode_scene(made), "key")) for made in (scene(), scene(attention={}), scene("Another tune"))]
+    frames = [f'<iframe allow="autoplay" srcdoc="{document}" style="width:100%;height:50px"></iframe>' for document in documents]
     (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><body>{frames[0]}</body>")
     page.goto((tmp_path / "notebook.html").as_uri())
 

@@ -101,6 +101,7 @@ def test_widget_is_played_with_in_jupyterlab(lab, browser):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(lab)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=180_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=180_000)  # what is run before is lost
     page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
     page.get_by_text("Run All Cells", exact=True).click()
     page.locator("iframe[title=Explorer]").wait_for(timeout=300_000)
