@@ -514,7 +514,7 @@ def test_localisation_stands_where_it_is_with_chance_marked():
     tables = {"teacher": localised(0.0, "teacher"), "short_chunk_resnet": localised(0.1, "short_chunk_resnet")}
     picture = plots.localisation(tables)
     panels = picture.figure.axes
-    assert [panel.get_title() for panel in panels] == ["tag curve", "CLS attention", "attention rollout"]
+    assert [panel.get_title("left") for panel in panels] == ["tag curve", "CLS attention", "attention rollout"]
     assert all(panel.lines[0].get_xdata() == [0.5, 0.5] for panel in panels)
     curves = [line for line in panels[0].lines if len(line.get_xdata()) == 6]
     assert [line.get_color() for line in curves] == [BLUE, VERMILLION]
@@ -537,7 +537,7 @@ def test_heads_are_apart_and_of_one_scale():
     maps[1, 0] = np.eye(5)
     picture = plots.attention_heads(maps, np.arange(5.0))
     shown = [panel for panel in picture.figure.axes if panel.images]
-    assert [panel.get_title() for panel in shown] == [f"layer {i}, head {j}" for i in (1, 2) for j in (1, 2)]
+    assert [panel.get_title("left") for panel in shown] == [f"layer {i}, head {j}" for i in (1, 2) for j in (1, 2)]
     assert len({panel.images[0].get_clim() for panel in shown}) == 1
     assert "layer 2 head 1 100%" in picture.alt and "layer 1 head 1 20%" in picture.alt
     with pytest.raises(ValueError, match="for 4 times"):
