@@ -441,7 +441,8 @@
     for (const name of last.hidden) hidden.add(name);
     if (last.track !== scenes[0].artist + "\n" + scenes[0].title) return;
     for (const tag of scenes[0].tags) tag.shown = last.shown.includes(tag.name);
-    audio.addEventListener("loadedmetadata", () => { seek(last.time); if (last.playing) toggle(); }, { once: true });
+    audio.addEventListener("loadedmetadata", () => seek(last.time), { once: true });
+    if (last.playing) audio.addEventListener("seeked", toggle, { once: true });  // where the browser lets it
   }
 
   app.hidden = false;
