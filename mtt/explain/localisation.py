@@ -41,7 +41,7 @@ def track_localisation(
     and ``rollout``, the last two NaN for a model without attention. ``window`` and ``hop`` are seconds, as in ``tag_curves``. Raises
     ``ValueError`` for a corpus without a timeline, or none of whose instruments is a tag of the model.
     """
-    names, spans = output_names(model, corpus), _spans(corpus)
+    names, spans = output_names(model, corpus), _spans(corpus, track_ids)
     tags = [name for name in names if name in set(corpus.timeline["instrument"])]
     if not tags:
         raise ValueError(f"{corpus.name}: none of the timeline's instruments is a tag of the model; its tags are {', '.join(names)}")
@@ -110,11 +110,11 @@ def output_names(model: TaggingModel, corpus: Corpus) -> list[str]:
     return tag_names(model)
 
 
-def _spans(corpus: Corpus) -> dict[tuple[str, str], np.ndarray]:
-    """(track_id, instrument) → (n, 2) starts and ends."""
+def _spans(corpus: Corpus, track_ids: Sequence[str]) -> dict[tuple[str, str], np.ndarray]:
+    """(track_id, instrument) → (n, 2) starts and ends, of these tracks."""
     if corpus.timeline is None:
         raise ValueError(f"{corpus.name}: has no timeline of who plays when; localisation needs one (the embedded corpus has it)")
-    groups = corpus.timeline.groupby(["track_id", "instrument"])
+    groups = corpus.timeline[corpus.timeline["track_id"].isin(track_ids)].groupby(["track_id", "instrument"])
     return {key: rows[["start", "end"]].to_numpy(dtype=float) for key, rows in groups}
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import TIME_AXIS, canvas, listed, name_rows, named, row_canvas, signed, with_interval
+from mtt.reporting.plot_parts import canvas, listed, name_rows, named, row_canvas, signed, with_interval
 from mtt.reporting.style import FAINT, INK, model_colour, styled, text_colour
 
 CHANCE = 0.5
@@ -44,7 +44,7 @@ def localisation(
             if table[name].notna().any():
                 offset = (place - (len(tables) - 1) / 2) * 0.7 / len(tables)
                 _dots(panel, table.reindex(order), name, offset, model)
-        panel.set_title(PANELS[name], fontsize=9.5)
+        panel.set_title(PANELS[name], fontsize=9.5, loc="left")
         panel.xaxis.set_major_locator(MaxNLocator(4))
         panel.grid(axis="y", visible=False)
     axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
@@ -130,8 +130,7 @@ def attention_heads(
             panel.set_visible(False)
             continue
         image = panel.imshow(relative[layer, head], cmap="viridis", extent=span, vmin=0, vmax=limit, interpolation="nearest")
-        panel.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=8.5)
-        panel.set_gid(TIME_AXIS if number == 0 else None)
+        panel.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=8.5, loc="left")
         panel.grid(visible=False)
     figure.supxlabel("moment looked at: time (s)", fontsize=9.5)
     figure.supylabel("moment that looks (s)", fontsize=9.5)

@@ -6,7 +6,7 @@ import torch
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, read_audio
-from mtt.explain.curves import count_tokens, tag_curves, token_blocks, token_times
+from mtt.explain.curves import KeptRecording, count_tokens, tag_curves, token_blocks, token_times
 from mtt.explain.inputs import Recording, evaluating
 from mtt.models import build_model
 from mtt.models.frontend import MIN_FRAMES, score_windows
@@ -128,6 +128,48 @@ def test_a_file_gives_what_its_samples_give(architecture, tmp_path):
     from_file, from_samples = (tag_curves(made, audio, 2.0, 1.0) for audio in (str(path), read_audio(path)))
     np.testing.assert_array_equal(from_file.times, from_samples.times)
     np.testing.assert_array_equal(from_file.probabilities, from_samples.probabilities)
+
+
+def test_memory_does_not_grow_with_the_length_of_a_recording(model, monkeypatch, tmp_path):
+    """What is read at a time, tokens kept and windows scored at a time are no more for four minutes than for one."""
+    seen = {"samples": 0, "tokens": 0, "windows": 0}
+
+    def noting(name, function, size):
+        def noted(*arguments, **more):
+            result = function(*arguments, **more)
+            seen[name] = max(seen[name], size(result))
+            return result
+
+        return noted
+
+    monkeypatch.setattr(Recording, "read", noting("samples", Recording.read, len))
+    monkeypatch.setattr(torch, "cat", noting("tokens", torch.cat, lambda joined: joined.numel() if joined.ndim == 2 else 0))
+    monkeypatch.setattr(model, "score_tokens", noting("windows", model.score_tokens, len))
+    found = []
+    for minutes in (1, 4):
+        path = tmp_path / f"{minutes}.wav"
+        path.write_bytes(encode_audio(np.tile(noise(60 * SAMPLE_RATE), minutes)))
+        seen.update(dict.fromkeys(seen, 0))
+        points = len(tag_curves(model, path, window=5.0, hop=0.5).times)
+        assert points == pytest.approx(120 * minutes, abs=12)
+        found.append(dict(seen))
+    assert found[1]["samples"] == found[0]["samples"] < 10 * SAMPLE_RATE
+    assert found[1]["tokens"] <= 1.2 * found[0]["tokens"] and found[1]["windows"] <= found[0]["windows"] + 1
+
+
+def test_a_kept_recording_gives_the_same_curves_and_runs_the_front_end_once(model, monkeypatch):
+    wave, runs = noise(15 * SAMPLE_RATE), []
+    kept = KeptRecording(wave)
+    front_end = model._front_end
+    monkeypatch.setattr(model, "_front_end", lambda mel: runs.append(1) or front_end(mel))
+    for window in (2.0, 5.0):
+        once = tag_curves(model, kept, window)
+        before = len(runs)
+        np.testing.assert_array_equal(once.probabilities, tag_curves(model, kept, window).probabilities)
+        assert len(runs) == before
+        np.testing.assert_allclose(once.probabilities, tag_curves(model, wave, window).probabilities, rtol=0, atol=TOLERANCE)
+    other = build_model(dataclasses.replace(TINY_MODEL, max_positions=64, layers=2), 3, seed=1).eval()
+    assert not np.allclose(tag_curves(other, kept, 2.0).probabilities, tag_curves(model, kept, 2.0).probabilities)  # tokens of its own
 
 
 def test_a_file_of_another_rate_has_no_seams(model, tmp_path):

@@ -176,7 +176,30 @@ def results(study) -> dict:
         {"model": "teacher", "seconds": 30.0, "roc_auc": 0.94, "roc_auc_interval": [0.93, 0.95]},
         {"model": "fcn", "seconds": 5.0, "roc_auc": 0.91, "roc_auc_interval": [0.9, 0.92]},
     ]
-    return {"study": study, "claims": claims, "models": models, "lengths": lengths}
+    return {"study": study, "claims": claims, "models": models, "lengths": lengths, "explanations": explanations()}
+
+
+def explanations() -> list[dict]:
+    """Entries as ``mtt.explain.evidence`` records them: teacher and student point, the ResNet has no attention."""
+    about = {"test": "localisation", "metric": "ROC-AUC", "chance": 0.5, "n_tracks": 40, "n_artists": 40}
+    found = []
+    for model, curve in (("teacher", 0.71), ("student", 0.74), ("short-chunk-resnet", 0.69)):
+        entry = {"model": model, "explanation": "tag curve", "effect": curve, "interval": [curve - 0.03, curve + 0.03]}
+        found.append({**entry, **about, "sentence": f"The tag curve of the {model} points."})
+        if "resnet" not in model:
+            entry = {"model": model, "explanation": "CLS attention", "effect": 0.5, "interval": [0.48, 0.52]}
+            found.append({**entry, **about, "sentence": f"The CLS attention of the {model} does not."})
+            found.append({**entry, **about, "explanation": "attention rollout", "interval": None, "sentence": "Rollout."})
+    for model in ("teacher", "student"):
+        entry = {"model": model, "test": "deletion", "explanation": "CLS attention", "effect": 0.012, "interval": [0.002, 0.022]}
+        entry |= {
+            "elsewhere": -0.001,
+            "elsewhere_interval": [-0.004, 0.002],
+            "n_artists": 41,
+            "sentence": f"Without them the {model} loses.",
+        }
+        found.append(entry | {"drops": {"attended": {"drop": 0.031, "interval": [0.02, 0.04]}}})
+    return found
 
 
 @pytest.fixture(scope="session")

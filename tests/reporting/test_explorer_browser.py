@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
+
 import numpy as np
 import pytest
 
 from mtt.explain.curves import TagCurves
-from mtt.reporting.explorer import render_explorer
+from mtt.reporting.explorer import embedded_page, encode_scene, render_explorer
 from mtt.reporting.scenes import HeadAttention, Scene
 
 RATE, SECONDS = 22_050, 8.0
@@ -259,6 +261,40 @@ def test_hostile_words_do_not_run(show, hostile):
     page.keyboard.press("ArrowDown")
     assert page.evaluate("window.hacked === undefined")
     assert page.locator("#track-title").inner_text() == f"{hostile} {hostile}"
+    assert (elsewhere(), complaints) == ([], [])
+
+
+def test_in_a_notebook_a_page_goes_on_where_the_one_before_it_was(show, tmp_path):
+    """The widget puts a new document into a new frame whenever a control changes."""
+    page, elsewhere, complaints = show()
+    documents = [html.escape(embedded_page(encode_scene(made), "key")) for made in (scene(), scene(attention={}), scene("Another tune"))]
+    frames = [f'<iframe allow="autoplay" srcdoc="{document}" style="width:100%;height:50px"></iframe>' for document in documents]
+    (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><body>{frames[0]}</body>")
+    page.goto((tmp_path / "notebook.html").as_uri())
+
+    def framed():
+        wait(page, "frames.length === 1 && frames[0].document.getElementById('sound')?.readyState >= 1")
+        return page.main_frame.child_frames[0]
+
+    frame = framed()
+    assert frame.locator("h1.unseen").count() == 1 and not frame.locator(".tracks").is_visible()
+    wait(page, "Math.abs(document.querySelector('iframe').clientHeight - frames[0].document.documentElement.offsetHeight) <= 1")
+    assert page.locator("iframe").bounding_box()["height"] > 300
+    frame.get_by_role("button", name="sad").click()
+    frame.get_by_role("button", name="teacher").click()
+    frame.locator("#play").click()
+    wait(page, "frames[0].document.getElementById('sound').currentTime > .5")
+    frame.locator("#play").click()
+    moment = frame.evaluate("document.getElementById('sound').currentTime")
+    page.evaluate("text => { document.body.innerHTML = text; }", frames[1])
+    frame = framed()
+    wait(page, f"Math.abs(frames[0].document.getElementById('sound').currentTime - {moment}) < .05")
+    pressed = {name: frame.get_by_role("button", name=name).get_attribute("aria-pressed") for name in ("sad", "teacher", "student")}
+    assert pressed == {"sad": "true", "teacher": "false", "student": "true"}
+    page.evaluate("text => { document.body.innerHTML = text; }", frames[2])  # another track begins at its beginning, with tags of its own
+    frame = framed()
+    assert frame.evaluate("document.getElementById('sound').paused && document.getElementById('sound').currentTime === 0")
+    assert frame.get_by_role("button", name="sad").get_attribute("aria-pressed") == "false"
     assert (elsewhere(), complaints) == ([], [])
 
 

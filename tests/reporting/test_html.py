@@ -95,6 +95,14 @@ def test_code_is_folded_and_noise_is_gone(soup):
     assert text.count("An interactive control stands here") == 1
 
 
+def test_a_control_leads_to_the_explorer_where_there_is_one(notebook, pages, study, tmp_path):
+    note = "An interactive control stands here when the notebook runs in JupyterLab"
+    without = rendered(notebook, pages, study, tmp_path)
+    assert f"{note}." in without.get_text() and without.find(href="explorer.html") is None
+    (tmp_path / "explorer.html").write_text("x")
+    assert rendered(notebook, pages, study, tmp_path).find("a", href="explorer.html").find_parent("p").get_text().startswith(note)
+
+
 def test_settings_show_the_values_of_this_run(soup):
     rows = [[cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])] for row in soup.select(".settings tr")]
     assert rows == [

@@ -122,6 +122,34 @@ def test_lengths_are_shown_as_a_table(results, pages, tmp_path):
     assert record_table("text", "T", "t") is record_table([], "T", "t") is record_table(None, "T", "t") is None
 
 
+def test_explanations_are_told_of_the_student_first_and_shown_of_all(results, pages, tmp_path):
+    section = rendered(results, pages, tmp_path).find("section", attrs={"aria-labelledby": "attends"})
+    said = [paragraph.text for paragraph in section.find_all("p")]
+    assert said == ["The tag curve of the student points.", "The CLS attention of the student does not.", "Without them the student loses."]
+    assert "The tag curve of the short-chunk-resnet points." in section.details.text and "Rollout." not in section.text
+    tables = [[[cell.text for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")] for table in section.find_all("table")]
+    assert tables[0][0] == ["model", "tag curve", "CLS attention", "attention rollout"]
+    assert tables[0][2:] == [
+        ["student", "0.740 [0.710, 0.770]", "0.500 [0.480, 0.520]", "0.500"],
+        ["short-chunk-resnet", "0.690 [0.660, 0.720]", "–", "–"],
+    ]
+    row = ["student", "+0.0310 [+0.0200, +0.0400]", "+0.0120 [+0.0020, +0.0220]", "−0.0010 [−0.0040, +0.0020]"]
+    assert tables[1][2] == row
+    assert [f"over {count} test artists" in table.caption.text for count, table in zip((40, 41), section.find_all("table"), strict=True)]
+
+
+def test_explanations_that_are_partial_or_missing_leave_a_page(results, pages, tmp_path):
+    results["explanations"] = [entry for entry in results["explanations"] if entry["test"] == "deletion"]  # no timeline
+    section = rendered(results, pages, tmp_path).find("section", attrs={"aria-labelledby": "attends"})
+    assert len(section.find_all("table")) == 1 and len(section.find_all("p")) == 1
+    for partial in ([], [{"model": "x"}], [{"model": "x", "effect": math.nan}]):
+        results["explanations"] = partial
+        assert rendered(results, pages, tmp_path).find("section", attrs={"aria-labelledby": "attends"}) is None
+    results["explanations"] = [{"model": "x", "test": "deletion", "effect": 0.1, "drops": 3}, {"model": "y", "effect": 0.2}]
+    section = rendered(results, pages, tmp_path).find("section", attrs={"aria-labelledby": "attends"})
+    assert [cell.text for cell in section.find_all("td")] == ["–", "+0.1000", "–"]
+
+
 def test_limits_say_what_the_run_was(study, results):
     claims = claim_rows(results["claims"])
     text = " ".join(limits(study, claims))

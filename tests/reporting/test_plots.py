@@ -43,6 +43,22 @@ def differences():
     return frame.assign(verdict=["supported", "inconclusive", "contradicted"], margin_low=[np.nan, np.nan, -0.005])
 
 
+def localised(offset, model):
+    """Localisation of five tags and their mean, without attention for a CNN."""
+    names = [*TAGS, "mean over tags"]
+    frame = pd.DataFrame({"tracks": 9, "artists": 9, "curve": 0.6 + offset, "attention": 0.5, "rollout": 0.52}, index=names)
+    frame.loc[:, "curve"] = 0.6 + offset + np.linspace(0.2, 0, len(names))
+    for name in ("curve", "attention", "rollout"):
+        frame[f"{name}_lo"], frame[f"{name}_hi"] = frame[name] - 0.05, frame[name] + 0.05
+    attention = [column for column in frame if column.startswith(("attention", "rollout"))]
+    return frame.assign(**dict.fromkeys(attention, np.nan)) if "resnet" in model else frame
+
+
+def dropped(offset):
+    drop = np.array([0.05 + offset, 0.03, 0.04])
+    return pd.DataFrame({"drop": drop, "lo": drop - 0.01, "hi": drop + 0.01}, index=["attended", "random", "shifted"])
+
+
 def samples():
     """Every figure once, with data that makes names long and labels crowd."""
     rng = np.random.default_rng(0)
@@ -95,6 +111,10 @@ def samples():
         "attention_by_layer": plots.attention_over_time(times, {f"layer {k}": rng.random(times.size) for k in range(4)}),
         "attention_map": plots.attention_map(rng.random((times.size,) * 2), times),
         "timeline": plots.timeline(segments, 10),
+        "localisation": plots.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
+        "localisation_of_one": plots.localisation({"short_chunk_resnet": localised(0, "short_chunk_resnet")}),
+        "deletion": plots.deletion({name: dropped(k / 50) for k, name in enumerate(models)}, share=0.2),
+        "attention_heads": plots.attention_heads(rng.random((2, 8, 9, 9)), times[:9]),
     }
 
 
@@ -488,3 +508,37 @@ def test_timeline_draws_segments_in_order_of_entry(pictures):
     assert "piano 2.0–5.0 s, 8.0–9.5 s" in pictures["timeline"].alt
     with pytest.raises(ValueError, match="segment 0 does not end after its start"):
         plots.timeline(pd.DataFrame({"name": ["a"], "start": [2], "end": [2]}))
+
+
+def test_localisation_stands_where_it_is_with_chance_marked():
+    tables = {"teacher": localised(0.0, "teacher"), "short_chunk_resnet": localised(0.1, "short_chunk_resnet")}
+    picture = plots.localisation(tables)
+    panels = picture.figure.axes
+    assert [panel.get_title("left") for panel in panels] == ["tag curve", "CLS attention", "attention rollout"]
+    assert all(panel.lines[0].get_xdata() == [0.5, 0.5] for panel in panels)
+    curves = [line for line in panels[0].lines if len(line.get_xdata()) == 6]
+    assert [line.get_color() for line in curves] == [BLUE, VERMILLION]
+    np.testing.assert_allclose(curves[0].get_xdata(), [0.6, *tables["teacher"]["curve"][:-1]])  # the mean stands first
+    assert len([line for line in panels[1].lines if len(line.get_xdata()) == 6]) == 1  # a CNN has no attention
+    assert "tag curve of the teacher 0.600" in picture.alt and "CLS attention of the short_chunk_resnet" not in picture.alt
+
+
+def test_drops_are_drawn_and_told():
+    picture = plots.deletion({"teacher": dropped(0.0)}, share=0.2)
+    points = [float(line.get_xdata()[0]) for line in picture.figure.axes[0].lines if line.get_marker() in "oDs"]
+    assert points == pytest.approx([0.05, 0.03, 0.04])
+    assert "teacher, most attended +0.0500 [+0.0400, +0.0600]" in picture.alt
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plots.deletion({}, share=0.2)
+
+
+def test_heads_are_apart_and_of_one_scale():
+    maps = np.full((2, 2, 5, 5), 0.2)
+    maps[1, 0] = np.eye(5)
+    picture = plots.attention_heads(maps, np.arange(5.0))
+    shown = [panel for panel in picture.figure.axes if panel.images]
+    assert [panel.get_title("left") for panel in shown] == [f"layer {i}, head {j}" for i in (1, 2) for j in (1, 2)]
+    assert len({panel.images[0].get_clim() for panel in shown}) == 1
+    assert "layer 2 head 1 100%" in picture.alt and "layer 1 head 1 20%" in picture.alt
+    with pytest.raises(ValueError, match="for 4 times"):
+        plots.attention_heads(maps, np.arange(4.0))

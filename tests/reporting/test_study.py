@@ -71,6 +71,21 @@ def test_results_answer_every_claim_and_the_index_quotes_them(embedded):
 
 
 @pytest.mark.slow
+def test_explanations_are_tested_and_the_index_quotes_them(embedded):
+    entries = results_of(embedded)["explanations"]
+    assert {(entry["model"], entry["test"]) for entry in entries} == {
+        *((name, test) for name in ("teacher", "student", "student-distilled") for test in ("localisation", "deletion")),
+        ("short-chunk-resnet", "localisation"),
+    }
+    index = (embedded / "reports" / "index.html").read_text()
+    for entry in entries:
+        assert (entry["sentence"] in index) == (entry["explanation"] != "attention rollout")
+    page = (embedded / "reports" / "06_explore.html").read_text()
+    assert page.count("<audio") == 5 or "The test track with the most tags." in page
+    assert "An interactive control stands here" in page
+
+
+@pytest.mark.slow
 def test_a_second_run_reads_back_what_is_there_and_makes_again_what_is_not(embedded):
     before = results_of(embedded)
     weights = {path: path.stat().st_mtime_ns for path in (embedded / "runs").rglob("model.safetensors")}
@@ -125,7 +140,7 @@ def test_own_files_in_four_formats_are_explored_split_and_trained_on(embedded, t
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     table = encoded_collection(embedded, tmp_path / "music")
     parameters = {"profile": "smoke", "collection": str(table), "study": "own"}
-    for page in (PAGES[0], PAGES[2]):
+    for page in (PAGES[0], PAGES[2], PAGES[5]):
         notebook = execute_notebook(ROOT / "notebooks" / f"{page.slug}.ipynb", tmp_path, parameters)
         render_notebook(notebook, tmp_path / f"{page.slug}.html", PAGES, {})
     exploration = (tmp_path / f"{PAGES[0].slug}.html").read_text()
@@ -133,6 +148,9 @@ def test_own_files_in_four_formats_are_explored_split_and_trained_on(embedded, t
     assert "<script>alert(1)" not in exploration
     found = json.loads((embedded / "runs" / "own" / "results" / f"{PAGES[2].slug}.json").read_text())
     assert {entry["id"] for entry in found["claims"]} == {"C2", "C3"}
+    explored = json.loads((embedded / "runs" / "own" / "results" / f"{PAGES[5].slug}.json").read_text())
+    assert {entry["test"] for entry in explored["explanations"]} == {"deletion"}  # nobody wrote down who plays when
+    assert "Nobody wrote down who plays when" in (tmp_path / f"{PAGES[5].slug}.html").read_text()
 
 
 def test_wrong_parameters_are_refused_before_anything_runs(tmp_path):

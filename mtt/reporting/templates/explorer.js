@@ -238,7 +238,7 @@
     const layers = Math.max(...given.map(each => each.layers)), most = Math.max(...given.map(each => each.heads));
     const option = (value, text) => make("option", { value, textContent: text });
     const choice = make("select", { "aria-label": "Which attention" },
-      option("rollout", "rollout"), option("mean", "mean of all heads"), option("all", "all heads as a map"));
+      option("rollout", "rollout"), option("mean", "mean of all heads"), option("all", "map of all heads"));
     for (let layer = 0; layer < layers; layer += 1) {
       const group = make("optgroup", { label: "layer " + (layer + 1) });
       group.append(option(layer + "/mean", "layer " + (layer + 1) + ", mean"));
@@ -441,7 +441,8 @@
     for (const name of last.hidden) hidden.add(name);
     if (last.track !== scenes[0].artist + "\n" + scenes[0].title) return;
     for (const tag of scenes[0].tags) tag.shown = last.shown.includes(tag.name);
-    audio.addEventListener("loadedmetadata", () => { seek(last.time); if (last.playing) toggle(); }, { once: true });
+    audio.addEventListener("loadedmetadata", () => seek(last.time), { once: true });
+    if (last.playing) audio.addEventListener("seeked", toggle, { once: true });  // where the browser lets it
   }
 
   app.hidden = false;
