@@ -61,9 +61,7 @@ def _positive_labels(labels) -> tuple[np.ndarray, np.ndarray]:
     return rows, cols
 
 
-def validate_tracks(
-    artists: pd.Series, labels, ratios: Sequence[float], unlabelled: np.ndarray | None = None
-) -> ArtistTracks:
+def validate_tracks(artists: pd.Series, labels, ratios: Sequence[float], unlabelled: np.ndarray | None = None) -> ArtistTracks:
     """Check what ``split_by_artist`` is given. Raises ValueError that names the argument and the fault."""
     if not artists.index.is_unique:
         again = artists.index[artists.index.duplicated()][0]

@@ -80,9 +80,7 @@ def _favourites(first: str, rng: np.random.Generator) -> dict[str, float]:
     """One to three genres: the first from the deck, the others by popularity."""
     others = [name for name in GENRES if name != first]
     popularity = np.array([GENRES[name].popularity for name in others])
-    extra = rng.choice(
-        others, size=int(rng.choice(3, p=(0.25, 0.45, 0.3))), replace=False, p=popularity / popularity.sum()
-    )
+    extra = rng.choice(others, size=int(rng.choice(3, p=(0.25, 0.45, 0.3))), replace=False, p=popularity / popularity.sum())
     names = [first, *(str(name) for name in extra)]
     shares = {1: (1.0,), 2: (0.65, 0.35), 3: (0.5, 0.3, 0.2)}[len(names)]
     return dict(zip(names, shares, strict=True))
@@ -92,9 +90,7 @@ def _style(rng: np.random.Generator) -> Style:
     return Style(
         tempo_bias=float(rng.uniform(-1.0, 1.0)),
         minor_bias=float(rng.uniform(-1.0, 1.0)),
-        programs={
-            (tag, part): int(rng.choice(choices)) for tag, parts in PROGRAMS.items() for part, choices in parts.items()
-        },
+        programs={(tag, part): int(rng.choice(choices)) for tag, parts in PROGRAMS.items() for part, choices in parts.items()},
         taste={tag: float(np.exp(rng.normal(0.0, 1.4))) for tag in INSTRUMENTS},
         levels={tag: float(rng.normal(0.0, 2.5)) for tag in INSTRUMENTS},
     )

@@ -53,9 +53,7 @@ REMOVED_COLUMNS = ["track_id", "path", "problem", "detail"]
 def audio_fingerprint(wave: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Fingerprint (frames,) uint32 of mono samples (n,); empty below 0.74 s. ValueError for another shape or NaN."""
     if wave.ndim != 1 or not np.isfinite(wave).all():
-        raise ValueError(
-            f"wave: finite mono samples of shape (n,) are needed, got shape {wave.shape}; mix down and repair first"
-        )
+        raise ValueError(f"wave: finite mono samples of shape (n,) are needed, got shape {wave.shape}; mix down and repair first")
     slow = soxr.resample(np.asarray(wave, dtype=np.float32), sample_rate, RATE, quality="LQ")
     if len(slow) < WINDOW + LAG * HOP:
         return np.zeros(0, dtype=np.uint32)
@@ -104,9 +102,7 @@ def find_exact_duplicates(digests: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=PAIR_COLUMNS)
 
 
-def find_near_duplicates(
-    fingerprints: Mapping[str, np.ndarray] | pd.Series, max_bit_error: float = MAX_BIT_ERROR
-) -> pd.DataFrame:
+def find_near_duplicates(fingerprints: Mapping[str, np.ndarray] | pd.Series, max_bit_error: float = MAX_BIT_ERROR) -> pd.DataFrame:
     """Pairs of tracks whose fingerprints differ in at most ``max_bit_error`` of the bits where they overlap.
 
     The overlap may lie anywhere but holds at least half of the shorter track and 2 s of sound.
@@ -117,9 +113,7 @@ def find_near_duplicates(
     the pairs connect the group.
     """
     if not 0 <= max_bit_error < 0.5:
-        raise ValueError(
-            f"max_bit_error: {max_bit_error} is not in [0, 0.5); unrelated music differs in about half of the bits"
-        )
+        raise ValueError(f"max_bit_error: {max_bit_error} is not in [0, 0.5); unrelated music differs in about half of the bits")
     ids = sorted(fingerprints.keys())
     if not ids:
         return pd.DataFrame(columns=PAIR_COLUMNS)
@@ -131,10 +125,7 @@ def find_near_duplicates(
     found = pd.DataFrame({"first": first, "second": second, "error": errors, "offset": offsets})
     found = found[found["error"] <= max_bit_error].sort_values(["first", "second", "error", "offset"])
     found = found.drop_duplicates(["first", "second"])
-    details = [
-        f"bit error rate {row.error:.3f}, offset {row.offset * HOP / RATE:+.2f} s"
-        for row in found.itertuples(index=False)
-    ]
+    details = [f"bit error rate {row.error:.3f}, offset {row.offset * HOP / RATE:+.2f} s" for row in found.itertuples(index=False)]
     pairs = {"track_id": [ids[i] for i in found["second"]], "other": [ids[i] for i in found["first"]]}
     return pd.DataFrame({**pairs, "problem": "near_duplicate", "detail": details}, columns=PAIR_COLUMNS)
 
@@ -168,9 +159,7 @@ def _candidates(words: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.n
     key, count = key[count >= MIN_VOTES], count[count >= MIN_VOTES]
     pair = key // span
     order = np.lexsort((-count, pair))
-    rank = np.arange(len(pair)) - np.searchsorted(
-        pair, pair
-    )  # ``pair`` is sorted, ``order`` permutes only within a pair
+    rank = np.arange(len(pair)) - np.searchsorted(pair, pair)  # ``pair`` is sorted, ``order`` permutes only within a pair
     best = order[rank < OFFSETS]
     return pair[best] // n_tracks, pair[best] % n_tracks, key[best] % span - span // 2
 
@@ -212,9 +201,7 @@ def _compare(words, starts, first, second, offset):
     return errors, offsets
 
 
-def clean(
-    tracks: pd.DataFrame, *problems: pd.DataFrame, labelled: pd.Series | None = None
-) -> tuple[pd.Index, pd.DataFrame]:
+def clean(tracks: pd.DataFrame, *problems: pd.DataFrame, labelled: pd.Series | None = None) -> tuple[pd.Index, pd.DataFrame]:
     """Remove what ``problems`` name, keeping one copy of each group of duplicates.
 
     ``tracks`` is indexed by track_id, with columns path and artist. ``labelled`` (track_id -> bool) says which tracks

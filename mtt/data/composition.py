@@ -18,10 +18,7 @@ from mtt.data.patterns import SCALES, Chord, Melody, Note, bass_bar, chord_bar, 
 MOODS = ("happy", "sad", "energetic", "mellow")
 TEMPI = ("slow", "fast")
 TAG_KINDS: dict[str, str] = (
-    dict.fromkeys(GENRES, "genre")
-    | dict.fromkeys(INSTRUMENTS, "instrument")
-    | dict.fromkeys(MOODS, "mood")
-    | dict.fromkeys(TEMPI, "tempo")
+    dict.fromkeys(GENRES, "genre") | dict.fromkeys(INSTRUMENTS, "instrument") | dict.fromkeys(MOODS, "mood") | dict.fromkeys(TEMPI, "tempo")
 )
 PRESENCE = {"drums": 0.88, "bass": 0.9, "comp": 0.75, "pad": 0.65, "lead": 0.6, "fill": 0.5}  # share of the sections
 GAP = 1.0  # seconds of rest that split an instrument's time on the timeline
@@ -158,9 +155,7 @@ def _perform(role: Role, style: Style, frame: _Frame, lead_in: float, seconds: f
     odds = {tag: weight for tag, weight in odds.items() if tag not in taken} or odds
     weights = np.array(list(odds.values()))
     instrument = str(rng.choice(list(odds), p=weights / weights.sum()))
-    group = (
-        role.programs if role.programs in PROGRAMS[instrument] else "any" if "any" in PROGRAMS[instrument] else "lead"
-    )
+    group = role.programs if role.programs in PROGRAMS[instrument] else "any" if "any" in PROGRAMS[instrument] else "lead"
     choices = PROGRAMS[instrument][group]
     program = int(rng.choice(choices))
     if style.programs and rng.random() < 0.85:
@@ -175,9 +170,7 @@ def _presence(role: Role, n_sections: int, rng: np.random.Generator) -> np.ndarr
     """In which sections a part plays: the genre's indispensable one in all, the others come and go."""
     chance = 1.0 if role.chance == 1.0 else PRESENCE[role.name]
     present = rng.random(n_sections) < chance
-    present[int(rng.integers(max(1, n_sections - 1)))] = (
-        True  # not only in the last section, which the excerpt's end may cut short
-    )
+    present[int(rng.integers(max(1, n_sections - 1)))] = True  # not only in the last section, which the excerpt's end may cut short
     return present
 
 

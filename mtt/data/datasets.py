@@ -192,8 +192,6 @@ def _load_tracks(
         log.info("%s: %d of %d files are left out (see Corpus.problems)", origin, len(found.problems), len(table))
     names = table["tags"].map(split_tags).explode().dropna().value_counts()
     tags = list(tags or sorted(names.index, key=lambda tag: (-names[tag], tag)))
-    if not tags:
-        raise CollectionError(f"{origin}: no track has a tag; fill the column tags of those that are to teach and to test")
     tracks = table.loc[usable].assign(**{name: found.table.loc[usable, name] for name in ("seconds", "level_db", "digest")})
     digest = fingerprint([tags, list(usable), list(tracks["artist"]), list(tracks["tags"]), list(tracks["digest"])])
     fingerprints = {track_id: found.fingerprints[track_id] for track_id in usable}

@@ -41,8 +41,10 @@ DRUM_STYLES: dict[str, tuple[dict[int, str], ...]] = {
         {KICK: "X.....x.X.......", SNARE: "....X.......X...", CLOSED_HAT: "x.x.x.x.x.x.x.x."},
         {KICK: "X...x...X...x...", CLAP: "....X.......X...", CLOSED_HAT: "xoxoxoxoxoxoxoxo"},
         {
-            KICK: "X..x....X..x....", SNARE: "....X.......X...",
-            CLOSED_HAT: "x.x.x.x.x.x.....", OPEN_HAT: "..............x.",
+            KICK: "X..x....X..x....",
+            SNARE: "....X.......X...",
+            CLOSED_HAT: "x.x.x.x.x.x.....",
+            OPEN_HAT: "..............x.",
         },
     ),
     "metal": (
@@ -57,8 +59,10 @@ DRUM_STYLES: dict[str, tuple[dict[int, str], ...]] = {
     "house": (
         {KICK: "X...X...X...X...", OPEN_HAT: "..x...x...x...x.", CLAP: "....X.......X..."},
         {
-            KICK: "X...X...X...X...", OPEN_HAT: "..x...x...x...x.",
-            CLOSED_HAT: "xoxoxoxoxoxoxoxo", CLAP: "....X.......X..o",
+            KICK: "X...X...X...X...",
+            OPEN_HAT: "..x...x...x...x.",
+            CLOSED_HAT: "xoxoxoxoxoxoxoxo",
+            CLAP: "....X.......X..o",
         },
         {KICK: "X...X...X...X.x.", CLOSED_HAT: "o.xoo.xoo.xoo.xo", RIM: "...x..x....x...."},
     ),
@@ -82,8 +86,10 @@ DRUM_STYLES: dict[str, tuple[dict[int, str], ...]] = {
     ),
     "latin": (
         {
-            CLAVES: "X..X..X...X.X...", CONGA: "....x.xx....x.xx",
-            CONGA_MUTE: "x.x.....x.x.....", KICK: "...x..x....x..x.",
+            CLAVES: "X..X..X...X.X...",
+            CONGA: "....x.xx....x.xx",
+            CONGA_MUTE: "x.x.....x.x.....",
+            KICK: "...x..x....x..x.",
         },
         {COWBELL: "X.x.X.xxX.x.X.xx", CONGA: "......xx......xx", RIM: "..X...X.X..X....", KICK: "...x...x...x...x"},
         {RIM: "X..X..X...X..X..", CLOSED_HAT: "xoxoxoxoxoxoxoxo", KICK: "X..xX..xX..xX..x"},
@@ -150,11 +156,9 @@ GENRES: dict[str, Genre] = {
         (
             _drums("pop", 0.92),
             _bass(0.88, "roots", "eighths", "syncopated"),
-            Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15},
-                 1.0, ("strum", "arpeggio")),
+            Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15}, 1.0, ("strum", "arpeggio")),
             Role("pad", {"synth": 0.5, "strings": 0.5}, 0.55, ("sustain",), "pad"),
-            Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15},
-                 0.6, ("melody",), "lead"),
+            Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15}, 0.6, ("melody",), "lead"),
         ),
         popularity=2.0,
     ),
@@ -223,8 +227,7 @@ GENRES: dict[str, Genre] = {
         (
             _drums("hip-hop", 0.97, "electronic"),
             _bass(0.9, "long", "syncopated", programs="synth"),
-            Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15},
-                 1.0, ("arpeggio", "stabs")),
+            Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15}, 1.0, ("arpeggio", "stabs")),
             Role("lead", {"flute": 0.3, "synth": 0.3, "brass": 0.2, "saxophone": 0.2}, 0.45, ("melody",), "lead"),
             Role("pad", {"synth": 0.6, "strings": 0.4}, 0.35, ("sustain",), "pad"),
         ),
@@ -300,8 +303,7 @@ GENRES: dict[str, Genre] = {
             _drums("latin", 0.95),
             _bass(0.9, "tumbao", programs="acoustic"),
             Role("comp", {"piano": 0.55, "acoustic guitar": 0.45}, 1.0, ("montuno", "stabs")),
-            Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1},
-                 0.75, ("melody",), "lead"),
+            Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1}, 0.75, ("melody",), "lead"),
             Role("fill", {"brass": 0.7, "strings": 0.3}, 0.3, ("stabs", "sustain")),
         ),
         density=0.65,

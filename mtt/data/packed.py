@@ -117,6 +117,8 @@ def load_packed(folder: Path) -> Corpus:
         problems=_read_table(folder / PROBLEMS, about),
         fingerprints=_read_fingerprints(folder / FINGERPRINTS, list(tracks.index)),
         digest=about["digest"],
+        tag_kinds=about["tag_kinds"],
+        split_name=about["split_name"],
         packed=PackedAudio(folder.resolve(), places, about["shards"]),
     )
 
@@ -125,7 +127,8 @@ def _read_index(folder: Path) -> dict:
     try:
         about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         known = about["format"] == FORMAT and isinstance(about["tags"], list) and isinstance(about["files"], dict)
-        known = known and all(isinstance(about[name], str) for name in ("name", "digest"))
+        known = known and isinstance(about["tag_kinds"], dict)
+        known = known and all(isinstance(about[name], str) for name in ("name", "digest", "split_name"))
         known = known and all(isinstance(size, int) and Path(key).name == key for key, size in about["shards"].items())
     except (ValueError, KeyError, TypeError, AttributeError):
         known = False

@@ -183,7 +183,7 @@ def _write_index(out: Path, corpus: Corpus, shards: dict[str, tuple[pd.DataFrame
     sizes = {key: int(sum(note["samples"])) for key, (_, note) in shards.items()}
     digest = corpus.digest if corpus.truth is None else fingerprint([corpus.digest, "labels without truth"])
     about = {"format": FORMAT, "name": corpus.name, "tags": corpus.tags, "digest": digest, "shards": sizes, "files": files}
-    write_json(out / INDEX, about)
+    write_json(out / INDEX, {**about, "tag_kinds": corpus.tag_kinds, "split_name": corpus.split_name})
 
 
 def _remove_strangers(out: Path, keys: set[str]) -> None:

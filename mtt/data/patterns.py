@@ -177,9 +177,7 @@ class Melody:
     ``centre``.
     """
 
-    def __init__(
-        self, scale: tuple[int, ...], tonic: int, centre: int, density: float, meter: int, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, scale: tuple[int, ...], tonic: int, centre: int, density: float, meter: int, rng: np.random.Generator) -> None:
         self.meter, self.rng, self.density = meter, rng, density
         self.ladder = [pitch for pitch in range(centre - 9, centre + 13) if (pitch - tonic) % 12 in scale]
         self.motif = [self._phrase() for _ in range(2)]
@@ -187,10 +185,7 @@ class Melody:
 
     def _phrase(self) -> list[tuple[int, int]]:
         """Steps of the bar (eighths) with moves along the scale; the strong beats are likelier than the weak ones."""
-        odds = [
-            self.density * (1.3 if step % 4 == 0 else 0.9 if step % 2 == 0 else 0.35)
-            for step in range(self.meter * STEPS_PER_BEAT)
-        ]
+        odds = [self.density * (1.3 if step % 4 == 0 else 0.9 if step % 2 == 0 else 0.35) for step in range(self.meter * STEPS_PER_BEAT)]
         if self.density < 0.75:  # no sixteenths in calmer tunes
             odds[1::2] = [0.0] * len(odds[1::2])
         played = [step for step, chance in enumerate(odds) if self.rng.random() < chance] or [0]

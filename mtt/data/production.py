@@ -98,9 +98,7 @@ def _sound(program: int, pitch: int, is_drum: bool, seconds: float) -> np.ndarra
     track.notes.append(Note(0, int(seconds * TICKS_PER_SECOND), pitch, 100))
     score = Score(TICKS_PER_SECOND // 2)
     score.tracks.append(track)
-    audio = np.asarray(Synthesizer(soundfont.path(), SAMPLE_RATE, 1).render(score, stereo=False))[
-        0, : int(seconds * SAMPLE_RATE)
-    ]
+    audio = np.asarray(Synthesizer(soundfont.path(), SAMPLE_RATE, 1).render(score, stereo=False))[0, : int(seconds * SAMPLE_RATE)]
     time = np.arange(len(audio), dtype=np.float32) / SAMPLE_RATE
     decay = DRUM_DECAY.get(pitch, 0.3) if is_drum else DECAY.get(program, np.inf) * 2.0 ** ((60 - pitch) / 24)
     attack = 0.0005 if is_drum else ATTACK.get(program, 0.002)
@@ -133,11 +131,7 @@ def play(part: Part, seconds: float) -> np.ndarray:
 
 def _active_rms(stem: np.ndarray, block: int = 2048) -> float:
     """Root mean square over the blocks in which the stem sounds, so that rests do not make an instrument louder."""
-    power = (
-        np.square(stem[: len(stem) // block * block]).reshape(-1, block).mean(axis=1)
-        if len(stem) >= block
-        else np.square(stem)
-    )
+    power = np.square(stem[: len(stem) // block * block]).reshape(-1, block).mean(axis=1) if len(stem) >= block else np.square(stem)
     sounding = power[power > 1e-3 * power.max(initial=0.0)]
     return float(np.sqrt(sounding.mean())) if sounding.size else 0.0
 

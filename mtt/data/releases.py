@@ -68,9 +68,7 @@ def _track_count(config: SyntheticConfig, artist: int) -> int:
     return int(np.clip(rng.poisson((mean - 1) * rng.gamma(5.0, 0.2)) + 1, 1, 3 * mean))
 
 
-def _duplicates(
-    config: SyntheticConfig, releases: list[Release], sources: list[int], rng: np.random.Generator
-) -> Iterator[Release]:
+def _duplicates(config: SyntheticConfig, releases: list[Release], sources: list[int], rng: np.random.Generator) -> Iterator[Release]:
     """Exact, then near duplicates of tagged tracks; every other one is credited to another artist, so it can leak."""
     n_artists = config.labelled_artists + config.unlabelled_artists
     first_serial = len(releases)  # fixed here: the caller extends the list while this runs
@@ -94,6 +92,4 @@ def _unusable(config: SyntheticConfig, serial: int, rng: np.random.Generator) ->
     """Further tracks of labelled artists whose files are broken."""
     for index in range(config.unusable_files):
         artist = int(rng.integers(config.labelled_artists))
-        yield Release(
-            artist, 3 * config.tracks_per_artist + index, artist, serial + index, problem=DAMAGES[index % len(DAMAGES)]
-        )
+        yield Release(artist, 3 * config.tracks_per_artist + index, artist, serial + index, problem=DAMAGES[index % len(DAMAGES)])

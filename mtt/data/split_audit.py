@@ -56,9 +56,7 @@ def _align(split: pd.Series, artists: pd.Series) -> pd.Series:
         raise ValueError(f"split: {wrong.iloc[0]!r} of track {wrong.index[0]!r} is none of {', '.join(SPLIT_VALUES)}")
     missing = artists.index[~artists.index.isin(split.index)]
     if len(missing):
-        raise ValueError(
-            f"split: {len(missing)} tracks have no set, first {missing[0]!r}; split all tracks that artists lists"
-        )
+        raise ValueError(f"split: {len(missing)} tracks have no set, first {missing[0]!r}; split all tracks that artists lists")
     return split.reindex(artists.index)
 
 

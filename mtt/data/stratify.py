@@ -114,9 +114,7 @@ def _move(group, target, assigned, state, members, csr):
 def _typical_change(assigned, state, csr, targets, open_sets, rng):
     """Mean absolute cost change of 1 000 random moves."""
     groups, sets = rng.integers(len(assigned), size=1_000), rng.choice(open_sets, size=1_000)
-    changes = [
-        _change(g, s, assigned, state, csr, targets) for g, s in zip(groups, sets, strict=True) if s != assigned[g]
-    ]
+    changes = [_change(g, s, assigned, state, csr, targets) for g, s in zip(groups, sets, strict=True) if s != assigned[g]]
     return float(np.mean(np.abs(changes))) if changes else 0.0
 
 

@@ -71,9 +71,7 @@ def make_corpus(folder: Path | str, config: SyntheticConfig, workers: int | None
 
 def _validate(config: SyntheticConfig) -> None:
     if config.labelled_artists < 1 or config.unlabelled_artists < 0 or config.tracks_per_artist < 1:
-        raise ValueError(
-            "the synthetic corpus needs labelled_artists >= 1, unlabelled_artists >= 0 and tracks_per_artist >= 1"
-        )
+        raise ValueError("the synthetic corpus needs labelled_artists >= 1, unlabelled_artists >= 0 and tracks_per_artist >= 1")
     if not 3.0 <= config.seconds <= 600.0:
         raise ValueError(f"seconds is {config.seconds}: a synthetic track lasts 3 to 600 s")
     if not 0.0 <= config.missing_labels < 1.0:
@@ -93,14 +91,10 @@ def _claim(folder: Path, config: SyntheticConfig) -> None:
     path = folder / "corpus.json"
     if not path.is_file():
         if (folder / "tracks.csv").exists():
-            raise ValueError(
-                f"{folder / 'tracks.csv'} exists without corpus.json: not a synthetic corpus, choose another folder"
-            )
+            raise ValueError(f"{folder / 'tracks.csv'} exists without corpus.json: not a synthetic corpus, choose another folder")
         write_whole(path, json.dumps(identity, indent=1).encode())
     elif json.loads(path.read_text(encoding="utf-8")) != identity:
-        raise ValueError(
-            f"{path} describes another corpus (other settings or generator): choose another folder or remove this one"
-        )
+        raise ValueError(f"{path} describes another corpus (other settings or generator): choose another folder or remove this one")
 
 
 # Planning -------------------------------------------------------------------------------------------------------------
@@ -177,9 +171,7 @@ def _trim(config: SyntheticConfig, release: Release) -> float:
     """Seconds cut from the start of a near duplicate, up to 2% of the track; 0 for the others."""
     if release.copy is None:
         return 0.0
-    return round(
-        float(np.random.default_rng([config.seed, _COPY, release.copy, 0]).uniform(0.1, 1.0)) * 0.02 * config.seconds, 3
-    )
+    return round(float(np.random.default_rng([config.seed, _COPY, release.copy, 0]).uniform(0.1, 1.0)) * 0.02 * config.seconds, 3)
 
 
 def _remaster(config: SyntheticConfig, release: Release, audio: np.ndarray) -> np.ndarray:
@@ -210,11 +202,7 @@ def _write_tables(folder: Path, config: SyntheticConfig, releases: list[Release]
     usable = [release for release in releases if release.problem not in DAMAGES]
     truth = [(release.track_id, "|".join(facts[release.serial].tags)) for release in usable]
     timeline = [(release.track_id, *span) for release in usable for span in facts[release.serial].timeline]
-    planted = [
-        (release.track_id, release.problem, identifiers.get(release.other, ""))
-        for release in releases
-        if release.problem
-    ]
+    planted = [(release.track_id, release.problem, identifiers.get(release.other, "")) for release in releases if release.problem]
     write_whole(folder / "truth.csv", _csv(("track_id", "tags"), truth))
     write_whole(folder / "timeline.csv", _csv(("track_id", "instrument", "start", "end"), timeline))
     write_whole(folder / "planted.csv", _csv(("track_id", "problem", "other"), planted))

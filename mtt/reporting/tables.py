@@ -207,8 +207,7 @@ def split_deviations(study: Study) -> dict[str, np.ndarray]:
     """For each way to split, |share - target| of every tag in every set."""
     corpus, columns = study.corpus, ["train_deviation", "valid_deviation", "test_deviation"]
     audits = {
-        name: audit_split(split, corpus.artists, corpus.labels, study.ratios, corpus.tags)
-        for name, split in _all_splits(study).items()
+        name: audit_split(split, corpus.artists, corpus.labels, study.ratios, corpus.tags) for name, split in _all_splits(study).items()
     }
     return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in audits.items()}
 

@@ -201,9 +201,7 @@ def _make_stage(root: Path, recipe: Recipe, data: TrainingData, queue: object) -
     make_stage(root, recipe, data, on_step)
 
 
-def make_stage(
-    root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None, ranks: Ranks = ALONE
-) -> Stage:
+def make_stage(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None, ranks: Ranks = ALONE) -> Stage:
     """Train, evaluate and write one stage; its teacher must be there. Goes on where an earlier attempt stopped.
 
     With several ``ranks``, each calls this; the first one's stage is there when all return.

@@ -19,7 +19,7 @@ import pandas as pd
 from mtt.config import PROFILES, StudyConfig, home, to_dict
 from mtt.data.cleaning import clean, find_duplicates
 from mtt.data.corpus import Corpus
-from mtt.data.datasets import load_corpus, parse_source
+from mtt.data.datasets import CollectionError, load_corpus, parse_source
 from mtt.data.splits import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.evaluation.claims import assess, sentence
@@ -156,8 +156,12 @@ class Study:
 
     @cached_property
     def collection(self) -> Corpus:
-        """All usable tracks, before cleaning."""
-        return load_corpus(self.config.collection, self.config.corpus, progress=self.progress)
+        """All usable tracks, before cleaning. Raises ``CollectionError`` where no track has a tag."""
+        corpus = load_corpus(self.config.collection, self.config.corpus, progress=self.progress)
+        if not corpus.labels.any():
+            name = self.config.collection
+            raise CollectionError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
+        return corpus
 
     @cached_property
     def duplicates(self) -> pd.DataFrame:

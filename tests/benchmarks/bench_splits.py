@@ -55,9 +55,7 @@ def main() -> None:
     parser.add_argument("csv", nargs="?", help="MTG-Jamendo's metadata; without it, generated tracks")
     parser.add_argument("--ratios", type=float, nargs=3, default=(0.6, 0.2, 0.2))
     parser.add_argument("--seeds", type=int, default=5, help="of the stratified split")
-    parser.add_argument(
-        "--size", type=int, nargs=3, default=(1_000_000, 45_000, 50), metavar=("TRACKS", "ARTISTS", "TAGS")
-    )
+    parser.add_argument("--size", type=int, nargs=3, default=(1_000_000, 45_000, 50), metavar=("TRACKS", "ARTISTS", "TAGS"))
     options = parser.parse_args()
     if options.csv:
         artists, labels, tags, compared = jamendo(options.csv)

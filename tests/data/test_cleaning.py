@@ -37,9 +37,7 @@ def drum_loop() -> np.ndarray:
     for i in range(8):
         n, start = RATE // 5, i * BEAT // 2
         kick = np.sin(2 * np.pi * 80 * np.arange(n) / RATE) * (i % 2 == 0)
-        loop[start : start + n] += (kick + rng.normal(size=n) * (0.5 if i % 4 == 2 else 0.15)) * np.exp(
-            -25 * np.arange(n) / RATE
-        )
+        loop[start : start + n] += (kick + rng.normal(size=n) * (0.5 if i % 4 == 2 else 0.15)) * np.exp(-25 * np.arange(n) / RATE)
     return loop
 
 
@@ -126,9 +124,7 @@ def test_fingerprints_of_long_tracks_do_not_depend_on_the_block(songs):
     bits = audio_fingerprint(long)
     part = audio_fingerprint(long[: 60 * RATE])
     assert len(bits) > 2000
-    assert (
-        np.bitwise_count(bits[: len(part) - 1] ^ part[:-1]).sum() / (32 * len(part)) < 0.01
-    )  # the floor moves a little
+    assert np.bitwise_count(bits[: len(part) - 1] ^ part[:-1]).sum() / (32 * len(part)) < 0.01  # the floor moves a little
 
 
 @pytest.mark.parametrize("wave", [np.zeros((2, RATE)), np.array([0.0, np.nan]), np.float32(0.5)])
@@ -230,12 +226,8 @@ def test_clean_tells_when_copies_have_other_artists_and_how_they_are_linked():
 
 def test_clean_keeps_no_copy_with_another_problem_and_lists_every_problem():
     tracks = collection(artist=["", "a", ""], tags=["rock", "", ""])
-    unusable = pd.DataFrame(
-        {"track_id": ["t2", "gone"], "path": ["", "gone.mp3"], "problem": "unreadable", "detail": "not audio"}
-    )
-    kept, removed = clean(
-        tracks, pairs("exact", ("t1", "t0"), ("t1", "gone")), find_missing_artists(tracks["artist"]), unusable
-    )
+    unusable = pd.DataFrame({"track_id": ["t2", "gone"], "path": ["", "gone.mp3"], "problem": "unreadable", "detail": "not audio"})
+    kept, removed = clean(tracks, pairs("exact", ("t1", "t0"), ("t1", "gone")), find_missing_artists(tracks["artist"]), unusable)
     assert list(kept) == ["t1"]
     assert removed[["track_id", "path", "problem"]].to_numpy().tolist() == [
         ["gone", "gone.mp3", "unreadable"],
@@ -255,11 +247,7 @@ def test_clean_of_copies_that_are_all_unusable_keeps_none():
 def test_clean_without_problems_and_with_a_missing_column():
     tracks = collection(artist=["a", "b"])
     kept, removed = clean(tracks)
-    assert (
-        list(kept) == ["t0", "t1"]
-        and list(removed.columns) == ["track_id", "path", "problem", "detail"]
-        and removed.empty
-    )
+    assert list(kept) == ["t0", "t1"] and list(removed.columns) == ["track_id", "path", "problem", "detail"] and removed.empty
     with pytest.raises(ValueError, match="column path is missing"):
         clean(tracks.drop(columns="path"))
 

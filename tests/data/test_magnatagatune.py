@@ -9,6 +9,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
 from mtt.data.datasets import CollectionError, load_corpus
 from mtt.data.magnatagatune import TAGS
+from mtt.data.packing import pack_collection
 
 CLIPS = [  # path, artist, tags of the clip
     ("0/curandero-aras-01-0-29.mp3", "Curandero", ["guitar", "no vocals"]),
@@ -106,3 +107,11 @@ def test_what_is_missing_is_named(root, harm, message):
     harm(root)
     with pytest.raises(CollectionError, match=message):
         load(f"magnatagatune:{root}?partial")
+
+
+def test_packed_it_is_the_same_collection(root, tmp_path):
+    corpus = load(f"magnatagatune:{root}")
+    packed = pack_collection(f"magnatagatune:{root}", tmp_path / "packed", cache=root / "cache", progress=False)
+    assert (packed.split_name, packed.tags, packed.tag_kinds) == (corpus.split_name, corpus.tags, corpus.tag_kinds)
+    assert packed.split_name and packed.tracks["split"].to_dict() == corpus.tracks["split"].to_dict()
+    assert (packed.labels == corpus.labels).all()

@@ -46,9 +46,7 @@ def test_a_part_is_silent_outside_its_notes_and_sounds_within(song):
 def test_levels_set_the_mix(song):
     part = song.parts[0]
     louder = play(replace(part, level=part.level + 6.0), song.seconds)
-    assert np.sqrt(np.mean(louder**2) / np.mean(play(part, song.seconds) ** 2)) == pytest.approx(
-        10 ** (6 / 20), rel=1e-3
-    )
+    assert np.sqrt(np.mean(louder**2) / np.mean(play(part, song.seconds) ** 2)) == pytest.approx(10 ** (6 / 20), rel=1e-3)
 
 
 @pytest.mark.parametrize("genre", ["house", "rock", "reggae"])

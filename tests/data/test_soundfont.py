@@ -26,9 +26,7 @@ def detuning(audio: np.ndarray, pitch: int) -> float:
     return float(np.median(librosa.hz_to_midi(f0)) - pitch)
 
 
-@pytest.mark.parametrize(
-    ("program", "pitch"), [(0, 50), (0, 60), (30, 57), (33, 40), (61, 60), (73, 72), (65, 75), (75, 63)]
-)
+@pytest.mark.parametrize(("program", "pitch"), [(0, 50), (0, 60), (30, 57), (33, 40), (61, 60), (73, 72), (65, 75), (75, 63)])
 def test_notes_are_in_tune(program, pitch):
     assert abs(detuning(render(soundfont.path(), program, pitch), pitch)) < 0.3
 

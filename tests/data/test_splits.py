@@ -52,9 +52,7 @@ def made_collection(n_artists=300, n_tags=40, seed=0):
 def collections(draw):
     """Small collections with missing artists, unlabelled tracks, lone tags and any ratios."""
     n = draw(st.integers(1, 40))
-    artists = draw(
-        st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "h", "", None]), min_size=n, max_size=n)
-    )
+    artists = draw(st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "h", "", None]), min_size=n, max_size=n))
     n_tags = draw(st.integers(1, 6))
     labels = np.array(draw(st.lists(st.integers(0, 2**n_tags - 1), min_size=n, max_size=n)))
     labels = (labels[:, None] >> np.arange(n_tags) & 1).astype(np.uint8)
@@ -206,9 +204,7 @@ def test_random_tracks_keep_sizes_and_ignore_artists():
     artists, labels = made_collection()
     n = len(artists)
     counts = split_random_tracks(artists, labels, (0.5, 0.25, 0.25)).value_counts()
-    assert [abs(counts[name] - share * n) <= 1 for name, share in zip(splits.SETS, (0.5, 0.25, 0.25), strict=True)] == [
-        True
-    ] * 3
+    assert [abs(counts[name] - share * n) <= 1 for name, share in zip(splits.SETS, (0.5, 0.25, 0.25), strict=True)] == [True] * 3
 
 
 @pytest.mark.parametrize("method", ARTIST_LEVEL)
@@ -229,9 +225,7 @@ def audited():
 
 def test_audit_by_hand():
     split, artists, labels = audited()
-    duplicates = pd.DataFrame(
-        {"track_id": ["t001", "t003", "t005", "t001"], "other": ["t000", "t002", "gone", "t005"], "detail": "copy"}
-    )
+    duplicates = pd.DataFrame({"track_id": ["t001", "t003", "t005", "t001"], "other": ["t000", "t002", "gone", "t005"], "detail": "copy"})
     audit = audit_split(split, artists, labels, (0.5, 0.25, 0.25), tags=["rock", "jazz"], duplicates=duplicates)
     assert audit.counts.loc["train"].tolist() == [3, 2, 3]
     assert audit.counts.loc["test"].tolist() == [2, 2, 2]
@@ -287,9 +281,7 @@ def test_audit_of_a_clean_split_and_of_tags_without_tracks():
 
 def test_check_split_names_sets_and_artists():
     split, artists, _ = audited()
-    with pytest.raises(
-        ValueError, match=r"1 in train and test \(a\); 1 in valid and test \(c\); 1 in unlabelled and test \(a\)"
-    ):
+    with pytest.raises(ValueError, match=r"1 in train and test \(a\); 1 in valid and test \(c\); 1 in unlabelled and test \(a\)"):
         check_split(split, artists)
     with pytest.raises(ValueError, match="1 tracks have no set, first 't006'"):
         check_split(split.iloc[:-1], artists)

@@ -27,17 +27,11 @@ CONFIG = SyntheticConfig(
 
 
 def table(folder: Path, name: str) -> pd.DataFrame:
-    return pd.read_csv(
-        folder / f"{name}.csv", keep_default_na=False, index_col="track_id" if name != "timeline" else None
-    )
+    return pd.read_csv(folder / f"{name}.csv", keep_default_na=False, index_col="track_id" if name != "timeline" else None)
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +74,7 @@ def test_an_interrupted_generation_is_continued(corpus, tmp_path, monkeypatch):
         make_corpus(tmp_path, CONFIG, workers=1, progress=False)
     assert not (tmp_path / "tracks.csv").exists()
     written.clear()
-    monkeypatch.setattr(
-        synthetic, "write_whole", lambda path, content: (written.append(path), write_whole(path, content))
-    )
+    monkeypatch.setattr(synthetic, "write_whole", lambda path, content: (written.append(path), write_whole(path, content)))
     make_corpus(tmp_path, CONFIG, workers=1, progress=False)
     assert digests(tmp_path) == digests(corpus)
     assert len(written) == len(plan(CONFIG)) - 5 + 4  # corpus.json and five tracks were there; four tables at the end
@@ -122,9 +114,7 @@ def test_tables_agree(corpus, tracks, planted):
     timeline = table(corpus, "timeline")
     assert ((0 <= timeline.start) & (timeline.start < timeline.end) & (timeline.end <= CONFIG.seconds)).all()
     instruments = timeline.groupby("track_id").instrument.agg(set)
-    assert all(
-        instruments[track] == {tag for tag in truth[track] if TAG_KINDS[tag] == "instrument"} for track in truth.index
-    )
+    assert all(instruments[track] == {tag for tag in truth[track] if TAG_KINDS[tag] == "instrument"} for track in truth.index)
 
 
 def test_every_usable_file_is_audio_of_the_ordered_length(corpus, tracks):

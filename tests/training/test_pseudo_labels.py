@@ -68,9 +68,7 @@ def test_pseudo_labels_are_checked_where_labels_are(tiny_corpus, monkeypatch, ca
     ids = list(tiny_corpus.tracks.index)
     pool = {"hidden": ids[:4], "unlabelled": ids[24:], "none": []}[case]
     sets = {"unlabelled": pool, "train": ids[4:12], "valid": ids[12:16]}
-    study = SimpleNamespace(
-        corpus=tiny_corpus, data=None, ids=sets.get, config=SimpleNamespace(train=SimpleNamespace(clip_seconds=1.0))
-    )
+    study = SimpleNamespace(corpus=tiny_corpus, data=None, ids=sets.get, config=SimpleNamespace(train=SimpleNamespace(clip_seconds=1.0)))
     monkeypatch.setattr(pseudo_labels, "teacher_scores", lambda folder, data, ids, seconds: np.full((len(ids), 2, 3), 0.5))
     found = PseudoLabels.of(study, SimpleNamespace(stages=[SimpleNamespace(folder=None)]))
     assert (found.pool_ids, found.where) == ((ids[:4], "unlabelled") if case == "hidden" else (ids[12:16], "validation"))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mtt.config import PROFILES, SMOKE, ModelConfig
+from mtt.data.datasets import CollectionError
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.training import recipes, workspace
 from mtt.training.workspace import PARAMETERS, ParameterError, Study, check_parameters, configure, notebook_study, open_study
@@ -83,13 +84,21 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
         configure({"profile": "smoke", "init_from": str(tmp_path)})
 
 
+def test_a_study_of_a_collection_without_tags_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    table = write_collection(tmp_path / "music", 2, 1)
+    table.write_text("path,artist,tags\n" + "".join(f"{line.split(',')[0]},x,\n" for line in table.read_text().splitlines()[1:]))
+    with pytest.raises(CollectionError, match=r"tracks\.csv: no track has a tag"):
+        assert open_study(profile="smoke", collection=str(table), progress=False).collection
+
+
 def test_a_study_folder_stays_inside_runs():
     with pytest.raises(ParameterError, match="plain folder name"):
         open_study(profile="smoke", study="../elsewhere")
 
 
 def test_a_notebook_refuses_a_name_that_papermill_injected_but_nobody_knows():
-    injected = "# Parameters\nprofile = \"smoke\"\nitertions = 3\n"
+    injected = '# Parameters\nprofile = "smoke"\nitertions = 3\n'
     with pytest.raises(ParameterError, match="unknown parameter 'itertions'"):
         notebook_study({"profile": "smoke", "In": ["", "profile = None", injected]})
 
