@@ -23,7 +23,7 @@ $USAGE
 
 Renders the study: executes every notebook and writes reports/index.html, the other pages and results.json.
 
-  --profile NAME      smoke (every code path, a minute or so), demo (the default: two CPU cores, the embedded corpus),
+  --profile NAME      smoke (every code path, in a few minutes), demo (the default: two CPU cores, the embedded corpus),
                       full (several seeds, more comparisons) or paper (the authors' settings: a GPU and a real collection)
   --collection WHAT   synthetic (the default: the embedded corpus), a CSV file of tracks (path,artist,tags),
                       a folder made by python -m mtt pack, or a data set in the layout it is published in, as NAME:FOLDER:
@@ -305,6 +305,7 @@ prepare() {  # sets PYTHON, and surroundings that hold on bare machines too
         mkdir -p "$HOME" || fail "neither HOME nor $ROOT can be written to; set HOME to a folder of yours"
     fi
     unset PYTHONHOME
+    unset PYTHONDONTWRITEBYTECODE  # or each of many worker processes compiles all packages again
     export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-120} PIP_USER=0
     trap stop INT TERM HUP
     if use_active_environment "$1"; then
