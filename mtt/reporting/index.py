@@ -55,7 +55,8 @@ def _listed(value: object) -> str:
 def _cell(value: object) -> str:
     amount = number(value)
     if amount is not None:
-        return f"{amount:.4g}" if amount != int(amount) else f"{amount:.0f}"
+        digits = ".0f" if amount == int(amount) else ".4f" if abs(amount) < 1 else ".4g"  # scores below each other end alike
+        return f"{amount:{digits}}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_cell(item) for item in value) + "]"
     return "–" if value is None or isinstance(value, float) else str(value)

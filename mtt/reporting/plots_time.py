@@ -54,7 +54,7 @@ def tag_curves(
     name_rows(panel, [tags[tag] for tag in order])
     panel.annotate("peak", (1.01, 1), (0, 1), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, va="bottom")
     bars = "; orange: where it truly sounds" if truth else ""
-    panel.set_title(f"blue: probability, from 0 to 1 in the grey band{bars}", fontsize=8.5, color=text_colour("#666666"))
+    panel.set_title(f"blue: probability, from 0 to 1 in the grey band{bars}", x=0.01, fontsize=8.5, color=text_colour("#666666"))
     peaks = (
         f"{tags[tag]} {probabilities[:, tag].max():.2f} at {times[probabilities[:, tag].argmax()]:.1f} s"
         + (f", truly {_spans(truth[tags[tag]])}" if tags[tag] in truth else "")
@@ -138,7 +138,9 @@ def attention_over_time(
         panel.set_ylim(len(rows) - 0.45, -0.55)
         name_rows(panel, list(rows))
         panel.grid(axis="y", visible=False)
-        panel.set_title(f"attention relative to uniform (dashed); all rows to {top:.1f}", fontsize=8.5, color=text_colour("#666666"))
+        panel.set_title(
+            f"attention relative to uniform (dashed); all rows to {top:.1f}", x=0.01, fontsize=8.5, color=text_colour("#666666")
+        )
     parts = listed(
         f"{name or 'attention'} most at {times[row.argmax()]:.1f} s ({row.max():.1f} times uniform)" for name, row in relative.items()
     )
