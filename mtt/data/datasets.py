@@ -87,7 +87,7 @@ def parse_source(source: str) -> Source:
 
 
 def load_corpus(
-    source: str = "synthetic", synthetic: SyntheticConfig | None = None, cache: Path | None = None, progress: bool = True
+    source: str = "synthetic", synthetic: SyntheticConfig | None = None, cache: str | Path | None = None, progress: bool = True
 ) -> Corpus:
     """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached), the path of a ``tracks.csv`` or of a packed folder
     (``mtt.data.packed``), or a published data set such as ``"magnatagatune:ROOT"`` (see the module's docstring).
@@ -95,7 +95,7 @@ def load_corpus(
     Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``CollectionError`` when the
     collection as a whole cannot be used.
     """
-    cache = cache or home() / "cache"
+    cache = Path(cache or home() / "cache")
     where = parse_source(source)
     if where.kind == "synthetic":
         config = synthetic or SyntheticConfig()

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from mtt import files
 from mtt.reporting import frame
 from mtt.reporting.cells import prepare_notebook, read_settings, tidy_tables
 from mtt.reporting.formulas import formula
@@ -261,7 +262,7 @@ def test_a_large_page_is_written_with_a_warning(monkeypatch, caplog, tmp_path):
 def test_a_failed_write_leaves_the_old_page(monkeypatch, tmp_path):
     out = render_page(tmp_path / "page.html", title="Old")
     before = out.read_bytes()
-    monkeypatch.setattr(frame.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         render_page(out, title="New")
     assert out.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["page.html"]

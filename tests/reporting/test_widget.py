@@ -50,7 +50,7 @@ def test_the_page_holds_the_track_and_the_models_that_are_switched_on(made, tiny
     assert [model["name"] for model in shown["models"]] == ["teacher", "student"]
     assert [tag["name"] for tag in shown["tags"] if tag["labelled"]] == sorted(tiny_corpus.tracks["tags"].iloc[0].split("|"))
     assert [model["window"] for model in shown["models"]] == pytest.approx([1.0, 1.0], abs=0.1)
-    assert "default-src 'none'" in page_of(made) and made.status.value == ""
+    assert "default-src &#39;none&#39;" in page_of(made) and made.status.value == ""
 
 
 def test_each_control_changes_what_it_says(made, tiny_corpus):

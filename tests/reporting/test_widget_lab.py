@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -86,6 +87,11 @@ class Frame:
         pytest.fail("the page of the widget did not come")
 
 
+def window_of(frame):
+    """Seconds of sound that a point of the curves is said to stand for."""
+    return float(re.search(r"of the ([\d.]+) s of sound", frame.locator("#meaning").text_content())[1])
+
+
 def wait(page, frame, expression):
     for _ in range(500):
         if frame.evaluate(expression):
@@ -107,6 +113,7 @@ def test_widget_is_played_with_in_jupyterlab(lab, browser):
     page.locator("iframe[title=Explorer]").wait_for(timeout=300_000)
     find = Frame(page)
     frame = find.current()
+    assert window_of(frame) == pytest.approx(1.0, abs=0.11)
     first = frame.locator("#track-title").inner_text()
 
     frame.locator("#play").click()
@@ -116,7 +123,7 @@ def test_widget_is_played_with_in_jupyterlab(lab, browser):
     page.locator(".jupyter-widgets .noUi-handle").focus()
     page.keyboard.press("ArrowLeft")  # a shorter window
     frame = find.current(other_than=frame)
-    assert "what the model says of the 0.5 s of sound" in frame.locator("#meaning").text_content()
+    assert window_of(frame) == pytest.approx(0.5, abs=0.11)  # in whole tokens
     wait(page, frame, f"Math.abs({SOUND}.currentTime - {moment}) < .05")  # it stays where it was
 
     box = frame.locator("canvas").nth(1).bounding_box()
