@@ -114,9 +114,9 @@ def test_cards_link_to_the_pages_that_exist(results, pages, tmp_path):
 def test_lengths_are_shown_as_a_table(results, pages, tmp_path):
     section = rendered(results, pages, tmp_path).find("section", attrs={"aria-labelledby": "lengths"})
     rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in section.find_all("tr")]
-    assert rows == [["model", "5 s", "30 s"], ["teacher", "0.93", "0.94"], ["fcn", "0.91", "–"]]
+    assert rows == [["model", "5 s", "30 s"], ["teacher", "0.9300", "0.9400"], ["fcn", "0.9100", "–"]]
     assert record_table({"a": {"x": [0.1, 0.2]}, "b": {"x": None}}, "T", "t")["rows"] == [
-        ["a", "[0.1, 0.2]"],
+        ["a", "[0.1000, 0.2000]"],
         ["b", "–"],
     ]
     assert record_table("text", "T", "t") is record_table([], "T", "t") is record_table(None, "T", "t") is None
