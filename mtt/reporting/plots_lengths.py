@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from mtt.reporting.picture import Picture
 from mtt.reporting.plot_parts import canvas, checked, estimates, label_ends, listed, named
@@ -87,7 +87,7 @@ def tags_by_length(
     names = [f"{value:g}" for value in scores.columns]
     title = title or f"What longer input does to the {metric} of each tag"
     figure, axes = canvas(title, 1.7 + 0.215 * max(len(change), 4))
-    numbers = change.map(lambda value: f"{value:+.3f}".replace("-", "−"))
+    numbers = change.map(lambda value: f"{round(value, 3) + 0.0:+.3f}".replace("-", "−"))
     numbers.iloc[:, 0] = [f"{value:.3f}" for value in scores.loc[change.index].iloc[:, 0]]
     limit = max(float(np.abs(change.to_numpy()).max()), 1e-6)
     seaborn.heatmap(
@@ -143,6 +143,7 @@ def cost_by_length(
             ends.append((table["seconds"].iloc[-1], table[column].iloc[-1], str(name), colour))
         panel.set_yscale("log")
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.yaxis.set_minor_formatter(NullFormatter())
         panel.set_title(label, color=INK)
         panel.set_ylabel({"milliseconds": "ms", "megabytes": "MB"}[column])
         panel.set_ylim(panel.get_ylim())

@@ -195,10 +195,10 @@ def split_methods_shown(table: pd.DataFrame) -> pd.DataFrame:
     """``split_methods`` in words and percentages."""
     return pd.DataFrame(
         {
-            "artists in two sets": table["shared_artists"],
-            "test tracks whose artist is in train": table["leaked_test_share"].map("{:.0%}".format),
-            "mean |share − target|": table["mean_deviation"].map("{:.2%}".format),
-            "largest": table["max_deviation"].map("{:.1%}".format),
+            "shared artists": table["shared_artists"],
+            "test tracks by train artists": table["leaked_test_share"].map("{:.0%}".format),
+            "mean deviation": table["mean_deviation"].map("{:.2%}".format),
+            "largest deviation": table["max_deviation"].map("{:.1%}".format),
         }
     )
 

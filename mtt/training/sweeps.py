@@ -136,7 +136,7 @@ def poolings(study: Study, results: list[Result]) -> pd.DataFrame:
     for result in results:
         clips = predict_clips(result.stages[0].load_model(), study.corpus, ids, study.config.train.clip_seconds, study.config.chunks)
         found = {way: estimate(boot, pool_clips(clips, way)) for way in POOLINGS}
-        rows[result.name] = {way: f"{value.value:.4f} ({value.lo:.4f}–{value.hi:.4f})" for way, value in found.items()}
+        rows[result.name] = {way: f"{value.value:.3f} [{value.lo:.3f}, {value.hi:.3f}]" for way, value in found.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
