@@ -27,8 +27,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models": ["build_model", "import_official", "load_model", "save_model"],
         "reporting.audits": ["audit_text", "write_audit"],
         "reporting.explorer": ["explain_file"],
-        "reporting.study": ["parse_parameters", "run_study"],
+        "reporting.study": ["run_study"],
         "training.job": ["read_job", "run_job"],
+        "training.parameters": ["check_parameters", "parse_parameters"],
         "training.workspace": ["notebook_study", "open_study"],
     },
 )

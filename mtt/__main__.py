@@ -25,7 +25,7 @@ def study(
     out: Annotated[Path, typer.Option(help="folder for the pages")] = Path("reports"),
 ) -> None:
     """Run all notebooks and render the reports. Any number of ``-p NAME VALUE`` set notebook parameters."""
-    parameters = {"profile": profile, "collection": collection, **mtt.parse_parameters(context.args)}
+    parameters = mtt.check_parameters({"profile": profile, "collection": collection, **mtt.parse_parameters(context.args)})
     index = mtt.run_study(parameters, out)
     print(f"{index}")
 

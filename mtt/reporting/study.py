@@ -7,7 +7,6 @@ progress bars appear on standard error.
 
 from __future__ import annotations
 
-import ast
 import datetime
 import hashlib
 import json
@@ -33,7 +32,8 @@ from mtt.reporting.frame import Page
 from mtt.reporting.html import render_notebook
 from mtt.reporting.index import render_index
 from mtt.training import recipes
-from mtt.training.workspace import ParameterError, Study, check_parameters, open_study
+from mtt.training.parameters import check_parameters
+from mtt.training.workspace import Study, open_study
 
 PAGES = (
     Page(1, "01_data_exploration", "Data exploration", "What is in the corpus, and what does augmentation do to it?"),
@@ -192,25 +192,3 @@ def git_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def parse_parameters(words: list[str]) -> dict[str, object]:
-    """``-p NAME VALUE -p NAME VALUE ...`` as typed, with values read as papermill reads them. Raises ``ParameterError``."""
-    parsed: dict[str, object] = {}
-    while words:
-        flag, *rest = words
-        if flag not in ("-p", "--parameter") or len(rest) < 2:
-            raise ParameterError(f"cannot read {flag!r}; parameters are given as -p NAME VALUE")
-        name, text, *words = rest
-        if name in parsed:
-            raise ParameterError(f"parameter {name!r} is given twice")
-        parsed[name] = _typed(text)
-    return parsed
-
-
-def _typed(text: str) -> object:
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value if isinstance(value, int | float | None) else text

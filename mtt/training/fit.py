@@ -79,7 +79,7 @@ def fit(
     Raises ``FloatingPointError`` when the loss is no longer a number.
     """
     model.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     run = _Run(model, optimizer, folder / STATE_FILE, ranks.first)
     run.resume()
     shared = ranks.wrap(model)

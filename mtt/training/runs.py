@@ -41,7 +41,7 @@ from mtt.training.ranks import Ranks
 from mtt.training.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed, pseudo_label
 
-STAGE_VERSION = 1  # raise when the same recipe would give another result
+STAGE_VERSION = 2  # raise when the same recipe would give another result
 VALIDATION_CLIPS = 3  # per track
 NOISE_SEEDS = 1_000_000  # from one rank's augmentation to the next's
 THREADS = 1  # of a training on the CPU: several train side by side, and the count must not vary or results would
@@ -138,14 +138,15 @@ def with_teachers(recipe: Recipe) -> list[Recipe]:
 def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, workers: int | None, bar: tqdm) -> None:
     """Start each stage as soon as its teacher is there; longest chain first."""
     workers = workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # packages are imported once, not by every worker of every call
     manager = SyncManager(ctx=context)
-    manager.start(_watch_parent, (os.getpid(),))
+    manager.start(_watch_parent)
     queue = manager.Queue()
     waiting = dict(sorted(missing.items(), key=lambda item: -_depth(item[1], missing)))
     running: dict[Future, str] = {}
     shown: dict[str, int] = {}
-    with manager, ProcessPoolExecutor(min(workers, len(missing)), context, _watch_parent, (os.getpid(),)) as pool:
+    with manager, ProcessPoolExecutor(min(workers, len(missing)), context, _watch_parent) as pool:
         try:
             while waiting or running:
                 unmade = {*waiting, *running.values()}
@@ -178,12 +179,11 @@ def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> 
     bar.set_postfix_str(", ".join(names), refresh=False)
 
 
-def _watch_parent(parent: int) -> None:
-    """End this process soon after its parent died: a killed study leaves nothing running."""
+def _watch_parent() -> None:
+    """End this process when the one that started it dies: a killed study leaves nothing running."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
+        multiprocessing.parent_process().join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

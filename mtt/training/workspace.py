@@ -1,7 +1,7 @@
 """A study: collection, split, stages and results of one run of the notebooks, in one folder.
 
 Conventions: everything is made when first asked for and read back afterwards; notebooks share nothing but this folder. Parameters are
-those of ``PARAMETERS``; None means the profile's value.
+those of ``mtt.training.parameters``.
 """
 
 from __future__ import annotations
@@ -27,47 +27,11 @@ from mtt.files import write_json
 from mtt.models import read_initial_weights
 from mtt.training import recipes
 from mtt.training.handmade import make_handmade_stage
+from mtt.training.parameters import PARAMETERS, ParameterError, check_parameters
 from mtt.training.recipes import Recipe
 from mtt.training.runs import Stage, TrainingData, make_stages
 
-PARAMETERS: dict[str, type] = {
-    "profile": str,
-    "collection": str,
-    "study": str,
-    "seeds": int,
-    "steps": int,
-    "student_steps": int,
-    "clip_seconds": float,
-    "teacher_width": int,
-    "student_width": int,
-    "iterations": int,
-    "init_from": str,
-}
-_KINDS = {str: "text", int: "a whole number above 0", float: "a number above 0"}
 OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
-
-
-class ParameterError(ValueError):
-    """A parameter that does not exist or has a value that it cannot have; the message names it."""
-
-    exit_code = 2  # of the command line: wrong usage
-
-
-def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that are not None, with their types checked. Raises ``ParameterError``."""
-    for name, value in given.items():
-        if name not in PARAMETERS:
-            raise ParameterError(f"unknown parameter {name!r}; the parameters are {', '.join(PARAMETERS)}")
-        if value is None:
-            continue
-        kind = PARAMETERS[name]
-        fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
-        if not fits or (kind is not str and not value > 0):
-            raise ParameterError(f"parameter {name!r} must be {_KINDS[kind]}, not {value!r}")
-    profile = given.get("profile")
-    if profile is not None and profile not in PROFILES:
-        raise ParameterError(f"unknown profile {profile!r}; the profiles are {', '.join(PROFILES)}")
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def configure(parameters: Mapping[str, object]) -> StudyConfig:

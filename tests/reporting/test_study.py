@@ -16,8 +16,8 @@ from mtt.data.audio import write_audio
 from mtt.data.datasets import load_corpus
 from mtt.evaluation.claims import CLAIMS
 from mtt.reporting.html import render_notebook
-from mtt.reporting.study import PAGES, execute_notebook, notebook_parameters, parse_parameters
-from mtt.training.workspace import PARAMETERS, ParameterError
+from mtt.reporting.study import PAGES, execute_notebook, notebook_parameters
+from mtt.training.parameters import PARAMETERS, ParameterError, parse_parameters
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

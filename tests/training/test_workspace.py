@@ -7,7 +7,8 @@ from mtt.config import PROFILES, SMOKE, ModelConfig
 from mtt.data.datasets import CollectionError
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.training import recipes, workspace
-from mtt.training.workspace import PARAMETERS, ParameterError, Study, check_parameters, configure, notebook_study, open_study
+from mtt.training.parameters import PARAMETERS, ParameterError, check_parameters
+from mtt.training.workspace import Study, configure, notebook_study, open_study
 from tests.tiny import write_collection
 
 
