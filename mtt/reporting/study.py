@@ -70,7 +70,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     executed, kept = [], study.folder / "notebooks"
     marks = _read_marks(kept)
-    unchanged = marks is not None and marks == _marks(study, notebooks, pages, parameters)
+    unchanged = marks is not None and marks == study_marks(study, notebooks, pages, parameters)
     for page in pages:
         print(f"[{page.number}/{len(pages)}] {page.title}", file=sys.stderr, flush=True)
         if unchanged and (kept / f"{page.slug}.ipynb").exists():
@@ -78,7 +78,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
             continue
         executed.append(execute_notebook(notebooks / f"{page.slug}.ipynb", kept, parameters))
         print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
-    write_json(kept / MARKS, _marks(study, notebooks, pages, parameters))
+    write_json(kept / MARKS, study_marks(study, notebooks, pages, parameters))
     provenance = describe_run(study, started, time.monotonic() - clock)
     _write_explorer(study, out / "explorer.html", pages, provenance)  # first: the last page links to it where it is there
     for page, notebook in zip(pages, executed, strict=True):
@@ -102,7 +102,7 @@ def _write_explorer(study: Study, out: Path, pages: list[Page], provenance: Mapp
     render_explorer(scenes, out, pages, provenance)
 
 
-def _marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:
+def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:
     """All that the executed notebooks follow from: sources, parameters, code, collection, and the stages and findings on disk."""
     sources = [notebooks / f"{page.slug}.ipynb" for page in pages] + sorted(Path(__file__).parents[1].rglob("*.py"))
     stages = sorted(study.folder.glob("*/config.json")) + sorted((study.folder / "results").glob("*.json"))
