@@ -2,11 +2,13 @@
 
 Conventions: the file is TOML or JSON. ``KEYS`` may stand in it, and the sections ``[model]`` (ModelConfig), ``[train]`` (TrainConfig, with
 ``[train.augment]``, or ``augment = false``), ``[student]`` (StudentConfig, for a student) and ``[corpus]`` (SyntheticConfig). What is not
-given is the profile's. Paths start from the current folder. A student's teacher is trained first, with the same settings.
+given is the profile's; ``study``, the folder in runs/, is job-FILE. Paths start from the current folder. A student's teacher is trained
+first, with the same settings.
 
     collection = "packed"       # what load_corpus takes
     recipe = "teacher"          # or student, student-distilled, short-chunk-resnet, crnn, ...
     profile = "paper"
+    init_from = "models/teacher"  # folder of a Transformer that the teacher starts from; its shape stands for [model]
     [train]
     batch_size = 64
 """
@@ -26,13 +28,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mtt.config import PROFILES, SAMPLE_RATE, StudyConfig, home
+from mtt.models import read_initial_weights
 from mtt.training import recipes
 from mtt.training.ranks import joined
 from mtt.training.recipes import Recipe
 from mtt.training.runs import Stage, make_stage, with_teachers
 from mtt.training.workspace import OWN_RATIOS, Study
 
-KEYS = {"collection": str, "recipe": str, "profile": str, "study": str, "seed": int}  # ``study``: the folder in runs/; job-FILE
+KEYS = {"collection": str, "recipe": str, "profile": str, "study": str, "seed": int, "init_from": str}
 SETTINGS = ("ratios", "chunks", "pool_slots", "minimum_positives", "student_width", "student_steps", "iterations")  # of StudyConfig
 SECTIONS = {"model": "teacher", "train": "train", "corpus": "corpus"}  # section -> field of StudyConfig
 MAY_BE_ZERO = {  # other single numbers are sizes, rates or durations
@@ -101,6 +104,11 @@ def _job(given: object, stem: str) -> Job:
     config = replace(PROFILES[profile], collection=plain.get("collection", "synthetic"), seeds=(plain.get("seed", 0),))
     if config.collection != "synthetic":
         config = replace(config, ratios=OWN_RATIOS)
+    if "init_from" in plain:
+        if "model" in given:
+            raise JobError("model: cannot be given with init_from, whose folder's model has its own shape")
+        shape, initial = read_initial_weights(plain["init_from"])
+        config = replace(config, teacher=shape, init_from=initial)
     changes = {SECTIONS.get(key, key): given[key] for key in (*SETTINGS, *SECTIONS) if key in given}
     config = _merged(config, changes, {field: section for section, field in SECTIONS.items()})
     if config.teacher.sample_rate != SAMPLE_RATE:

@@ -116,7 +116,6 @@ class Study:
 
     def __init__(self, config: StudyConfig, folder: Path, progress: bool = True) -> None:
         self.config, self.folder, self.progress = config, folder, progress
-        write_json(folder / "study.json", to_dict(config))
 
     @cached_property
     def collection(self) -> Corpus:
@@ -125,6 +124,7 @@ class Study:
         if not corpus.labels.any():
             name = self.config.collection
             raise CollectionError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
+        write_json(self.folder / "study.json", to_dict(self.config))  # for readers; a collection that is refused leaves no folder
         return corpus
 
     @cached_property

@@ -65,6 +65,7 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
         ("profile = 'huge'", r"profile: 'huge' is none of smoke, demo"),
         ("recipe = 'genius'", r"recipe: 'genius' is none of teacher, student"),
         ("[student]\nwidth = 8", r"student: recipe 'teacher' is no student"),
+        ("init_from = 'models/x'\n[model]\nwidth = 8", r"model: cannot be given with init_from"),
         ("recipe = 'student'\n[student]\npol = 'train'", r"unknown key 'student\.pol'"),
         ("study = '../elsewhere'", r"study: '\.\./elsewhere' is no plain folder name"),
         ("[model]\nsample_rate = 16000", r"model\.sample_rate: must be 22050"),
@@ -91,5 +92,8 @@ def test_a_job_makes_a_model_folder_and_is_read_back(tiny_table, tmp_path, monke
     model = load_model(stage.folder)
     assert model.config.n_mels == 32 and list(stage.history["step"]) == [2, 4]
     assert np.isfinite(stage.scores("test")).all()
+    further = read_job(job_file(tmp_path, f"init_from = {json.dumps(str(stage.folder))}\nprofile = 'smoke'\nrecipe = 'student'\n"))
+    assert further.config.teacher == model.config and further.recipe.teacher.initial == further.recipe.initial
+    assert further.recipe.initial.folder == str(stage.folder) and len(further.recipe.initial.weights_sha256) == 64
     before = (stage.folder / "model.safetensors").stat().st_mtime_ns
     assert (run_job(job, progress=False).folder / "model.safetensors").stat().st_mtime_ns == before

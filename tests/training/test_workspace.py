@@ -91,6 +91,7 @@ def test_a_study_of_a_collection_without_tags_is_refused(tmp_path, monkeypatch):
     table.write_text("path,artist,tags\n" + "".join(f"{line.split(',')[0]},x,\n" for line in table.read_text().splitlines()[1:]))
     with pytest.raises(CollectionError, match=r"tracks\.csv: no track has a tag"):
         assert open_study(profile="smoke", collection=str(table), progress=False).collection
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_study_folder_stays_inside_runs():
