@@ -260,8 +260,11 @@ def test_active_environment_is_used_as_it_is(machine, variable):
 
 def test_test_runs_ruff_then_pytest_with_the_given_arguments(machine):
     result = machine.run("test", "-k", "a or b", MTT_PYTHON=machine.recorder("mypython"))
-    first, second = result.stdout.split("[-m][ruff][check][.]")
-    assert words(second)[2:] == ["-m", "pytest", "-k", "a or b"]
+    _, check, layout, tests = result.stdout.split("[-m]")
+    assert check.startswith("[ruff][check][.]") and layout.startswith("[ruff][format][--check]")
+    assert words(tests) == ["pytest", "-k", "a or b"]
+    several = machine.run("test", MTT_PYTHON=machine.recorder("mypython")).stdout.split("[-m]")[-1]
+    assert words(several)[:2] == ["pytest", "-n"]
 
 
 def test_real_interpreter_is_checked_against_pyproject(machine):

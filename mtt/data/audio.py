@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,11 +112,10 @@ def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int = SAMPLE_RA
 
 
 def _open(path: str | Path) -> soundfile.SoundFile:
-    path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise AudioError(f"{path}: no such file; correct the path or leave the track out")
     try:
-        return soundfile.SoundFile(str(path))
+        return soundfile.SoundFile(os.fspath(path))
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error)}); re-encode the file or leave it out") from error
 

@@ -8,8 +8,10 @@ embedded corpus only, is what the audio holds. A track whose row in ``labels`` i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -83,14 +85,19 @@ class Corpus:
         names = np.array(self.tags, dtype=object)
         return pd.Series(["|".join(names[row.astype(bool)]) for row in self.labels], index=self.tracks.index, dtype=object)
 
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        """A table answers slower than a file is read."""
+        return {track_id: os.path.join(self.root, path) for track_id, path in self.tracks["path"].items()}
+
     def path(self, track_id: str) -> Path:
-        return self.root / self.tracks.at[track_id, "path"]
+        return Path(self._paths[track_id])
 
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
         """Mono float32 samples at 22 050 Hz from ``start`` for ``seconds`` (both in seconds). Raises ``AudioError``."""
         if self.packed is not None:
             return self.packed.read(track_id, start, seconds)
-        return read_audio(self.path(track_id), start, seconds)
+        return read_audio(self._paths[track_id], start, seconds)
 
     def rows(self, track_ids: Iterable[str]) -> np.ndarray:
         """Row numbers of tracks in ``labels``. Raises ``KeyError`` naming the first unknown track."""

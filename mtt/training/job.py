@@ -36,7 +36,10 @@ from mtt.training.runs import Stage, make_stage, with_teachers
 from mtt.training.workspace import OWN_RATIOS, Study
 
 KEYS = {"collection": str, "recipe": str, "profile": str, "study": str, "seed": int, "init_from": str}
-SETTINGS = ("ratios", "chunks", "pool_slots", "minimum_positives", "student_width", "student_steps", "iterations")  # of StudyConfig
+SETTINGS = (  # of StudyConfig
+    *("ratios", "chunks", "pool_slots", "minimum_positives"),
+    *("student_width", "student_steps", "student_batch", "iterations"),
+)
 SECTIONS = {"model": "teacher", "train": "train", "corpus": "corpus"}  # section -> field of StudyConfig
 MAY_BE_ZERO = {  # other single numbers are sizes, rates or durations
     *("seed", "warmup_steps", "weight_decay", "dropout", "patience", "missing_labels", "unlabelled_weight"),

@@ -69,7 +69,8 @@ def student(study: StudyConfig, teacher: Recipe, name: str = "student", **option
     settings = StudentConfig(**{"width": teacher.model.width, **options})
     model = replace(teacher.model, width=settings.width)
     initial = study.init_from if model == study.teacher else None
-    return Recipe(name, model, replace(study.train, steps=study.student_steps), student=settings, teacher=teacher, initial=initial)
+    train = replace(study.train, steps=study.student_steps, batch_size=study.student_batch * study.train.batch_size)
+    return Recipe(name, model, train, student=settings, teacher=teacher, initial=initial)
 
 
 def generations(study: StudyConfig, first: Recipe, name: str, count: int, **options) -> list[Recipe]:
