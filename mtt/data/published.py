@@ -4,7 +4,8 @@ Conventions: a reader is a module with ``VARIANTS`` (name -> what it is; ``""`` 
 ``read(root, variant)``, which gives a ``Published``; it reads lists and labels, no audio. Its table is that of a collection's CSV: text
 columns ``path, artist, tags`` (joined by ``|``), ``title, album, split``, indexed by track_id. A ``path`` is the published one;
 ``find_audio`` finds where it really lies. No pickle is ever run: the lists of strings that some data sets publish as pickles are read off
-their opcodes.
+their opcodes. mirdata, which has loaders for two of these data sets, is not used: each fetches an index from the network before it reads
+a folder, and none knows the splits and tag sets of tagging.
 """
 
 from __future__ import annotations
