@@ -104,6 +104,7 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
         claims=claims,
         panels=forest_panels(drawn),
         key=[verdict for verdict in (*VERDICTS, "no verdict") if any(claim["verdict"] == verdict for claim in drawn)],
+        trained_once=_seeds(study) == 1,
         margins=any(margin_values(claim["rule"], claim["margin"]) for claim in drawn),
         models=model_rows(results.get("models")),
         extras=[extra for key, (title, shape) in EXTRAS.items() if (extra := record_table(shape(results.get(key)), title, key))],
@@ -240,11 +241,16 @@ def record_table(value: object, title: str, anchor: str) -> dict | None:
     }
 
 
+def _seeds(study: Mapping) -> int | None:
+    """How many seeds the run had; None where it does not say."""
+    seeds = study.get("seeds")
+    return len(seeds) if isinstance(seeds, list | tuple) else None
+
+
 def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
     """What a reader must know to weigh the verdicts, from what the run says about itself."""
     collection, profile = str(study.get("collection") or ""), str(study.get("profile") or "")
-    seeds = study.get("seeds")
-    count = len(seeds) if isinstance(seeds, list | tuple) else None
+    count = _seeds(study)
     found = []
     if collection == "synthetic":
         found.append(
