@@ -26,7 +26,7 @@ def study(
 ) -> None:
     """Run all notebooks and render the reports. Any number of ``-p NAME VALUE`` set notebook parameters."""
     parameters = mtt.check_parameters({"profile": profile, "collection": collection, **mtt.parse_parameters(context.args)})
-    index = mtt.run_study(parameters, out)
+    index = mtt.run_study(parameters, out)  # imports all there is: mistakes are answered before it
     print(f"{index}")
 
 

@@ -85,6 +85,14 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
         configure({"profile": "smoke", "init_from": str(tmp_path)})
 
 
+def test_a_students_batch_is_counted_in_batches_of_its_teacher():
+    for factor in (1, 2):
+        config = replace(SMOKE, student_batch=factor)
+        sizes = {name: recipe.train.batch_size for name, recipe in recipes.lineup(config).items()}
+        assert sizes.pop("teacher") == sizes.pop("short-chunk-resnet") == SMOKE.train.batch_size
+        assert set(sizes.values()) == {factor * SMOKE.train.batch_size}  # students and controls alike
+
+
 def test_a_study_of_a_collection_without_tags_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
     table = write_collection(tmp_path / "music", 2, 1)
