@@ -78,11 +78,11 @@ class TrainConfig:
     batch_size: int = 16
     clip_seconds: float = 10.0
     learning_rate: float = 1e-4
-    schedule: str = "constant"  # or "cosine": linear warm-up, then cosine to zero
+    schedule: str = "constant"  # keeps the best weights; or "cosine" (linear warm-up, then cosine to zero), which keeps the last
     warmup_steps: int = 0
     weight_decay: float = 0.0  # AdamW's; 0 is Adam
     evaluate_every: int = 200  # steps
-    patience: int = 40  # evaluations without a better validation loss before stopping
+    patience: int = 40  # evaluations without a better validation loss before a constant schedule stops
     precision: str = "auto"  # "auto" (bf16 where the processor has it), "float32" or "bfloat16"
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
 

@@ -1,7 +1,7 @@
 """Figures of training: loss curves, and the score from one student generation to the next.
 
-Conventions: a history is a table with ``step``, ``train_loss`` and ``valid_loss`` (``train_loss`` may be empty in
-some rows); the best step is the one of the lowest validation loss, which is the one whose weights are kept.
+Conventions: a history is a table with ``step``, ``train_loss`` (may be empty in some rows), ``valid_loss`` and ``kept`` (true in the
+one row whose weights are kept).
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ def learning_curves(
     title: str = "Loss while training",
     caption: str = "",
 ) -> Picture:
-    """Validation loss above, training loss below, against optimiser steps; a ring marks each run's best step.
+    """Validation loss above, training loss below, against optimiser steps; a ring marks the weights that each run keeps.
 
     Each panel has its own scale: a student's training loss is the sum of two, its validation loss is not.
     """
     for name, history in named(histories, "learning_curves").items():
-        checked(history, ["step", "valid_loss"], f"learning_curves of {name}")
+        checked(history, ["step", "valid_loss", "kept"], f"learning_curves of {name}")
         if "train_loss" not in history.columns:
             raise ValueError(f"learning_curves of {name}: column 'train_loss' is missing; add it (empty where not measured)")
     figure, axes = canvas(title, 4.9, rows=2, sharex=True)
-    best, ends = [], {"valid_loss": [], "train_loss": []}
+    rings, ends = [], {"valid_loss": [], "train_loss": []}
     for name, history in histories.items():
         colour = model_colour(str(name))
-        lowest = history.loc[history["valid_loss"].idxmin()]
+        kept = history.loc[history["kept"].idxmax()]
         for panel, column in zip(axes[:, 0], ends, strict=True):
             measured = history[["step", column]].dropna()
             panel.plot(measured["step"], measured[column], color=colour)
             if len(measured):
                 ends[column].append((measured["step"].iloc[-1], measured[column].iloc[-1], str(name), colour))
         axes[0, 0].plot(
-            lowest["step"],
-            lowest["valid_loss"],
+            kept["step"],
+            kept["valid_loss"],
             "o",
             color="white",
             markeredgecolor=colour,
             markeredgewidth=2,
             markersize=8,
         )
-        best.append(f"{name} {lowest['valid_loss']:.4f} at step {lowest['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
-    for panel, column, heading in zip(axes[:, 0], ends, ("validation (ring: best step)", "training"), strict=True):
+        rings.append(f"{name} {kept['valid_loss']:.4f} at step {kept['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
+    for panel, column, heading in zip(axes[:, 0], ends, ("validation (ring: weights that are kept)", "training"), strict=True):
         panel.set_title(heading, color=INK)
         panel.set_ylabel("loss (BCE)")
         panel.set_ylim(panel.get_ylim())
@@ -60,7 +60,7 @@ def learning_curves(
     axes[1, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return Picture(
         figure,
-        f"Line chart of training and validation loss, {title}. Best validation loss: {listed(best, 20)}.",
+        f"Line chart of training and validation loss, {title}. Validation loss of the weights that are kept: {listed(rings, 20)}.",
         caption,
     )
 

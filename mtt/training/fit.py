@@ -28,7 +28,7 @@ from mtt.training.ranks import Ranks
 
 STATE_FILE = "training.pt"
 ALONE = Ranks()
-HISTORY_COLUMNS = ["step", "train_loss", "valid_loss", "learning_rate", "seconds"]
+HISTORY_COLUMNS = ["step", "train_loss", "valid_loss", "learning_rate", "seconds"]  # and ``kept``: the row whose weights are
 
 
 class Objective(Protocol):
@@ -72,7 +72,10 @@ def fit(
     on_step: Callable[[int], None] | None = None,
     ranks: Ranks = ALONE,
 ) -> pd.DataFrame:
-    """Train ``model`` in place and leave it at its best validation loss; return the history, one row an evaluation.
+    """Train ``model`` in place and return the history, one row an evaluation.
+
+    At a constant learning rate the weights of the lowest validation loss are kept, and ``config.patience`` ends training (the paper's
+    way). On a cosine schedule the last weights are: those before them were taken while the rate was still high.
 
     ``validate`` returns a loss (lower is better). The state is written to ``folder`` at each evaluation and read back if training was
     stopped before. ``on_step`` is told the number of steps done after each. Of several ``ranks``, the first validates and writes.
@@ -80,7 +83,7 @@ def fit(
     """
     model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
-    run = _Run(model, optimizer, folder / STATE_FILE, ranks.first)
+    run = _Run(model, optimizer, folder / STATE_FILE, keeps_best=config.schedule == "constant", writes=ranks.first)
     run.resume()
     shared = ranks.wrap(model)
     while run.step < config.steps and not run.should_stop(config.patience):
@@ -154,10 +157,10 @@ def _mix(*numbers: int) -> int:
 
 
 class _Run:
-    """Progress of one training: step, best weights so far, history; written whole at each evaluation."""
+    """Progress of one training: step, best weights so far where they are kept, history; written whole at each evaluation."""
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, writes: bool = True) -> None:
-        self.model, self.optimizer, self.path, self.writes = model, optimizer, path, writes
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, keeps_best: bool, writes: bool) -> None:
+        self.model, self.optimizer, self.path, self.keeps_best, self.writes = model, optimizer, path, keeps_best, writes
         self.step, self.rows, self.best = 0, [], None
 
     def resume(self) -> None:
@@ -169,12 +172,12 @@ class _Run:
         self.step, self.rows, self.best = state["step"], state["rows"], state["best"]
 
     def should_stop(self, patience: int) -> bool:
-        return len(self.rows) - 1 - self._best_row() >= patience if self.rows else False
+        return self.keeps_best and bool(self.rows) and len(self.rows) - 1 - self._best_row() >= patience
 
     def record(self, row: list[float]) -> None:
         self.step = int(row[0])
         self.rows.append(row)
-        if self._best_row() == len(self.rows) - 1:
+        if self.keeps_best and self._best_row() == len(self.rows) - 1:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         if self.writes:
             write_whole(self.path, self._state())
@@ -185,7 +188,9 @@ class _Run:
         self.model.eval()
 
     def history(self) -> pd.DataFrame:
-        return pd.DataFrame(self.rows, columns=HISTORY_COLUMNS).astype({"step": int})
+        table = pd.DataFrame(self.rows, columns=HISTORY_COLUMNS).astype({"step": int})
+        kept = self._best_row() if self.keeps_best else len(table) - 1
+        return table.assign(kept=[row == kept for row in range(len(table))])
 
     def _best_row(self) -> int:
         return int(np.argmin([row[2] for row in self.rows]))

@@ -41,7 +41,7 @@ from mtt.training.ranks import Ranks
 from mtt.training.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed, pseudo_label
 
-STAGE_VERSION = 2  # raise when the same recipe would give another result
+STAGE_VERSION = 3  # raise when the same recipe would give another result
 VALIDATION_CLIPS = 3  # per track
 NOISE_SEEDS = 1_000_000  # from one rank's augmentation to the next's
 THREADS = 1  # of a training on the CPU: several train side by side, and the count must not vary or results would

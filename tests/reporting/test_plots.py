@@ -35,7 +35,8 @@ def by_length(slope):
 
 def history(offset):
     steps = np.arange(100, 1100, 100)
-    return pd.DataFrame({"step": steps, "train_loss": 0.3 + offset - steps / 5e3, "valid_loss": 0.3 + offset + (steps - 700) ** 2 / 1e7})
+    losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_loss": 0.3 + offset + (steps - 700) ** 2 / 1e7}
+    return pd.DataFrame({"step": steps, **losses, "kept": steps == 800})
 
 
 def differences():
@@ -371,11 +372,11 @@ def test_precision_recall_joins_both(pictures):
 # --- training and length -------------------------------------------------------------------------------------------
 
 
-def test_learning_curves_mark_the_lowest_validation_loss(pictures):
-    assert "teacher 0.3000 at step 700 of 1,000" in pictures["learning_curves"].alt
+def test_learning_curves_mark_the_weights_that_are_kept(pictures):
+    assert "teacher 0.3010 at step 800 of 1,000" in pictures["learning_curves"].alt
     upper, lower = pictures["learning_curves"].figure.axes
     rings = [line for line in upper.lines if line.get_color() == "white"]
-    assert [ring.get_xdata()[0] for ring in rings] == [700] * 4
+    assert [ring.get_xdata()[0] for ring in rings] == [800] * 4
     assert upper.get_ylim() != lower.get_ylim()  # a sum of two losses would flatten the other
     with pytest.raises(ValueError, match="learning_curves of x: column 'train_loss' is missing"):
         plots.learning_curves({"x": history(0).drop(columns="train_loss")})

@@ -62,10 +62,9 @@ def test_training_lowers_the_loss(tiny_data, tmp_path):
     assert history["train_loss"].iloc[-1] < 0.7 * history["train_loss"].iloc[0]
 
 
-def test_the_best_validation_weights_are_kept_and_patience_stops(tiny_data, tmp_path):
-    config = replace(TINY_TRAIN, steps=40, evaluate_every=2, patience=2)
-    losses = iter([0.5, 0.3, 0.4, 0.6, 0.2, 0.1])
-    seen = []
+def train_with_losses(tiny_data, folder, config, losses):
+    """(final weights, weights at each evaluation, history) of a training whose validation losses are given."""
+    losses, seen = iter(losses), []
     model = build_model(TINY_MODEL, 3, seed=0)
     ids = tiny_data.ids("train")
     batches = ClipBatches(tiny_data.corpus, ids, 4, 1.0, 0)
@@ -75,9 +74,23 @@ def test_the_best_validation_weights_are_kept_and_patience_stops(tiny_data, tmp_
         seen.append(weights(model).clone())
         return next(losses)
 
-    history = fit(model, objective, validate, config, tmp_path, 0)
+    history = fit(model, objective, validate, config, folder, 0)
+    return weights(model), seen, history
+
+
+def test_a_constant_rate_keeps_the_best_validation_weights_and_patience_stops_it(tiny_data, tmp_path):
+    config = replace(TINY_TRAIN, steps=40, evaluate_every=2, patience=2)
+    kept, seen, history = train_with_losses(tiny_data, tmp_path, config, [0.5, 0.3, 0.4, 0.6, 0.2, 0.1])
     assert list(history["valid_loss"]) == [0.5, 0.3, 0.4, 0.6]
-    assert torch.equal(weights(model), seen[1])
+    assert list(history["kept"]) == [False, True, False, False]
+    assert torch.equal(kept, seen[1])
+
+
+def test_a_cosine_schedule_runs_to_its_end_and_keeps_the_last_weights(tiny_data, tmp_path):
+    config = replace(TINY_TRAIN, schedule="cosine", steps=8, evaluate_every=2, patience=1)
+    kept, seen, history = train_with_losses(tiny_data, tmp_path, config, [0.5, 0.3, 0.4, 0.6])
+    assert list(history["kept"]) == [False, False, False, True]
+    assert torch.equal(kept, seen[3])
 
 
 def test_a_loss_that_is_no_number_is_named(tiny_data, tmp_path):
