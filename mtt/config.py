@@ -196,12 +196,10 @@ DEMO = StudyConfig(
     lengths=(1.0, 2.0, 4.0, 10.0, 30.0),
 )
 
-FULL = dataclasses.replace(
+FULL = dataclasses.replace(  # the demo's models, each trained three times, and more comparisons
     DEMO,
     profile="full",
     seeds=(0, 1, 2),
-    train=dataclasses.replace(DEMO.train, steps=2000, evaluate_every=200),
-    student_steps=2000,
     iterations=3,
     lengths=(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0),
     train_lengths=(1.0, 2.0, 4.0),

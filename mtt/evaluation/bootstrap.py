@@ -46,7 +46,8 @@ class Estimate:
 class Difference:
     """An effect (a difference, a change per iteration, a difference of slopes) and the borders of its interval.
 
-    ``values`` holds the effect in each resample; ``standard_error`` is their standard deviation.
+    ``values`` holds the effect in each resample; ``standard_error`` is their standard deviation. ``by_seed`` holds the effect of each
+    training seed on the whole test set, where all models come from the same number of several seeds; it is empty otherwise.
     """
 
     effect: float
@@ -55,6 +56,7 @@ class Difference:
     standard_error: float
     metric: str
     values: np.ndarray = field(repr=False, compare=False)
+    by_seed: tuple[float, ...] = ()
 
     @property
     def half_width(self) -> float:
@@ -189,7 +191,17 @@ def paired_contrast(boot: Bootstrap, scores: Sequence[np.ndarray], weights: Sequ
         raise ValueError(f"{len(scores)} score arrays and {len(weights)} weights; give at least two models and one weight for each")
     effect = sum(weight * boot.value(one, metric) for one, weight in zip(scores, weights, strict=True))
     values = sum(weight * boot.distribution(one, metric) for one, weight in zip(scores, weights, strict=True))
-    return Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), metric, values)
+    by_seed = _contrast_by_seed(boot, scores, weights, metric)
+    return Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), metric, values, by_seed)
+
+
+def _contrast_by_seed(boot: Bootstrap, scores: Sequence[np.ndarray], weights: Sequence[float], metric: str) -> tuple[float, ...]:
+    """The contrast on the whole test set for each seed, where all models have as many and more than one."""
+    counts = {len(one) if np.ndim(one) == 3 else 1 for one in scores}
+    count = counts.pop()
+    if counts or count == 1:
+        return ()
+    return tuple(sum(weight * boot.value(one[seed], metric) for one, weight in zip(scores, weights, strict=True)) for seed in range(count))
 
 
 def paired_difference(boot: Bootstrap, scores_a: np.ndarray, scores_b: np.ndarray, metric: str = "roc_auc") -> Difference:

@@ -188,8 +188,8 @@ def assess(claim_id: str, difference: Difference, n_tracks: int, n_artists: int,
 
     Returns
     -------
-    dict of JSON types: ``id, claim, contrast, rule, margin, metric, unit, effect, interval`` [lo, hi], ``verdict,
-        n_tracks, n_artists, seeds, versus, paper``
+    dict of JSON types: ``id, claim, contrast, rule, margin, metric, unit, effect, interval`` [lo, hi], ``by_seed`` (the
+        effect of each seed where there are several, else empty), ``verdict, n_tracks, n_artists, seeds, versus, paper``
 
     Raises
     ------
@@ -216,6 +216,7 @@ def assess(claim_id: str, difference: Difference, n_tracks: int, n_artists: int,
         "unit": claim.unit,
         "effect": float(difference.effect),
         "interval": [float(difference.lo), float(difference.hi)],
+        "by_seed": [float(effect) for effect in difference.by_seed],
         "verdict": verdict(claim, difference.lo, difference.hi),
         **counts,
         "versus": versus or claim.versus,

@@ -27,6 +27,12 @@ def interval(value: object) -> tuple[float, float] | None:
     return None if low is None or high is None else (min(low, high), max(low, high))
 
 
+def seed_values(value: object) -> list[float]:
+    """The effects of single trainings as floats; none where there is no list of them."""
+    found = [number(item) for item in value] if isinstance(value, list | tuple) else []
+    return [effect for effect in found if effect is not None]
+
+
 def margin_values(rule: object, margin: object) -> list[float]:
     """The effects a claim's interval is compared with, where that is not zero.
 
@@ -67,7 +73,7 @@ def forest_panels(claims: Sequence[Mapping]) -> list[dict]:
 def _panel(metric: str, claims: Sequence[Mapping]) -> dict:
     margins = [margin_values(claim["rule"], claim["margin"]) for claim in claims]
     values = [0.0, *(claim["effect"] for claim in claims), *(value for row in margins for value in row)]
-    values += [value for claim in claims if claim["interval"] for value in claim["interval"]]
+    values += [value for claim in claims for value in (*(claim["interval"] or ()), *claim["by_seed"])]
     low, high = min(values), max(values)
     if high - low < 1e-6:
         low, high = low - 0.01, high + 0.01
@@ -85,6 +91,7 @@ def _panel(metric: str, claims: Sequence[Mapping]) -> dict:
             "low": place(claim["interval"][0]) if claim["interval"] else None,
             "high": place(claim["interval"][1]) if claim["interval"] else None,
             "margins": [place(value) for value in row],
+            "seed_marks": [place(value) for value in claim["by_seed"]],
         }
         for claim, row in zip(claims, margins, strict=True)
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mtt.evaluation.claims import CLAIMS, sentence
 from mtt.reporting.explanations import explanation_section
-from mtt.reporting.forest import forest_panels, interval, margin_values, number, signed
+from mtt.reporting.forest import forest_panels, interval, margin_values, number, seed_values, signed
 from mtt.reporting.frame import SITE, Page, duration, render_page
 
 LABELS = {  # short enough to stand beside the verdict in the forest plot, on a narrow screen too
@@ -105,6 +105,8 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
         panels=forest_panels(drawn),
         key=[verdict for verdict in (*VERDICTS, "no verdict") if any(claim["verdict"] == verdict for claim in drawn)],
         trained_once=_seeds(study) == 1,
+        seeds=_seeds(study),
+        seed_marks=any(claim["by_seed"] for claim in drawn),
         margins=any(margin_values(claim["rule"], claim["margin"]) for claim in drawn),
         models=model_rows(results.get("models")),
         extras=[extra for key, (title, shape) in EXTRAS.items() if (extra := record_table(shape(results.get(key)), title, key))],
@@ -144,7 +146,7 @@ def _claim_row(name: str, claim: Mapping | None) -> dict:
     statement = str(claim.get("claim") or (CLAIMS[name].statement if name in CLAIMS else name)).rstrip(".")
     label = LABELS.get(name, statement)
     verdict = str(claim.get("verdict") or "no verdict").lower() if tested else NOT_TESTED
-    effect, bounds = number(claim.get("effect")), interval(claim.get("interval"))
+    effect, bounds, by_seed = number(claim.get("effect")), interval(claim.get("interval")), seed_values(claim.get("by_seed"))
     effect_text = "–" if effect is None else signed(effect)
     interval_text = f"[{signed(bounds[0])}, {signed(bounds[1])}]" if bounds else "–"
     metric = str(claim.get("metric") or "")
@@ -160,6 +162,8 @@ def _claim_row(name: str, claim: Mapping | None) -> dict:
         "contrast": str(claim.get("contrast") or ""),
         "effect": effect,
         "interval": bounds,
+        "by_seed": by_seed,
+        "seeds_text": ", ".join(signed(value) for value in by_seed) or "–",
         "effect_text": effect_text,
         "interval_text": interval_text,
         "measured": f"{effect_text} {interval_text}" if bounds else effect_text,
@@ -247,6 +251,12 @@ def _seeds(study: Mapping) -> int | None:
     return len(seeds) if isinstance(seeds, list | tuple) else None
 
 
+def _is_torn(claim: Mapping) -> bool:
+    """Whether single trainings lie on different sides of a border of the claim's rule."""
+    borders = margin_values(claim["rule"], claim["margin"]) or [0.0]
+    return any(min(claim["by_seed"]) <= border <= max(claim["by_seed"]) for border in borders) if claim["by_seed"] else False
+
+
 def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
     """What a reader must know to weigh the verdicts, from what the run says about itself."""
     collection, profile = str(study.get("collection") or ""), str(study.get("profile") or "")
@@ -265,7 +275,11 @@ def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
     if count == 1:
         found.append("One seed: the intervals hold the spread between artists, not the spread between trainings.")
     elif count:
-        found.append(f"Differences are averaged over {count} seeds.")
+        found.append(f"Differences are averaged over {count} seeds; the intervals hold the spread between artists, not between trainings.")
+        torn = [claim["id"] for claim in claims if _is_torn(claim)]
+        if torn:
+            border = "what each of these claims is" if len(torn) > 1 else "what this claim is"
+            found.append(f"{', '.join(torn)}: single trainings fall on both sides of {border} compared with; more seeds may turn it.")
     found.append(
         "Intervals are 95 % intervals from an artist-clustered bootstrap of paired differences on the same test "
         "tracks: whole artists are drawn, since tracks of one artist resemble each other."

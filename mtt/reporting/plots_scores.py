@@ -140,7 +140,7 @@ def paired_differences(
     """Forest plot of paired differences, in the given order (index: claim; estimate, low, high, verdict).
 
     Optional columns ``margin_low`` and ``margin_high`` (empty where there is none) shade the span that the verdict
-    compares with instead of 0.
+    compares with instead of 0; the effects in ``by_seed`` are short strokes under the interval.
     """
     estimates(differences, "paired_differences")
     if "verdict" not in differences.columns:
@@ -152,6 +152,8 @@ def paired_differences(
         colour = VERDICT_COLOURS.get(values["verdict"], BLUE)
         _margins(axes, row, values)
         _interval(axes, row, values, colour, size=8)
+        for effect in values.get("by_seed", ()):
+            axes.plot([effect, effect], [row + 0.2, row + 0.36], color=INK, linewidth=1.2)
         _at_right(axes, row, values["verdict"], colour, rise=7, fontweight="bold")
         _at_right(axes, row, with_interval(values, sign=True), rise=-7)
     name_rows(axes, list(differences.index))
@@ -159,7 +161,9 @@ def paired_differences(
     axes.xaxis.set_major_formatter(FuncFormatter(signed))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     margins = differences.reindex(columns=["margin_low", "margin_high"]).notna().to_numpy().any()
-    axes.set_xlabel(f"difference in {metric} (95% interval{'; hatched: margin fixed in advance' if margins else ''})")
+    seeds = "by_seed" in differences.columns and differences["by_seed"].map(len).any()
+    notes = ["95% interval", *["hatched: margin fixed in advance"] * bool(margins), *["strokes: single trainings"] * bool(seeds)]
+    axes.set_xlabel(f"difference in {metric} ({'; '.join(notes)})")
     numbers = listed(
         (f"{name}: {with_interval(values, sign=True)}, {values['verdict']}" for name, values in differences.iterrows()),
         30,

@@ -229,6 +229,15 @@ def recipe(config: StudyConfig) -> pd.DataFrame:
     return pd.DataFrame({"setting": rows}).rename_axis("what")
 
 
+def student_batches(config: StudyConfig) -> str:
+    """How a student's batches are made up, beside its teacher's and the controls'."""
+    ours, teachers = config.student_batch * config.train.batch_size, config.train.batch_size
+    return (
+        f"A batch of the teacher holds {teachers} clips; one of a student holds {ours}, of which {ours // 2} are labelled, and one of the "
+        f"control on labelled data {ours}. A student takes {config.student_steps:,} steps, the teacher took {config.train.steps:,}."
+    )
+
+
 def scores(study: Study, results: Sequence[Result], metric: str = "roc_auc", name: str = "test") -> pd.DataFrame:
     """One row a model, best first: estimate, low, high, parameters, seconds."""
     rows = {}
@@ -280,6 +289,7 @@ def differences(found: Mapping[str, Difference]) -> pd.DataFrame:
             "low": d.lo,
             "high": d.hi,
             "verdict": "higher" if d.lo > 0 else "lower" if d.hi < 0 else "no difference shown",
+            "by_seed": d.by_seed,
         }
         for name, d in found.items()
     }
@@ -287,7 +297,7 @@ def differences(found: Mapping[str, Difference]) -> pd.DataFrame:
 
 
 def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
-    """Claims as rows for the forest plot: estimate, low, high, verdict, and margins where the rule has them."""
+    """Claims as rows for the forest plot: estimate, low, high, verdict, margins where the rule has them, effects of single seeds."""
     rows = {}
     for entry in entries:
         claim = CLAIMS[entry["id"]]
@@ -306,6 +316,7 @@ def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
             "verdict": verdict(claim, low, high),
             "margin_low": margins[0],
             "margin_high": margins[1],
+            "by_seed": entry["by_seed"],
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 

@@ -60,7 +60,9 @@ def baseline(study: StudyConfig, architecture: str) -> Recipe:
 
 
 def with_clip_seconds(recipe: Recipe, seconds: float) -> Recipe:
-    """The same recipe on clips of another length."""
+    """The same recipe on clips of another length; the recipe itself where that is its length."""
+    if seconds == recipe.train.clip_seconds:
+        return recipe
     return replace(recipe, name=f"{recipe.name}-{seconds:g}s", train=replace(recipe.train, clip_seconds=seconds))
 
 

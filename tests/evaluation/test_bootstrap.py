@@ -160,6 +160,16 @@ def test_seeds_are_averaged_within_each_resample(data):
     assert paired_difference(boot, both, b).effect == pytest.approx((boot.value(a) - boot.value(b)) / 2, abs=1e-15)
 
 
+def test_the_effect_of_each_seed_stands_beside_the_mean(data):
+    labels, artists, a, b = data
+    boot = Bootstrap(labels, artists, 80)
+    difference = paired_difference(boot, np.stack([a, b, a]), np.stack([b, b, a]))
+    assert difference.by_seed == (boot.value(a) - boot.value(b), 0.0, 0.0)
+    assert difference.effect == pytest.approx(np.mean(difference.by_seed), abs=1e-15)
+    for single in ((a, b), (a[np.newaxis], b[np.newaxis]), (np.stack([a, b]), b)):  # one seed, or not the same seeds
+        assert paired_difference(boot, *single).by_seed == ()
+
+
 def test_a_tag_that_a_resample_lacks_is_left_out_of_both_models_alike(data):
     labels, artists, a, b = data
     labels = labels.copy()

@@ -122,6 +122,12 @@ def test_entry_holds_what_results_json_needs():
     )
 
 
+def test_entry_keeps_the_effect_of_each_seed():
+    several = dataclasses.replace(difference(0.02, 0.01, 0.03), by_seed=(np.float64(0.03), np.float64(0.01)))
+    assert assess("C1", several, n_tracks=540, n_artists=90, seeds=2)["by_seed"] == [0.03, 0.01]
+    assert entry("C1", 0.026, 0.018, 0.034)["by_seed"] == []
+
+
 def test_entry_turns_numpy_numbers_into_plain_ones():
     values = (np.float64(0.026), np.float64(0.018), np.float64(0.034))
     found = assess("C1", difference(*values), np.int64(540), np.int64(90), np.int64(1))

@@ -164,6 +164,18 @@ def test_a_run_of_one_seed_says_so_beside_its_bars(study, results, pages, tmp_pa
         assert ("Every model was trained once" in index.read_text()) == warned
 
 
+def test_the_single_trainings_are_drawn_and_those_that_disagree_are_named(study, results, pages, tmp_path):
+    assert not rendered(results, pages, tmp_path).select(".seed")
+    for claim in results["claims"]:
+        claim["by_seed"] = {"C1": [0.02, 0.03], "C3": [-0.001, 0.004], "C5": [-0.006, -0.001]}.get(claim["id"], [])
+    soup = rendered(results, pages, tmp_path)
+    assert len(soup.select("svg.forest .seed")) == 6 and "Every model was trained 2 times" in soup.text
+    (row,) = [row for row in soup.select(".numbers tbody tr") if row.th.text.startswith("C3")]
+    assert "−0.0010, +0.0040" in [cell.text for cell in row.find_all("td")]
+    text = " ".join(limits(study, claim_rows(results["claims"])))
+    assert "C3, C5: single trainings fall on both sides" in text  # C5's margin is -0.005
+
+
 @pytest.mark.parametrize(
     "results",
     [

@@ -372,6 +372,15 @@ def test_precision_recall_joins_both(pictures):
 # --- training and length -------------------------------------------------------------------------------------------
 
 
+def test_single_trainings_are_strokes_under_their_interval():
+    table = differences()
+    assert "single trainings" not in plots.paired_differences(table).figure.axes[0].get_xlabel()
+    table["by_seed"] = [(0.01, 0.02)] + [()] * (len(table) - 1)
+    axes = plots.paired_differences(table).figure.axes[0]
+    upright = [line.get_xdata() for line in axes.lines if np.ptp(line.get_ydata()) == pytest.approx(0.16)]
+    assert [list(xs) for xs in upright] == [[0.01] * 2, [0.02] * 2] and "strokes: single trainings" in axes.get_xlabel()
+
+
 def test_learning_curves_mark_the_weights_that_are_kept(pictures):
     assert "teacher 0.3010 at step 800 of 1,000" in pictures["learning_curves"].alt
     upper, lower = pictures["learning_curves"].figure.axes
