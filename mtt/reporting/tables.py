@@ -174,6 +174,18 @@ def differences(found: Mapping[str, Difference]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("comparison")
 
 
+def control_sentence(difference: Difference) -> str:
+    """What the student minus the control on labelled data alone says about where the student's score comes from."""
+    low, high = (f"{value:+.4f}".replace("-", "−") for value in (difference.lo, difference.hi))
+    size, bounds = f"{abs(difference.effect):.4f} ROC-AUC", f"(95% interval of the difference {low} to {high})"
+    control = "the control that trains as long and on as many clips, all of them labelled"
+    if difference.hi < 0:
+        return f"Yet {control}, scores {size} higher than the student {bounds}: here more labelled clips do more than pseudo-labels."
+    if difference.lo > 0:
+        return f"The student also beats {control}, by {size} {bounds}: longer training does not explain its score."
+    return f"Between the student and {control}, no difference is shown {bounds}: longer training may explain its score."
+
+
 def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
     """Claims as rows for the forest plot: estimate, low, high, verdict, margins where the rule has them, effects of single seeds."""
     rows = {}
