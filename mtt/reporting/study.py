@@ -47,6 +47,7 @@ PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
 
 
 MARKS = "marks.json"  # beside the executed notebooks: what they follow from
+RUN = "run.json"  # beside them too: when they were executed, and how long that took
 
 
 class StudyError(RuntimeError):
@@ -69,7 +70,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     _ = study.corpus  # a collection that cannot carry a study says so before anything runs
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     executed, kept = [], study.folder / "notebooks"
-    marks = _read_marks(kept)
+    marks, run = _read_json(kept / MARKS), _read_json(kept / RUN)
     unchanged = marks is not None and marks == study_marks(study, notebooks, pages, parameters)
     for page in pages:
         print(f"[{page.number}/{len(pages)}] {page.title}", file=sys.stderr, flush=True)
@@ -77,9 +78,11 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
             executed.append(kept / f"{page.slug}.ipynb")
             continue
         executed.append(execute_notebook(notebooks / f"{page.slug}.ipynb", kept, parameters))
+        run = {"started": started.isoformat(timespec="seconds"), "seconds": round(time.monotonic() - clock, 1)}
         print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
+    write_json(kept / RUN, run)
     write_json(kept / MARKS, study_marks(study, notebooks, pages, parameters))
-    provenance = describe_run(study, started, time.monotonic() - clock)
+    provenance = describe_run(study, run)
     _write_explorer(study, out / "explorer.html", pages, provenance)  # first: the last page links to it where it is there
     for page, notebook in zip(pages, executed, strict=True):
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
@@ -114,9 +117,10 @@ def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Ma
     }
 
 
-def _read_marks(folder: Path) -> object:
+def _read_json(path: Path) -> object:
+    """The content of a file, None where there is none that can be read."""
     try:
-        return json.loads((folder / MARKS).read_text())
+        return json.loads(path.read_text())
     except (OSError, ValueError):
         return None
 
@@ -163,8 +167,8 @@ def collect_results(study: Study, provenance: Mapping) -> dict:
     }
 
 
-def describe_run(study: Study, started: datetime.datetime, seconds: float) -> dict:
-    """Where results come from: the ``study`` part of results.json."""
+def describe_run(study: Study, run: object) -> dict:
+    """Where results come from: the ``study`` part of results.json. ``run`` says when the notebooks were executed, and how long it took."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     return {
         "profile": study.config.profile,
@@ -173,8 +177,7 @@ def describe_run(study: Study, started: datetime.datetime, seconds: float) -> di
         "commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": f"{platform.system()} {platform.machine()}, {device}",
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
+        **(run if isinstance(run, dict) else {}),
         "training": f"{training_seconds(study) / 60:.0f} min of processor time; stages that were there are read back",
     }
 
