@@ -24,6 +24,7 @@ Conventions
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtt.evaluation.bootstrap import Difference
@@ -175,6 +176,11 @@ def verdict(claim: Claim, lo: float, hi: float) -> str:
     return SUPPORTED if inside else CONTRADICTED if outside else INCONCLUSIVE
 
 
+def is_torn(claim: Claim, by_seed: Sequence[float]) -> bool:
+    """Whether single trainings lie on both sides of a border of the rule; not where there are none."""
+    return bool(by_seed) and any(min(by_seed) <= border <= max(by_seed) for border in claim.borders)
+
+
 def assess(claim_id: str, difference: Difference, n_tracks: int, n_artists: int, seeds: int, versus: str | None = None) -> dict:
     """The claim's entry in ``results.json``.
 
@@ -228,7 +234,7 @@ def sentence(entry: dict) -> str:
     """A plain sentence that reports an entry of :func:`assess`, fresh or read back, worded by its verdict.
 
     Example: "Supported: a split that shares artists overstates ROC-AUC by 0.026 (95% interval 0.018 to 0.034; 540
-    tracks of 90 artists, 1 seed)."
+    tracks of 90 artists, 1 seed)." Where single trainings lie on both sides of a border of the rule, it names their effects.
 
     Raises
     ------
@@ -251,7 +257,12 @@ def sentence(entry: dict) -> str:
     interval = f"95% interval {_figure(lo, digits)} to {_figure(hi, digits)}"
     tracks, artists = _count(entry["n_tracks"], "track"), _count(entry["n_artists"], "artist")
     seeds = _count(entry["seeds"], "seed")
-    return f"{expected.capitalize()}: {claim.subject} {text} ({interval}; {tracks} of {artists}, {seeds})."
+    said = f"{expected.capitalize()}: {claim.subject} {text} ({interval}; {tracks} of {artists}, {seeds})."
+    by_seed = entry.get("by_seed", ())
+    if not is_torn(claim, by_seed):
+        return said
+    digits = _decimals(tuple(by_seed), (0.0, *claim.borders))
+    return f"{said} Single trainings disagree: {', '.join(_figure(effect, digits, plus=True) for effect in by_seed)}."
 
 
 def _decimals(values: tuple[float, ...], borders: tuple[float, ...]) -> int:

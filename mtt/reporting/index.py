@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mtt.evaluation.claims import CLAIMS, sentence
+from mtt.evaluation.claims import CLAIMS, is_torn, sentence
 from mtt.reporting.explanations import explanation_section
 from mtt.reporting.forest import forest_panels, interval, margin_values, number, seed_values, signed
 from mtt.reporting.frame import SITE, Page, duration, render_page
@@ -251,12 +251,6 @@ def _seeds(study: Mapping) -> int | None:
     return len(seeds) if isinstance(seeds, list | tuple) else None
 
 
-def _is_torn(claim: Mapping) -> bool:
-    """Whether single trainings lie on different sides of a border of the claim's rule."""
-    borders = margin_values(claim["rule"], claim["margin"]) or [0.0]
-    return any(min(claim["by_seed"]) <= border <= max(claim["by_seed"]) for border in borders) if claim["by_seed"] else False
-
-
 def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
     """What a reader must know to weigh the verdicts, from what the run says about itself."""
     collection, profile = str(study.get("collection") or ""), str(study.get("profile") or "")
@@ -276,7 +270,7 @@ def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
         found.append("One seed: the intervals hold the spread between artists, not the spread between trainings.")
     elif count:
         found.append(f"Differences are averaged over {count} seeds; the intervals hold the spread between artists, not between trainings.")
-        torn = [claim["id"] for claim in claims if _is_torn(claim)]
+        torn = [claim["id"] for claim in claims if claim["id"] in CLAIMS and is_torn(CLAIMS[claim["id"]], claim["by_seed"])]
         if torn:
             border = "what each of these claims is" if len(torn) > 1 else "what this claim is"
             found.append(f"{', '.join(torn)}: single trainings fall on both sides of {border} compared with; more seeds may turn it.")

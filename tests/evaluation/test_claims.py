@@ -128,6 +128,17 @@ def test_entry_keeps_the_effect_of_each_seed():
     assert entry("C1", 0.026, 0.018, 0.034)["by_seed"] == []
 
 
+def test_single_trainings_that_disagree_are_named_in_the_sentence():
+    def told(claim, *by_seed):
+        several = dataclasses.replace(difference(-0.004, -0.009, 0.001), by_seed=by_seed)
+        return sentence(assess(claim, several, n_tracks=540, n_artists=90, seeds=len(by_seed)))
+
+    assert told("C3", 0.0036, -0.0034, -0.0128).endswith("3 seeds). Single trainings disagree: +0.004, −0.003, −0.013.")
+    assert told("C3", -0.001, -0.007).endswith("2 seeds).")
+    assert "disagree" in told("C5", -0.006, -0.002) and "disagree" not in told("C5", -0.004, 0.004)  # its border is -0.005
+    assert "disagree" in told("C6", 0.004, 0.006) and "disagree" not in told("C6", -0.004, 0.004)
+
+
 def test_entry_turns_numpy_numbers_into_plain_ones():
     values = (np.float64(0.026), np.float64(0.018), np.float64(0.034))
     found = assess("C1", difference(*values), np.int64(540), np.int64(90), np.int64(1))
