@@ -175,16 +175,21 @@ def _deletion_sentence(entry: Mapping) -> str:
     random, elsewhere = entry["interval"], entry["elsewhere_interval"]
     drop = entry["drops"]["attended"]["drop"]
     if random[0] > 0 and elsewhere[0] > 0:
-        verdict = "more than either control costs, so the tags do rest on what it attends to"
+        verdict = "so the tags do rest on what it attends to"
     elif random[1] < 0 or elsewhere[1] < 0:
-        verdict = "less than a control costs, so its attention is not faithful: the tags rest more on other frames"
+        verdict = "so its attention is not faithful: the tags rest more on other frames"
     else:
-        verdict = "not shown to be more than both controls cost, so that its attention is faithful is not shown"
-    return (
-        f"Taking away the {entry['share']:.0%} of frames that the {entry['model']} attends to most changes the probability of the true "
-        f"tags by {_signed(-drop)}; beyond random frames it costs them {_signed(entry['effect'])} {_span(random)}, beyond as many frames "
-        f"elsewhere {_signed(entry['elsewhere'])} {_span(elsewhere)}: {verdict}."
-    )
+        verdict = "so it is not shown that its attention is faithful"
+    change = f"{'lose' if drop >= 0 else 'gain'} {abs(drop):.4f} of probability"
+    by_chance = f"{_compared(entry['effect'])} than without random frames (difference {_span(random)})"
+    moved = f"{_compared(entry['elsewhere'])} than without as many frames elsewhere ({_span(elsewhere)})"
+    who = f"the {entry['share']:.0%} of frames that the {entry['model']} attends to most"
+    return f"Without {who}, the true tags {change}. That is {by_chance} and {moved}, {verdict}."
+
+
+def _compared(difference: float) -> str:
+    """How a loss of probability compares with another: "0.0062 less"."""
+    return f"{abs(difference):.4f} {'more' if difference >= 0 else 'less'}"
 
 
 def _bounds(low: float, high: float) -> list[float] | None:

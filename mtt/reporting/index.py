@@ -81,7 +81,7 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
     """Write the opening page and return ``out``.
 
     ``results`` is the content of ``results.json``: ``study``, ``claims`` (entries of ``mtt.evaluation.claims.assess``),
-    ``models``, ``lengths``, ``explanations``, all optional. A claim's ``sentence`` is written if it has none.
+    ``models``, ``lengths``, ``explanations``, all optional. A claim's ``sentence`` is written if it has none; a ``note`` follows it.
     ``findings`` maps a page's slug to its one-sentence finding (default: ``results["findings"]``). A page counts as
     part of the run if its file stands beside ``out``, and so does ``explorer.html``.
     """
@@ -171,6 +171,7 @@ def _claim_row(name: str, claim: Mapping | None) -> dict:
         "margin": claim.get("margin"),
         "rule_text": _rule_text(claim),
         "sentence": _sentence(claim),
+        "note": str(claim.get("note") or ""),
         "paper": _listed(claim.get("paper")),
         **{key: _count(claim.get(key)) for key in ("n_tracks", "n_artists", "seeds")},
     }

@@ -130,12 +130,13 @@ def cost(study: Study, result: Result) -> pd.DataFrame:
 
 
 def poolings(study: Study, results: list[Result]) -> pd.DataFrame:
-    """ROC-AUC of track scores pooled in each way from the same clips (first seed): a row a model, a column a pooling."""
+    """ROC-AUC of track scores pooled in each way from the same clips, mean over seeds: a row a model, a column a pooling."""
     ids, boot = study.sweep_ids, study.bootstrap_of(study.sweep_ids)
     rows = {}
     for result in results:
-        clips = predict_clips(result.stages[0].load_model(), study.corpus, ids, study.config.train.clip_seconds, study.config.chunks)
-        found = {way: estimate(boot, pool_clips(clips, way)) for way in POOLINGS}
+        models = [stage.load_model() for stage in result.stages]
+        clips = [predict_clips(model, study.corpus, ids, study.config.train.clip_seconds, study.config.chunks) for model in models]
+        found = {way: estimate(boot, np.stack([pool_clips(one, way) for one in clips])) for way in POOLINGS}
         rows[result.name] = {way: f"{value.value:.3f} [{value.lo:.3f}, {value.hi:.3f}]" for way, value in found.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 

@@ -158,6 +158,12 @@ def test_limits_say_what_the_run_was(study, results):
     assert "msd:X" in text and "One seed" in text and "not corrected" not in text
 
 
+def test_a_note_follows_the_sentence_of_its_claim(results, pages, tmp_path):
+    results["claims"][3]["note"] = "Yet a control does better."
+    said = [claim.p.text for claim in rendered(results, pages, tmp_path).select("article.claim")]
+    assert said[3].endswith(" Yet a control does better.") and "control" not in "".join(said[:3] + said[4:])
+
+
 def test_a_run_of_one_seed_says_so_beside_its_bars(study, results, pages, tmp_path):
     for seeds, warned in (([0], True), ([0, 1], False)):
         index = render_index({**results, "study": {**study, "seeds": seeds}}, tmp_path / "index.html", pages)
