@@ -173,6 +173,7 @@ def describe_run(study: Study, run: object) -> dict:
     return {
         "profile": study.config.profile,
         "collection": study.collection.name,
+        **({"corpus_seed": study.config.corpus.seed} if study.config.corpus.seed else {}),
         "seeds": list(study.config.seeds),
         "commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -13,6 +13,7 @@ from mtt.config import PROFILES
 PARAMETERS: dict[str, type] = {
     "profile": str,
     "collection": str,
+    "corpus_seed": int,
     "study": str,
     "seeds": int,
     "steps": int,

@@ -60,6 +60,10 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     if "seeds" in given:
         config = replace(config, seeds=tuple(range(given["seeds"])))
     collection = given.get("collection", "synthetic")
+    if "corpus_seed" in given:
+        if collection != "synthetic":
+            raise ParameterError("parameter 'corpus_seed' is of the embedded corpus; leave it out with 'collection'")
+        config = replace(config, corpus=replace(config.corpus, seed=given["corpus_seed"]))
     return config if collection == "synthetic" else replace(config, collection=collection, ratios=OWN_RATIOS)
 
 
@@ -67,6 +71,7 @@ def open_study(progress: bool = True, **parameters) -> Study:
     """The study with these parameters (see ``PARAMETERS``), made or read back. Raises ``ParameterError``."""
     config = configure(parameters)
     stem = "" if config.collection == "synthetic" else f"-{parse_source(config.collection).folder_name}"
+    stem += f"-corpus{config.corpus.seed}" if config.corpus.seed else ""
     name = parameters.get("study") or f"{config.profile}{stem}"
     if Path(name).name != name:
         raise ParameterError(f"parameter 'study' must be a plain folder name, not {name!r}")

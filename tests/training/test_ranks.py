@@ -73,7 +73,7 @@ def test_two_ranks_learn_what_one_does(tiny_data, tmp_path):
     for name, value in model.state_dict().items():
         assert torch.equal(ranks[0]["weights"][name], ranks[1]["weights"][name])
         torch.testing.assert_close(ranks[0]["weights"][name], value, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(ranks[0]["history"], history.drop(columns="seconds"), rtol=1e-5)
+    np.testing.assert_allclose(ranks[0]["history"], history.drop(columns="seconds").astype(float), rtol=1e-5)
     assert ranks[0]["history"] == ranks[1]["history"]
     assert [rows[0::2] for rows in seen] == ranks[0]["seen"] and [rows[1::2] for rows in seen] == ranks[1]["seen"]
     assert (tmp_path / "rank0" / STATE_FILE).exists() and not (tmp_path / "rank1" / STATE_FILE).exists()

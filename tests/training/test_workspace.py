@@ -31,6 +31,7 @@ def test_every_profile_has_its_settings(profile):
         ("student_steps", 5, lambda c: c.student_steps),
         ("clip_seconds", 1.5, lambda c: c.train.clip_seconds),
         ("teacher_width", 32, lambda c: c.teacher.width),
+        ("corpus_seed", 1, lambda c: c.corpus.seed),
         ("student_width", 4, lambda c: c.student_width),
         ("iterations", 3, lambda c: c.iterations),
         ("seeds", 2, lambda c: len(c.seeds)),
@@ -39,7 +40,7 @@ def test_every_profile_has_its_settings(profile):
 def test_a_parameter_changes_exactly_what_it_says(name, value, where):
     changed = configure({"profile": "smoke", name: value})
     assert where(changed) == value != where(SMOKE)
-    restored = replace(changed, train=SMOKE.train, teacher=SMOKE.teacher, seeds=SMOKE.seeds)
+    restored = replace(changed, train=SMOKE.train, teacher=SMOKE.teacher, seeds=SMOKE.seeds, corpus=SMOKE.corpus)
     restored = replace(restored, student_steps=SMOKE.student_steps, student_width=SMOKE.student_width, iterations=SMOKE.iterations)
     assert restored == SMOKE
 
@@ -60,6 +61,7 @@ def test_parameters_reach_the_recipes():
         ({"steps": 2.5}, "'steps' must be a whole number above 0, not 2.5"),
         ({"clip_seconds": 0}, "'clip_seconds' must be a number above 0, not 0"),
         ({"profile": 3}, "'profile' must be text, not 3"),
+        ({"corpus_seed": 1, "collection": "my.csv"}, "'corpus_seed' is of the embedded corpus"),
         ({"profile": "huge"}, "unknown profile 'huge'"),
         ({"profile": "smoke", "student_width": 3}, "'student_width' must be a multiple of the 2 attention heads, not 3"),
     ],
