@@ -70,7 +70,7 @@ def _superiority(better: str, worse: str, doubt: str) -> dict[str, str]:
 
 _TOGETHER = (
     "Conventional MSD split, ROC-AUC: .8916 for the plain Transformer (authors' tutorial), .8972 with noisy student "
-    "and augmentation together; no figure separates the two."
+    "and augmentation together; these two do not separate them."
 )
 
 _CLAIMS = (
@@ -84,7 +84,7 @@ _CLAIMS = (
     Claim(
         "C2",
         "The Transformer beats the CNN and recurrent baselines.",
-        contrast="Transformer minus baselines",
+        contrast="Transformer minus the strongest baseline",
         subject="the Transformer",
         wording=_superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
         versus="the CNN and recurrent baselines",
@@ -144,9 +144,9 @@ _CLAIMS = (
         contrast="slope of the Transformer minus slope of the CNN, per doubling of input length",
         subject="with longer input the Transformer",
         wording={
-            SUPPORTED: "gains {size} ROC-AUC on {versus} per doubling of the length",
-            CONTRADICTED: "loses to {versus}; the difference is {effect} ROC-AUC per doubling of the length",
-            INCONCLUSIVE: "may or may not gain on {versus}; the estimated difference is {effect} ROC-AUC per doubling",
+            SUPPORTED: "keeps {size} ROC-AUC more than {versus} per doubling of the length",
+            CONTRADICTED: "keeps less than {versus}; the difference is {effect} ROC-AUC per doubling of the length",
+            INCONCLUSIVE: "may or may not keep more than {versus}; the estimated difference is {effect} ROC-AUC per doubling",
         },
         versus="the pure CNN",
         unit="ROC-AUC per doubling of the input length",

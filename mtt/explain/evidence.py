@@ -29,6 +29,7 @@ from mtt.training.runs import THREADS, Stage
 from mtt.training.workspace import Result, Study
 
 EVIDENCE_VERSION = 1  # raise when the same stage and tracks would give other rows
+LEAST_ARTISTS = 5  # of whom a tag counts for localisation: one of a single artist would weigh as much as one of thirty
 SHARE = 0.2  # of the frames of a clip, taken away in the deletion test
 CHANCE = 0.5  # ROC-AUC of a curve that knows nothing
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak
@@ -66,10 +67,16 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
         if test == "deletion":
             found.deletion[name] = summarise_deletion(table.set_index("track_id"), study.config.resamples)
         elif len(table):
-            found.localisation[name] = summarise_localisation(table, study.config.resamples)
+            found.localisation[name] = summarise_localisation(with_enough_artists(table), study.config.resamples)
     if not found.localisation:
         missing.setdefault("localisation", f"No instrument plays for a part only of any of the {len(ids)} tracks that were looked at.")
     return found
+
+
+def with_enough_artists(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows (columns ``tag``, ``artist``) of tags that LEAST_ARTISTS artists or more count for; all rows where no tag has so many."""
+    enough = rows.groupby("tag")["artist"].transform("nunique") >= LEAST_ARTISTS
+    return rows[enough] if enough.any() else rows
 
 
 def _side_by_side(work: Callable[[tuple[str, str]], pd.DataFrame], jobs: list[tuple[str, str]], progress: bool) -> dict:
@@ -175,9 +182,9 @@ def _deletion_sentence(entry: Mapping) -> str:
     random, elsewhere = entry["interval"], entry["elsewhere_interval"]
     drop = entry["drops"]["attended"]["drop"]
     if random[0] > 0 and elsewhere[0] > 0:
-        verdict = "so the tags do rest on what it attends to"
+        verdict = "so in this test the tags do rest on what it attends to"
     elif random[1] < 0 or elsewhere[1] < 0:
-        verdict = "so its attention is not faithful: the tags rest more on other frames"
+        verdict = "so in this test its attention is not faithful"
     else:
         verdict = "so it is not shown that its attention is faithful"
     change = f"{'lose' if drop >= 0 else 'gain'} {abs(drop):.4f} of probability"

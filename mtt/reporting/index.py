@@ -25,6 +25,34 @@ LABELS = {  # short enough to stand beside the verdict in the forest plot, on a 
     "C7": "gain per doubling of length",
 }
 METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+WORDS = {
+    "ROC-AUC": "how often a track with a tag scores above one without it, averaged over tags: 0.5 is chance, 1 is perfect",
+    "PR-AUC": "mean precision over all recalls, averaged over tags; unlike ROC-AUC it depends on how frequent a tag is",
+    "pseudo-label": "the probability that a teacher gives a tag of a track that nobody has labelled",
+    "KE, KD": "knowledge expansion and knowledge distillation: a student as large as its teacher or larger, and a smaller one",
+    "seed, training": "a model trained again from other random numbers; what changes then is luck",
+    "superiority, non-inferiority, equivalence": "the interval must lie above zero; above a small loss that is fixed in advance; between a "
+    "small loss and a small gain",
+    "CLS attention, rollout": "how much each moment counts in the Transformer's summary of a clip, in its layers and through all of them",
+    "MSD, CALS": "the Million Song Dataset, and the authors' cleaned, artist-level split of it",
+}
+MODELS = {  # what a name of the study stands for
+    "teacher": "the Transformer, trained on labels with augmentation",
+    "teacher-plain": "the same without augmentation",
+    "teacher-from-scratch": "the same from random weights",
+    "student": "noisy student of the teacher, of its size (KE)",
+    "student-distilled": "noisy student of the teacher, smaller (KD)",
+    "student-masked": "a student that ignores negatives which the teacher doubts",
+    "control-labelled-only": "as many steps and clips as a student, all labelled",
+    "control-no-new-audio": "a student with pseudo-labels of training tracks only",
+    "control-no-noise": "a student that hears unlabelled clips clean",
+    "short-chunk-resnet": "residual CNN (Won 2020)",
+    "short-chunk-resnet-student": "noisy student of the residual CNN",
+    "fcn": "fully convolutional network (Choi 2016)",
+    "crnn": "convolutional recurrent network (Choi 2017)",
+    "sample-cnn": "CNN on the raw waveform (Lee 2017)",
+    "hand-made": "logistic regression on hand-made features",
+}
 VERDICTS = ("supported", "contradicted", "inconclusive")
 NOT_TESTED = "not tested in this run"
 LABEL_LENGTH = 28  # characters
@@ -106,6 +134,7 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
         key=[verdict for verdict in (*VERDICTS, "no verdict") if any(claim["verdict"] == verdict for claim in drawn)],
         trained_once=_seeds(study) == 1,
         seeds=_seeds(study),
+        words=WORDS,
         seed_marks=any(claim["by_seed"] for claim in drawn),
         margins=any(margin_values(claim["rule"], claim["margin"]) for claim in drawn),
         models=model_rows(results.get("models")),
@@ -202,12 +231,19 @@ def model_rows(models: object) -> list[dict]:
     return [
         {
             "name": str(model["name"]),
+            "about": _about(str(model["name"])),
             "parameters": _count(model.get("parameters")),
             "seconds": duration(model["seconds"]) if number(model.get("seconds")) is not None else "–",
             **{metric: _score(model, metric, model is best[metric]) for metric in ("roc_auc", "pr_auc")},
         }
         for model in rows
     ]
+
+
+def _about(name: str) -> str:
+    """What a model of the study is; nothing for another name."""
+    generation = name.removeprefix("student-")
+    return f"generation {generation}: the student of the one before" if generation.isdecimal() else MODELS.get(name, "")
 
 
 def _clear_winner(models: Sequence[Mapping], metric: str) -> Mapping | None:
@@ -261,7 +297,11 @@ def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
         found.append(
             "The music is synthetic: an embedded corpus whose artists, tags and missing labels are known exactly. "
             "It shows how the method behaves at small scale, not how well it tags real recordings; its scores cannot "
-            "be set beside the paper’s."
+            "be set beside the paper’s. Tests count against the true tags, which training never sees."
+        )
+        found.append(
+            "The models and their training are small. On short clips the earlier networks, laid out for longer ones, have hardly any time "
+            "left to work on (page 3), so that C2 and C7 say little about them at the size of their papers."
         )
     elif collection:
         found.append(f"The collection is {collection}. The verdicts hold for it and need not hold for other music.")
@@ -283,4 +323,9 @@ def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
     if tested > 1:
         found.append(f"The intervals are not corrected for testing {tested} claims at once.")
     found.append("Rules and margins were fixed before any result. Inconclusive: the interval allows both answers.")
+    if collection == "synthetic":
+        found.append(
+            "Training settings were chosen on validation tracks, but not before any test: while the study was built, earlier settings were "
+            "tested on the same tracks and gave other verdicts on C3 to C6. README.md lists them, and what another corpus says."
+        )
     return found

@@ -28,8 +28,8 @@ def localisation(
 ) -> Picture:
     """Per tag and model a dot and its interval, in a panel for the curve, one for CLS attention and one for rollout.
 
-    ``tables`` by model: index tag, the last row their mean; columns ``curve``, ``attention``, ``rollout``, each with ``…_lo`` and ``…_hi``,
-    NaN where there is none. The dashed line is chance.
+    ``tables`` by model: index tag, the last row their mean; columns ``artists`` (how many count, written beside the tag), ``curve``,
+    ``attention``, ``rollout``, each of these with ``…_lo`` and ``…_hi``, NaN where there is none. The dashed line is chance.
     """
     first = next(iter(named(tables, "localisation").values()))
     mean = first.index[-1]
@@ -48,8 +48,9 @@ def localisation(
         panel.xaxis.set_major_locator(MaxNLocator(4))
         panel.grid(axis="y", visible=False)
     axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
-    name_rows(axes[0, 0], order)
-    axes[0, len(panels) // 2].set_xlabel("ROC-AUC within a track (95% interval); dashed: chance")
+    artists = pd.concat([table["artists"] for table in tables.values()]).groupby(level=0).max()
+    name_rows(axes[0, 0], [f"{tag} ({artists[tag]:.0f})" for tag in order])
+    axes[0, len(panels) // 2].set_xlabel("ROC-AUC within a track (95% interval); dashed: chance; in brackets: artists")
     handles = [axes[0, 0].plot([], [], "o", color=model_colour(model), label=model)[0] for model in tables]
     figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), handletextpad=0.2)
     parts = (

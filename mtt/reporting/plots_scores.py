@@ -36,6 +36,7 @@ VERDICT_COLOURS = {
     "inconclusive": GREY,
     "no difference shown": GREY,
 }
+VERDICT_MARKERS = {"contradicted": "D", "lower": "D"}
 TAG_MARKERS = ("o", "D", "s")
 
 
@@ -139,8 +140,8 @@ def paired_differences(
 ) -> Picture:
     """Forest plot of paired differences, in the given order (index: claim; estimate, low, high, verdict).
 
-    Optional columns ``margin_low`` and ``margin_high`` (empty where there is none) shade the span that the verdict
-    compares with instead of 0; the effects in ``by_seed`` are short strokes under the interval.
+    Optional columns ``margin_low`` and ``margin_high`` (empty where there is none) are drawn as dashed lines, which the
+    verdict compares with instead of 0; the effects in ``by_seed`` are short strokes under the interval.
     """
     estimates(differences, "paired_differences")
     if "verdict" not in differences.columns:
@@ -151,7 +152,7 @@ def paired_differences(
     for row, (_, values) in enumerate(differences.iterrows()):
         colour = VERDICT_COLOURS.get(values["verdict"], BLUE)
         _margins(axes, row, values)
-        _interval(axes, row, values, colour, size=8)
+        _interval(axes, row, values, colour, VERDICT_MARKERS.get(values["verdict"], "o"), size=6)
         for effect in values.get("by_seed", ()):
             axes.plot([effect, effect], [row + 0.2, row + 0.36], color=INK, linewidth=1.2)
         _at_right(axes, row, values["verdict"], colour, rise=7, fontweight="bold")
@@ -162,7 +163,7 @@ def paired_differences(
     axes.xaxis.set_major_locator(MaxNLocator(6))
     margins = differences.reindex(columns=["margin_low", "margin_high"]).notna().to_numpy().any()
     seeds = "by_seed" in differences.columns and differences["by_seed"].map(len).any()
-    notes = ["95% interval", *["hatched: margin fixed in advance"] * bool(margins), *["strokes: single trainings"] * bool(seeds)]
+    notes = ["95% interval", *["dashed: margin fixed in advance"] * bool(margins), *["strokes: single trainings"] * bool(seeds)]
     axes.set_xlabel(f"difference in {metric} ({'; '.join(notes)})")
     numbers = listed(
         (f"{name}: {with_interval(values, sign=True)}, {values['verdict']}" for name, values in differences.iterrows()),
@@ -172,11 +173,10 @@ def paired_differences(
 
 
 def _margins(axes: Axes, row: float, values: pd.Series) -> None:
-    """Hatch the span between 0 (or the lower margin) and the other margin in one row."""
-    low, high = (values.get(name, np.nan) for name in ("margin_low", "margin_high"))
-    if np.isfinite(low) or np.isfinite(high):
-        low, high = np.nan_to_num([low, high])
-        axes.fill_between([low, high], row - 0.36, row + 0.36, facecolor="#F3F0E6", edgecolor="#B5AC8B", hatch="////", linewidth=0.6)
+    """A dashed line at each margin of one row."""
+    for margin in (values.get(name, np.nan) for name in ("margin_low", "margin_high")):
+        if np.isfinite(margin):
+            axes.plot([margin, margin], [row - 0.36, row + 0.36], color=INK, linewidth=1.2, linestyle=(0, (2.5, 1.5)))
 
 
 @styled

@@ -179,12 +179,12 @@ def describe_run(study: Study, run: object) -> dict:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": f"{platform.system()} {platform.machine()}, {device}",
         **(run if isinstance(run, dict) else {}),
-        "training": f"{training_seconds(study) / 60:.0f} min of processor time; stages that were there are read back",
+        "training": f"{training_seconds(study) / 60:.0f} min, all models together; those that were there are read back",
     }
 
 
 def training_seconds(study: Study) -> float:
-    """Time that the models in the study's folder took to train, in this run or an earlier one."""
+    """Time that the models in the study's folder took to train, in this run or an earlier one, several side by side."""
     found = [json.loads(path.read_text()).get("training_seconds", 0.0) for path in study.folder.glob("*/metrics.json")]
     return float(sum(found))
 

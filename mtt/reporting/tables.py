@@ -174,51 +174,38 @@ def differences(found: Mapping[str, Difference]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("comparison")
 
 
-def control_sentence(difference: Difference) -> str:
-    """What the student minus the control on labelled data alone says about where the student's score comes from."""
-    low, high = (f"{value:+.4f}".replace("-", "−") for value in (difference.lo, difference.hi))
-    size, bounds = f"{abs(difference.effect):.4f} ROC-AUC", f"(95% interval of the difference {low} to {high})"
-    control = "the control that trains as long and on as many clips, all of them labelled"
-    if difference.hi < 0:
-        return f"Yet {control}, scores {size} higher than the student {bounds}: here more labelled clips do more than pseudo-labels."
-    if difference.lo > 0:
-        return f"The student also beats {control}, by {size} {bounds}: longer training does not explain its score."
-    return f"Between the student and {control}, no difference is shown {bounds}: longer training may explain its score."
-
-
 def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
     """Claims as rows for the forest plot: estimate, low, high, verdict, margins where the rule has them, effects of single seeds."""
     rows = {}
     for entry in entries:
         claim = CLAIMS[entry["id"]]
         low, high = entry["interval"]
-        margins = (
-            (-abs(claim.margin), abs(claim.margin))
-            if claim.rule == "equivalence"
-            else (claim.margin, 0.0)
-            if claim.margin
-            else (np.nan, np.nan)
-        )
+        margins = claim.borders if claim.margin else ()
         rows[f"{entry['id']} {claim.contrast}"] = {
             "estimate": entry["effect"],
             "low": low,
             "high": high,
             "verdict": verdict(claim, low, high),
-            "margin_low": margins[0],
-            "margin_high": margins[1],
+            "margin_low": margins[0] if margins else np.nan,
+            "margin_high": margins[1] if len(margins) > 1 else np.nan,
             "by_seed": entry["by_seed"],
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 
 
 def power(study: Study, a: Result, b: Result) -> pd.DataFrame:
-    """What half-width of the 95% interval of a - b to expect on test, from the validation set alone."""
+    """What half-width of the 95% interval of a - b to expect on test, from the validation set alone, and the one that was obtained."""
     pilot = study.compare(a, b, name="valid")
     valid, test = study.bootstrap("valid"), study.bootstrap("test")
     expected = expected_half_width(pilot, valid.n_artists, test.n_artists)
     rows = {
         "validation": {"tracks": valid.n_tracks, "artists": valid.n_artists, "half-width of the interval": pilot.half_width},
         "test, expected": {"tracks": test.n_tracks, "artists": test.n_artists, "half-width of the interval": expected},
+        "test, obtained": {
+            "tracks": test.n_tracks,
+            "artists": test.n_artists,
+            "half-width of the interval": study.compare(a, b).half_width,
+        },
     }
     return pd.DataFrame.from_dict(rows, orient="index").astype({"tracks": int, "artists": int})
 

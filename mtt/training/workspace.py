@@ -279,11 +279,13 @@ class Study:
         found |= {entry["id"]: entry for entry in fresh}
         return [found[claim_id] for claim_id in sorted(found)]
 
-    def claim(self, claim_id: str, difference: Difference, bootstrap: Bootstrap | None = None, versus: str | None = None) -> dict:
-        """The entry of a claim, with its sentence; ``versus`` names what was compared with where the study chose it."""
+    def claim(
+        self, claim_id: str, difference: Difference, bootstrap: Bootstrap | None = None, versus: str | None = None, note: str = ""
+    ) -> dict:
+        """The entry of a claim, with its sentence and what to know beside it; ``versus`` names the other side where the study chose it."""
         boot = bootstrap or self.bootstrap()
         entry = assess(claim_id, difference, boot.n_tracks, boot.n_artists, len(self.config.seeds), versus)
-        return {**entry, "sentence": sentence(entry)}
+        return {**entry, "sentence": sentence(entry), "note": note}
 
     def model_row(self, result: Result, name: str = "test") -> dict:
         """A model's line in results.json."""

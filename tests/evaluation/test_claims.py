@@ -173,7 +173,7 @@ SENTENCES = {
     "up to 0.005 ROC-AUC; the difference is −0.002 (95% interval −0.004 to 0.001; 540 tracks of 90 artists, 1 seed).",
     ("C6", 0.012, 0.008, 0.016): "Contradicted: a further iteration changes ROC-AUC by more than 0.005; the change is "
     "+0.012 (95% interval 0.008 to 0.016; 540 tracks of 90 artists, 1 seed).",
-    ("C7", -0.012, -0.016, -0.008): "Contradicted: with longer input the Transformer loses to the pure CNN; the "
+    ("C7", -0.012, -0.016, -0.008): "Contradicted: with longer input the Transformer keeps less than the pure CNN; the "
     "difference is −0.012 ROC-AUC per doubling of the length (95% interval −0.016 to −0.008; "
     "540 tracks of 90 artists, 1 seed).",
 }

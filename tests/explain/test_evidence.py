@@ -44,12 +44,18 @@ def test_the_words_on_localisation_follow_the_interval(score, words):
     assert attention["effect"] == pytest.approx(1 - score) and attention["sentence"].startswith("The CLS attention of the student")
 
 
+def test_tags_of_few_artists_do_not_count_where_others_have_more():
+    rows = pd.DataFrame({"tag": ["bass"] * 6 + ["flute"] * 4, "artist": [*"abcdef", *"abcd"]})
+    assert set(evidence.with_enough_artists(rows)["tag"]) == {"bass"}
+    assert evidence.with_enough_artists(rows[rows["tag"] == "flute"])["tag"].tolist() == ["flute"] * 4
+
+
 @pytest.mark.parametrize(
     ("drops", "words"),
     [
-        ((0.3, 0.1, 0.1), "so the tags do rest on what it attends to"),
-        ((0.1, 0.3, 0.05), "so its attention is not faithful"),
-        ((0.3, 0.1, 0.4), "so its attention is not faithful"),
+        ((0.3, 0.1, 0.1), "so in this test the tags do rest on what it attends to"),
+        ((0.1, 0.3, 0.05), "so in this test its attention is not faithful"),
+        ((0.3, 0.1, 0.4), "so in this test its attention is not faithful"),
         ((0.2, 0.1, 0.2), "so it is not shown that its attention is faithful"),
     ],
 )

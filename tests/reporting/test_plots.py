@@ -340,8 +340,8 @@ def test_paired_differences_shows_verdicts_and_margins(pictures):
     assert {"supported", "inconclusive", "contradicted", "−0.020 [−0.024, −0.012]"} <= set(words)
     dots = [line for line in axes.lines if len(np.atleast_1d(line.get_xdata())) == 1]
     assert [dot.get_color() for dot in dots] == [BLUE, GREY, VERMILLION]
-    (margin,) = axes.collections
-    np.testing.assert_allclose(margin.get_paths()[0].get_extents().intervalx, [-0.005, 0])
+    margins = [line for line in axes.lines if np.ptp(line.get_ydata()) == pytest.approx(0.72)]
+    assert [(list(line.get_xdata()), np.mean(line.get_ydata())) for line in margins] == [([-0.005, -0.005], 2)]
     assert "margin fixed in advance" in axes.get_xlabel()
     assert "C5: −0.020 [−0.024, −0.012], contradicted" in pictures["paired_differences"].alt
     with pytest.raises(ValueError, match="column 'verdict' is missing"):
