@@ -32,7 +32,7 @@ EVIDENCE_VERSION = 1  # raise when the same stage and tracks would give other ro
 LEAST_ARTISTS = 5  # of whom a tag counts for localisation: one of a single artist would weigh as much as one of thirty
 SHARE = 0.2  # of the frames of a clip, taken away in the deletion test
 CHANCE = 0.5  # ROC-AUC of a curve that knows nothing
-WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak
+WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
 NAMES = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}
 
 
@@ -171,7 +171,8 @@ def _localisation_sentence(entry: Mapping) -> str:
         weakly = "weakly " if bounds[1] < WEAK else ""
         says = f"points {weakly}at the moments when an instrument plays"
     elif bounds[1] < CHANCE:
-        says = "points away from the moments when an instrument plays"
+        weakly = "weakly " if bounds[0] > 1 - WEAK else ""
+        says = f"points {weakly}away from the moments when an instrument plays"
     else:
         says = "is not shown to point at the moments when an instrument plays"
     interval = "" if bounds is None else f" [{bounds[0]:.3f}, {bounds[1]:.3f}]"

@@ -38,8 +38,8 @@ WORDS = {
 }
 MODELS = {  # what a name of the study stands for
     "teacher": "the Transformer, trained on labels with augmentation",
-    "teacher-plain": "the same without augmentation",
-    "teacher-from-scratch": "the same from random weights",
+    "teacher-plain": "the teacher without augmentation",
+    "teacher-from-scratch": "the teacher from random weights",
     "student": "noisy student of the teacher, of its size (KE)",
     "student-distilled": "noisy student of the teacher, smaller (KD)",
     "student-masked": "a student that ignores negatives which the teacher doubts",
@@ -137,7 +137,8 @@ def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: M
         words=WORDS,
         seed_marks=any(claim["by_seed"] for claim in drawn),
         margins=any(margin_values(claim["rule"], claim["margin"]) for claim in drawn),
-        models=model_rows(results.get("models")),
+        models=(models := model_rows(results.get("models"))),
+        has_best=any(model[metric]["best"] for model in models for metric in METRICS),
         extras=[extra for key, (title, shape) in EXTRAS.items() if (extra := record_table(shape(results.get(key)), title, key))],
         attends=explanation_section(_records(results.get("explanations"))),
         cards=[

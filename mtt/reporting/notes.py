@@ -38,7 +38,7 @@ def leak(leaked_share: float) -> str:
 def other_baselines(study: Study, teacher: Result, baselines: list[Result], strongest: Result) -> str:
     """C2: the teacher minus every baseline but the strongest."""
     others = {result.name: study.compare(teacher, result) for result in baselines if result.name != strongest.name}
-    return f"Minus the other baselines: {_listed(others)}." if others else ""
+    return f"Minus the other baselines it is {_listed(others)}." if others else ""
 
 
 def controls(differences: Mapping[str, Difference], student: Difference) -> str:
@@ -50,7 +50,7 @@ def controls(differences: Mapping[str, Difference], student: Difference) -> str:
     parts = [f"The difference is below the {small:g} that C6 calls little."] if 0 < student.lo and student.effect < small else []
     parts.append(f"The student minus its controls: {_listed(against)}.")
     shown = f"{_joined(helps)} {'helps' if len(helps) == 1 else 'help'} here" if helps else ""
-    doubt = f"it is not shown that {_joined(rest)} {'helps' if len(rest) == 1 else 'help'}" if rest else ""
+    doubt = f"it is not shown that {_joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}" if rest else ""
     parts.append(f"So {'; '.join(filter(None, (shown, doubt)))}{'' if shown else ' here'}.")
     return " ".join(parts)
 
@@ -117,5 +117,5 @@ def _listed(differences: Mapping[str, Difference]) -> str:
     return ", ".join(f"{signed(d.effect, 3)} [{signed(d.lo, 3)}, {signed(d.hi, 3)}] ({name})" for name, d in differences.items())
 
 
-def _joined(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+def _joined(parts: list[str], word: str = "and") -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"

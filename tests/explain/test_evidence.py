@@ -33,7 +33,13 @@ def deletion(attended, random, shifted):
 
 @pytest.mark.parametrize(
     ("score", "words"),
-    [(0.9, "points at the moments"), (0.55, "points weakly at"), (0.5, "is not shown to point at"), (0.3, "points away from")],
+    [
+        (0.9, "points at the moments"),
+        (0.55, "points weakly at"),
+        (0.5, "is not shown to point at"),
+        (0.45, "points weakly away from"),
+        (0.3, "points away from"),
+    ],
 )
 def test_the_words_on_localisation_follow_the_interval(score, words):
     found = evidence.Evidence({"student": localisation_table(score, 1 - score)})

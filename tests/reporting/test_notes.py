@@ -21,8 +21,8 @@ LOWER, UNSURE, HIGHER = difference(-0.017, -0.020, -0.014), difference(0.001, -0
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        ((LOWER, UNSURE, LOWER), "So it is not shown that the pseudo-labels, the new audio and the noise help here."),
-        ((LOWER, HIGHER, UNSURE), "So the new audio helps here; it is not shown that the pseudo-labels and the noise help."),
+        ((LOWER, UNSURE, LOWER), "So it is not shown that the pseudo-labels, the new audio or the noise help here."),
+        ((LOWER, HIGHER, UNSURE), "So the new audio helps here; it is not shown that the pseudo-labels or the noise help."),
         ((HIGHER, HIGHER, HIGHER), "So the pseudo-labels, the new audio and the noise help here."),
     ],
 )
