@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from mtt.reporting.picture import Picture
 from mtt.reporting.plot_parts import canvas, checked, estimates, label_ends, listed, named
@@ -142,6 +142,7 @@ def cost_by_length(
             panel.plot(table["seconds"], table[column], "o-", color=colour, markersize=5)
             ends.append((table["seconds"].iloc[-1], table[column].iloc[-1], str(name), colour))
         panel.set_yscale("log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.yaxis.set_minor_formatter(NullFormatter())
         panel.set_title(label, color=INK)

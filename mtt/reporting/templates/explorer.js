@@ -366,6 +366,7 @@
     const marks = scene.tags.map(markOf).filter(Boolean).map(mark => mark.text);
     const key = [["✓", scene.knowsTruth ? "true, and in the labels" : "in the labels"], ["✓ no label", "true, but missing from the labels"],
       ["✗", "in the labels, but not true"]].filter(([text]) => marks.includes(text)).map(([text, words]) => text + ": " + words);
+    if (scene.tags.some(tag => tag.spans)) key.push("orange bar: it really sounds");
     find("tags-key").textContent = ["switch them on and off", ...key].join(" · ");
     const window = scene.models[scene.models.length - 1].window, several = scene.models.length > 1;
     find("meaning").textContent = "A curve is the probability of a tag, from 0 at the bottom of its lane to 1 at the top; each point is what the model says of the "
