@@ -25,6 +25,7 @@ import torch
 from papermill.exceptions import PapermillExecutionError
 
 from mtt.config import home
+from mtt.evaluation.predict import bfloat16_is_fast, pick_device
 from mtt.files import write_json
 from mtt.reporting import plots, tables
 from mtt.reporting.explorer import choose_scenes, render_explorer
@@ -170,6 +171,7 @@ def collect_results(study: Study, provenance: Mapping) -> dict:
 def describe_run(study: Study, run: object) -> dict:
     """Where results come from: the ``study`` part of results.json. ``run`` says when the notebooks were executed, and how long it took."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    precision = "bfloat16" if bfloat16_is_fast(pick_device()) else "float32"  # of training, where the settings leave it to the machine
     return {
         "profile": study.config.profile,
         "collection": study.collection.name,
@@ -177,7 +179,7 @@ def describe_run(study: Study, run: object) -> dict:
         "seeds": list(study.config.seeds),
         "commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "machine": f"{platform.system()} {platform.machine()}, {device}",
+        "machine": f"{platform.system()} {platform.machine()}, {device}, {precision}",
         **(run if isinstance(run, dict) else {}),
         "training": f"{training_seconds(study) / 60:.0f} min, all models together; those that were there are read back",
     }
