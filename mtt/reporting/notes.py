@@ -7,7 +7,6 @@ and on the opening page.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -18,6 +17,7 @@ from mtt.evaluation.bootstrap import Difference
 from mtt.evaluation.claims import CLAIMS
 from mtt.models import build_model
 from mtt.reporting.forest import signed
+from mtt.training import recipes
 from mtt.training.workspace import Result, Study
 
 CONTROLS = {  # a control's name -> how it differs from a student, and what beating it would show to help
@@ -83,18 +83,15 @@ def scored_against(corpus: Corpus) -> str:
 
 def time_steps(config: StudyConfig) -> pd.DataFrame:
     """What clips of the study's length leave of time in each model: seconds its paper had, seconds here, steps after its convolutions."""
-    architectures = {"teacher": ("transformer", config.teacher.channels)} | {
-        name.replace("_", "-"): (name, n) for name, n in config.baselines
-    }
     rows = {}
-    for shown, (architecture, channels) in architectures.items():
-        model = build_model(replace(config.teacher, architecture=architecture, channels=channels), 2, seed=0).eval()
+    for recipe in (recipes.teacher(config), *(recipes.baseline(config, name) for name, _ in config.baselines)):
+        model = build_model(recipe.model, 2, seed=0).eval()
         seen: list[int] = []
         hook = model.blocks.register_forward_hook(lambda _module, _inputs, output, seen=seen: seen.append(output.shape[-1]))
         with torch.inference_mode():
             model(torch.zeros(1, round(config.train.clip_seconds * SAMPLE_RATE)))
         hook.remove()
-        rows[shown] = {
+        rows[recipe.name] = {
             "clip in its paper": f"{model.native_seconds:.3g} s",
             "clip here": f"{config.train.clip_seconds:g} s",
             "steps in time": seen[0],
@@ -107,7 +104,8 @@ def time_steps_sentence(table: pd.DataFrame) -> str:
     single = [str(name) for name in table.index[table["steps in time"] == 1]]
     if not single:
         return ""
-    text = f"After their convolutions {_joined(single)} {'has' if len(single) == 1 else 'have'} a single step in time left of such a clip."
+    clip = f"a clip of {table['clip here'].iloc[0]}"
+    text = f"After their convolutions {_joined(single)} {'has' if len(single) == 1 else 'have'} a single step in time left of {clip}."
     if "crnn" in single:
         text += " The CRNN's recurrence then has nothing to follow: here it is tested as a CNN."
     return f"{text} Their layouts are those of their papers, made for longer input, and were not tuned to this one."

@@ -75,9 +75,9 @@ def rare_tags_sentence(study: Study) -> str:
 
 
 def leak_finding(claims: Sequence[Mapping]) -> str:
-    """The sentence of C1, or why there is none."""
+    """The sentence of C1 and its note, or why there is none."""
     if claims:
-        return claims[0]["sentence"]
+        return f"{claims[0]['sentence']} {claims[0]['note']}"
     return "What a leak is worth cannot be measured here: it needs four test artists with two tracks each."
 
 

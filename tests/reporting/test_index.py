@@ -158,6 +158,13 @@ def test_limits_say_what_the_run_was(study, results):
     assert "msd:X" in text and "One seed" in text and "not corrected" not in text
 
 
+def test_earlier_settings_are_told_of_where_they_were_tested_on_the_same_tracks():
+    told = {"profile": "demo", "collection": "synthetic", "seeds": [0]}
+    assert "earlier settings were" in " ".join(limits(told, []))
+    for other in ({"corpus_seed": 1}, {"profile": "smoke"}, {"collection": "mine"}):
+        assert "earlier settings were" not in " ".join(limits({**told, **other}, []))
+
+
 def test_a_note_follows_the_sentence_of_its_claim(results, pages, tmp_path):
     results["claims"][3]["note"] = "Yet a control does better."
     said = [claim.p.text for claim in rendered(results, pages, tmp_path).select("article.claim")]

@@ -40,18 +40,19 @@ def test_same_seed_same_bits_other_seed_other_weights(tiny_data, tmp_path):
     assert not torch.equal(weights(one), weights(three))
 
 
-@pytest.mark.parametrize("stop", [1, 2, 3, 5])
-def test_training_stopped_after_any_step_ends_in_the_same_bits(tiny_data, tmp_path, stop):
-    whole, history = run(tiny_data, tmp_path / "whole")
+@pytest.mark.parametrize(("stop", "schedule"), [(1, "constant"), (2, "constant"), (3, "cosine"), (5, "constant"), (5, "cosine")])
+def test_training_stopped_after_any_step_ends_in_the_same_bits(tiny_data, tmp_path, stop, schedule):
+    config = replace(TINY_TRAIN, schedule=schedule)
+    whole, history = run(tiny_data, tmp_path / "whole", config)
 
     def interrupt(step):
         if step == stop:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(tiny_data, tmp_path / "cut", on_step=interrupt)
+        run(tiny_data, tmp_path / "cut", config, on_step=interrupt)
     torch.rand(7)  # the global random state must not matter
-    resumed, after = run(tiny_data, tmp_path / "cut")
+    resumed, after = run(tiny_data, tmp_path / "cut", config)
     assert torch.equal(weights(whole), weights(resumed))
     assert after.drop(columns="seconds").equals(history.drop(columns="seconds"))
 

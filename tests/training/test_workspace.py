@@ -45,6 +45,11 @@ def test_a_parameter_changes_exactly_what_it_says(name, value, where):
     assert restored == SMOKE
 
 
+def test_another_corpus_has_a_folder_of_its_own():
+    assert open_study(profile="smoke", corpus_seed=1).folder.name == "smoke-corpus1"
+    assert open_study(profile="smoke").folder.name == "smoke"
+
+
 def test_parameters_reach_the_recipes():
     line = recipes.lineup(configure({"profile": "smoke", "student_width": 4, "iterations": 3, "student_steps": 9}))
     assert line["student-distilled"].model.width == 4 and line["student"].model.width == SMOKE.teacher.width
