@@ -35,7 +35,7 @@ from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.data.inspection import inspect_tracks
 from mtt.data.packed import load_packed, packed_folder
 from mtt.data.published import CollectionError, find_audio
-from mtt.data.synthetic import make_corpus
+from mtt.synthetic.render import make_corpus
 
 log = logging.getLogger(__name__)
 REQUIRED_COLUMNS = ("path", "artist", "tags")

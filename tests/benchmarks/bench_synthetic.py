@@ -12,7 +12,7 @@ import pandas as pd
 import soundfile
 
 from mtt.config import SAMPLE_RATE, SyntheticConfig
-from mtt.data.synthetic import make_corpus
+from mtt.synthetic.render import make_corpus
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 from symusic import Note, Score, Synthesizer, Track
 
 from mtt.config import SAMPLE_RATE
-from mtt.data import soundfont
+from mtt.synthetic import soundfont
 
 
 def render(path: str, program: int, pitch: int) -> np.ndarray:

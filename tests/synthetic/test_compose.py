@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtt.data.composition import GAP, TAG_KINDS, Style, compose, merge_spans
-from mtt.data.genres import GENRES, INSTRUMENTS
-from mtt.data.patterns import parse_chord, strokes
+from mtt.synthetic.compose import GAP, TAG_KINDS, Style, compose, merge_spans
+from mtt.synthetic.genres import GENRES, INSTRUMENTS
+from mtt.synthetic.patterns import parse_chord, strokes
 
 
 def song(genre: str, seed: int = 0, seconds: float = 30.0):

@@ -1,7 +1,7 @@
 """How the parts of a song play one bar: chords, bass lines, drum beats with fills, and melodies.
 
 Conventions: a note is ``(start, duration, pitch, velocity)`` with start and duration in beats (from the bar's start),
-pitch as a MIDI note number and velocity in (0, 1]. Rhythms are strings of sixteenth steps as in `mtt.data.genres`.
+pitch as a MIDI note number and velocity in (0, 1]. Rhythms are strings of sixteenth steps as in `mtt.synthetic.genres`.
 Roman numerals are relative to the major scale.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtt.data.genres import (
+from mtt.synthetic.genres import (
     CRASH,
     DRUM_STYLES,
     HIGH_TOM,

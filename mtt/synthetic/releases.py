@@ -1,7 +1,7 @@
 """Which tracks the embedded corpus publishes: how many by whom, which lack tags or an artist, which are broken.
 
 Conventions: a *release* is a row of ``tracks.csv``: a piece (artist and track number) as published, perhaps a
-duplicate or an unusable file. Only numbers are drawn here; the music is made in `mtt.data.synthetic`.
+duplicate or an unusable file. Only numbers are drawn here; the music is made in `mtt.synthetic.render`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ UNTAGGED_SHARE = 0.05  # of the labelled artists' tracks
 WITHOUT_ARTIST = 2  # tracks
 DAMAGES = ("silent", "truncated", "not_audio")
 
-_COUNTS, _PLANT, _ORDER = 10, 11, 12  # purposes of random streams; mtt.data.artists uses 1 to 3
+_COUNTS, _PLANT, _ORDER = 10, 11, 12  # purposes of random streams; mtt.synthetic.artists uses 1 to 3
 
 
 @dataclass(frozen=True)

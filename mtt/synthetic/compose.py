@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtt.data.genres import GENRES, INSTRUMENTS, PROGRAMS, Genre, Role
-from mtt.data.patterns import SCALES, Chord, Melody, Note, bass_bar, chord_bar, drum_bar, parse_chord
+from mtt.synthetic.genres import GENRES, INSTRUMENTS, PROGRAMS, Genre, Role
+from mtt.synthetic.patterns import SCALES, Chord, Melody, Note, bass_bar, chord_bar, drum_bar, parse_chord
 
 MOODS = ("happy", "sad", "energetic", "mellow")
 TEMPI = ("slow", "fast")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.data import production
-from mtt.data.composition import Style, compose, merge_spans
-from mtt.data.production import Chain, draw_chain, impulse_response, mix, play, produce
+from mtt.synthetic import produce as production
+from mtt.synthetic.compose import Style, compose, merge_spans
+from mtt.synthetic.produce import Chain, draw_chain, impulse_response, mix, play, produce
 
 CLEAN = Chain(0.0, (0.0,) * 6, 10_500.0, 0.2, -60.0, -90.0, -20.0, 1)
 

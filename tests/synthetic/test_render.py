@@ -15,10 +15,10 @@ import soundfile
 from scipy import signal
 
 from mtt.config import SAMPLE_RATE, SyntheticConfig
-from mtt.data import synthetic
-from mtt.data.artists import credits, make_artists
-from mtt.data.releases import plan
-from mtt.data.synthetic import TAG_KINDS, make_corpus
+from mtt.synthetic import render as synthetic
+from mtt.synthetic.artists import credits, make_artists
+from mtt.synthetic.releases import plan
+from mtt.synthetic.render import TAG_KINDS, make_corpus
 
 CONFIG = SyntheticConfig(
     seed=3, labelled_artists=4, unlabelled_artists=2, tracks_per_artist=2, seconds=4.0,

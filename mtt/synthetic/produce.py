@@ -2,7 +2,7 @@
 
 Conventions: audio is mono float32 at `mtt.config.SAMPLE_RATE`; levels are in dB, frequencies in Hz, times in seconds.
 
-The notes are samples of `mtt.data.soundfont`, read by symusic's synthesizer. symusic 0.5.9 ignores velocity and plays
+The notes are samples of `mtt.synthetic.soundfont`, read by symusic's synthesizer. symusic 0.5.9 ignores velocity and plays
 most envelopes without decay or release, and its answer depends on what the same synthesizer rendered before (its
 cache keeps a sample at the level of the first preset that used it). So each note is rendered by a fresh synthesizer,
 which makes it a pure function of program and pitch, and envelopes, velocities and the mix are applied here.
@@ -18,8 +18,8 @@ from scipy import signal
 from symusic import Note, Score, Synthesizer, Track
 
 from mtt.config import SAMPLE_RATE
-from mtt.data import soundfont
-from mtt.data.composition import Part, Song
+from mtt.synthetic import soundfont
+from mtt.synthetic.compose import Part, Song
 
 TICKS_PER_SECOND = 1000  # symusic's ticks per quarter note are 500 at its default tempo of 120 beats per minute
 SHORTEST, LONGEST = (

@@ -28,18 +28,18 @@ from scipy import signal
 from tqdm.auto import tqdm
 
 from mtt.config import SAMPLE_RATE, SyntheticConfig, to_dict
-from mtt.data.artists import Artist, credits, make_artists
-from mtt.data.composition import TAG_KINDS, Song, compose
-from mtt.data.production import mix, produce
-from mtt.data.releases import DAMAGES, Release, plan
 from mtt.files import write_whole
+from mtt.synthetic.artists import Artist, credits, make_artists
+from mtt.synthetic.compose import TAG_KINDS, Song, compose
+from mtt.synthetic.produce import mix, produce
+from mtt.synthetic.releases import DAMAGES, Release, plan
 
 __all__ = ["TAG_KINDS", "make_corpus"]
 
 GENERATOR_VERSION = 1  # raise it with every change that alters the output
 NOT_AUDIO = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n"
 
-# Purposes of random streams, beside those of mtt.data.artists and mtt.data.releases.
+# Purposes of random streams, beside those of mtt.synthetic.artists and mtt.synthetic.releases.
 _PIECE, _MISSING, _COPY = 20, 21, 22
 
 

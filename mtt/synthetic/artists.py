@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtt.data.composition import Style
-from mtt.data.genres import GENRES, INSTRUMENTS, PROGRAMS
-from mtt.data.production import Chain, draw_chain
+from mtt.synthetic.compose import Style
+from mtt.synthetic.genres import GENRES, INSTRUMENTS, PROGRAMS
+from mtt.synthetic.produce import Chain, draw_chain
 
 # Purposes of random streams: one stream never serves two, so changing one draw leaves the others alone.
 _DECK, _ARTIST, _CREDITS = 1, 2, 3

@@ -1,0 +1,1 @@
+"""The embedded corpus: invented artists, their songs, and the sound of them."""
