@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "data.audit": ["audit_collection"],
         "data.datasets": ["label_matrix", "load_corpus", "read_collection", "split_tags"],
         "data.packing": ["pack_collection"],
-        "data.splits": ["audit_split", "compare_splits", "read_split", "split_by_artist", "write_split"],
+        "splits.make": ["audit_split", "compare_splits", "read_split", "split_by_artist", "write_split"],
         "explain.attention": ["attention_maps"],
         "explain.curves": ["tag_curves"],
         "explain.tagging": ["tag", "tag_files"],

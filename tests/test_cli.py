@@ -8,7 +8,7 @@ import pandas as pd
 
 from mtt.data.audio import write_audio
 from mtt.data.datasets import load_corpus
-from mtt.data.splits import read_split
+from mtt.splits.make import read_split
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "data" / "golden"

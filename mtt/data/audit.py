@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 
 from mtt.config import SAMPLE_RATE, home
-from mtt.data.artist_tracks import SPLIT_VALUES, artist_codes
 from mtt.data.cleaning import clean, find_duplicates, find_missing_artists
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.data.datasets import load_corpus
 from mtt.data.inspection import FULL_SCALE, inspect_tracks
 from mtt.data.packed import PackError, packed_folder
-from mtt.data.split_audit import SEPARATE_SETS
-from mtt.data.splits import read_split
+from mtt.splits.check import SEPARATE_SETS
+from mtt.splits.make import read_split
+from mtt.splits.tracks import SPLIT_VALUES, artist_codes
 
 CLIPPED_SHARE = 0.001  # of the samples at full scale: a limiter leaves fewer
 USUAL_SHARE = 0.9  # of the files that have the usual rate, if there is one

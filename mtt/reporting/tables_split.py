@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from mtt.data.splits import audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
 from mtt.reporting.style import SET_STYLES
+from mtt.splits.make import audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
 from mtt.training.workspace import Study
 
 

@@ -31,11 +31,11 @@ from tqdm import tqdm
 from mtt.config import fingerprint, to_dict
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
-from mtt.data.splits import check_split
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.predict import pick_device, predict_clips, predict_tracks
 from mtt.files import write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
+from mtt.splits.make import check_split
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
 from mtt.training.ranks import Ranks
 from mtt.training.recipes import ARTIST_LEVEL, Recipe

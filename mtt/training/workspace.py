@@ -20,11 +20,11 @@ from mtt.config import PROFILES, StudyConfig, home, to_dict
 from mtt.data.cleaning import clean, find_duplicates
 from mtt.data.corpus import Corpus
 from mtt.data.datasets import CollectionError, load_corpus, parse_source
-from mtt.data.splits import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.evaluation.claims import assess, sentence
 from mtt.files import write_json
 from mtt.models import read_initial_weights
+from mtt.splits.make import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
 from mtt.training import recipes
 from mtt.training.handmade import make_handmade_stage
 from mtt.training.parameters import PARAMETERS, ParameterError, check_parameters

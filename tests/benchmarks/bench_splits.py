@@ -16,7 +16,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from mtt.data import splits
+from mtt.splits import make as splits
 
 METHODS = (
     splits.split_by_artist,

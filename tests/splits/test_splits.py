@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mtt.data import splits
 from mtt.data.corpus import Corpus
-from mtt.data.splits import (
+from mtt.splits import make as splits
+from mtt.splits.make import (
     audit_split,
     check_split,
     compare_splits,

@@ -9,7 +9,7 @@ Conventions
 * The unlabelled pool obeys the rule of CALS (Won, Choi & Serra 2021): an unlabelled track joins the pool unless its
   artist stands in valid or test; then it is excluded.
 
-The search that stratifies is in ``mtt.data.stratify``, the audit in ``mtt.data.split_audit``.
+The search that stratifies is in ``mtt.splits.stratify``, the audit in ``mtt.splits.check``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
-from mtt.data.artist_tracks import SETS, SPLIT_VALUES, ArtistTracks, count_table, validate_tracks
 from mtt.data.corpus import Corpus
-from mtt.data.split_audit import SplitAudit, audit_split, check_split, compare_splits
-from mtt.data.stratify import cut_line, stratify
 from mtt.files import write_whole
+from mtt.splits.check import SplitAudit, audit_split, check_split, compare_splits
+from mtt.splits.stratify import cut_line, stratify
+from mtt.splits.tracks import SETS, SPLIT_VALUES, ArtistTracks, count_table, validate_tracks
 
 __all__ = [
     "SETS",

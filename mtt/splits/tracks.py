@@ -1,6 +1,6 @@
 """Tracks, artists, tags and sets as validated numbers: what making a split and auditing one have in common.
 
-Conventions: see ``mtt.data.splits``.
+Conventions: see ``mtt.splits.make``.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Conventions
 * A tag's *share* of a set is (tracks of the set with the tag) / (tracks of train, valid and test with the tag); its
   *deviation* is that share minus the ratio of the set.
 * Train, valid and test must share no artist with each other; the unlabelled pool may share artists with train only.
-* The rest as in ``mtt.data.splits``.
+* The rest as in ``mtt.splits.make``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtt.data.artist_tracks import SETS, SPLIT_VALUES, ArtistTracks, artist_codes, validate_tracks
+from mtt.splits.tracks import SETS, SPLIT_VALUES, ArtistTracks, artist_codes, validate_tracks
 
 SEPARATE_SETS = (*itertools.combinations(SETS, 2), ("unlabelled", "valid"), ("unlabelled", "test"))
 N_EXAMPLES = 5  # artists named in a table or a message

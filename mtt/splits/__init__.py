@@ -1,0 +1,1 @@
+"""Which track belongs in which set: artist-level stratified splits."""
