@@ -17,9 +17,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "config": ["AugmentConfig", "ModelConfig", "StudyConfig", "SyntheticConfig", "TrainConfig", "PROFILES"],
-        "data.audit": ["audit_collection"],
-        "data.datasets": ["label_matrix", "load_corpus", "read_collection", "split_tags"],
-        "data.packing": ["pack_collection"],
+        "collections.audit": ["audit_collection"],
+        "collections.load": ["label_matrix", "load_corpus", "read_collection", "split_tags"],
+        "collections.packing": ["pack_collection"],
         "splits.make": ["audit_split", "compare_splits", "read_split", "split_by_artist", "write_split"],
         "explain.attention": ["attention_maps"],
         "explain.curves": ["tag_curves"],

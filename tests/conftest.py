@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mtt.collections.load import load_corpus
 from mtt.data.corpus import Corpus
-from mtt.data.datasets import load_corpus
 from mtt.training.runs import TrainingData
 from tests.tiny import N_ARTISTS, write_collection
 

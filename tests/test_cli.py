@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
-from mtt.data.datasets import load_corpus
 from mtt.splits.make import read_split
 
 ROOT = Path(__file__).parents[1]

@@ -29,7 +29,7 @@ def no_problems() -> pd.DataFrame:
 
 
 class TrackReader(Protocol):
-    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.data.packed``)."""
+    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.collections.packed``)."""
 
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray: ...
 
@@ -48,7 +48,7 @@ class Corpus:
     tag_kinds: dict[str, str] = field(default_factory=dict)
     problems: pd.DataFrame = field(default_factory=no_problems)  # tracks left out, and why
     planted: pd.DataFrame | None = None  # flaws that the embedded corpus was given on purpose
-    fingerprints: dict[str, np.ndarray] = field(default_factory=dict)  # of ``mtt.data.cleaning``, by track_id
+    fingerprints: dict[str, np.ndarray] = field(default_factory=dict)  # of ``mtt.collections.duplicates``, by track_id
     digest: str = ""  # identifies audio and labels
     split_name: str = ""  # of a split that was published with the data set, and that ``tracks`` has as column ``split``
     packed: TrackReader | None = None  # reads the tracks of a packed collection, instead of their files

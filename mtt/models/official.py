@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mtt.collections.msd import CALS_TAGS
 from mtt.config import ModelConfig
-from mtt.data.million_song import CALS_TAGS
 from mtt.models.build import build_model
 from mtt.models.checkpoint import CheckpointError, check_tensors, load_model, save_model
 from mtt.models.frontend import TaggingModel

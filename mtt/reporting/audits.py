@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from mtt.data.audit import Audit
+from mtt.collections.audit import Audit
 from mtt.files import write_whole
 from mtt.reporting.frame import Heading, environment, render_page
 

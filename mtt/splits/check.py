@@ -117,7 +117,7 @@ def audit_split(
 ) -> SplitAudit:
     """Everything that can be wrong with a split; see ``SplitAudit``.
 
-    ``duplicates`` has columns track_id and other, as ``mtt.data.cleaning`` finds them; pairs with an excluded or
+    ``duplicates`` has columns track_id and other, as ``mtt.collections.duplicates`` finds them; pairs with an excluded or
     unknown track do not count. Raises ValueError for malformed input as ``split_by_artist`` does, never for a leak.
     """
     tracks = validate_tracks(artists, labels, ratios, np.zeros(len(artists), dtype=bool))

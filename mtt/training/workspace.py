@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtt.collections.duplicates import clean, find_duplicates
+from mtt.collections.load import CollectionError, load_corpus, parse_source
 from mtt.config import PROFILES, StudyConfig, home, to_dict
-from mtt.data.cleaning import clean, find_duplicates
 from mtt.data.corpus import Corpus
-from mtt.data.datasets import CollectionError, load_corpus, parse_source
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.evaluation.claims import assess, sentence
 from mtt.files import write_json

@@ -15,9 +15,9 @@ import librosa
 import numpy as np
 import pandas as pd
 
+from mtt.collections.inspection import inspect_tracks
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
-from mtt.data.inspection import inspect_tracks
 
 SECONDS, RATE = 30.0, 44_100
 

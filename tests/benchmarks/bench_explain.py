@@ -21,9 +21,9 @@ import numpy as np
 import soundfile
 import torch
 
+from mtt.collections.load import load_corpus
 from mtt.config import DEMO, SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.data.datasets import load_corpus
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import tag_curves
 from mtt.explain.deletion import FILLS, deletion_test

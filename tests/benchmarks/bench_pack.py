@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtt.collections.load import load_corpus
+from mtt.collections.packing import pack_collection
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
 from mtt.data.corpus import Corpus
-from mtt.data.datasets import load_corpus
-from mtt.data.packing import pack_collection
 
 SECONDS = 30.0
 KINDS = {

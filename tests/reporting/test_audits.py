@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mtt.data.audit import Audit
+from mtt.collections.audit import Audit
 from mtt.reporting.audits import ON_PAGE, ON_TERMINAL, audit_text, write_audit
 
 

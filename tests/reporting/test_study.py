@@ -12,8 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
-from mtt.data.datasets import load_corpus
 from mtt.evaluation.claims import CLAIMS
 from mtt.reporting.html import render_notebook
 from mtt.reporting.study import PAGES, execute_notebook, notebook_parameters, study_marks

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mtt.collections.load import CollectionError
 from mtt.config import PROFILES, SMOKE, ModelConfig
-from mtt.data.datasets import CollectionError
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.training import recipes, workspace
 from mtt.training.parameters import PARAMETERS, ParameterError, check_parameters

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtt.collections.load import CollectionError, load_corpus
+from mtt.collections.magnatagatune import TAGS
+from mtt.collections.packing import pack_collection
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
-from mtt.data.datasets import CollectionError, load_corpus
-from mtt.data.magnatagatune import TAGS
-from mtt.data.packing import pack_collection
 
 CLIPS = [  # path, artist, tags of the clip
     ("0/curandero-aras-01-0-29.mp3", "Curandero", ["guitar", "no vocals"]),

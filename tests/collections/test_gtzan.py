@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtt.collections.gtzan import GENRES
+from mtt.collections.load import CollectionError, load_corpus
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
-from mtt.data.datasets import CollectionError, load_corpus
-from mtt.data.gtzan import GENRES
 
 FILES = ["blues/blues.00000.wav", "blues/blues.00001.wav", "rock/rock.00000.mp3", "rock/rock.00007.flac"]
 ARTISTS = "file,artist\nblues.00000.wav,John Lee Hooker\nblues/blues.00001.au,John Lee Hooker\nrock.00000,Morphine\n"

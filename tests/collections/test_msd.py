@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtt.collections.load import CollectionError, load_corpus
+from mtt.collections.msd import CALS_TAGS, CONVENTIONAL_TAGS
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
-from mtt.data.datasets import CollectionError, load_corpus
-from mtt.data.million_song import CALS_TAGS, CONVENTIONAL_TAGS
 
 IDS = [f"TR{'ABCDEF'[n] * 5}128F{n:07d}" for n in range(6)]
 SETS = {"train": IDS[:2], "valid": IDS[2:3], "test": IDS[3:4]}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from mtt.data.published import ENDINGS, CollectionError, Published, first_file, track_table
+from mtt.collections.published import ENDINGS, CollectionError, Published, first_file, track_table
 
 SUBSETS = {
     "": ("autotagging_top50tags", "the 50 most frequent tags"),

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtt.collections.load import CollectionError, load_corpus
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
-from mtt.data.datasets import CollectionError, load_corpus
 
 HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
 ROWS = {

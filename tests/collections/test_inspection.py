@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtt.collections import inspection
+from mtt.collections.inspection import FILES_PER_SHARD, inspect_tracks
 from mtt.config import SAMPLE_RATE
-from mtt.data import inspection
 from mtt.data.audio import encode_audio, write_audio
-from mtt.data.inspection import FILES_PER_SHARD, inspect_tracks
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import pandas as pd
-from mtt.data.inspection import inspect_tracks
+from mtt.collections.inspection import inspect_tracks
 folder = Path(sys.argv[1])
 paths = sorted(path.name for path in folder.glob("*.wav"))
 inspect_tracks(pd.DataFrame({"path": paths}, index=paths), folder, folder / "cache", workers=1, progress=False)

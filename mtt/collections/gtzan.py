@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from mtt.data.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, track_table
+from mtt.collections.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, track_table
 
 VARIANTS = {
     "": "an artist-level split of ours",

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtt.collections.load import CollectionError, label_matrix, load_corpus, parse_source, read_collection
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
-from mtt.data.datasets import CollectionError, label_matrix, load_corpus, parse_source, read_collection
 
 
 def noise(seconds: float, seed: int = 0, level: float = 0.1) -> np.ndarray:

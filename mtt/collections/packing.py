@@ -1,4 +1,4 @@
-"""Packing: decodes the tracks of a collection into the shards of ``mtt.data.packed``.
+"""Packing: decodes the tracks of a collection into the shards of ``mtt.collections.packed``.
 
 Conventions: a shard holds the tracks of about an hour and is written whole, with a note of what it holds (``audio-<key>.json``) after
 it; its key follows from the digests of its tracks. So packing that was stopped goes on with the next shard, and a collection whose tags or
@@ -22,11 +22,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from mtt.config import SAMPLE_RATE, fingerprint, home
-from mtt.data.audio import AudioError, read_audio
-from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.data.datasets import load_corpus
-from mtt.data.packed import (
+from mtt.collections.load import load_corpus
+from mtt.collections.packed import (
     FINGERPRINTS,
     FORMAT,
     INDEX,
@@ -41,6 +38,9 @@ from mtt.data.packed import (
     packed_folder,
     shard_path,
 )
+from mtt.config import SAMPLE_RATE, fingerprint, home
+from mtt.data.audio import AudioError, read_audio
+from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.files import write_arrays, write_json, write_whole
 
 SHARD_SECONDS = 3600.0

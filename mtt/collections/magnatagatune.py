@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtt.data.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, tag_texts, track_table
+from mtt.collections.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, tag_texts, track_table
 
 VARIANTS = {
     "": "split by folder, 12:1:3",

@@ -2,7 +2,7 @@
 
 Conventions: a row is ``track_id, path, problem, detail``. A problem of several tracks has one row, with the track to look at first: the
 copy that goes, the first track of a rare tag, an artist's first track in the held-out set. ``PROBLEMS`` names all kinds, in the order
-in which they are reported. Copies are those that ``mtt.data.cleaning`` finds and a study leaves out.
+in which they are reported. Copies are those that ``mtt.collections.duplicates`` finds and a study leaves out.
 
 Rates: below 22 050 Hz a file cannot hold what models listen to, so bandwidth is lost for good (``low_rate``). Another rate than that of
 nine files in ten (``unusual_rate``) is resampled without loss, but tells of another origin than the others'. Collections of mixed rates
@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtt.collections.duplicates import clean, find_duplicates, find_missing_artists
+from mtt.collections.inspection import FULL_SCALE, inspect_tracks
+from mtt.collections.load import load_corpus
+from mtt.collections.packed import PackError, packed_folder
 from mtt.config import SAMPLE_RATE, home
-from mtt.data.cleaning import clean, find_duplicates, find_missing_artists
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.data.datasets import load_corpus
-from mtt.data.inspection import FULL_SCALE, inspect_tracks
-from mtt.data.packed import PackError, packed_folder
 from mtt.splits.check import SEPARATE_SETS
 from mtt.splits.make import read_split
 from mtt.splits.tracks import SPLIT_VALUES, artist_codes

@@ -5,11 +5,11 @@ unlabelled) and optionally ``track_id``, ``title``, ``album``, ``split``. A publ
 what ROOT holds is told by the module of the layout:
 
 ============================  =======================================================================================
-``msd:ROOT``                  Million Song Dataset with CALS; ``msd/conventional:ROOT`` (``mtt.data.million_song``)
-``magnatagatune:ROOT``        MagnaTagATune, split by folder; ``magnatagatune/listed:ROOT`` (``mtt.data.magnatagatune``)
+``msd:ROOT``                  Million Song Dataset with CALS; ``msd/conventional:ROOT`` (``mtt.collections.msd``)
+``magnatagatune:ROOT``        MagnaTagATune, split by folder; ``magnatagatune/listed:ROOT`` (``mtt.collections.magnatagatune``)
 ``mtg-jamendo:ROOT``          MTG-Jamendo, top-50 tags; ``/genre``, ``/instrument``, ``/mood``, ``/all``; each in the
-                              official split-0 unless ``/split-1`` to ``/split-4`` follows (``mtt.data.mtg_jamendo``)
-``gtzan:ROOT``                GTZAN, split by artist; ``gtzan/filtered:ROOT`` (``mtt.data.gtzan``)
+                              official split-0 unless ``/split-1`` to ``/split-4`` follows (``mtt.collections.jamendo``)
+``gtzan:ROOT``                GTZAN, split by artist; ``gtzan/filtered:ROOT`` (``mtt.collections.gtzan``)
 ============================  =======================================================================================
 
 Absent audio files are an error that counts them, unless ``?partial`` ends the source: then the others make the collection, and the absent
@@ -29,12 +29,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtt.collections import gtzan, magnatagatune
+from mtt.collections import jamendo as mtg_jamendo
+from mtt.collections import msd as million_song
+from mtt.collections.inspection import inspect_tracks
+from mtt.collections.packed import load_packed, packed_folder
+from mtt.collections.published import CollectionError, find_audio
 from mtt.config import SyntheticConfig, fingerprint, home
-from mtt.data import gtzan, magnatagatune, million_song, mtg_jamendo
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.data.inspection import inspect_tracks
-from mtt.data.packed import load_packed, packed_folder
-from mtt.data.published import CollectionError, find_audio
 from mtt.synthetic.render import make_corpus
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,7 @@ def load_corpus(
     source: str = "synthetic", synthetic: SyntheticConfig | None = None, cache: str | Path | None = None, progress: bool = True
 ) -> Corpus:
     """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached), the path of a ``tracks.csv`` or of a packed folder
-    (``mtt.data.packed``), or a published data set such as ``"magnatagatune:ROOT"`` (see the module's docstring).
+    (``mtt.collections.packed``), or a published data set such as ``"magnatagatune:ROOT"`` (see the module's docstring).
 
     Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``CollectionError`` when the
     collection as a whole cannot be used.

@@ -15,15 +15,15 @@ import pandas as pd
 import pytest
 import soundfile
 
+from mtt.collections import packing
+from mtt.collections.audit import audit_collection
+from mtt.collections.load import load_corpus
+from mtt.collections.packed import PackError
+from mtt.collections.packing import pack_collection
 from mtt.config import SAMPLE_RATE
-from mtt.data import packing
 from mtt.data.audio import AudioError, write_audio
-from mtt.data.audit import audit_collection
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
-from mtt.data.datasets import load_corpus
-from mtt.data.packed import PackError
-from mtt.data.packing import pack_collection
 
 ROUNDING = 1 / 65_536 + 1e-6  # half a step of 16 bits, and float32's own
 
@@ -191,7 +191,7 @@ def test_packing_again_writes_no_sound_that_is_there(source, made, copy, monkeyp
 SCRIPT = """
 import sys
 from pathlib import Path
-from mtt.data.packing import pack_collection
+from mtt.collections.packing import pack_collection
 source, out = map(Path, sys.argv[1:])
 pack_collection(str(source / "tracks.csv"), out, cache=source / "cache", progress=False, shard_seconds=30)
 """

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import soundfile
 
+from mtt.collections.audit import PROBLEMS, audit_collection
+from mtt.collections.load import CollectionError
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
-from mtt.data.audit import PROBLEMS, audit_collection
-from mtt.data.datasets import CollectionError
 
 
 def tune(seconds: float, seed: int, rate: int = SAMPLE_RATE) -> np.ndarray:

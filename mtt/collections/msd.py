@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtt.data.published import (
+from mtt.collections.published import (
     ENDINGS,
     CollectionError,
     Published,

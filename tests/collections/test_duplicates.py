@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtt.data.cleaning import (
+from mtt.collections.duplicates import (
     MAX_BIT_ERROR,
     audio_fingerprint,
     clean,

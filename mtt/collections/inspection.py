@@ -1,7 +1,7 @@
 """One pass over every file of a collection: is it usable, how long is it, what does it hold.
 
 Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, so a copy in another container of
-the same samples is found too; its fingerprint is that of ``mtt.data.cleaning``. What was found belongs to a file's path, size and time of
+the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was found belongs to a file's path, size and time of
 change and is kept in shards of a few files, each written whole as soon as it is done: a pass that was stopped goes on, and a second one
 reads only what is new.
 """
@@ -20,9 +20,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from mtt.collections.duplicates import audio_fingerprint
 from mtt.config import fingerprint
 from mtt.data.audio import AudioError, checked, decode_audio, mix_down
-from mtt.data.cleaning import audio_fingerprint
 from mtt.data.corpus import PROBLEM_COLUMNS
 from mtt.files import write_arrays
 

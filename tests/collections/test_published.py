@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtt.data.published import CollectionError, Published, find_audio, read_labels, read_strings, read_table, track_table
+from mtt.collections.published import CollectionError, Published, find_audio, read_labels, read_strings, read_table, track_table
 
 IDS = ["TRAAAAA128F0000001", "TRBBBBB128F0000002", "TRCCCCC128F0000003"]
 

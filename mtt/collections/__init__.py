@@ -1,0 +1,1 @@
+"""Getting music in."""
