@@ -28,8 +28,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reporting.audits": ["audit_text", "write_audit"],
         "reporting.explorer": ["explain_file"],
         "reporting.study": ["run_study"],
-        "training.job": ["read_job", "run_job"],
-        "training.parameters": ["check_parameters", "parse_parameters"],
-        "training.workspace": ["notebook_study", "open_study"],
+        "study.job": ["read_job", "run_job"],
+        "study.parameters": ["check_parameters", "parse_parameters"],
+        "study.workspace": ["notebook_study", "open_study"],
     },
 )

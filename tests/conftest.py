@@ -6,7 +6,7 @@ import pytest
 
 from mtt.collections.load import load_corpus
 from mtt.data.corpus import Corpus
-from mtt.training.runs import TrainingData
+from mtt.study.cells import TrainingData
 from tests.tiny import N_ARTISTS, write_collection
 
 

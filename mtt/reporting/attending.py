@@ -13,12 +13,12 @@ import pandas as pd
 from torch import nn
 
 from mtt.explain.attention import AttentionMaps, attention_maps
-from mtt.explain.evidence import NAMES, Evidence, records
 from mtt.reporting import plots
 from mtt.reporting.picture import Picture
 from mtt.reporting.player import Player
 from mtt.reporting.scenes import Choice, Scene, choose_tracks, corpus_scene
-from mtt.training.workspace import Result, Study
+from mtt.study.evidence import NAMES, Evidence, records
+from mtt.study.workspace import Result, Study
 
 TAGS = 8  # in a picture
 

@@ -1,6 +1,6 @@
 """The opening page's section on explanations: how well curves and attention point, and whether attention is faithful.
 
-Conventions: made from ``explanations`` of results.json alone (entries of ``mtt.explain.evidence.records``), any of which may be partial;
+Conventions: made from ``explanations`` of results.json alone (entries of ``mtt.study.evidence.records``), any of which may be partial;
 localisation is shown with three decimals, drops with four.
 """
 

@@ -36,7 +36,7 @@ def seed_values(value: object) -> list[float]:
 def margin_values(rule: object, margin: object) -> list[float]:
     """The effects a claim's interval is compared with, where that is not zero.
 
-    Equivalence is judged at both ``±margin``, the other rules at ``margin`` itself (see ``mtt.evaluation.claims``).
+    Equivalence is judged at both ``±margin``, the other rules at ``margin`` itself (see ``mtt.study.claims``).
     """
     border = number(margin)
     if not border:

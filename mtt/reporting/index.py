@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mtt.evaluation.claims import CLAIMS, is_torn, sentence
 from mtt.reporting.explanations import explanation_section
 from mtt.reporting.forest import forest_panels, interval, margin_values, number, seed_values, signed
 from mtt.reporting.frame import SITE, Page, duration, render_page
+from mtt.study.claims import CLAIMS, is_torn, sentence
 
 LABELS = {  # short enough to stand beside the verdict in the forest plot, on a narrow screen too
     "C1": "shared artists overstate",
@@ -108,7 +108,7 @@ EXTRAS = {  # part of the results -> its title, and what makes table rows of it
 def render_index(results: Mapping, out: Path, pages: Sequence[Page], findings: Mapping[str, str] | None = None) -> Path:
     """Write the opening page and return ``out``.
 
-    ``results`` is the content of ``results.json``: ``study``, ``claims`` (entries of ``mtt.evaluation.claims.assess``),
+    ``results`` is the content of ``results.json``: ``study``, ``claims`` (entries of ``mtt.study.claims.assess``),
     ``models``, ``lengths``, ``explanations``, all optional. A claim's ``sentence`` is written if it has none; a ``note`` follows it.
     ``findings`` maps a page's slug to its one-sentence finding (default: ``results["findings"]``). A page counts as
     part of the run if its file stands beside ``out``, and so does ``explorer.html``.

@@ -14,11 +14,11 @@ import torch
 from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference
-from mtt.evaluation.claims import CLAIMS
 from mtt.models import build_model
 from mtt.reporting.forest import signed
-from mtt.training import recipes
-from mtt.training.workspace import Result, Study
+from mtt.study import recipes
+from mtt.study.claims import CLAIMS
+from mtt.study.workspace import Result, Study
 
 CONTROLS = {  # a control's name -> how it differs from a student, and what beating it would show to help
     "control-labelled-only": ("as many steps and clips, all of them labelled", "the pseudo-labels"),

@@ -22,7 +22,7 @@ from mtt.explain.curves import KeptRecording, TagCurves, batch_of, tag_curves, t
 from mtt.explain.inputs import Recording, as_recording, evaluating
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.listening import observed_tags, worst_errors
-from mtt.training.workspace import Result, Study
+from mtt.study.workspace import Result, Study
 
 T = TypeVar("T")
 Segments = Sequence[tuple[float, float]]

@@ -32,9 +32,9 @@ from mtt.reporting.explorer import choose_scenes, render_explorer
 from mtt.reporting.frame import Page
 from mtt.reporting.html import render_notebook
 from mtt.reporting.index import render_index
-from mtt.training import recipes
-from mtt.training.parameters import check_parameters
-from mtt.training.workspace import Study, open_study
+from mtt.study import recipes
+from mtt.study.parameters import check_parameters
+from mtt.study.workspace import Study, open_study
 
 PAGES = (
     Page(1, "01_data_exploration", "Data exploration", "What is in the corpus, and what does augmentation do to it?"),

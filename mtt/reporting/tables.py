@@ -14,8 +14,8 @@ import pandas as pd
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, estimate, expected_half_width, tag_intervals
-from mtt.evaluation.claims import CLAIMS, verdict
-from mtt.training.workspace import Result, Study
+from mtt.study.claims import CLAIMS, verdict
+from mtt.study.workspace import Result, Study
 
 
 def corpus_summary(corpus: Corpus) -> pd.DataFrame:

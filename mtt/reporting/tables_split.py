@@ -9,7 +9,7 @@ import pandas as pd
 
 from mtt.reporting.style import SET_STYLES
 from mtt.splits.make import audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
-from mtt.training.workspace import Study
+from mtt.study.workspace import Study
 
 
 def cleaning_summary(study: Study) -> pd.DataFrame:

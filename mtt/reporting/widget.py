@@ -24,7 +24,7 @@ from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.explorer import LONGEST, embedded_page, encode_scene, encode_sound
 from mtt.reporting.frame import duration
 from mtt.reporting.scenes import Choice, HeadAttention, Scene, head_attention, known_of
-from mtt.training.workspace import Result, Study
+from mtt.study.workspace import Result, Study
 
 HOP = 0.5
 WINDOWS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)  # besides the models' own clip lengths

@@ -180,7 +180,7 @@ def results(study) -> dict:
 
 
 def explanations() -> list[dict]:
-    """Entries as ``mtt.explain.evidence`` records them: teacher and student point, the ResNet has no attention."""
+    """Entries as ``mtt.study.evidence`` records them: teacher and student point, the ResNet has no attention."""
     about = {"test": "localisation", "metric": "ROC-AUC", "chance": 0.5, "n_tracks": 40, "n_artists": 40}
     found = []
     for model, curve in (("teacher", 0.71), ("student", 0.74), ("short-chunk-resnet", 0.69)):

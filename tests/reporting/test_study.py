@@ -14,11 +14,11 @@ import pytest
 
 from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
-from mtt.evaluation.claims import CLAIMS
 from mtt.reporting.html import render_notebook
 from mtt.reporting.study import PAGES, execute_notebook, notebook_parameters, study_marks
-from mtt.training.parameters import PARAMETERS, ParameterError, parse_parameters
-from mtt.training.workspace import open_study
+from mtt.study.claims import CLAIMS
+from mtt.study.parameters import PARAMETERS, ParameterError, parse_parameters
+from mtt.study.workspace import open_study
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -4,8 +4,8 @@ import numpy as np
 
 from mtt.config import DEMO, SMOKE
 from mtt.evaluation.bootstrap import Difference
-from mtt.evaluation.claims import assess
 from mtt.reporting import tables
+from mtt.study.claims import assess
 
 
 def difference(effect, lo, hi, by_seed=()):

@@ -15,8 +15,8 @@ import torch
 
 from mtt.config import StudentConfig
 from mtt.models import load_model, read_initial_weights
-from mtt.training.recipes import Recipe
-from mtt.training.runs import Stage, finished_stage, make_stage, make_stages, teacher_scores
+from mtt.study.cells import Stage, finished_stage, make_stage, make_stages, teacher_scores
+from mtt.study.recipes import Recipe
 from tests.tiny import TINY_MODEL, TINY_TRAIN
 
 TEACHER = Recipe("teacher", TINY_MODEL, TINY_TRAIN)
@@ -142,7 +142,7 @@ def test_controls_differ_from_the_student_in_what_they_say(made, tiny_data):
 SCRIPT = """
 import pickle, sys
 from pathlib import Path
-from mtt.training.runs import make_stages
+from mtt.study.cells import make_stages
 from tests.training.test_runs import STUDENT, TEACHER
 from dataclasses import replace
 

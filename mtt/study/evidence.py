@@ -25,8 +25,8 @@ from mtt.explain.deletion import DeletionTest, deletion_test, summarise_deletion
 from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
 from mtt.files import write_arrays
 from mtt.models.transformer import MusicTaggingTransformer
-from mtt.training.runs import THREADS, Stage
-from mtt.training.workspace import Result, Study
+from mtt.study.cells import THREADS, Stage
+from mtt.study.workspace import Result, Study
 
 EVIDENCE_VERSION = 1  # raise when the same stage and tracks would give other rows
 LEAST_ARTISTS = 5  # of whom a tag counts for localisation: one of a single artist would weigh as much as one of thirty

@@ -17,9 +17,9 @@ from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_con
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
 from mtt.evaluation.predict import POOLINGS, pool_clips, predict_clips
 from mtt.files import write_arrays
-from mtt.training import recipes
-from mtt.training.runs import THREADS, Stage, TrainingData
-from mtt.training.workspace import Result, Study
+from mtt.study import recipes
+from mtt.study.cells import THREADS, Stage, TrainingData
+from mtt.study.workspace import Result, Study
 
 SWEEP_VERSION = 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from mtt.config import PAPER, SMOKE
 from mtt.models import load_model
-from mtt.training.job import JobError, read_job, run_job
+from mtt.study.job import JobError, read_job, run_job
 
 
 def job_file(folder, text: str, name: str = "mine.toml"):

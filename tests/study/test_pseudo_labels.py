@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mtt.training import pseudo_labels
-from mtt.training.pseudo_labels import PseudoLabels
+from mtt.study import pseudo_labels
+from mtt.study.pseudo_labels import PseudoLabels
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A study: collection, split, stages and results of one run of the notebooks, in one folder.
 
 Conventions: everything is made when first asked for and read back afterwards; notebooks share nothing but this folder. Parameters are
-those of ``mtt.training.parameters``.
+those of ``mtt.study.parameters``.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from mtt.collections.load import CollectionError, load_corpus, parse_source
 from mtt.config import PROFILES, StudyConfig, home, to_dict
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
-from mtt.evaluation.claims import assess, sentence
 from mtt.files import write_json
 from mtt.models import read_initial_weights
 from mtt.splits.make import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
-from mtt.training import recipes
-from mtt.training.handmade import make_handmade_stage
-from mtt.training.parameters import PARAMETERS, ParameterError, check_parameters
-from mtt.training.recipes import Recipe
-from mtt.training.runs import Stage, TrainingData, make_stages
+from mtt.study import recipes
+from mtt.study.cells import Stage, TrainingData, make_stages
+from mtt.study.claims import assess, sentence
+from mtt.study.handmade import make_handmade_stage
+from mtt.study.parameters import PARAMETERS, ParameterError, check_parameters
+from mtt.study.recipes import Recipe
 
 OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
 

@@ -15,7 +15,7 @@ from mtt.config import fingerprint
 from mtt.evaluation.metrics import macro
 from mtt.files import write_arrays, write_json
 from mtt.models.features import describe_tracks, fit_logistic_regression
-from mtt.training.runs import Stage, TrainingData, finished_folder
+from mtt.study.cells import Stage, TrainingData, finished_folder
 
 NAME = "hand-made"
 VERSION = 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mtt.evaluation.bootstrap import Difference
-from mtt.evaluation.claims import CLAIMS, assess, sentence, verdict
+from mtt.study.claims import CLAIMS, assess, sentence, verdict
 
 SUPERIORITY = ["C1", "C2", "C3", "C4", "C7"]
 

@@ -29,11 +29,11 @@ from tqdm import tqdm
 
 from mtt.config import PROFILES, SAMPLE_RATE, StudyConfig, home
 from mtt.models import read_initial_weights
-from mtt.training import recipes
+from mtt.study import recipes
+from mtt.study.cells import Stage, make_stage, with_teachers
+from mtt.study.recipes import Recipe
+from mtt.study.workspace import OWN_RATIOS, Study
 from mtt.training.ranks import joined
-from mtt.training.recipes import Recipe
-from mtt.training.runs import Stage, make_stage, with_teachers
-from mtt.training.workspace import OWN_RATIOS, Study
 
 KEYS = {"collection": str, "recipe": str, "profile": str, "study": str, "seed": int, "init_from": str}
 SETTINGS = (  # of StudyConfig

@@ -36,9 +36,9 @@ from mtt.evaluation.predict import pick_device, predict_clips, predict_tracks
 from mtt.files import write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
 from mtt.splits.make import check_split
+from mtt.study.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
 from mtt.training.ranks import Ranks
-from mtt.training.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed, pseudo_label
 
 STAGE_VERSION = 3  # raise when the same recipe would give another result

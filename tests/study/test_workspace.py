@@ -6,9 +6,9 @@ import pytest
 from mtt.collections.load import CollectionError
 from mtt.config import PROFILES, SMOKE, ModelConfig
 from mtt.models import CheckpointError, build_model, save_model
-from mtt.training import recipes, workspace
-from mtt.training.parameters import PARAMETERS, ParameterError, check_parameters
-from mtt.training.workspace import Study, configure, notebook_study, open_study
+from mtt.study import recipes, workspace
+from mtt.study.parameters import PARAMETERS, ParameterError, check_parameters
+from mtt.study.workspace import Study, configure, notebook_study, open_study
 from tests.tiny import write_collection
 
 

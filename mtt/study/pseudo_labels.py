@@ -13,8 +13,8 @@ import pandas as pd
 
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import calibration, expected_calibration_error, macro, roc_auc
-from mtt.training.runs import teacher_scores
-from mtt.training.workspace import Result, Study
+from mtt.study.cells import teacher_scores
+from mtt.study.workspace import Result, Study
 
 
 @dataclass(frozen=True)

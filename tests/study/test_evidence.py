@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from mtt.config import SMOKE
-from mtt.explain import evidence
 from mtt.explain.deletion import MASKS, summarise_deletion
 from mtt.explain.localisation import summarise_localisation
-from mtt.training.workspace import Result
+from mtt.study import evidence
+from mtt.study.workspace import Result
 from tests.explain.planted import Attends, Level, bursts
 
 
