@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.explain.curves import batch_of, count_tokens, token_grid, token_times, token_windows, window_seconds
-from mtt.explain.inputs import Recording, as_recording, evaluating, to_model
+from mtt.explain.recording import Recording, as_recording, evaluating, to_model
 from mtt.models.transformer import MusicTaggingTransformer
 
 

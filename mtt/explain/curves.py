@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.inputs import Recording, as_recording, evaluating, probabilities, tag_names, to_model
+from mtt.explain.recording import Recording, as_recording, evaluating, probabilities, tag_names, to_model
 from mtt.models.frontend import MIN_FRAMES, score_windows
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 

@@ -26,8 +26,8 @@ from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, interval
 from mtt.explain.attention import cls_attention, cls_rollout, require_attention, stacked_maps
 from mtt.explain.curves import batch_of, count_tokens
-from mtt.explain.inputs import evaluating, probabilities, to_model
 from mtt.explain.localisation import clustered_means, output_names
+from mtt.explain.recording import evaluating, probabilities, to_model
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import MusicTaggingTransformer
 

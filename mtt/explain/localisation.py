@@ -23,7 +23,7 @@ from mtt.evaluation.bootstrap import interval
 from mtt.evaluation.metrics import roc_auc
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import KeptRecording, tag_curves
-from mtt.explain.inputs import tag_names
+from mtt.explain.recording import tag_names
 from mtt.models.frontend import TaggingModel
 from mtt.models.transformer import MusicTaggingTransformer
 

@@ -16,7 +16,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
 from mtt.data.batches import slot_starts
 from mtt.explain.curves import batch_of
-from mtt.explain.inputs import Recording, evaluating, probabilities, tag_names, to_model
+from mtt.explain.recording import Recording, evaluating, probabilities, tag_names, to_model
 
 SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})  # what soundfile reads
 

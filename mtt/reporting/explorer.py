@@ -20,7 +20,7 @@ from PIL import Image
 
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.explain.curves import TagCurves
-from mtt.explain.inputs import Recording
+from mtt.explain.recording import Recording
 from mtt.models import load_model
 from mtt.reporting.frame import TEMPLATES, Page, duration, page_text, render_page
 from mtt.reporting.player import encode_mp3

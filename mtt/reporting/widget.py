@@ -19,7 +19,7 @@ from torch import nn
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
 from mtt.explain.curves import KeptRecording, TagCurves, tag_curves
-from mtt.explain.inputs import Recording
+from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.explorer import LONGEST, embedded_page, encode_scene, encode_sound
 from mtt.reporting.frame import duration

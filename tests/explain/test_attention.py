@@ -7,7 +7,7 @@ import torch
 from mtt.config import SAMPLE_RATE
 from mtt.explain.attention import AttentionMaps, attention_curves, attention_maps
 from mtt.explain.curves import token_blocks
-from mtt.explain.inputs import Recording, evaluating
+from mtt.explain.recording import Recording, evaluating
 from mtt.models import build_model
 from tests.tiny import TINY_MODEL
 

@@ -7,7 +7,7 @@ import torch
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, read_audio
 from mtt.explain.curves import KeptRecording, count_tokens, tag_curves, token_blocks, token_times
-from mtt.explain.inputs import Recording, evaluating
+from mtt.explain.recording import Recording, evaluating
 from mtt.models import build_model
 from mtt.models.frontend import MIN_FRAMES, score_windows
 from mtt.models.transformer import CONTEXT_TOKENS

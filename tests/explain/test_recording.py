@@ -4,7 +4,7 @@ import torch
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, encode_audio, read_audio
-from mtt.explain.inputs import Recording, evaluating, tag_names
+from mtt.explain.recording import Recording, evaluating, tag_names
 from mtt.models import build_model
 from tests.tiny import TINY_MODEL
 
