@@ -172,7 +172,7 @@ def test_package_keeps_the_rule(rule):
     [
         (order_faults, "data/audio.py", "from mtt.models import frontend\n", "lies to its right"),
         (order_faults, "data/audio.py", "from ..models.frontend import Mel\n", "lies to its right"),
-        (order_faults, "data/audio.py", "def f():\n    import mtt.reporting.plots\n", "lies to its right"),
+        (order_faults, "data/audio.py", "def f():\n    import mtt.reporting.figures\n", "lies to its right"),
         (order_faults, "config.py", "import mtt\n", "imports mtt itself"),
         (order_faults, "helpers.py", "", "no such room"),
         (
@@ -199,7 +199,7 @@ def test_rule_finds_what_breaks_it(tmp_path, rule, path, source, match):
         "data/audio.py": "from mtt.config import RATE\n",
         "data/corpus.py": "from mtt.data import audio\n",
         "models/frontend.py": "from mtt.data.audio import read\n",
-        "reporting/plots.py": "import matplotlib\n",
+        "reporting/figures.py": "import matplotlib\n",
     }
     for name, text in files.items():
         (package / name).parent.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,8 @@ import pandas as pd
 from torch import nn
 
 from mtt.explain.attention import AttentionMaps, attention_maps
-from mtt.reporting import plots
-from mtt.reporting.picture import Picture
+from mtt.reporting import figures
+from mtt.reporting.figures.picture import Picture
 from mtt.reporting.player import Player
 from mtt.reporting.scenes import Choice, Scene, choose_tracks, corpus_scene
 from mtt.study.evidence import NAMES, Evidence, records
@@ -61,7 +61,7 @@ def curve_player(scene: Scene, model: str) -> Player:
     wanted = [tag for tag in dict.fromkeys([*scene.about, *(true or ()), *scene.tags]) if tag in curves.tags][:TAGS]
     truth = {tag: spans for tag, spans in (scene.truth or {}).items() if tag in wanted}
     columns = [curves.tags.index(tag) for tag in wanted]
-    picture = plots.tag_curves(
+    picture = figures.tag_curves(
         curves.times, curves.probabilities[:, columns], wanted, truth, TAGS, scene.wave, scene.sample_rate, f"Tags over time: {model}"
     )
     return Player(scene.wave, scene.sample_rate, picture, title=_title(scene), description=scene.note)
@@ -78,13 +78,13 @@ class Look:
         layers = range(self.maps.maps.shape[0])
         rows = {f"layer {layer + 1}": self.maps.cls(layer) for layer in layers} | {"rollout": self.maps.rollout()}
         title = f"Where the {self.name} looks"
-        picture = plots.attention_over_time(self.maps.times, rows, self.wave, self.scene.sample_rate, title)
+        picture = figures.attention_over_time(self.maps.times, rows, self.wave, self.scene.sample_rate, title)
         about = f"From {self.start:.1f} s on. What CLS gives each moment, mean over heads."
         return Player(self.wave, self.scene.sample_rate, picture, title=_title(self.scene), description=about)
 
     def heads(self) -> Picture:
         """Frames by frames, a map for each layer and head."""
-        return plots.attention_heads(self.maps.maps[:, :, 1:, 1:], self.maps.times, f"Which moment looks at which: {self.name}")
+        return figures.attention_heads(self.maps.maps[:, :, 1:, 1:], self.maps.times, f"Which moment looks at which: {self.name}")
 
     def sentence(self) -> str:
         """How much attention stays near, and where CLS looks most."""

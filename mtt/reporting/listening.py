@@ -14,7 +14,7 @@ import torch
 from mtt.config import SAMPLE_RATE
 from mtt.data.augment import EFFECTS, apply_effect
 from mtt.data.corpus import Corpus
-from mtt.reporting import plots
+from mtt.reporting import figures
 from mtt.reporting.player import Player
 
 EXCERPT_SECONDS = 8.0
@@ -25,7 +25,7 @@ def track_player(corpus: Corpus, track_id: str, description: str, start: float =
     wave = corpus.read(track_id, start, seconds)
     track = corpus.tracks.loc[track_id]
     title = " – ".join(part for part in (track["artist"], track["title"] or str(track_id)) if part)
-    picture = plots.mel_spectrogram(wave, SAMPLE_RATE, title="Mel spectrogram")
+    picture = figures.mel_spectrogram(wave, SAMPLE_RATE, title="Mel spectrogram")
     return Player(wave, SAMPLE_RATE, picture, title=title, description=description)
 
 
@@ -61,11 +61,11 @@ def effects(corpus: Corpus, track_id: str, seconds: float = 5.0, seed: int = 0) 
     """The clean excerpt, then each augmentation effect alone."""
     start = max(0.0, (corpus.tracks.at[track_id, "seconds"] - seconds) / 2)
     clean = corpus.read(track_id, start, seconds)
-    players = [Player(clean, SAMPLE_RATE, plots.mel_spectrogram(clean, SAMPLE_RATE, title="Clean"), title="clean")]
+    players = [Player(clean, SAMPLE_RATE, figures.mel_spectrogram(clean, SAMPLE_RATE, title="Clean"), title="clean")]
     for number, name in enumerate(EFFECTS):
         generator = torch.Generator().manual_seed(seed + number)
         wave = apply_effect(name, torch.from_numpy(clean)[None], generator=generator)[0].numpy()
-        picture = plots.before_after(clean, wave, SAMPLE_RATE, name)
+        picture = figures.before_after(clean, wave, SAMPLE_RATE, name)
         players.append(Player(wave, SAMPLE_RATE, picture, title=name))
     return players
 

@@ -23,8 +23,8 @@ import numpy as np
 import soundfile
 from matplotlib.figure import Figure
 
-from mtt.reporting.picture import DISPLAY_WIDTH, LEAST_WIDTH, Picture, image_tag, render
-from mtt.reporting.plot_parts import TIME_AXIS
+from mtt.reporting.figures.draw import TIME_AXIS
+from mtt.reporting.figures.picture import DISPLAY_WIDTH, LEAST_WIDTH, Picture, image_tag, render
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, the rates that the format has
 COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length

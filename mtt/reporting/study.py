@@ -27,7 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 from mtt.config import home
 from mtt.evaluation.predict import bfloat16_is_fast, pick_device
 from mtt.files import write_json
-from mtt.reporting import plots, tables
+from mtt.reporting import figures, tables
 from mtt.reporting.explorer import choose_scenes, render_explorer
 from mtt.reporting.frame import Page
 from mtt.reporting.html import render_notebook
@@ -89,7 +89,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
-    plots.paired_differences(tables.claims(results["claims"]), title="The claims, tested").save(out / "claims.png")
+    figures.paired_differences(tables.claims(results["claims"]), title="The claims, tested").save(out / "claims.png")
     return render_index(results, out / "index.html", pages)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from mtt.reporting.style import SET_STYLES
+from mtt.reporting.figures.style import SET_STYLES
 from mtt.splits.make import audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
 from mtt.study.workspace import Study
 

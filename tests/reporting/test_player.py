@@ -13,8 +13,8 @@ import soundfile
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mtt.reporting import plots
-from mtt.reporting.picture import Picture
+from mtt.reporting import figures
+from mtt.reporting.figures.picture import Picture
 from mtt.reporting.player import Player, compare, encode_mp3, gallery, time_area
 
 RATE = 22_050
@@ -29,7 +29,7 @@ def sound(seconds=2.0, seed=0):
 
 
 def timeline(seconds=2.0):
-    return plots.timeline(pd.DataFrame({"name": ["piano", "flute"], "start": [0, 1], "end": [1, 2]}), seconds)
+    return figures.timeline(pd.DataFrame({"name": ["piano", "flute"], "start": [0, 1], "end": [1, 2]}), seconds)
 
 
 def mp3_of(page):
@@ -119,7 +119,7 @@ def test_cursor_area_is_where_the_axes_are_on_the_image():
 
 
 def test_cursor_spans_all_time_axes_and_no_colour_bar():
-    picture = plots.before_after(sound(), sound(), RATE, "nothing")
+    picture = figures.before_after(sound(), sound(), RATE, "nothing")
     picture.png()
     left, right, top, bottom, *_ = time_area(picture.figure)
     upper, lower, bar = (axes.get_position() for axes in picture.figure.axes)

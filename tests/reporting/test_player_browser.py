@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtt.reporting import plots
+from mtt.reporting import figures
 from mtt.reporting.player import Player, compare, gallery
 
 RATE, SECONDS = 22_050, 8.0
@@ -21,7 +21,7 @@ def tune(hertz=220.0):
 
 
 def picture():
-    return plots.timeline(pd.DataFrame({"name": ["piano", "saxophone"], "start": [0, 3.0], "end": [3.0, 8.0]}), SECONDS)
+    return figures.timeline(pd.DataFrame({"name": ["piano", "saxophone"], "start": [0, 3.0], "end": [3.0, 8.0]}), SECONDS)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_script_of_a_later_output_leaves_earlier_players_alone(show):
 
 
 def test_hostile_words_do_not_run(show, hostile):
-    sound = Player(tune(), RATE, plots.Picture(picture().figure, hostile, hostile), hostile, hostile)
+    sound = Player(tune(), RATE, figures.Picture(picture().figure, hostile, hostile), hostile, hostile)
     page, requests, complaints = show(sound._repr_html_())
     assert page.evaluate("window.hacked === undefined")
     assert hostile in page.locator("strong").inner_text()

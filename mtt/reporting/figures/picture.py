@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mtt.files import write_whole
-from mtt.reporting.style import DPI, styled
+from mtt.reporting.figures.style import DPI, styled
 
 DISPLAY_WIDTH = 900  # CSS pixels, at most
 # A figure narrower than this would be too small to read, so it scrolls; a layout of several figures sets the variable.

@@ -14,9 +14,9 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import canvas, checked, estimates, label_ends, listed, named
-from mtt.reporting.style import GREY, INK, model_colour, styled, text_colour
+from mtt.reporting.figures.draw import canvas, checked, estimates, label_ends, listed, named
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.style import GREY, INK, model_colour, styled, text_colour
 
 
 def _length_axis(axes: Axes, seconds: Sequence[float], label: bool = True) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mtt.reporting.style import DPI, WIDTH, text_colour
+from mtt.reporting.figures.style import DPI, WIDTH, text_colour
 
 TIME_AXIS = "time"
 

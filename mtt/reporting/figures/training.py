@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import canvas, checked, estimates, label_ends, listed, named, with_interval
-from mtt.reporting.style import INK, model_colour, styled
+from mtt.reporting.figures.draw import canvas, checked, estimates, label_ends, listed, named, with_interval
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.style import INK, model_colour, styled
 
 
 @styled

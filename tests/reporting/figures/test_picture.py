@@ -15,9 +15,9 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from mtt.config import ARCHITECTURES
-from mtt.reporting.picture import Picture, render
-from mtt.reporting.plot_parts import canvas, listed, signed, spread, with_interval
-from mtt.reporting.style import (
+from mtt.reporting.figures.draw import canvas, listed, signed, spread, with_interval
+from mtt.reporting.figures.picture import Picture, render
+from mtt.reporting.figures.style import (
     BLUE,
     GREEN,
     GREY,

@@ -13,8 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import (
+from mtt.reporting.figures.draw import (
     canvas,
     checked,
     estimates,
@@ -26,7 +25,8 @@ from mtt.reporting.plot_parts import (
     signed,
     with_interval,
 )
-from mtt.reporting.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, model_colour, styled, text_colour
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, model_colour, styled, text_colour
 
 VERDICT_COLOURS = {
     "supported": BLUE,

@@ -1,20 +1,20 @@
-"""Every figure of the study in one place: ``from mtt.reporting import plots``, then ``plots.model_scores(table)``.
+"""Every figure of the study in one place: ``from mtt.reporting import figures``, then ``figures.model_scores(table)``.
 
 Conventions: a function takes data (arrays, tables, mappings), never models, and gives a ``Picture``: a matplotlib
 figure with computed alternative text and a caption. Functions are grouped by content in ``plots_data``,
 ``plots_split``, ``plots_training``, ``plots_scores``, ``plots_lengths``, ``plots_sound``, ``plots_time`` and ``plots_explain``.
 """
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plots_data import (
+from mtt.reporting.figures.data import (
     durations,
     tag_cooccurrence,
     tag_counts,
     tracks_per_artist,
 )
-from mtt.reporting.plots_explain import attention_heads, deletion, localisation
-from mtt.reporting.plots_lengths import cost_by_length, scores_by_length, tags_by_length
-from mtt.reporting.plots_scores import (
+from mtt.reporting.figures.explain import attention_heads, deletion, localisation
+from mtt.reporting.figures.lengths import cost_by_length, scores_by_length, tags_by_length
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.scores import (
     missing_labels,
     model_scores,
     paired_differences,
@@ -22,16 +22,16 @@ from mtt.reporting.plots_scores import (
     reliability,
     tag_scores,
 )
-from mtt.reporting.plots_sound import before_after, mel_spectrogram, mel_spectrograms
-from mtt.reporting.plots_split import split_deviation, split_shares
-from mtt.reporting.plots_time import (
+from mtt.reporting.figures.sound import before_after, mel_spectrogram, mel_spectrograms
+from mtt.reporting.figures.split import split_deviation, split_shares
+from mtt.reporting.figures.style import MODEL_COLOURS, SET_STYLES, kind_colours, model_colour, text_colour
+from mtt.reporting.figures.time import (
     attention_map,
     attention_over_time,
     tag_curves,
     timeline,
 )
-from mtt.reporting.plots_training import iterations, learning_curves
-from mtt.reporting.style import MODEL_COLOURS, SET_STYLES, kind_colours, model_colour, text_colour
+from mtt.reporting.figures.training import iterations, learning_curves
 
 __all__ = [
     "MODEL_COLOURS",

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import TIME_AXIS, canvas, checked, listed, name_rows, named, row_canvas, time_axis
-from mtt.reporting.plots_sound import draw_mel, mel_power
-from mtt.reporting.style import BLUE, FAINT, INK, ORANGE, styled, text_colour
+from mtt.reporting.figures.draw import TIME_AXIS, canvas, checked, listed, name_rows, named, row_canvas, time_axis
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.sound import draw_mel, mel_power
+from mtt.reporting.figures.style import BLUE, FAINT, INK, ORANGE, styled, text_colour
 
 Segments = Sequence[tuple[float, float]]
 

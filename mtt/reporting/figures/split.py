@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import checked, listed, name_rows, named, row_canvas, signed
-from mtt.reporting.style import BLUE, FAINT, GREY, INK, SET_STYLES, VERMILLION, styled, text_colour
+from mtt.reporting.figures.draw import checked, listed, name_rows, named, row_canvas, signed
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, SET_STYLES, VERMILLION, styled, text_colour
 
 LEAST_DEVIATION = 1e-4  # smaller deviations are drawn here, so that the axis can be logarithmic
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import canvas, listed, name_rows, named, row_canvas, signed, with_interval
-from mtt.reporting.style import FAINT, INK, model_colour, styled, text_colour
+from mtt.reporting.figures.draw import canvas, listed, name_rows, named, row_canvas, signed, with_interval
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.style import FAINT, INK, model_colour, styled, text_colour
 
 CHANCE = 0.5
 PANELS = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from mtt.config import ModelConfig
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import canvas, listed, named, time_axis
-from mtt.reporting.style import INK, styled
+from mtt.reporting.figures.draw import canvas, listed, named, time_axis
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.style import INK, styled
 
 RANGE_DB = 80.0  # shown below the loudest point
 FREQUENCIES = (500, 1000, 2000, 4000, 8000, 16000)  # Hz, ticks of the mel axis

@@ -15,9 +15,9 @@ from scipy.cluster.hierarchy import leaves_list as leaf_order
 from scipy.cluster.hierarchy import linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
 
-from mtt.reporting.picture import Picture
-from mtt.reporting.plot_parts import canvas, listed, name_rows, named, row_canvas
-from mtt.reporting.style import BLUE, INK, kind_colours, styled, text_colour
+from mtt.reporting.figures.draw import canvas, listed, name_rows, named, row_canvas
+from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.style import BLUE, INK, kind_colours, styled, text_colour
 
 
 @styled
