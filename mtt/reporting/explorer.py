@@ -24,7 +24,7 @@ from mtt.explain.recording import Recording
 from mtt.models import load_model
 from mtt.reporting.figures.sound import FREQUENCIES, RANGE_DB, mel_power
 from mtt.reporting.figures.style import BLUE, GREEN, PURPLE, VERMILLION, model_colour
-from mtt.reporting.frame import TEMPLATES, Page, duration, page_text, render_page
+from mtt.reporting.pages.frame import TEMPLATES, Page, duration, page_text, render_page
 from mtt.reporting.player import encode_mp3
 from mtt.reporting.scenes import HeadAttention, Scene, Segments, choose_scenes, corpus_scene, scene_of
 

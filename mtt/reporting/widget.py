@@ -22,7 +22,7 @@ from mtt.explain.curves import KeptRecording, TagCurves, tag_curves
 from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.explorer import LONGEST, embedded_page, encode_scene, encode_sound
-from mtt.reporting.frame import duration
+from mtt.reporting.pages.frame import duration
 from mtt.reporting.scenes import Choice, HeadAttention, Scene, head_attention, known_of
 from mtt.study.workspace import Result, Study
 

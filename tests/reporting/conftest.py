@@ -10,7 +10,7 @@ import zlib
 import nbformat
 import pytest
 
-from mtt.reporting.frame import Page
+from mtt.reporting.pages.frame import Page
 
 HOSTILE = "<script>window.hacked=1</script>\"onload='window.hacked=1' x=<img src=x onerror=window.hacked=1>"
 MARKDOWN = r"""# Noisy student

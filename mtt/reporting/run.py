@@ -27,11 +27,12 @@ from papermill.exceptions import PapermillExecutionError
 from mtt.config import home
 from mtt.evaluation.predict import bfloat16_is_fast, pick_device
 from mtt.files import write_json
-from mtt.reporting import figures, tables
+from mtt.reporting import figures
 from mtt.reporting.explorer import choose_scenes, render_explorer
-from mtt.reporting.frame import Page
-from mtt.reporting.html import render_notebook
-from mtt.reporting.index import render_index
+from mtt.reporting.pages import tables
+from mtt.reporting.pages.frame import Page
+from mtt.reporting.pages.index import render_index
+from mtt.reporting.pages.notebook import render_notebook
 from mtt.study import recipes
 from mtt.study.parameters import check_parameters
 from mtt.study.workspace import Study, open_study

@@ -4,7 +4,7 @@ import numpy as np
 
 from mtt.config import DEMO, SMOKE
 from mtt.evaluation.bootstrap import Difference
-from mtt.reporting import tables
+from mtt.reporting.pages import tables
 from mtt.study.claims import assess
 
 

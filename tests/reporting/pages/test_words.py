@@ -8,7 +8,7 @@ import pytest
 
 from mtt.config import DEMO, PAPER
 from mtt.evaluation.bootstrap import Difference
-from mtt.reporting import notes
+from mtt.reporting.pages import words as notes
 
 
 def difference(effect, lo, hi):

@@ -8,8 +8,8 @@ import math
 import pytest
 from bs4 import BeautifulSoup
 
-from mtt.reporting.forest import forest_panels, interval, margin_values, number, signed, ticks
-from mtt.reporting.index import claim_rows, headline, limits, model_rows, record_table, render_index
+from mtt.reporting.pages.forest import forest_panels, interval, margin_values, number, signed, ticks
+from mtt.reporting.pages.index import claim_rows, headline, limits, model_rows, record_table, render_index
 
 
 def rendered(results, pages, folder, **more) -> BeautifulSoup:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mtt.collections.audit import Audit
-from mtt.reporting.audits import ON_PAGE, ON_TERMINAL, audit_text, write_audit
+from mtt.reporting.pages.audit import ON_PAGE, ON_TERMINAL, audit_text, write_audit
 
 
 def audit(*rows: tuple[str, str, str, str]) -> Audit:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import nbformat
 import pytest
 
-from mtt.reporting.html import render_notebook
-from mtt.reporting.index import render_index
+from mtt.reporting.pages.index import render_index
+from mtt.reporting.pages.notebook import render_notebook
 
 SLUG = "04_noisy_student"
 # Elements whose own text has less than 4.5:1 on its ground, by the WCAG 2 formula.

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mtt.reporting.explanations import explanation_section
-from mtt.reporting.forest import forest_panels, interval, margin_values, number, seed_values, signed
-from mtt.reporting.frame import SITE, Page, duration, render_page
+from mtt.reporting.pages.explanations import explanation_section
+from mtt.reporting.pages.forest import forest_panels, interval, margin_values, number, seed_values, signed
+from mtt.reporting.pages.frame import SITE, Page, duration, render_page
 from mtt.study.claims import CLAIMS, is_torn, sentence
 
 LABELS = {  # short enough to stand beside the verdict in the forest plot, on a narrow screen too

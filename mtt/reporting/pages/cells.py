@@ -17,7 +17,7 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
-from mtt.reporting.frame import environment
+from mtt.reporting.pages.frame import environment
 
 OUTPUT_TYPES = (
     "text/html",

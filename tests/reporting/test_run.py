@@ -14,8 +14,8 @@ import pytest
 
 from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
-from mtt.reporting.html import render_notebook
-from mtt.reporting.study import PAGES, execute_notebook, notebook_parameters, study_marks
+from mtt.reporting.pages.notebook import render_notebook
+from mtt.reporting.run import PAGES, execute_notebook, notebook_parameters, study_marks
 from mtt.study.claims import CLAIMS
 from mtt.study.parameters import PARAMETERS, ParameterError, parse_parameters
 from mtt.study.workspace import open_study

@@ -21,9 +21,9 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, MathBlockParser, MathInlineParser
 from traitlets.config import Config
 
-from mtt.reporting.cells import OUTPUT_TYPES, prepare_notebook, tidy_tables
-from mtt.reporting.formulas import formula
-from mtt.reporting.frame import MAX_PAGE_BYTES, TEMPLATES, Heading, Page, render_page
+from mtt.reporting.pages.cells import OUTPUT_TYPES, prepare_notebook, tidy_tables
+from mtt.reporting.pages.formulas import formula
+from mtt.reporting.pages.frame import MAX_PAGE_BYTES, TEMPLATES, Heading, Page, render_page
 
 __all__ = ["MAX_PAGE_BYTES", "Heading", "Page", "render_notebook", "render_page"]
 

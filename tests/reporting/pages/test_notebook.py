@@ -10,11 +10,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from mtt import files
-from mtt.reporting import frame
-from mtt.reporting.cells import prepare_notebook, read_settings, tidy_tables
-from mtt.reporting.formulas import formula
-from mtt.reporting.frame import Page, duration, provenance_rows
-from mtt.reporting.html import render_notebook, render_page
+from mtt.reporting.pages import frame
+from mtt.reporting.pages.cells import prepare_notebook, read_settings, tidy_tables
+from mtt.reporting.pages.formulas import formula
+from mtt.reporting.pages.frame import Page, duration, provenance_rows
+from mtt.reporting.pages.notebook import render_notebook, render_page
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from mtt.collections.audit import Audit
 from mtt.files import write_whole
-from mtt.reporting.frame import Heading, environment, render_page
+from mtt.reporting.pages.frame import Heading, environment, render_page
 
 ON_TERMINAL, ON_PAGE = 20, 500  # problems shown of a kind
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mtt.reporting.forest import interval, number, signed
+from mtt.reporting.pages.forest import interval, number, signed
 
 POINTING = ("tag curve", "CLS attention", "attention rollout")  # columns of the first table
 SPOKEN = ("tag curve", "CLS attention")  # explanations that get a sentence; rollout stands in the table

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 MAX_PAGE_BYTES = 3_000_000  # a larger page is written all the same, with a warning
 SITE = "Music Tagging Transformer study"
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
     "media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
