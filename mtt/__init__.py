@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "explain.tagging": ["tag", "tag_files"],
         "models": ["build_model", "import_official", "load_model", "save_model"],
         "reporting.pages.audit": ["audit_text", "write_audit"],
-        "reporting.explorer": ["explain_file"],
+        "reporting.explorer.page": ["explain_file"],
         "reporting.run": ["run_study"],
         "study.job": ["read_job", "run_job"],
         "study.parameters": ["check_parameters", "parse_parameters"],

@@ -28,7 +28,7 @@ from mtt.config import home
 from mtt.evaluation.predict import bfloat16_is_fast, pick_device
 from mtt.files import write_json
 from mtt.reporting import figures
-from mtt.reporting.explorer import choose_scenes, render_explorer
+from mtt.reporting.explorer.page import choose_scenes, render_explorer
 from mtt.reporting.pages import tables
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.index import render_index

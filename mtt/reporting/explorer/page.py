@@ -1,6 +1,6 @@
 """The explorer: a page on which one hears a track and sees, at the same moment, what each model hears in it and where it looks.
 
-Conventions: scenes (``mtt.reporting.scenes``) share one time axis, in seconds. The page holds them as JSON: numbers as base64 of one byte
+Conventions: scenes (``mtt.reporting.explorer.scenes``) share one time axis, in seconds. The page holds them as JSON: numbers as base64 of one byte
 each (probabilities in steps of 1/255, attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG. ``<``, ``>``,
 ``&`` and all but ASCII are escaped, so that no title can end the script.
 """
@@ -22,11 +22,11 @@ from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.explain.curves import TagCurves
 from mtt.explain.recording import Recording
 from mtt.models import load_model
+from mtt.reporting.explorer.player import encode_mp3
+from mtt.reporting.explorer.scenes import HeadAttention, Scene, Segments, choose_scenes, corpus_scene, scene_of
 from mtt.reporting.figures.sound import FREQUENCIES, RANGE_DB, mel_power
 from mtt.reporting.figures.style import BLUE, GREEN, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import TEMPLATES, Page, duration, page_text, render_page
-from mtt.reporting.player import encode_mp3
-from mtt.reporting.scenes import HeadAttention, Scene, Segments, choose_scenes, corpus_scene, scene_of
 
 __all__ = ["HeadAttention", "Scene", "choose_scenes", "corpus_scene", "explain_file", "render_explorer", "scene_of"]
 

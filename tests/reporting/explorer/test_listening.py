@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtt.reporting.listening import error_players, examples, recovered_players, typical_track, worst_errors
+from mtt.reporting.explorer.listening import error_players, examples, recovered_players, typical_track, worst_errors
 
 
 def test_worst_errors_are_the_most_wrongly_ranked_tracks_one_a_track_and_tag(tiny_corpus):

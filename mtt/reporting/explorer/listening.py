@@ -15,7 +15,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.augment import EFFECTS, apply_effect
 from mtt.data.corpus import Corpus
 from mtt.reporting import figures
-from mtt.reporting.player import Player
+from mtt.reporting.explorer.player import Player
 
 EXCERPT_SECONDS = 8.0
 

@@ -1,6 +1,6 @@
 """What a model hears in a track and where it looks, as sounds with pictures under a moving cursor.
 
-Conventions: a scene is that of ``mtt.reporting.scenes``; excerpts are as long as the clips that the model was trained on, since it has
+Conventions: a scene is that of ``mtt.reporting.explorer.scenes``; excerpts are as long as the clips that the model was trained on, since it has
 learned no positions beyond them, and times are seconds from the start of the excerpt.
 """
 
@@ -14,9 +14,9 @@ from torch import nn
 
 from mtt.explain.attention import AttentionMaps, attention_maps
 from mtt.reporting import figures
+from mtt.reporting.explorer.player import Player
+from mtt.reporting.explorer.scenes import Choice, Scene, choose_tracks, corpus_scene
 from mtt.reporting.figures.picture import Picture
-from mtt.reporting.player import Player
-from mtt.reporting.scenes import Choice, Scene, choose_tracks, corpus_scene
 from mtt.study.evidence import NAMES, Evidence, records
 from mtt.study.workspace import Result, Study
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mtt.reporting import figures
+from mtt.reporting.explorer.player import Player, compare, encode_mp3, gallery, time_area
 from mtt.reporting.figures.picture import Picture
-from mtt.reporting.player import Player, compare, encode_mp3, gallery, time_area
 
 RATE = 22_050
 

@@ -18,7 +18,7 @@ from tests.tiny import TINY_MODEL, write_collection
 
 ROOT = Path(__file__).parents[2]
 CELL = """import mtt
-from mtt.reporting.widget import ExplorerWidget
+from mtt.reporting.explorer.widget import ExplorerWidget
 corpus = mtt.load_corpus({table!r}, cache={cache!r}, progress=False)
 models = {{name: mtt.load_model({folder!r} + "/" + name) for name in ("teacher", "student")}}
 ExplorerWidget(corpus, [(track_id, track_id) for track_id in corpus.tracks.index], models)"""

@@ -21,7 +21,7 @@ from mtt.explain.attention import cls_rollout, stacked_maps
 from mtt.explain.curves import KeptRecording, TagCurves, batch_of, tag_curves, token_grid, token_times, token_windows, window_seconds
 from mtt.explain.recording import Recording, as_recording, evaluating
 from mtt.models.transformer import MusicTaggingTransformer
-from mtt.reporting.listening import observed_tags, worst_errors
+from mtt.reporting.explorer.listening import observed_tags, worst_errors
 from mtt.study.workspace import Result, Study
 
 T = TypeVar("T")

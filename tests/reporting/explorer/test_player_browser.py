@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mtt.reporting import figures
-from mtt.reporting.player import Player, compare, gallery
+from mtt.reporting.explorer.player import Player, compare, gallery
 
 RATE, SECONDS = 22_050, 8.0
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; media-src data:"

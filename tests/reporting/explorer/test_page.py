@@ -20,8 +20,8 @@ from mtt.data.corpus import Corpus
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import TagCurves
 from mtt.models import build_model, save_model
-from mtt.reporting.explorer import as_script_json, encode_scene, explain_file, quantise, render_explorer
-from mtt.reporting.scenes import HeadAttention, Scene, choose_scenes, head_attention, scene_of
+from mtt.reporting.explorer.page import as_script_json, encode_scene, explain_file, quantise, render_explorer
+from mtt.reporting.explorer.scenes import HeadAttention, Scene, choose_scenes, head_attention, scene_of
 from tests.tiny import TINY_MODEL
 
 TAGS = [f"tag {i}" for i in range(50)]
@@ -179,7 +179,7 @@ def test_explain_file(model, tmp_path, monkeypatch):
     write_audio(tmp_path / "song.wav", noise(3))
     (data,) = page_data(explain_file(tmp_path / "song.wav", folder, tmp_path / "page.html"))
     assert (data["title"], data["models"][0]["name"], data["note"]) == ("song.wav", "my model", "")
-    monkeypatch.setattr("mtt.reporting.explorer.LONGEST", 2.0)
+    monkeypatch.setattr("mtt.reporting.explorer.page.LONGEST", 2.0)
     (data,) = page_data(explain_file(tmp_path / "song.wav", {"a": folder, "b": folder}, tmp_path / "page.html"))
     assert (data["seconds"], data["note"], len(data["models"])) == (2.0, "The first 2.0 s of 3.0 s.", 2)
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
@@ -226,7 +226,7 @@ def curves(monkeypatch):
         times = np.arange(0.5, 3, 0.5)
         return TagCurves(times, np.repeat(times[:, None] / 3, 4, axis=1), ["rock", "piano", "drums", "sad"], 1.0, 0.5)
 
-    monkeypatch.setattr("mtt.reporting.scenes.tag_curves", made)
+    monkeypatch.setattr("mtt.reporting.explorer.scenes.tag_curves", made)
 
 
 def test_scenes_are_chosen_by_the_rules(study, curves):

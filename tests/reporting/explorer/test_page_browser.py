@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mtt.explain.curves import TagCurves
-from mtt.reporting.explorer import embedded_page, encode_scene, render_explorer
-from mtt.reporting.scenes import HeadAttention, Scene
+from mtt.reporting.explorer.page import embedded_page, encode_scene, render_explorer
+from mtt.reporting.explorer.scenes import HeadAttention, Scene
 
 RATE, SECONDS = 22_050, 8.0
 TAGS = ["piano", "drums", "jazz", "rock", "sad", "fast"]

@@ -13,8 +13,8 @@ import pytest
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
 from mtt.models import build_model
-from mtt.reporting import widget
-from mtt.reporting.widget import ExplorerWidget
+from mtt.reporting.explorer import widget
+from mtt.reporting.explorer.widget import ExplorerWidget
 from tests.tiny import TINY_MODEL
 
 TAGS = ["high", "low", "middle"]

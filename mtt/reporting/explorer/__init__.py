@@ -1,0 +1,1 @@
+"""Sound with pictures under a moving cursor."""
