@@ -1,7 +1,8 @@
 """One pass over every file of a collection: is it usable, how long is it, what does it hold.
 
 Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, so a copy in another container of
-the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was found belongs to a file's path, size and time of
+the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was
+found belongs to a file's path, size and time of
 change and is kept in shards of a few files, each written whole as soon as it is done: a pass that was stopped goes on, and a second one
 reads only what is new.
 """

@@ -33,6 +33,7 @@ from mtt.collections.published import (
     tag_texts,
     track_table,
 )
+from mtt.models.official import CALS_TAGS
 
 VARIANTS = {
     "": "CALS: artists in one set only, and an unlabelled set",
@@ -43,15 +44,7 @@ AUDIO_FROM = "the 30 s previews that 7digital served are published no more, so a
 METADATA_FROM = "millionsongdataset.com publishes both as additional files"
 SETS = ("train", "valid", "test")
 
-# The 50 tags of CALS, in the order of the columns of the binaries and of the outputs of the authors' checkpoints.
-CALS_TAGS = tuple(
-    "rock,pop,indie,alternative,electronic,hip-hop,metal,jazz,punk,folk,alternative rock,indie rock,dance,"
-    "hard rock,00s,soul,hardcore,80s,country,classic rock,punk rock,blues,chillout,experimental,heavy metal,"
-    "death metal,90s,reggae,progressive rock,ambient,acoustic,beautiful,british,rnb,funk,metalcore,mellow,"
-    "world,guitar,trance,indie pop,christian,house,spanish,latin,psychedelic,electro,piano,70s,"
-    "progressive metal".split(",")
-)
-# Those of the conventional split, in the order of the columns of its label files.
+# The 50 tags of the conventional split, in the order of the columns of its label files.
 CONVENTIONAL_TAGS = tuple(
     "rock,pop,alternative,indie,electronic,female vocalists,dance,00s,alternative rock,jazz,beautiful,metal,chillout,male vocalists,"
     "classic rock,soul,indie rock,Mellow,electronica,80s,folk,90s,chill,instrumental,punk,oldies,blues,hard rock,ambient,acoustic,"

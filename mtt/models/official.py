@@ -15,12 +15,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mtt.collections.msd import CALS_TAGS
 from mtt.config import ModelConfig
 from mtt.models.build import build_model
 from mtt.models.checkpoint import CheckpointError, check_tensors, load_model, save_model
 from mtt.models.frontend import TaggingModel
 
+# The 50 tags of CALS, in the order of the columns of the binaries and of the outputs of the authors' checkpoints.
+CALS_TAGS = tuple(
+    "rock,pop,indie,alternative,electronic,hip-hop,metal,jazz,punk,folk,alternative rock,indie rock,dance,"
+    "hard rock,00s,soul,hardcore,80s,country,classic rock,punk rock,blues,chillout,experimental,heavy metal,"
+    "death metal,90s,reggae,progressive rock,ambient,acoustic,beautiful,british,rnb,funk,metalcore,mellow,"
+    "world,guitar,trance,indie pop,christian,house,spanish,latin,psychedelic,electro,piano,70s,"
+    "progressive metal".split(",")
+)
 # The authors' tensor names (without "network.") -> ours, tried in order.
 OFFICIAL_NAMES = (
     (r"frontend\.input_bn\.", "input_bn."),

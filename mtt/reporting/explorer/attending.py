@@ -1,6 +1,6 @@
 """What a model hears in a track and where it looks, as sounds with pictures under a moving cursor.
 
-Conventions: a scene is that of ``mtt.reporting.explorer.scenes``; excerpts are as long as the clips that the model was trained on, since it has
+Conventions: a scene is that of ``scenes``; excerpts are as long as the clips that the model was trained on, since it has
 learned no positions beyond them, and times are seconds from the start of the excerpt.
 """
 

@@ -1,6 +1,6 @@
 """The explorer: a page on which one hears a track and sees, at the same moment, what each model hears in it and where it looks.
 
-Conventions: scenes (``mtt.reporting.explorer.scenes``) share one time axis, in seconds. The page holds them as JSON: numbers as base64 of one byte
+Conventions: scenes (module ``scenes``) share one time axis, in seconds. The page holds them as JSON: numbers as base64 of one byte
 each (probabilities in steps of 1/255, attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG. ``<``, ``>``,
 ``&`` and all but ASCII are escaped, so that no title can end the script.
 """

@@ -1,6 +1,6 @@
 """The explorer inside a notebook: controls of ipywidgets choose what is computed, those of the page what is shown of it.
 
-Conventions: the page is that of ``mtt.reporting.explorer.page`` with one scene, in a frame of its own (``srcdoc``), so that its keys, names and
+Conventions: the page is that of ``page`` with one scene, in a frame of its own (``srcdoc``), so that its keys, names and
 styles meet nothing of the notebook's; a page that takes another's place goes on at the same moment, with the same tags and the same view.
 Recordings, their tokens and all curves that were asked for are kept, so that only what is new is computed. Durations are in seconds.
 """

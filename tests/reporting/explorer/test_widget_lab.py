@@ -16,7 +16,7 @@ import pytest
 from mtt.models import build_model, save_model
 from tests.tiny import TINY_MODEL, write_collection
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CELL = """import mtt
 from mtt.reporting.explorer.widget import ExplorerWidget
 corpus = mtt.load_corpus({table!r}, cache={cache!r}, progress=False)
