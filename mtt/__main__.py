@@ -13,6 +13,7 @@ import typer
 from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
+from mtt.files import MttError, one_line
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The Semi-supervised Music Tagging Transformer study.")
 
@@ -157,9 +158,9 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        if not isinstance(error, ValueError | OSError) and not hasattr(error, "exit_code"):
+        if not isinstance(error, MttError | OSError) and not hasattr(error, "exit_code"):
             raise  # a mistake of ours: its traceback is worth having
-        print(f"mtt: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"mtt: {one_line(error)}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         print("mtt: stopped; run the same command again to go on from here", file=sys.stderr)

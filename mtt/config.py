@@ -1,104 +1,142 @@
-"""Every setting of the study, as frozen dataclasses, and the four profiles.
+"""Every setting of the study, as frozen dataclasses that check themselves, and the four profiles.
 
-Conventions: durations are in seconds, rates in Hz, sizes in tracks, clips or units as named. A configuration is plain data: it can be
-written as JSON, hashed, and rebuilt from that JSON, so it travels with a trained model and identifies a stage of the study.
+Conventions: durations are in seconds, rates in Hz, sizes in tracks, clips or units as named. Settings are plain data: a value that a
+field cannot have is refused when they are made (``SettingsError``); they go through JSON to equal objects (``to_dict``, ``read_settings``),
+travel with a trained model and identify what was computed (``identity``). Names that a registry owns (architectures, augmentation effects)
+are judged by their registry.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import functools
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import pydantic
+from pydantic import Field
+
+from mtt.files import MttError
 
 SAMPLE_RATE = 22_050  # Hz, of all audio inside the program
-ARCHITECTURES = ("transformer", "short_chunk_resnet", "fcn", "crnn", "sample_cnn")
+
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Size = Annotated[int, Field(ge=1, le=10**9)]
+Width = Annotated[int, Field(ge=1, le=65_536)]  # channels, units, bands, samples of a window
+Seconds = Annotated[float, Field(ge=0.1, le=3600.0)]  # of a clip
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+class SettingsError(MttError):
+    """A setting that does not exist or has a value that it cannot have; the message names it."""
+
+
+def setting(cls: type[T]) -> type[T]:
+    """Make ``cls`` a frozen dataclass that checks its values against their types; ``SettingsError`` for the first that does not fit."""
+    made = pydantic.dataclasses.dataclass(frozen=True, config={"extra": "forbid", "strict": True, "allow_inf_nan": False})(cls)
+    checked = made.__init__
+
+    @functools.wraps(checked)
+    def init(self, *args, **values) -> None:
+        try:
+            checked(self, *args, **values)
+        except pydantic.ValidationError as error:
+            raise SettingsError(_fault(error)) from None
+
+    made.__init__ = init
+    return made
+
+
+def _fault(error: pydantic.ValidationError) -> str:
+    """The first fault in a line: ``train.steps: must be greater than or equal to 1, not 0``."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if not str(part).endswith("]"))
+    if first["type"] == "unexpected_keyword_argument":
+        return f"{place}: no such setting"
+    if first["type"] == "value_error":  # of a check of our own, whose message names the field
+        return f"{place}: {first['ctx']['error']}" if place else str(first["ctx"]["error"])
+    words = first["msg"].replace("Input should be a valid", "must be of kind").replace("Input should be", "must be")
+    return f"{place}: {words[0].lower()}{words[1:]}, not {first['input']!r}"
+
+
+@setting
 class SyntheticConfig:
-    """The embedded corpus: how many artists and tracks, how long, how imperfect its labels."""
+    """The embedded corpus: how many artists and tracks, how long, how imperfect its labels. The defaults are those of *demo* and *full*."""
 
-    seed: int = 0
-    labelled_artists: int = 150
-    unlabelled_artists: int = 150
-    tracks_per_artist: int = 7  # mean; artists differ
-    seconds: float = 30.0
-    missing_labels: float = 0.2  # share of the positive labels that the observed tags lack
-    exact_duplicates: int = 8
-    near_duplicates: int = 8
-    unusable_files: int = 6  # silent, truncated or not audio at all
+    seed: Count = 0
+    labelled_artists: Size = 300
+    unlabelled_artists: Count = 180
+    tracks_per_artist: Size = 5  # mean; artists differ
+    seconds: Annotated[float, Field(ge=3.0, le=600.0)] = 30.0
+    missing_labels: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2  # share of the positive labels that the observed tags lack
+    exact_duplicates: Count = 8
+    near_duplicates: Count = 8
+    unusable_files: Count = 6  # silent, truncated or not audio at all
 
 
-@dataclass(frozen=True)
+@setting
 class ModelConfig:
     """What is needed to rebuild a model; stored beside its weights in ``model.json``."""
 
-    architecture: str = "transformer"
-    channels: int = 128  # of the convolutional front end (base width of the CNNs)
-    width: int = 256  # attention_ndim of the Transformer, hidden units of the CRNN's GRU
-    heads: int = 8
-    layers: int = 4
-    max_positions: int = 512
-    dropout: float = 0.1
-    n_fft: int = 1024
-    hop: int = 512
-    n_mels: int = 128
-    sample_rate: int = SAMPLE_RATE
+    architecture: str = "transformer"  # a name in ``mtt.models.build.MODELS``, whose class judges the other settings
+    channels: Width = 128  # of the convolutional front end (base width of the CNNs)
+    width: Width = 256  # attention_ndim of the Transformer, hidden units of the CRNN's GRU
+    heads: Width = 8
+    layers: Annotated[int, Field(ge=1, le=256)] = 4
+    max_positions: Width = 512
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    n_fft: Width = 1024
+    hop: Width = 512
+    n_mels: Width = 128
+    sample_rate: Annotated[int, Field(ge=1000, le=384_000)] = SAMPLE_RATE
 
 
-@dataclass(frozen=True)
+@setting
 class AugmentConfig:
-    """Probability and range of each effect, in the order they are applied (the authors' chain)."""
+    """The augmentation chain; what is not named here is as its effect has it (``mtt.data.augment.EFFECTS``, the authors' values)."""
 
-    clip_share: float = 1.0  # share of clips that go through the chain at all
-    polarity: float = 0.8
-    noise: float = 0.3
-    noise_ratio: tuple[float, float] = (0.3, 0.5)  # noise std / signal std
-    gain: float = 0.2
-    gain_db: tuple[float, float] = (-20.0, -1.0)
-    filter: float = 0.8
-    low_pass_hz: tuple[float, float] = (2200.0, 4000.0)
-    high_pass_hz: tuple[float, float] = (200.0, 1200.0)
-    delay: float = 0.5
-    delay_ms: tuple[float, float] = (200.0, 450.0)
-    pitch: float = 0.4
-    pitch_cents: tuple[float, float] = (-700.0, 700.0)
-    reverb: float = 0.3
-    reverb_seconds: tuple[float, float] = (0.2, 1.2)  # RT60
+    clip_share: Share = 1.0  # share of clips that go through the chain at all
+    probability: dict[str, Share] = field(default_factory=dict)  # of an effect, by its name
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)  # of an effect's parameter, by its name
 
 
-@dataclass(frozen=True)
+@setting
 class TrainConfig:
     """One call of ``fit``."""
 
-    steps: int = 1000
-    batch_size: int = 16
-    clip_seconds: float = 10.0
-    learning_rate: float = 1e-4
-    schedule: str = "constant"  # keeps the best weights; or "cosine" (linear warm-up, then cosine to zero), which keeps the last
-    warmup_steps: int = 0
-    weight_decay: float = 0.0  # AdamW's; 0 is Adam
-    evaluate_every: int = 200  # steps
-    patience: int = 40  # evaluations without a better validation loss before a constant schedule stops
-    precision: str = "auto"  # "auto" (bf16 where the processor has it), "float32" or "bfloat16"
+    steps: Size = 1000
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 16
+    clip_seconds: Seconds = 10.0
+    learning_rate: Positive = 1e-4
+    schedule: Literal["constant", "cosine"] = "constant"  # keeps the best weights; cosine (after a linear warm-up, to zero) the last
+    warmup_steps: Count = 0
+    weight_decay: NotNegative = 0.0  # AdamW's; 0 is Adam
+    evaluate_every: Size = 200  # steps
+    patience: Count = 40  # evaluations without a better validation loss before a constant schedule stops
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the processor has it
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
 
 
-@dataclass(frozen=True)
+@setting
 class StudentConfig:
     """What a noisy student adds to its teacher's recipe (paper, section 3.3)."""
 
-    width: int = 256  # attention_ndim; smaller than the teacher's = distillation, equal = expansion
-    unlabelled_weight: float = 1.0  # weight of the pseudo-label loss beside the labelled loss
+    width: Width = 256  # attention_ndim; smaller than the teacher's = distillation, equal = expansion
+    unlabelled_weight: NotNegative = 1.0  # weight of the pseudo-label loss beside the labelled loss
     noise: bool = True  # augment the student's clips (the teacher always hears them clean)
-    pool: str = "unlabelled"  # audio that gets pseudo-labels: "unlabelled", "train" (no new audio) or "none"
-    mask_percentile: float | None = None  # per-tag percentile of the teacher's scores on negatives above which they are ignored
+    pool: Literal["unlabelled", "train", "none"] = "unlabelled"  # audio that gets pseudo-labels; train: no new audio
+    # Per-tag percentile of the teacher's scores on negatives above which they are ignored.
+    mask_percentile: Annotated[float, Field(gt=0.0, le=100.0)] | None = None
 
 
-@dataclass(frozen=True)
+@setting
 class InitialWeights:
     """A model folder that training starts from: the authors' weights, or those of an earlier study."""
 
@@ -106,35 +144,35 @@ class InitialWeights:
     weights_sha256: str  # a study is one of these weights, whatever stands in the folder later
 
 
-@dataclass(frozen=True)
+@setting
 class StudyConfig:
     """One run of all notebooks."""
 
     profile: str = "demo"
     collection: str = "synthetic"
     corpus: SyntheticConfig = field(default_factory=SyntheticConfig)
-    ratios: tuple[float, float, float] = (0.7, 0.15, 0.15)
-    seeds: tuple[int, ...] = (0,)
+    ratios: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)
+    seeds: Annotated[tuple[Count, ...], Field(min_length=1)] = (0,)
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
     train: TrainConfig = field(default_factory=TrainConfig)
-    student_width: int = 64  # of the distilled student
-    student_steps: int = 1000  # every student, and the control on labelled data alone
-    student_batch: int = 1  # of these, in batches of the teacher; at 2, a student's labelled half is a batch of the teacher
-    iterations: int = 2  # student generations
-    baselines: tuple[tuple[str, int], ...] = (  # architecture and its channels
+    student_width: Width = 64  # of the distilled student
+    student_steps: Size = 1000  # every student, and the control on labelled data alone
+    student_batch: Size = 1  # of these, in batches of the teacher; at 2, a student's labelled half is a batch of the teacher
+    iterations: Size = 2  # student generations
+    baselines: tuple[tuple[str, Width], ...] = (  # architecture and its channels
         ("sample_cnn", 128),  # the slowest first, so that the others train beside it
         ("short_chunk_resnet", 128),
         ("crnn", 128),
         ("fcn", 128),
     )
-    chunks: int = 8  # clips a song-level score is averaged over
-    pool_slots: int = 10  # places in a track from which a student's unlabelled clips are drawn
-    minimum_positives: int = 5  # per set; tags with fewer are listed and left out
-    lengths: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)  # seconds, of the test-length sweep
-    train_lengths: tuple[float, ...] = ()  # seconds, of the train-length sweep; empty = none
-    explained_artists: int = 120  # one track each, on which explanations are tested
-    resamples: int = 1000  # artist-clustered bootstrap
+    chunks: Size = 8  # clips a song-level score is averaged over
+    pool_slots: Size = 10  # places in a track from which a student's unlabelled clips are drawn
+    minimum_positives: Size = 5  # per set; tags with fewer are listed and left out
+    lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)  # seconds, of the sweep
+    train_lengths: tuple[Seconds, ...] = ()  # seconds, of the train-length sweep; empty = none
+    explained_artists: Size = 120  # one track each, on which explanations are tested
+    resamples: Annotated[int, Field(ge=2, le=10**6)] = 1000  # artist-clustered bootstrap
 
 
 SMOKE = StudyConfig(
@@ -175,7 +213,6 @@ SMOKE = StudyConfig(
 # than 8 + 8.
 DEMO = StudyConfig(
     profile="demo",
-    corpus=SyntheticConfig(labelled_artists=300, unlabelled_artists=180, tracks_per_artist=5),
     ratios=(0.15, 0.10, 0.75),
     teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_fft=2048, hop=1024, n_mels=64),
     train=TrainConfig(
@@ -224,14 +261,44 @@ def home() -> Path:
     return checkout if (checkout / "run_all.sh").exists() else Path.cwd()
 
 
-def to_dict(config) -> dict:
-    """The configuration as plain JSON types."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+def to_dict(settings) -> dict:
+    """Settings as plain JSON types."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
-def fingerprint(value) -> str:
-    """Twelve hexadecimal digits that identify ``value`` (JSON types or a configuration) across runs and machines."""
-    if dataclasses.is_dataclass(value):
-        value = to_dict(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def read_settings(kind: type[T], given: Mapping, default: T | None = None) -> T:
+    """The ``kind`` of settings that ``given`` (JSON types, as from TOML) describes; what it does not name is as in ``default``.
+
+    False stands for None where ``default`` has a section or nothing, since TOML has no null. Raises ``SettingsError``, naming the setting.
+    """
+    try:
+        return pydantic.TypeAdapter(kind).validate_json(json.dumps(given if default is None else _merged(to_dict(default), given)))
+    except pydantic.ValidationError as error:
+        raise SettingsError(_fault(error)) from None
+
+
+def _merged(default: Mapping, given: Mapping) -> dict:
+    merged = dict(default)
+    for name, value in given.items():
+        known = default.get(name)
+        if value is False and (known is None or isinstance(known, Mapping)):
+            value = None
+        merged[name] = _merged(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def identity(settings) -> object:
+    """What sets ``settings`` apart, as JSON types for ``fingerprint``: fields at their default are left out, in their parts too.
+
+    So a setting that is added later changes nothing that was made without it. A default that is changed does change what is computed: raise
+    the version that stands beside the identity.
+    """
+    if not dataclasses.is_dataclass(settings):
+        return json.loads(json.dumps(settings))
+    changed = {}
+    for part in dataclasses.fields(settings):
+        value = getattr(settings, part.name)
+        default = part.default if part.default_factory is dataclasses.MISSING else part.default_factory()
+        if default is dataclasses.MISSING or value != default:
+            changed[part.name] = identity(value)
+    return changed

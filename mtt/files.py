@@ -1,37 +1,98 @@
-"""Files that are there whole or not at all, whenever the process dies."""
+"""What every room needs of the file system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import io
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 
-def write_whole(path: str | Path, content: bytes) -> None:
-    """Write ``content`` to a temporary file beside ``path``, force it to disk, and put it in place in one step."""
+class MttError(ValueError):
+    """Something that a user can mend; the message names what is at fault, the reason and the remedy, in one line.
+
+    All errors that a user's input causes are of this class. Any other exception is a fault of ours and keeps its traceback.
+    """
+
+    exit_code = 1  # of the command line; 2 is wrong usage
+
+
+def one_line(error: BaseException | str) -> str:
+    """What an error says, on one line; the name of its class where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def write_whole(path: str | Path, content: bytes | str) -> Path:
+    """Write ``content`` (text as UTF-8) to a temporary file beside ``path``, force it to disk, put it in place in one step; the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with open(partial, "wb") as file:
-            file.write(content)
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+    return path
 
 
 def write_json(path: str | Path, value: object) -> None:
     """``value`` as readable JSON, written whole. NaN and infinities are refused (``ValueError``): they are not JSON."""
-    write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> object:
+    """The content of a JSON file; None where there is none that can be read."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def write_arrays(path: str | Path, /, **arrays: np.ndarray) -> None:
-    """Named arrays as one ``.npz``, written whole; read with ``np.load(path, allow_pickle=False)``."""
+    """Named arrays as one ``.npz``, written whole."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_whole(path, buffer.getvalue())
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz``; nothing pickled is read."""
+    with np.load(path, allow_pickle=False) as data:
+        return {name: data[name] for name in data.files}
+
+
+def fingerprint(value: object) -> str:
+    """Twelve hexadecimal digits that identify ``value`` (of JSON types) across runs and machines."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def kept_arrays(folder: str | Path, name: str, key: object, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """What ``make`` gives, made once and read back from ``folder/name-<fingerprint of key>.npz``.
+
+    ``key`` (of JSON types) holds all that the arrays follow from, a version of the code that makes them included.
+    """
+    path = Path(folder) / f"{name}-{fingerprint(key)}.npz"
+    if not path.exists():
+        write_arrays(path, **make())
+    return read_arrays(path)
+
+
+@contextmanager
+def alone(path: str | Path, busy: str = "") -> Iterator[None]:
+    """Hold the lock file ``path``; it ends with the process. Where another holds it, wait, or raise ``MttError(busy)`` if that is given."""
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError as error:
+            raise MttError(busy) from error
+        yield

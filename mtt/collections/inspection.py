@@ -22,10 +22,9 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from mtt.collections.duplicates import audio_fingerprint
-from mtt.config import fingerprint
 from mtt.data.audio import AudioError, checked, decode_audio, mix_down
 from mtt.data.corpus import PROBLEM_COLUMNS
-from mtt.files import write_arrays
+from mtt.files import fingerprint, write_arrays
 
 log = logging.getLogger(__name__)
 MINIMUM_SECONDS = 1.0

@@ -25,6 +25,7 @@ import pandas as pd
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
 from mtt.data.corpus import Corpus
+from mtt.files import MttError
 
 INDEX, TRACKS, PROBLEMS, FINGERPRINTS = "pack.json", "tracks.csv", "problems.csv", "fingerprints.npz"
 FORMAT = 1
@@ -36,7 +37,7 @@ MEASURES = ["seconds", "level_db", "digest"]
 _AGAIN = "make it again with: python -m mtt pack"
 
 
-class PackError(ValueError):
+class PackError(MttError):
     """A packed collection that cannot be made or read; the message names the file, the reason and the remedy."""
 
 

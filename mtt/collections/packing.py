@@ -38,10 +38,10 @@ from mtt.collections.packed import (
     packed_folder,
     shard_path,
 )
-from mtt.config import SAMPLE_RATE, fingerprint, home
+from mtt.config import SAMPLE_RATE, home
 from mtt.data.audio import AudioError, read_audio
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.files import write_arrays, write_json, write_whole
+from mtt.files import fingerprint, write_arrays, write_json, write_whole
 
 SHARD_SECONDS = 3600.0
 KEPT_COLUMNS = ["path", "artist", "title", "album", "split"]  # of the collection, beside the tags

@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from mtt.files import MttError
+
 ENDINGS = (".wav", ".flac", ".mp3", ".ogg")
 COLUMNS = ("path", "artist", "tags", "title", "album", "split")
 # What a pickled list is made of beside its strings. "LIST" and "EMPTY_LIST" begin it.
@@ -27,7 +29,7 @@ _STRINGS = {"STRING", "UNICODE"} | {f"{size}BIN{kind}" for size in ("", "SHORT_"
 _FRAME = {"MARK", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "FRAME", "APPEND", "APPENDS", "TUPLE", "BUILD", "STOP"}
 
 
-class CollectionError(ValueError):
+class CollectionError(MttError):
     """A collection that cannot be loaded; the message names the file, the reason and the remedy."""
 
 

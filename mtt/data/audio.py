@@ -17,13 +17,13 @@ import soundfile
 import soxr
 
 from mtt.config import SAMPLE_RATE
-from mtt.files import write_whole
+from mtt.files import MttError, write_whole
 
 RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
 MP3_MARGIN = 0.75  # seconds read before a crop: MP3 frames borrow bits from earlier ones, and right after a jump they decode to noise
 
 
-class AudioError(ValueError):
+class AudioError(MttError):
     """A file that cannot serve as audio; the message names the file, the reason and the remedy."""
 
 

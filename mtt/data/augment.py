@@ -3,8 +3,8 @@
 Conventions: waveforms are float32 tensors of shape (batch, samples), on the CPU or a CUDA device, full scale ±1. An
 effect takes waveforms and its parameters, one value for each example or one for all, and changes every example it is
 given; no gradient flows through it. ``augment`` draws the parameters and gives each effect its examples, in the order
-of ``EFFECTS``. Settings come from a CPU generator, so they are the same for every device; noise and rooms come from a
-seed per example, and their samples differ between kinds of device. Neighbours in a batch change an example by no more
+of ``EFFECTS``. They are drawn on the CPU, so they are the same for every device; noise and rooms come from a seed per
+example, and their samples differ between kinds of device. Neighbours in a batch change an example by no more
 than rounding. Chain, order, probabilities and ranges: Won et al., ISMIR 2021, who use torchaudio-augmentations. After
 the chain, the examples it changed are clamped to [-1, 1], as by a sound card; single effects do not clamp.
 
@@ -19,9 +19,10 @@ reverb  half the direct sound, half its convolution with unit-energy Gaussian no
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -29,10 +30,8 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn.functional import pad
 
-from mtt.config import SAMPLE_RATE, AugmentConfig
+from mtt.config import SAMPLE_RATE, AugmentConfig, SettingsError
 
-EFFECTS = ("polarity", "noise", "gain", "filter", "delay", "pitch", "reverb")
-RANGES = ("noise_ratio", "gain_db", "low_pass_hz", "high_pass_hz", "delay_ms", "pitch_cents", "reverb_seconds")
 ECHO_VOLUME = 0.5  # of the delayed sound, relative to the direct one
 WET = 0.5  # share of the reverberated sound; the rest is direct
 FILTER_TAIL = 20.0  # time constants after which a filter's response is below the resolution of float32
@@ -43,93 +42,94 @@ RATIO_TERMS, CENTS_TOLERANCE = range(32, 257), 1.5  # denominators of a resampli
 ZERO_CROSSINGS, ROLLOFF = 16, 0.95  # of the resampler's sinc: on each side; cut-off relative to the Nyquist frequency
 
 Values = Tensor | float | int | bool  # one for each example, or one for all
+Drawn = dict[str, Tensor]  # parameters of an effect, (batch,) each
 
 
-@dataclass(frozen=True, eq=False)
-class Settings:
-    """What is done to each example, as CPU tensors of shape (batch,): masks named as in ``EFFECTS``, and parameters."""
+@dataclass(frozen=True)
+class Effect:
+    """One effect of the chain: all that there is to know of it stands here.
 
-    polarity: Tensor  # bool, like the masks that follow: does the effect apply?
-    noise: Tensor
-    gain: Tensor
-    filter: Tensor
-    delay: Tensor
-    pitch: Tensor
-    reverb: Tensor
-    noise_ratio: Tensor  # noise std / signal std
-    gain_db: Tensor
-    high_pass: Tensor  # bool; False is low-pass
-    cutoff_hz: Tensor
-    delay_ms: Tensor
-    pitch_cents: Tensor
-    reverb_seconds: Tensor  # RT60
-    noise_seed: Tensor  # int64
-    reverb_seed: Tensor  # int64
-
-    def at(self, index: Tensor) -> Settings:
-        """The settings of the examples at the positions ``index``."""
-        return Settings(**{name: values.index_select(0, index) for name, values in vars(self).items()})
-
-
-def sample_settings(batch: int, config: AugmentConfig, generator: torch.Generator) -> Settings:
-    """Draw the settings of ``batch`` examples from a CPU ``generator``; every range is sampled uniformly.
-
-    The draws depend on ``batch`` alone, so changing one probability or range leaves all other settings as they were.
-    Raises ValueError for a generator of another device and for an impossible probability or range.
+    ``apply`` takes waveforms (batch, samples), what was drawn for them and the sample rate. Drawn is one value an example for each of
+    ``ranges`` (float64, uniform) and a ``seed`` (int64). ``probability`` and ``ranges`` are the authors' values; ``AugmentConfig`` may
+    give others.
     """
-    _check_config(config)
-    if generator.device.type != "cpu":
-        raise ValueError(f"generator is on {generator.device}; give a CPU generator, settings are drawn on the CPU")
-    chance = torch.rand(len(EFFECTS) + 1, batch, generator=generator, dtype=torch.float64)
-    share = torch.rand(len(RANGES), batch, generator=generator, dtype=torch.float64)
-    high_pass = torch.rand(batch, generator=generator) < 0.5
-    seeds = torch.randint(2**62, (2, batch), generator=generator)
-    chosen = chance[-1] < config.clip_share
-    masks = {name: chosen & (chance[i] < getattr(config, name)) for i, name in enumerate(EFFECTS)}
-    ranges = {name: getattr(config, name) for name in RANGES}
-    drawn = {name: low + (high - low) * share[i] for i, (name, (low, high)) in enumerate(ranges.items())}
-    cutoff = torch.where(high_pass, drawn.pop("high_pass_hz"), drawn.pop("low_pass_hz"))
-    return Settings(**masks, **drawn, high_pass=high_pass, cutoff_hz=cutoff, noise_seed=seeds[0], reverb_seed=seeds[1])
+
+    name: str
+    probability: float
+    ranges: Mapping[str, tuple[float, float]]
+    apply: Callable[[Tensor, Drawn, int], Tensor]
+    about: str  # what it does to a sound, for readers
+
+    def draw(self, batch: int, ranges: Mapping[str, tuple[float, float]], seed: int) -> tuple[Tensor, Drawn]:
+        """A number in [0, 1) for each example, which decides whether it is chosen, and what ``apply`` wants; the effect's own stream."""
+        generator = _stream(seed, self.name)
+        chance = torch.rand(batch, generator=generator, dtype=torch.float64)
+        drawn = {"seed": torch.randint(2**62, (batch,), generator=generator)}
+        for name, (low, high) in (self.ranges | {name: ranges[name] for name in self.ranges if name in ranges}).items():
+            drawn[name] = low + (high - low) * torch.rand(batch, generator=generator, dtype=torch.float64)
+        return chance, drawn
 
 
-def augment(waveforms: Tensor, config: AugmentConfig, generator: torch.Generator, sample_rate: int = SAMPLE_RATE) -> Tensor:
+def check_config(config: AugmentConfig) -> None:
+    """Raise ``SettingsError`` for an effect or parameter that does not exist and a range that runs backwards."""
+    known = {name: value for effect in EFFECTS.values() for name, value in effect.ranges.items()}
+    for given, names, kind in ((config.probability, EFFECTS, "effect"), (config.ranges, known, "parameter of an effect")):
+        if unknown := [name for name in given if name not in names]:
+            raise SettingsError(f"augment: {unknown[0]!r} is no {kind}; there are {', '.join(names)}")
+    if wrong := [name for name, (low, high) in config.ranges.items() if low > high]:
+        raise SettingsError(f"augment.ranges.{wrong[0]}: must be (lowest, highest), not {config.ranges[wrong[0]]}")
+
+
+def augment(waveforms: Tensor, config: AugmentConfig, seed: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
     """Pass each example through its own random selection of effects.
 
-    ``waveforms`` (batch, samples) -> the same shape, float32. Examples to which no effect applies are bit-identical to
-    the input; where there are only such, the input itself is returned. The others are limited to [-1, 1].
-    Raises ValueError for input that is not a finite, non-empty, two-dimensional floating-point tensor.
+    ``waveforms`` (batch, samples) -> the same shape, float32. Each effect draws from a stream of its own, named after it, so a change to
+    one leaves what the others do as it was. Examples to which no effect applies are bit-identical to the input; where there are only
+    such, the input itself is returned. The others are limited to [-1, 1]. Raises ValueError for input that is not a finite, non-empty,
+    two-dimensional floating-point tensor, ``SettingsError`` as ``check_config`` does.
     """
+    check_config(config)
     waveforms = _checked(waveforms)
-    settings = sample_settings(len(waveforms), config, generator)
-    masks = {name: getattr(settings, name) for name in EFFECTS}
+    batch = len(waveforms)
+    passed = torch.rand(batch, generator=_stream(seed, "clip_share"), dtype=torch.float64) < config.clip_share
+    masks, drawn = {}, {}
+    for name, effect in EFFECTS.items():
+        chance, drawn[name] = effect.draw(batch, config.ranges, seed)
+        masks[name] = passed & (chance < config.probability.get(name, effect.probability))
     active = torch.stack(list(masks.values())).any(0)
     if not active.any():
         return waveforms
-    # With no pitch shift between them, filter, delay and reverb commute, and filter and reverb share one FFT.
-    fused = settings.filter & settings.reverb & ~settings.pitch
-    masks |= {"filter": settings.filter & ~fused, "reverb": settings.reverb & ~fused, "both": fused}
     result = waveforms.clone()
-    for name, mask in masks.items():
+    for effect, mask, values in _fused(masks, drawn):
         if mask.any():
             chosen = mask.nonzero().squeeze(1)
-            rows = chosen.to(result.device)
-            result.index_copy_(0, rows, _APPLY[name](result.index_select(0, rows), settings.at(chosen), sample_rate))
+            rows, own = chosen.to(result.device), {name: value.index_select(0, chosen) for name, value in values.items()}
+            result.index_copy_(0, rows, effect(result.index_select(0, rows), own, sample_rate))
     limit = torch.where(active, 1.0, math.inf).to(result.device)[:, None]
     return result.clamp_(-limit, limit)
 
 
-def apply_effect(
-    name: str,
-    waveforms: Tensor,
-    generator: torch.Generator,
-    config: AugmentConfig | None = None,
-    sample_rate: int = SAMPLE_RATE,
-) -> Tensor:
-    """Apply the effect ``name`` to every example, with settings drawn from the ranges of ``config`` (or defaults)."""
-    if name not in EFFECTS:
-        raise ValueError(f"no effect is called {name!r}; choose one of {', '.join(EFFECTS)}")
+def _fused(masks: dict[str, Tensor], drawn: dict[str, Drawn]) -> Iterator[tuple[Callable, Tensor, Drawn]]:
+    """Each effect with its examples and what was drawn for them. With no pitch shift between them, filter, delay and reverb commute, and
+    filter and reverb share one FFT.
+    """
+    both = masks["filter"] & masks["reverb"] & ~masks["pitch"]
+    for name, effect in EFFECTS.items():
+        yield effect.apply, (masks[name] & ~both if name in ("filter", "reverb") else masks[name]), drawn[name]
+    room = {f"room_{name}": value for name, value in drawn["reverb"].items()}
+    yield _filter_in_room, both, drawn["filter"] | room
+
+
+def apply_effect(name: str, waveforms: Tensor, seed: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
+    """Apply the effect ``name`` to every example, with parameters drawn from its ranges. Raises ``SettingsError`` for an unknown name."""
+    check_config(AugmentConfig(probability={name: 1.0}))
     waveforms = _checked(waveforms)
-    return _APPLY[name](waveforms, sample_settings(len(waveforms), config or AugmentConfig(), generator), sample_rate)
+    return EFFECTS[name].apply(waveforms, EFFECTS[name].draw(len(waveforms), {}, seed)[1], sample_rate)
+
+
+def _stream(seed: int, name: str) -> torch.Generator:
+    """The random stream of ``name`` under ``seed``."""
+    return torch.Generator().manual_seed((seed * 0x9E3779B1 + zlib.crc32(name.encode())) % 2**63)
 
 
 def invert_polarity(waveforms: Tensor) -> Tensor:
@@ -196,16 +196,56 @@ def shift_pitch(waveforms: Tensor, cents: Values, sample_rate: int = SAMPLE_RATE
     return segments[:, :, :hop].flatten(1)[:, : x.shape[1]]
 
 
-_APPLY = {
-    "polarity": lambda x, s, rate: invert_polarity(x),
-    "noise": lambda x, s, rate: add_noise(x, s.noise_ratio, s.noise_seed),
-    "gain": lambda x, s, rate: apply_gain(x, s.gain_db),
-    "filter": lambda x, s, rate: filter_pass(x, s.cutoff_hz, s.high_pass, rate),
-    "delay": lambda x, s, rate: add_delay(x, s.delay_ms, rate),
-    "pitch": lambda x, s, rate: shift_pitch(x, s.pitch_cents, rate),
-    "reverb": lambda x, s, rate: add_reverb(x, s.reverb_seconds, s.reverb_seed, rate),
-    "both": lambda x, s, rate: _convolve(x, rate, (s.cutoff_hz, s.high_pass), (s.reverb_seconds, s.reverb_seed)),
-}
+def _cutoff(drawn: Drawn) -> tuple[Tensor, Tensor]:
+    """(cutoff_hz, high_pass) of the filter: one of its two kinds, at even chances."""
+    high_pass = drawn["seed"] % 2 == 0
+    return torch.where(high_pass, drawn["high_pass_hz"], drawn["low_pass_hz"]), high_pass
+
+
+def _filter_in_room(x: Tensor, drawn: Drawn, rate: int) -> Tensor:
+    return _convolve(x, rate, _cutoff(drawn), (drawn["room_reverb_seconds"], drawn["room_seed"]))
+
+
+_CHAIN = (  # in the order in which they are applied
+    Effect("polarity", 0.8, {}, lambda x, drawn, rate: invert_polarity(x), "the sign of every sample changes; nothing is heard"),
+    Effect(
+        "noise",
+        0.3,
+        {"noise_ratio": (0.3, 0.5)},  # its standard deviation over the signal's
+        lambda x, drawn, rate: add_noise(x, drawn["noise_ratio"], drawn["seed"]),
+        "white noise under the music",
+    ),
+    Effect("gain", 0.2, {"gain_db": (-20.0, -1.0)}, lambda x, drawn, rate: apply_gain(x, drawn["gain_db"]), "quieter"),
+    Effect(
+        "filter",
+        0.8,
+        {"low_pass_hz": (2200.0, 4000.0), "high_pass_hz": (200.0, 1200.0)},
+        lambda x, drawn, rate: filter_pass(x, *_cutoff(drawn), rate),
+        "the high or the low frequencies are taken away",
+    ),
+    Effect(
+        "delay",
+        0.5,
+        {"delay_ms": (200.0, 450.0)},
+        lambda x, drawn, rate: add_delay(x, drawn["delay_ms"], rate),
+        "an echo of half the volume",
+    ),
+    Effect(
+        "pitch",
+        0.4,
+        {"pitch_cents": (-700.0, 700.0)},
+        lambda x, drawn, rate: shift_pitch(x, drawn["pitch_cents"], rate),
+        "higher or lower, at the same tempo",
+    ),
+    Effect(
+        "reverb",
+        0.3,
+        {"reverb_seconds": (0.2, 1.2)},  # RT60
+        lambda x, drawn, rate: add_reverb(x, drawn["reverb_seconds"], drawn["seed"], rate),
+        "as in a room",
+    ),
+)
+EFFECTS = {effect.name: effect for effect in _CHAIN}
 
 
 def _convolve(x: Tensor, sample_rate: int, passed: tuple | None, room: tuple | None) -> Tensor:
@@ -336,12 +376,3 @@ def _values(name: str, values: Values, x: Tensor, low: float = 0.0, high: float 
     if bad := [number for number in numbers if not low <= number <= high]:
         raise ValueError(f"{name} must be between {low:g} and {high:g}, got {bad[0]:g}")
     return numbers if len(numbers) == len(x) else numbers * len(x)
-
-
-def _check_config(config: AugmentConfig) -> None:
-    for name, value in dataclasses.asdict(config).items():
-        if isinstance(value, tuple | list):
-            if not (len(value) == 2 and -math.inf < value[0] <= value[1] < math.inf):
-                raise ValueError(f"AugmentConfig.{name} must be (lowest, highest), got {value}")
-        elif not 0.0 <= value <= 1.0:
-            raise ValueError(f"AugmentConfig.{name} is a probability between 0 and 1, got {value}")

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from mtt import __version__
 from mtt.config import SAMPLE_RATE, InitialWeights, ModelConfig, to_dict
-from mtt.files import write_whole
+from mtt.files import MttError, write_whole
 from mtt.models.build import build_model
 from mtt.models.frontend import TaggingModel
 
@@ -31,7 +31,7 @@ WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 FORMAT = 1
 
 
-class CheckpointError(ValueError):
+class CheckpointError(MttError):
     """A model file or folder that cannot be read; the message names it, the reason and the remedy in one line."""
 
 

@@ -26,7 +26,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from mtt.config import home
 from mtt.evaluation.predict import bfloat16_is_fast, pick_device
-from mtt.files import write_json
+from mtt.files import MttError, write_json
 from mtt.reporting import figures
 from mtt.reporting.explorer.page import choose_scenes, render_explorer
 from mtt.reporting.pages import tables
@@ -52,10 +52,8 @@ MARKS = "marks.json"  # beside the executed notebooks: what they follow from
 RUN = "run.json"  # beside them too: when they were executed, and how long that took
 
 
-class StudyError(RuntimeError):
+class StudyError(MttError):
     """A notebook that failed; the message names it and the reason."""
-
-    exit_code = 1  # of the command line
 
 
 def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | None = None) -> Path:

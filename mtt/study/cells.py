@@ -28,12 +28,12 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from mtt.config import fingerprint, to_dict
+from mtt.config import to_dict
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.predict import pick_device, predict_clips, predict_tracks
-from mtt.files import write_arrays, write_json, write_whole
+from mtt.files import fingerprint, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
 from mtt.splits.make import check_split
 from mtt.study.recipes import ARTIST_LEVEL, Recipe

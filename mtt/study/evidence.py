@@ -18,12 +18,12 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from mtt.config import SAMPLE_RATE, fingerprint
+from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
 from mtt.explain.curves import count_tokens
 from mtt.explain.deletion import DeletionTest, deletion_test, summarise_deletion
 from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
-from mtt.files import write_arrays
+from mtt.files import fingerprint, write_arrays
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.study.cells import THREADS, Stage
 from mtt.study.workspace import Result, Study

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mtt.config import fingerprint
 from mtt.evaluation.metrics import macro
-from mtt.files import write_arrays, write_json
+from mtt.files import fingerprint, write_arrays, write_json
 from mtt.models.features import describe_tracks, fit_logistic_regression
 from mtt.study.cells import Stage, TrainingData, finished_folder
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mtt.config import PROFILES, SAMPLE_RATE, StudyConfig, home
+from mtt.files import MttError
 from mtt.models import read_initial_weights
 from mtt.study import recipes
 from mtt.study.cells import Stage, make_stage, with_teachers
@@ -48,7 +49,7 @@ MAY_BE_ZERO = {  # other single numbers are sizes, rates or durations
 }
 
 
-class JobError(ValueError):
+class JobError(MttError):
     """A file of settings that cannot be used; the message names the file, the key and what it should be."""
 
 

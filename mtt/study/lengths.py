@@ -12,11 +12,10 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 
-from mtt.config import fingerprint
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_slope_difference
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
 from mtt.evaluation.predict import POOLINGS, pool_clips, predict_clips
-from mtt.files import write_arrays
+from mtt.files import fingerprint, write_arrays
 from mtt.study import recipes
 from mtt.study.cells import THREADS, Stage, TrainingData
 from mtt.study.workspace import Result, Study

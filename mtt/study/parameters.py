@@ -9,6 +9,7 @@ import ast
 from collections.abc import Mapping
 
 from mtt.config import PROFILES
+from mtt.files import MttError
 
 PARAMETERS: dict[str, type] = {
     "profile": str,
@@ -27,7 +28,7 @@ PARAMETERS: dict[str, type] = {
 _KINDS = {str: "text", int: "a whole number above 0", float: "a number above 0"}
 
 
-class ParameterError(ValueError):
+class ParameterError(MttError):
     """A parameter that does not exist or has a value that it cannot have; the message names it."""
 
     exit_code = 2  # of the command line: wrong usage

@@ -59,7 +59,7 @@ def distort(waveforms: Tensor, config: AugmentConfig | None, seed: int, step: in
     """``augment`` with the randomness of (seed, step); the input itself when ``config`` is None."""
     if config is None:
         return waveforms
-    return augment(waveforms, config, torch.Generator().manual_seed(_mix(seed, step, 2)))
+    return augment(waveforms, config, _mix(seed, step, 2))
 
 
 def fit(

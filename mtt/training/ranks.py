@@ -19,11 +19,13 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mtt.files import MttError
+
 PATIENCE = datetime.timedelta(hours=12)  # of ranks that wait while rank 0 loads, validates or labels a pool
 T = TypeVar("T")
 
 
-class RankError(ValueError):
+class RankError(MttError):
     """Training that cannot be shared among the ranks; the message says why."""
 
 

@@ -62,9 +62,8 @@ def effects(corpus: Corpus, track_id: str, seconds: float = 5.0, seed: int = 0) 
     start = max(0.0, (corpus.tracks.at[track_id, "seconds"] - seconds) / 2)
     clean = corpus.read(track_id, start, seconds)
     players = [Player(clean, SAMPLE_RATE, figures.mel_spectrogram(clean, SAMPLE_RATE, title="Clean"), title="clean")]
-    for number, name in enumerate(EFFECTS):
-        generator = torch.Generator().manual_seed(seed + number)
-        wave = apply_effect(name, torch.from_numpy(clean)[None], generator=generator)[0].numpy()
+    for name in EFFECTS:
+        wave = apply_effect(name, torch.from_numpy(clean)[None], seed=seed)[0].numpy()
         picture = figures.before_after(clean, wave, SAMPLE_RATE, name)
         players.append(Player(wave, SAMPLE_RATE, picture, title=name))
     return players
