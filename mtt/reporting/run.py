@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -26,14 +25,13 @@ from papermill.exceptions import PapermillExecutionError
 
 from mtt.config import home
 from mtt.evaluation.predict import bfloat16_is_fast, pick_device
-from mtt.files import MttError, write_json
+from mtt.files import MttError, read_json, write_json
 from mtt.reporting import figures
 from mtt.reporting.explorer.page import choose_scenes, render_explorer
-from mtt.reporting.pages import tables
+from mtt.reporting.pages import tables, words
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.index import render_index
 from mtt.reporting.pages.notebook import render_notebook
-from mtt.study import recipes
 from mtt.study.parameters import check_parameters
 from mtt.study.workspace import Study, open_study
 
@@ -70,7 +68,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     _ = study.corpus  # a collection that cannot carry a study says so before anything runs
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     executed, kept = [], study.folder / "notebooks"
-    marks, run = _read_json(kept / MARKS), _read_json(kept / RUN)
+    marks, run = read_json(kept / MARKS), read_json(kept / RUN)
     unchanged = marks is not None and marks == study_marks(study, notebooks, pages, parameters)
     for page in pages:
         print(f"[{page.number}/{len(pages)}] {page.title}", file=sys.stderr, flush=True)
@@ -94,11 +92,9 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
 
 def _write_explorer(study: Study, out: Path, pages: list[Page], provenance: Mapping) -> None:
     """The page on which teacher and student are played with; no page where no test track shows anything."""
-    teacher = recipes.teacher(study.config)
-    made = study.make(teacher, recipes.student(study.config, teacher))
     try:
-        scenes = choose_scenes(study, {result.name: result for result in made})
-    except ValueError as error:
+        scenes = choose_scenes(study, study.make_named(["teacher", "student"]))
+    except MttError as error:
         print(f"      no explorer page: {error}", file=sys.stderr)
         out.unlink(missing_ok=True)
         return
@@ -115,14 +111,6 @@ def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Ma
         "collection": study.collection.digest,
         "stages": hashlib.sha256(b"".join(path.read_bytes() for path in stages)).hexdigest(),
     }
-
-
-def _read_json(path: Path) -> object:
-    """The content of a file, None where there is none that can be read."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object]) -> Path:
@@ -143,8 +131,14 @@ def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object
             log_output=False,
         )
     except PapermillExecutionError as error:
+        if error.ename not in _names_of(MttError):
+            raise  # a fault of ours: its traceback is worth having
         raise StudyError(f"{source.name}, cell {error.cell_index}: {error.ename}: {error.evalue}; see {target}") from error
     return target
+
+
+def _names_of(kind: type) -> set[str]:
+    return {kind.__name__}.union(*map(_names_of, kind.__subclasses__()))
 
 
 def notebook_parameters(source: Path) -> list[str]:
@@ -155,14 +149,18 @@ def notebook_parameters(source: Path) -> list[str]:
 def collect_results(study: Study, provenance: Mapping) -> dict:
     """What the pages recorded, as the content of results.json (DESIGN: the project's contract)."""
     recorded = study.recorded()
-    join = {name: [entry for page in recorded.values() for entry in page.get(name, [])] for name in ("claims", "models")}
-    models = {row["name"]: row for row in join["models"]}  # a model that two pages show counts once
+    parts = {
+        name: [entry for page in recorded.values() for entry in page.get(name, [])]
+        for name in ("claims", "models", "lengths", "explanations")
+    }
+    models = {row["name"]: row for row in parts["models"]}  # a model that two pages show counts once
+    claims = [{**entry, "sentence": words.claim(entry), "note": words.note(entry)} for entry in parts["claims"]]
     return {
         "study": dict(provenance),
-        "claims": sorted(join["claims"], key=lambda entry: entry["id"]),
+        "claims": sorted(claims, key=lambda entry: entry["id"]),
         "models": sorted(models.values(), key=lambda row: -row["roc_auc"]),
-        "lengths": [entry for page in recorded.values() for entry in page.get("lengths", [])],
-        "explanations": [entry for page in recorded.values() for entry in page.get("explanations", [])],
+        "lengths": parts["lengths"],
+        "explanations": [{**entry, "sentence": words.explanation(entry)} for entry in parts["explanations"]],
         "findings": {page: found["finding"] for page, found in recorded.items() if "finding" in found},
     }
 
@@ -186,8 +184,7 @@ def describe_run(study: Study, run: object) -> dict:
 
 def training_seconds(study: Study) -> float:
     """Time that the models in the study's folder took to train, in this run or an earlier one, several side by side."""
-    found = [json.loads(path.read_text()).get("training_seconds", 0.0) for path in study.folder.glob("*/metrics.json")]
-    return float(sum(found))
+    return float(sum(read_json(path)["training_seconds"] for path in study.folder.glob("*/metrics.json")))
 
 
 def git_commit() -> str:

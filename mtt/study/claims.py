@@ -1,55 +1,70 @@
-"""The seven claims of the study, the rule that judges each, and the sentence that reports the judgement.
+"""The seven claims of the study: what is measured for each, the rule that judges it, and the judge that has the intervals.
 
-Conventions
------------
-- An *effect* is macro ROC-AUC, signed so that a positive one favours the claim; its interval is the 95%
-  artist-clustered one of :mod:`mtt.evaluation.bootstrap`.
-- A verdict compares the interval with borders that were fixed before any result. Borders belong to neither side: an
-  interval that ends on one is *inconclusive*.
+Conventions: an *effect* is macro ROC-AUC, signed so that a positive one favours the claim; its interval is the 95% artist-clustered one of
+``mtt.evaluation.bootstrap``. A verdict compares the interval with borders that were fixed before any result. Borders belong to neither
+side: an interval that ends on one is *inconclusive*.
 
-  ================  ================================  ===========================  =========
-  rule              supported                         contradicted                 claims
-  ================  ================================  ===========================  =========
-  superiority       lo > margin                       hi < margin                  C1-C4, C7
-  non-inferiority   lo > margin                       hi < margin                  C5
-  equivalence       -margin < lo and hi < margin      hi < -margin or lo > margin  C6
-  ================  ================================  ===========================  =========
-
-- The margin is 0 for C1-C4, -0.005 for C5 and 0.005 for C6. C7 is a difference of slopes, Transformer minus CNN, for
-  which the study's plan gives no margin, so it is judged as a superiority claim with margin 0.
-- ``paper`` quotes what the authors or their tutorial reported, where a comparable figure was published; None where
-  none was.
+================  ================================  ===========================
+rule              supported                         contradicted
+================  ================================  ===========================
+superiority       lo > margin                       hi < margin
+non-inferiority   lo > margin                       hi < margin
+equivalence       -margin < lo and hi < margin      hi < -margin or lo > margin
+================  ================================  ===========================
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-from mtt.evaluation.bootstrap import Difference
+import numpy as np
 
-SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
-RULES = ("superiority", "non-inferiority", "equivalence")
-DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
+from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, paired_difference
+from mtt.splits.make import audit_split, split_random_tracks
+from mtt.study import lengths, recipes
+from mtt.study.parameters import ParameterError
+from mtt.study.workspace import Result, Study
+
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = VERDICTS = ("supported", "contradicted", "inconclusive")
+LENGTH_MODELS = ("teacher", "short-chunk-resnet", "crnn", "fcn")  # whose scores are swept over input lengths
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a claim is judged by: an effect, the tracks that it was measured on, the other side by name where the study chose it.
+
+    ``beside`` is what a reader must know beside the verdict, as JSON types; differences in it are [effect, lo, hi].
+    """
+
+    effect: Difference
+    boot: Bootstrap
+    versus: str | None = None
+    beside: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim and how it is judged.
+    """A claim and how it is measured and judged.
 
-    ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` follows the subject and may hold ``{effect}``
-    (always signed), ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
+    ``label`` is short enough to stand beside a verdict. ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` follows the
+    subject and may hold ``{effect}`` (always signed), ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
+    ``paper`` quotes what the authors or their tutorial reported, where a comparable figure was published. ``measure`` gives None where the
+    collection cannot answer.
     """
 
     id: str
+    label: str
     statement: str
     contrast: str  # what the effect is: a minus b
+    page: str  # the notebook that measures it
+    measure: Callable[[Judge], Measured | None]
     subject: str
     wording: dict[str, str]
-    rule: str = "superiority"
+    rule: Literal["superiority", "non-inferiority", "equivalence"] = "superiority"
     margin: float = 0.0
-    metric: str = "roc_auc"
     unit: str = "ROC-AUC"
     versus: str | None = None  # the other side, where the study may choose it
     paper: str | None = None
@@ -58,6 +73,147 @@ class Claim:
     def borders(self) -> tuple[float, ...]:
         """Where the verdict changes."""
         return (-self.margin, self.margin) if self.rule == "equivalence" else (self.margin,)
+
+    def verdict(self, lo: float, hi: float) -> str:
+        """The rule applied to an interval. ``ValueError`` for one that is not finite or runs backwards."""
+        if not -math.inf < lo <= hi < math.inf:
+            raise ValueError(f"{self.id}: {lo} to {hi} is no interval")
+        if self.rule == "equivalence":
+            inside, outside = -self.margin < lo and hi < self.margin, hi < -self.margin or lo > self.margin
+        else:
+            inside, outside = lo > self.margin, hi < self.margin
+        return SUPPORTED if inside else CONTRADICTED if outside else INCONCLUSIVE
+
+    def is_torn(self, by_seed: Sequence[float]) -> bool:
+        """Whether single trainings lie on both sides of a border of the rule; not where there are none."""
+        return bool(by_seed) and any(min(by_seed) <= border <= max(by_seed) for border in self.borders)
+
+    def entry(self, found: Measured, seeds: int) -> dict:
+        """The claim's entry in ``results.json``, of JSON types."""
+        effect = found.effect
+        return {
+            "id": self.id,
+            "claim": self.statement,
+            "contrast": self.contrast,
+            "rule": self.rule,
+            "margin": self.margin,
+            "metric": effect.metric,
+            "unit": self.unit,
+            "effect": float(effect.effect),
+            "interval": [float(effect.lo), float(effect.hi)],
+            "by_seed": [float(one) for one in effect.by_seed],
+            "verdict": self.verdict(effect.lo, effect.hi),
+            "n_tracks": found.boot.n_tracks,
+            "n_artists": found.boot.n_artists,
+            "seeds": seeds,
+            "versus": found.versus or self.versus,
+            "paper": self.paper,
+            "beside": found.beside,
+        }
+
+
+class Judge:
+    """The intervals of a study: artist-clustered resamples of its sets, drawn once and used for every model."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self._bootstraps: dict[tuple[str, ...], Bootstrap] = {}
+
+    def bootstrap(self, tracks: str | Sequence[str] = "test") -> Bootstrap:
+        """Resamples of a set or of these tracks, scored against the cleanest labels there are."""
+        ids = self.study.ids(tracks) if isinstance(tracks, str) else list(tracks)
+        if (key := tuple(ids)) not in self._bootstraps:
+            corpus = self.study.corpus
+            artists = corpus.artists.loc[ids].to_numpy()
+            self._bootstraps[key] = Bootstrap(corpus.true_labels(ids), artists, self.study.config.resamples, seed=0)
+        return self._bootstraps[key]
+
+    def compare(self, a: Result, b: Result, name: str = "test") -> Difference:
+        """ROC-AUC of a minus that of b on the same tracks, with its interval."""
+        return paired_difference(self.bootstrap(name), a.scores(name), b.scores(name))
+
+    def claims(self, page: str) -> list[dict]:
+        """The entries of the claims that a page measures; those that the collection cannot answer are left out."""
+        found = {claim.id: claim.measure(self) for claim in CLAIMS.values() if claim.page == page}
+        return [CLAIMS[name].entry(one, len(self.study.config.seeds)) for name, one in found.items() if one is not None]
+
+    def model_row(self, result: Result) -> dict:
+        """A model's line in results.json."""
+        row: dict = {"name": result.name, "parameters": result.parameters, "seconds": round(result.seconds, 1)}
+        for metric in ("roc_auc", "pr_auc"):
+            found = estimate(self.bootstrap(), result.scores(), metric)
+            row |= {metric: found.value, f"{metric}_interval": [found.lo, found.hi]}
+        return row
+
+    def leak_arms(self, a: Result, b: Result) -> tuple[Bootstrap, np.ndarray, np.ndarray]:
+        """Resamples of the evaluation tracks, their scores by the model that has heard their artist, and by the other one."""
+        evaluated = self.study.crossover[self.study.crossover["role"] == "evaluation"]
+        rows = np.asarray(self.study.split.index[self.study.split == "test"].get_indexer(evaluated.index))
+        in_a = (evaluated["group"] == "a").to_numpy()[None, :, None]
+        by_a, by_b = a.scores()[:, rows], b.scores()[:, rows]
+        return self.bootstrap(list(evaluated.index)), np.where(in_a, by_a, by_b), np.where(in_a, by_b, by_a)
+
+
+def told(found: Difference) -> list[float]:
+    """A difference as JSON: [effect, lo, hi]."""
+    return [float(found.effect), float(found.lo), float(found.hi)]
+
+
+# --- What is measured ---
+
+
+def _leak(judge: Judge) -> Measured | None:
+    study = judge.study
+    if study.crossover.empty:  # fewer than four test artists with two tracks
+        return None
+    boot, heard, unheard = judge.leak_arms(*study.make("leak-a", "leak-b"))
+    arms = {"heard": estimate(boot, heard), "unheard": estimate(boot, unheard)}
+    corpus, ratios = study.corpus, study.ratios
+    by_track = audit_split(split_random_tracks(corpus.artists, corpus.labels, ratios, seed=0), corpus.artists, corpus.labels, ratios)
+    beside = {"arms": {name: [one.value, one.lo, one.hi] for name, one in arms.items()}, "leaked_share": by_track.leaked_test_share}
+    return Measured(paired_difference(boot, heard, unheard), boot, beside=beside)
+
+
+def _baselines(judge: Judge) -> Measured:
+    teacher, *others = judge.study.make("teacher", *recipes.baselines(judge.study.config))
+    strongest = max(others, key=lambda result: result.validation)
+    steps = lengths.time_steps(judge.study.config)["steps"]
+    beside = {
+        "others": {result.name: told(judge.compare(teacher, result)) for result in others if result is not strongest},
+        "one_step": {"models": list(steps.index[steps == 1]), "clip": judge.study.config.train.clip_seconds},
+    }
+    versus = f"the strongest baseline on validation ({strongest.name})"
+    return Measured(judge.compare(teacher, strongest), judge.bootstrap(), versus, beside)
+
+
+def _pair(a: str, b: str) -> Callable[[Judge], Measured]:
+    """The model ``a`` minus the model ``b``."""
+    return lambda judge: Measured(judge.compare(*judge.study.make(a, b)), judge.bootstrap())
+
+
+def _student(judge: Judge) -> Measured:
+    controls = [name for name, entry in recipes.LINEUP.items() if entry.kind == "control"]
+    student, teacher, *others = judge.study.make("student", "teacher", *controls)
+    beside = {"controls": {result.name: told(judge.compare(student, result)) for result in others}}
+    return Measured(judge.compare(student, teacher), judge.bootstrap(), beside=beside)
+
+
+def _iterations(judge: Judge) -> Measured:
+    """Mean change per further iteration, from the first student to the last."""
+    names = recipes.generations(judge.study.config)
+    if len(names) < 2:
+        raise ParameterError("parameter 'iterations': must be at least 2: with one generation there is no change to measure")
+    first, last = judge.study.make(names[0], names[-1])
+    weight = 1 / (len(names) - 1)
+    return Measured(contrast(judge.bootstrap(), [last.scores(), first.scores()], [weight, -weight]), judge.bootstrap())
+
+
+def _lengths(judge: Judge) -> Measured:
+    study, boot = judge.study, judge.bootstrap(judge.study.sweep_ids)
+    found = lengths.sweep(study, study.make(*LENGTH_MODELS))
+    beside = {"slopes": {name: told(slope) for name, slope in lengths.slopes(study, boot, found).items()}}
+    effect = lengths.slope_difference(study, boot, found["teacher"], found["short-chunk-resnet"])
+    return Measured(effect, boot, "the short-chunk ResNet", beside)
 
 
 def _superiority(better: str, worse: str, doubt: str) -> dict[str, str]:
@@ -76,15 +232,21 @@ _TOGETHER = (
 _CLAIMS = (
     Claim(
         "C1",
+        "shared artists overstate",
         "A split that shares artists between train and test overstates the score.",
         contrast="split that shares artists minus artist-level split",
+        page="02_split_stratification",
+        measure=_leak,
         subject="a split that shares artists",
         wording=_superiority("overstates", "understates", "may or may not overstate the score"),
     ),
     Claim(
         "C2",
+        "Transformer beats CNN, RNN",
         "The Transformer beats the CNN and recurrent baselines.",
         contrast="Transformer minus the strongest baseline",
+        page="03_teacher_training",
+        measure=_baselines,
         subject="the Transformer",
         wording=_superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
         versus="the CNN and recurrent baselines",
@@ -95,24 +257,33 @@ _CLAIMS = (
     ),
     Claim(
         "C3",
+        "augmentation helps",
         "Data augmentation improves the teacher.",
         contrast="teacher with augmentation minus teacher without",
+        page="03_teacher_training",
+        measure=_pair("teacher", "teacher-plain"),
         subject="data augmentation",
         wording=_superiority("raises the teacher's", "lowers the teacher's", "may or may not improve the teacher"),
         paper=_TOGETHER,
     ),
     Claim(
         "C4",
+        "student beats its teacher",
         "A noisy student beats its teacher.",
         contrast="student minus its teacher",
+        page="04_noisy_student",
+        measure=_student,
         subject="the noisy student",
         wording=_superiority("beats its teacher in", "falls short of its teacher in", "may or may not beat its teacher"),
         paper=_TOGETHER,
     ),
     Claim(
         "C5",
+        "smaller student is no worse",
         "A student smaller than its teacher (KD) does at least as well as an equal one (KE).",
         contrast="KD student minus KE student",
+        page="04_noisy_student",
+        measure=_pair("student-distilled", "student"),
         subject="the smaller student (KD)",
         wording={
             SUPPORTED: "does at least as well as the equal one (KE) up to {margin} ROC-AUC; the difference is {effect}",
@@ -125,8 +296,11 @@ _CLAIMS = (
     ),
     Claim(
         "C6",
+        "little change per iteration",
         "Further iterations bring little.",
         contrast="change per further iteration of teacher and student",
+        page="04_noisy_student",
+        measure=_iterations,
         subject="a further iteration",
         wording={
             SUPPORTED: "changes ROC-AUC by less than {margin}; the change is {effect}",
@@ -140,8 +314,11 @@ _CLAIMS = (
     ),
     Claim(
         "C7",
+        "gain per doubling of length",
         "With longer input the Transformer holds its score while the pure CNN loses.",
         contrast="slope of the Transformer minus slope of the CNN, per doubling of input length",
+        page="05_input_length_robustness",
+        measure=_lengths,
         subject="with longer input the Transformer",
         wording={
             SUPPORTED: "keeps {size} ROC-AUC more than {versus} per doubling of the length",
@@ -153,139 +330,4 @@ _CLAIMS = (
     ),
 )
 CLAIMS: dict[str, Claim] = {claim.id: claim for claim in _CLAIMS}
-
-
-def verdict(claim: Claim, lo: float, hi: float) -> str:
-    """The rule of ``claim`` applied to an interval: ``"supported"``, ``"contradicted"`` or ``"inconclusive"``.
-
-    Raises
-    ------
-    ValueError : a border that is not finite, ``lo`` above ``hi``, or a claim whose rule is unknown
-    """
-    if not (math.isfinite(lo) and math.isfinite(hi)):
-        raise ValueError(f"{claim.id}: the interval from {lo} to {hi} is not finite; score models on a set that defines its tags")
-    if lo > hi:
-        raise ValueError(f"{claim.id}: the interval from {lo} to {hi} runs backwards; give its lower border first")
-    if claim.rule not in RULES:
-        raise ValueError(f"{claim.id}: rule {claim.rule!r} is unknown; choose one of {', '.join(RULES)}")
-    if claim.rule == "equivalence":
-        inside = -claim.margin < lo and hi < claim.margin
-        outside = hi < -claim.margin or lo > claim.margin
-    else:
-        inside, outside = lo > claim.margin, hi < claim.margin
-    return SUPPORTED if inside else CONTRADICTED if outside else INCONCLUSIVE
-
-
-def is_torn(claim: Claim, by_seed: Sequence[float]) -> bool:
-    """Whether single trainings lie on both sides of a border of the rule; not where there are none."""
-    return bool(by_seed) and any(min(by_seed) <= border <= max(by_seed) for border in claim.borders)
-
-
-def assess(claim_id: str, difference: Difference, n_tracks: int, n_artists: int, seeds: int, versus: str | None = None) -> dict:
-    """The claim's entry in ``results.json``.
-
-    Parameters
-    ----------
-    claim_id : ``"C1"`` to ``"C7"``
-    difference : the effect, in the claim's metric and signed as its ``contrast`` says
-    n_tracks, n_artists : size of the test set
-    seeds : number of training seeds that were averaged
-    versus : the other side by name ("the short-chunk ResNet"), for C2 and C7, whose baselines the study chooses
-
-    Returns
-    -------
-    dict of JSON types: ``id, claim, contrast, rule, margin, metric, unit, effect, interval`` [lo, hi], ``by_seed`` (the
-        effect of each seed where there are several, else empty), ``verdict, n_tracks, n_artists, seeds, versus, paper``
-
-    Raises
-    ------
-    ValueError : an unknown claim, another metric than the claim's, figures that are not finite, or counts below 1
-    """
-    if claim_id not in CLAIMS:
-        raise ValueError(f"claim {claim_id!r} is unknown; choose one of {', '.join(CLAIMS)}")
-    claim = CLAIMS[claim_id]
-    if difference.metric != claim.metric:
-        raise ValueError(f"{claim_id} is judged by {claim.metric}, not {difference.metric}; compute the difference in {claim.metric}")
-    if not math.isfinite(difference.effect):
-        raise ValueError(f"{claim_id}: the effect is {difference.effect}; score the models on tags that the test set defines")
-    counts = {"n_tracks": int(n_tracks), "n_artists": int(n_artists), "seeds": int(seeds)}
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{claim_id}: {name} is {count}; at least 1 is needed")
-    return {
-        "id": claim.id,
-        "claim": claim.statement,
-        "contrast": claim.contrast,
-        "rule": claim.rule,
-        "margin": claim.margin,
-        "metric": claim.metric,
-        "unit": claim.unit,
-        "effect": float(difference.effect),
-        "interval": [float(difference.lo), float(difference.hi)],
-        "by_seed": [float(effect) for effect in difference.by_seed],
-        "verdict": verdict(claim, difference.lo, difference.hi),
-        **counts,
-        "versus": versus or claim.versus,
-        "paper": claim.paper,
-    }
-
-
-def sentence(entry: dict) -> str:
-    """A plain sentence that reports an entry of :func:`assess`, fresh or read back, worded by its verdict.
-
-    Example: "Supported: a split that shares artists overstates ROC-AUC by 0.026 (95% interval 0.018 to 0.034; 540
-    tracks of 90 artists, 1 seed)." Where single trainings lie on both sides of a border of the rule, it names their effects.
-
-    Raises
-    ------
-    ValueError : an entry whose verdict is not the one its interval gives
-    """
-    claim = CLAIMS[entry["id"]]
-    lo, hi = entry["interval"]
-    expected = verdict(claim, lo, hi)
-    if entry["verdict"] != expected:
-        found = f"{claim.id} is entered as {entry['verdict']}"
-        raise ValueError(f"{found} but its interval from {lo} to {hi} makes it {expected}; assess it again")
-    effect = entry["effect"]
-    digits = _decimals((effect, lo, hi), (0.0, *claim.borders))
-    text = claim.wording[expected].format(
-        effect=_figure(effect, digits, plus=True),
-        size=_figure(effect, digits),
-        margin=f"{abs(claim.margin):g}",
-        versus=entry["versus"],
-    )
-    interval = f"95% interval {_figure(lo, digits)} to {_figure(hi, digits)}"
-    tracks, artists = _count(entry["n_tracks"], "track"), _count(entry["n_artists"], "artist")
-    seeds = _count(entry["seeds"], "seed")
-    said = f"{expected.capitalize()}: {claim.subject} {text} ({interval}; {tracks} of {artists}, {seeds})."
-    by_seed = entry.get("by_seed", ())
-    if not is_torn(claim, by_seed):
-        return said
-    digits = _decimals(tuple(by_seed), (0.0, *claim.borders))
-    return f"{said} Single trainings disagree: {', '.join(_figure(effect, digits, plus=True) for effect in by_seed)}."
-
-
-def _decimals(values: tuple[float, ...], borders: tuple[float, ...]) -> int:
-    """Fewest decimals, from DIGITS to MOST_DIGITS, that leave every value on its side of every border."""
-
-    def keeps_sides(digits: int) -> bool:
-        rounded = ((round(value, digits), value) for value in values)
-        return all(_side(short, border) == _side(value, border) for short, value in rounded for border in borders)
-
-    return next((digits for digits in range(DIGITS, MOST_DIGITS) if keeps_sides(digits)), MOST_DIGITS)
-
-
-def _side(value: float, border: float) -> int:
-    return (value > border) - (value < border)
-
-
-def _figure(value: float, digits: int, plus: bool = False) -> str:
-    """``value`` with a true minus sign; no sign on a zero."""
-    text = f"{abs(value):.{digits}f}"
-    if not float(text):
-        return text
-    return ("−" if value < 0 else "+" if plus else "") + text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+CLAIMS: dict[str, Claim] = {claim.id: claim for claim in _CLAIMS}

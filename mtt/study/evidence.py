@@ -1,8 +1,8 @@
-"""Whether a study's explanations hold: localisation and deletion of its models, and what to say of them.
+"""Whether a study's explanations hold: localisation and deletion of its models.
 
 Conventions: one test track of each of at most ``config.explained_artists`` artists, drawn before any result is known; the model of the
-first seed; window and clips of the model's clip length. The rows of every track are kept in the stage's folder and read back. An entry of
-``records`` is what results.json holds under ``explanations``; ``sentence`` words it by where its interval lies.
+first seed; window and clips of the model's clip length. The rows of every track are kept in the cell's folder and read back. An entry of
+``records`` is what results.json holds under ``explanations``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,17 +22,15 @@ from mtt.data.corpus import Corpus
 from mtt.explain.curves import count_tokens
 from mtt.explain.deletion import DeletionTest, deletion_test, summarise_deletion
 from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
-from mtt.files import fingerprint, write_arrays
+from mtt.files import kept_arrays
 from mtt.models.transformer import MusicTaggingTransformer
-from mtt.study.cells import THREADS, Stage
+from mtt.study.cells import THREADS, Cell
 from mtt.study.workspace import Result, Study
 
-EVIDENCE_VERSION = 1  # raise when the same stage and tracks would give other rows
+EVIDENCE_VERSION = 1  # raise when the same cell and tracks would give other rows
 LEAST_ARTISTS = 5  # of whom a tag counts for localisation: one of a single artist would weigh as much as one of thirty
 SHARE = 0.2  # of the frames of a clip, taken away in the deletion test
 CHANCE = 0.5  # ROC-AUC of a curve that knows nothing
-WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
-NAMES = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}
 
 
 @dataclass(frozen=True)
@@ -55,13 +52,13 @@ def evidence_tracks(study: Study) -> list[str]:
 def gather(study: Study, results: Sequence[Result]) -> Evidence:
     """Localisation of every model and the deletion test of those with attention; made once, several side by side."""
     corpus, ids = study.corpus, evidence_tracks(study)
-    stages = {result.name: result.stages[0] for result in results}
-    models = {name: stage.load_model() for name, stage in stages.items()}
+    cells = {result.name: result.first for result in results}
+    models = {name: cell.load_model() for name, cell in cells.items()}
     attentive = {name: model for name, model in models.items() if isinstance(model, MusicTaggingTransformer)}
     missing = _reasons(corpus, ids, attentive)
-    wanted = {"localisation": list(stages), "deletion": list(attentive)}
+    wanted = {"localisation": list(cells), "deletion": list(attentive)}
     jobs = [(test, name) for test in wanted if test not in missing for name in wanted[test]]
-    rows = _side_by_side(lambda job: _rows(job[0], stages[job[1]], corpus, ids), jobs, study.progress)
+    rows = _side_by_side(lambda job: _rows(job[0], cells[job[1]], corpus, ids), jobs, study.progress)
     found = Evidence(missing=missing)
     for (test, name), table in rows.items():
         if test == "deletion":
@@ -106,29 +103,18 @@ def _reasons(corpus: Corpus, ids: Sequence[str], attentive: Mapping[str, MusicTa
     return found
 
 
-def _rows(test: str, stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
-    """One row a track (and tag), read back where they were made for this stage and these tracks."""
-    mark = fingerprint([EVIDENCE_VERSION, stage.fingerprint, corpus.digest, corpus.tags, ids])
-    store = Path(stage.folder) / f"{test}-{mark}.npz"
-    if not store.exists():
-        table = _TESTS[test](stage, corpus, ids)
-        write_arrays(store, **{name: np.array(list(column)) for name, column in table.items()})
-    with np.load(store, allow_pickle=False) as arrays:
-        return pd.DataFrame({name: arrays[name] for name in arrays.files})
+def _rows(test: str, cell: Cell, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
+    """One row a track (and tag), read back where they were made for this cell and these tracks."""
 
+    def make() -> dict[str, np.ndarray]:
+        model = cell.load_model()
+        if test == "deletion":
+            table = deletion_test(model, corpus, ids, share=SHARE, resamples=2).drops.reset_index()
+        else:
+            table = track_localisation(model, corpus, ids)
+        return {name: np.array(list(column)) for name, column in table.items()}
 
-def _delete(stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
-    return deletion_test(stage.load_model(), corpus, ids, share=SHARE, resamples=2).drops.reset_index()
-
-
-def _localise(stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
-    return track_localisation(stage.load_model(), corpus, ids)
-
-
-_TESTS: dict[str, Callable[[Stage, Corpus, list[str]], pd.DataFrame]] = {"localisation": _localise, "deletion": _delete}
-
-
-# --- In words ---
+    return pd.DataFrame(kept_arrays(cell.folder, test, [EVIDENCE_VERSION, cell.fingerprint, corpus.digest, corpus.tags, ids], make))
 
 
 def records(found: Evidence) -> list[dict]:
@@ -139,75 +125,17 @@ def records(found: Evidence) -> list[dict]:
         about = {"n_tracks": int(mean["tracks"]), "n_artists": int(mean["artists"]), "n_tags": len(table) - 1}
         for kind in EXPLANATIONS:
             if np.isfinite(mean[kind]):
-                effect, bounds = float(mean[kind]), _bounds(mean[f"{kind}_lo"], mean[f"{kind}_hi"])
-                entry = {"model": name, "test": "localisation", "explanation": NAMES[kind], "metric": "ROC-AUC"}
-                entries.append(entry | {"effect": effect, "interval": bounds, "chance": CHANCE, **about})
+                entry = {"model": name, "test": "localisation", "explanation": kind, "metric": "ROC-AUC", "effect": float(mean[kind])}
+                entries.append(entry | {"interval": _bounds(mean[f"{kind}_lo"], mean[f"{kind}_hi"]), "chance": CHANCE, **about})
     for name, test in found.deletion.items():
         random, shifted = test.versus_random, test.versus_shifted
-        entry = {"model": name, "test": "deletion", "explanation": NAMES["attention"], "metric": "probability drop", "share": SHARE}
+        entry = {"model": name, "test": "deletion", "explanation": "attention", "metric": "probability drop", "share": SHARE}
         entry |= {"effect": random.effect, "interval": _bounds(random.lo, random.hi)}
         entry |= {"elsewhere": shifted.effect, "elsewhere_interval": _bounds(shifted.lo, shifted.hi)}
         drops = {mask: {"drop": float(row["drop"]), "interval": _bounds(row["lo"], row["hi"])} for mask, row in test.summary.iterrows()}
         entries.append(entry | {"drops": drops, "n_tracks": len(test.drops), "n_artists": test.drops["artist"].nunique()})
-    return [{**entry, "sentence": sentence(entry)} for entry in entries]
-
-
-def finding(found: Evidence, model: str) -> str:
-    """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
-    told = [entry for entry in records(found) if entry["model"] == model and entry["explanation"] != NAMES["rollout"]]
-    return " ".join([*(entry["sentence"] for entry in told), *found.missing.values()])
-
-
-def sentence(entry: Mapping) -> str:
-    """What an entry of ``records`` says, worded by its intervals."""
-    return (_localisation_sentence if entry["test"] == "localisation" else _deletion_sentence)(entry)
-
-
-def _localisation_sentence(entry: Mapping) -> str:
-    subject, bounds = f"The {entry['explanation']} of the {entry['model']}", entry["interval"]
-    if bounds is None:
-        says = "was scored, on too few artists for an interval, at the moments when an instrument plays"
-    elif bounds[0] > CHANCE:
-        weakly = "weakly " if bounds[1] < WEAK else ""
-        says = f"points {weakly}at the moments when an instrument plays"
-    elif bounds[1] < CHANCE:
-        weakly = "weakly " if bounds[0] > 1 - WEAK else ""
-        says = f"points {weakly}away from the moments when an instrument plays"
-    else:
-        says = "is not shown to point at the moments when an instrument plays"
-    interval = "" if bounds is None else f" [{bounds[0]:.3f}, {bounds[1]:.3f}]"
-    return f"{subject} {says}: ROC-AUC {entry['effect']:.3f}{interval}, where chance is {CHANCE:g}."
-
-
-def _deletion_sentence(entry: Mapping) -> str:
-    random, elsewhere = entry["interval"], entry["elsewhere_interval"]
-    drop = entry["drops"]["attended"]["drop"]
-    if random[0] > 0 and elsewhere[0] > 0:
-        verdict = "so in this test the tags do rest on what it attends to"
-    elif random[1] < 0 or elsewhere[1] < 0:
-        verdict = "so in this test its attention is not faithful"
-    else:
-        verdict = "so it is not shown that its attention is faithful"
-    change = f"{'lose' if drop >= 0 else 'gain'} {abs(drop):.4f} of probability"
-    by_chance = f"{_compared(entry['effect'])} than without random frames (difference {_span(random)})"
-    moved = f"{_compared(entry['elsewhere'])} than without as many frames elsewhere ({_span(elsewhere)})"
-    who = f"the {entry['share']:.0%} of frames that the {entry['model']} attends to most"
-    return f"Without {who}, the true tags {change}. That is {by_chance} and {moved}, {verdict}."
-
-
-def _compared(difference: float) -> str:
-    """How a loss of probability compares with another: "0.0062 less"."""
-    return f"{abs(difference):.4f} {'more' if difference >= 0 else 'less'}"
+    return entries
 
 
 def _bounds(low: float, high: float) -> list[float] | None:
     return [float(low), float(high)] if np.isfinite(low) and np.isfinite(high) else None
-
-
-def _signed(value: float) -> str:
-    value = round(value, 4)
-    return f"{value:+.4f}".replace("-", "−") if value else "0.0000"
-
-
-def _span(bounds: Sequence[float]) -> str:
-    return f"[{_signed(bounds[0])}, {_signed(bounds[1])}]"

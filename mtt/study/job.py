@@ -1,12 +1,12 @@
 """A job: one model trained from a file of settings, in the study's way and into the same kind of folder.
 
-Conventions: the file is TOML or JSON. ``KEYS`` may stand in it, and the sections ``[model]`` (ModelConfig), ``[train]`` (TrainConfig, with
-``[train.augment]``, or ``augment = false``), ``[student]`` (StudentConfig, for a student) and ``[corpus]`` (SyntheticConfig). What is not
-given is the profile's; ``study``, the folder in runs/, is job-FILE. Paths start from the current folder. A student's teacher is trained
-first, with the same settings.
+Conventions: the file is TOML or JSON. In it may stand ``KEYS``, the fields of StudyConfig that are no section, and the sections ``[model]``
+(ModelConfig), ``[train]`` (TrainConfig, with ``[train.augment]``, or ``augment = false``), ``[student]`` (StudentConfig, for a student) and
+``[corpus]`` (SyntheticConfig). What is not given is the profile's; ``study``, the folder in runs/, is job-FILE. Paths start from the folder
+one is in. A student's teacher is trained first, with the same settings.
 
-    collection = "packed"       # what load_corpus takes
-    recipe = "teacher"          # or student, student-distilled, short-chunk-resnet, crnn, ...
+    collection = "packed"         # what load_corpus takes
+    recipe = "teacher"            # or student, student-distilled, short-chunk-resnet, crnn, ...
     profile = "paper"
     init_from = "models/teacher"  # folder of a Transformer that the teacher starts from; its shape stands for [model]
     [train]
@@ -15,42 +15,26 @@ first, with the same settings.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import tomllib
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mtt.config import PROFILES, SAMPLE_RATE, StudyConfig, home
-from mtt.files import MttError
-from mtt.models import read_initial_weights
+from mtt.config import PROFILES, SAMPLE_RATE, SettingsError, StudentConfig, StudyConfig, home, read_settings
+from mtt.data.augment import check_config as check_augmentation
+from mtt.files import one_line
+from mtt.models.build import check_config as check_model
+from mtt.models.checkpoint import read_initial_weights
 from mtt.study import recipes
-from mtt.study.cells import Stage, make_stage, with_teachers
+from mtt.study.cells import Cell, make_cell
 from mtt.study.recipes import Recipe
 from mtt.study.workspace import OWN_RATIOS, Study
 from mtt.training.ranks import joined
 
-KEYS = {"collection": str, "recipe": str, "profile": str, "study": str, "seed": int, "init_from": str}
-SETTINGS = (  # of StudyConfig
-    *("ratios", "chunks", "pool_slots", "minimum_positives"),
-    *("student_width", "student_steps", "student_batch", "iterations"),
-)
+KEYS = ("profile", "recipe", "study", "seed", "init_from")  # beside the fields of StudyConfig
 SECTIONS = {"model": "teacher", "train": "train", "corpus": "corpus"}  # section -> field of StudyConfig
-MAY_BE_ZERO = {  # other single numbers are sizes, rates or durations
-    *("seed", "warmup_steps", "weight_decay", "dropout", "patience", "missing_labels", "unlabelled_weight"),
-    *("exact_duplicates", "near_duplicates", "unusable_files", "unlabelled_artists", "iterations"),
-    *("clip_share", "polarity", "noise", "gain", "filter", "delay", "pitch", "reverb"),
-}
-
-
-class JobError(MttError):
-    """A file of settings that cannot be used; the message names the file, the key and what it should be."""
 
 
 @dataclass(frozen=True)
@@ -59,127 +43,87 @@ class Job:
 
     config: StudyConfig
     recipe: Recipe
-    folder: Path  # of the study; the model's folder lies in it
+    place: Path  # of the study's folder
 
 
 def read_job(path: str | Path) -> Job:
-    """The job of a TOML or JSON file. Raises ``JobError`` for a key that does not exist or a value that it cannot have."""
+    """The job of a TOML or JSON file. Raises ``SettingsError`` for a key that does not exist or a value that it cannot have."""
     path = Path(path)
+    kind = "JSON" if path.suffix == ".json" else "TOML"
     try:
         text = path.read_text(encoding="utf-8")
-        given = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        given = json.loads(text) if kind == "JSON" else tomllib.loads(text)
     except OSError as error:
-        raise JobError(f"{path}: {error.strerror}; give a file of settings in TOML or JSON") from error
+        raise SettingsError(f"{path}: {error.strerror}; give a file of settings in TOML or JSON") from error
     except ValueError as error:
-        raise JobError(f"{path}: {' '.join(str(error).split())}; write it as {'JSON' if path.suffix == '.json' else 'TOML'}") from error
+        raise SettingsError(f"{path}: {one_line(error)}; write it as {kind}") from error
     try:
+        if not isinstance(given, dict):
+            raise SettingsError("is no table of settings; write key = value")
         return _job(given, path.stem)
-    except JobError as error:
-        raise JobError(f"{path}: {error}") from error
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
-def run_job(job: Job, progress: bool = True) -> Stage:
-    """Train what the job names, or read it back where it is done; goes on where it was stopped. Under torchrun all ranks train it.
-
-    Raises ``RankError`` for a batch that they cannot share.
-    """
-    with joined() as ranks:
-        if ranks.world == 1:
-            return Study(job.config, job.folder, progress).make(job.recipe)[0].stages[0]
-        for recipe in (chain := with_teachers(job.recipe.with_seed(job.config.seeds[0]))):
-            ranks.check(recipe.train.batch_size // (1 if recipe.student is None or recipe.student.pool == "none" else 2))
-        data = ranks.agree(Study(job.config, job.folder, progress).data if ranks.first else None)
-        total = sum(recipe.train.steps for recipe in chain)
-        with tqdm(total=total, desc=f"training on {ranks.world} ranks", unit="step", disable=not (progress and ranks.first)) as bar:
-            stages = [make_stage(job.folder, recipe, data, lambda _: bar.update(), ranks) for recipe in chain]
-        return stages[-1]
-
-
-def _job(given: object, stem: str) -> Job:
-    if not isinstance(given, dict):
-        raise JobError("is no table of settings; write key = value")
-    _refuse_unknown(given, [*KEYS, *SETTINGS, *SECTIONS, "student"], "")
-    plain = {name: _fitting(kind, None, given[name], name) for name, kind in KEYS.items() if name in given}
-    profile, name, study = plain.get("profile", "demo"), plain.get("recipe", "teacher"), plain.get("study", f"job-{stem}")
+def _job(given: dict, stem: str) -> Job:
+    for name in ("profile", "recipe", "study", "init_from"):
+        if not isinstance(given.get(name, ""), str):
+            raise SettingsError(f"{name}: must be text, not {given[name]!r}")
+    profile, study = given.get("profile", "demo"), given.get("study", f"job-{stem}")
     if profile not in PROFILES:
-        raise JobError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
+        raise SettingsError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
     if Path(study).name != study:
-        raise JobError(f"study: {study!r} is no plain folder name")
-    config = replace(PROFILES[profile], collection=plain.get("collection", "synthetic"), seeds=(plain.get("seed", 0),))
-    if config.collection != "synthetic":
+        raise SettingsError(f"study: {study!r} is no plain folder name")
+    config = PROFILES[profile]
+    if given.get("collection", "synthetic") != "synthetic":
         config = replace(config, ratios=OWN_RATIOS)
-    if "init_from" in plain:
+    if "init_from" in given:
         if "model" in given:
-            raise JobError("model: cannot be given with init_from, whose folder's model has its own shape")
-        shape, initial = read_initial_weights(plain["init_from"])
+            raise SettingsError("model: cannot be given with init_from, whose folder's model has its own shape")
+        shape, initial = read_initial_weights(given["init_from"])
         config = replace(config, teacher=shape, init_from=initial)
-    changes = {SECTIONS.get(key, key): given[key] for key in (*SETTINGS, *SECTIONS) if key in given}
-    config = _merged(config, changes, {field: section for section, field in SECTIONS.items()})
+    changes = {SECTIONS.get(name, name): value for name, value in given.items() if name not in (*KEYS, "student")}
+    try:
+        config = read_settings(StudyConfig, changes | {"seeds": [given.get("seed", 0)]}, config)
+    except SettingsError as error:
+        named = {f"{field}.": f"{section}." for section, field in SECTIONS.items()} | {"seeds.0: ": "seed: "}
+        start = next((start for start in named if str(error).startswith(start)), "")
+        raise SettingsError(named.get(start, "") + str(error).removeprefix(start)) from error
     if config.teacher.sample_rate != SAMPLE_RATE:
-        raise JobError(f"model.sample_rate: must be {SAMPLE_RATE}, the rate of all audio inside the program")
-    return Job(config, _recipe(config, name, given.get("student")), home() / "runs" / study)
+        raise SettingsError(f"model.sample_rate: must be {SAMPLE_RATE}, the rate of all audio inside the program")
+    check_model(config.teacher)
+    if config.train.augment is not None:
+        check_augmentation(config.train.augment)
+    return Job(config, _recipe(config, given.get("recipe", "teacher"), given.get("student")), home() / "runs" / study)
 
 
 def _recipe(config: StudyConfig, name: str, options: object) -> Recipe:
-    plain = recipes.teacher_without_augmentation(config)
-    earlier = [recipes.baseline(config, architecture) for architecture, _ in config.baselines]
-    known = recipes.lineup(config) | {recipe.name: recipe for recipe in [plain, *earlier]}
-    if name not in known:
-        raise JobError(f"recipe: {name!r} is none of {', '.join(known)}")
-    recipe = known[name]
+    recipe = recipes.recipe(config, name)
     if options is None:
         return recipe
     if recipe.student is None:
-        raise JobError(f"student: recipe {name!r} is no student; leave the section out")
-    settings = _fitting(type(recipe.student), recipe.student, options, "student")
+        raise SettingsError(f"student: recipe {name!r} is no student; leave the section out")
+    try:
+        settings = read_settings(StudentConfig, options, recipe.student)
+    except SettingsError as error:
+        raise SettingsError(f"student.{error}") from error
     return replace(recipe, student=settings, model=replace(recipe.model, width=settings.width))
 
 
-def _refuse_unknown(given: Mapping, names: list[str], where: str) -> None:
-    for name in given:
-        if name not in names:
-            raise JobError(f"unknown key {where + name!r}; the keys are {', '.join(names)}")
+def run_job(job: Job, progress: bool = True) -> Cell:
+    """Train what the job names, or read it back where it is done; goes on where it was stopped. Under torchrun all ranks train it.
 
-
-def _merged(default, given: Mapping, shown: Mapping[str, str] | None = None, where: str = ""):
-    """``default``, a dataclass, with the values of ``given``; ``shown`` gives fields the names that they have in the file."""
-    kinds = typing.get_type_hints(type(default))
-    _refuse_unknown(given, list(kinds), where)
-    named = {name: where + (shown or {}).get(name, name) for name in given}
-    return replace(default, **{name: _fitting(kinds[name], getattr(default, name), value, named[name]) for name, value in given.items()})
-
-
-def _fitting(kind, default, value: object, where: str):
-    """``value`` as a ``kind``: a type, a dataclass, ``X | None`` or a tuple. Raises ``JobError`` where it is something else."""
-    if isinstance(kind, types.UnionType):
-        if value is None or value is False:  # TOML has no null
-            return None
-        kind = next(part for part in typing.get_args(kind) if part is not type(None))
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise JobError(f"{where}: must be a section, not {value!r}")
-        return _merged(kind() if default is None else default, value, where=f"{where}.")
-    if typing.get_origin(kind) is tuple:
-        return _tuple(typing.get_args(kind), value, where)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = {
-        bool: isinstance(value, bool),
-        str: isinstance(value, str),
-        int: is_number and isinstance(value, int),
-        float: is_number and math.isfinite(value),
-    }[kind]
-    if not fits:
-        words = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}
-        raise JobError(f"{where}: must be {words[kind]}, not {value!r}")
-    name = where.rpartition(".")[2]
-    if is_number and not name.startswith("[") and (value < 0 or (value == 0 and name not in MAY_BE_ZERO)):
-        raise JobError(f"{where}: must be {'0 or more' if name in MAY_BE_ZERO else 'above 0'}, not {value!r}")
-    return kind(value)
-
-
-def _tuple(kinds: tuple, value: object, where: str) -> tuple:
-    wanted = len(kinds) if kinds[-1] is not Ellipsis else None
-    if not isinstance(value, list) or (wanted is not None and len(value) != wanted):
-        raise JobError(f"{where}: must be a list{'' if wanted is None else f' of {wanted}'}, not {value!r}")
-    parts = kinds if wanted is not None else kinds[:1] * len(value)
-    return tuple(_fitting(kind, None, item, f"{where}.[{place}]") for place, (kind, item) in enumerate(zip(parts, value, strict=True)))
+    Raises ``MttError`` for a batch that they cannot share, and where the folder holds another study.
+    """
+    with joined() as ranks:
+        study = Study(job.config, job.place, progress)
+        if ranks.world == 1:
+            return study.make(job.recipe)[0].first
+        chain = job.recipe.with_seed(job.config.seeds[0]).chain
+        for recipe in chain:
+            ranks.check(recipe.train.batch_size // (2 if recipe.uses_pool else 1))
+        folder, data = ranks.agree((study.folder, study.data) if ranks.first else None)
+        total = sum(recipe.train.steps for recipe in chain)
+        with tqdm(total=total, desc=f"training on {ranks.world} ranks", unit="step", disable=not (progress and ranks.first)) as bar:
+            cells = [make_cell(folder, recipe, data, lambda _: bar.update(), ranks) for recipe in chain]
+        return cells[-1]

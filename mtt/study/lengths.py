@@ -1,38 +1,41 @@
 """Input length: sweeps of trained models over lengths, their slopes (claim C7), costs and poolings.
 
-Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the input length, from the training length upwards.
+Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the input length, from the training length upwards. What needs
+intervals takes the ``Judge`` that has them.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
 
-from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_slope_difference
+from mtt.config import SAMPLE_RATE, StudyConfig
+from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, slope_weights
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
-from mtt.evaluation.predict import POOLINGS, pool_clips, predict_clips
-from mtt.files import fingerprint, write_arrays
+from mtt.evaluation.predict import POOLINGS, pool_clips
+from mtt.files import kept_arrays
+from mtt.models import build_model
 from mtt.study import recipes
-from mtt.study.cells import THREADS, Stage, TrainingData
+from mtt.study.cells import THREADS, Cell, TrainingData
 from mtt.study.workspace import Result, Study
 
 SWEEP_VERSION = 1
 
 
-def sweep(study: Study, results: list[Result]) -> dict[str, LengthSweep]:
+def sweep(study: Study, results: Sequence[Result]) -> dict[str, LengthSweep]:
     """Each model's scores of the sweep's tracks at every length of the study, (n_seeds, n_lengths, ...); made once, side by side."""
     lengths = study_lengths(study)
-    jobs = [delayed(_sweep_stage)(stage, study.data, study.sweep_ids, lengths) for result in results for stage in result.stages]
-    workers = 1 if torch.cuda.is_available() else -1
-    done = iter(Parallel(n_jobs=workers)(jobs))
+    jobs = [delayed(_sweep_cell)(cell, study.data, study.sweep_ids, lengths) for result in results for cell in result.cells]
+    done = iter(Parallel(n_jobs=1 if torch.cuda.is_available() else -1)(jobs))
     found = {}
     for result in results:
-        parts = [next(done) for _ in result.stages]
-        found[result.name] = LengthSweep(np.array(lengths), np.stack([p["mean"] for p in parts]), np.stack([p["single"] for p in parts]))
+        parts = [next(done) for _ in result.cells]
+        found[result.name] = LengthSweep(np.array(lengths), *(np.stack([part[way] for part in parts]) for way in ("mean", "single")))
     return found
 
 
@@ -42,108 +45,104 @@ def study_lengths(study: Study) -> list[float]:
     return [seconds for seconds in study.config.lengths if seconds <= longest + 0.5]
 
 
-def _sweep_stage(stage: Stage, data: TrainingData, track_ids: list[str], lengths: list[float]) -> dict[str, np.ndarray]:
-    mark = fingerprint([SWEEP_VERSION, stage.fingerprint, data.digest, track_ids, lengths])
-    store = Path(stage.folder) / f"lengths-{mark}.npz"
-    if not store.exists():
+def _sweep_cell(cell: Cell, data: TrainingData, track_ids: list[str], lengths: list[float]) -> dict[str, np.ndarray]:
+    def make() -> dict[str, np.ndarray]:
         torch.set_num_threads(THREADS)
-        found = sweep_lengths(stage.load_model(), data.corpus, track_ids, lengths)
-        write_arrays(store, mean=found.mean, single=found.single)
-    with np.load(store, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+        found = sweep_lengths(cell.load_model(), data.corpus, track_ids, lengths, precision=cell.config["precision"])
+        return {"mean": found.mean, "single": found.single}
+
+    return kept_arrays(cell.folder, "lengths", [SWEEP_VERSION, cell.fingerprint, data.digest, track_ids, lengths], make)
 
 
-def curves(study: Study, found: dict[str, LengthSweep], way: str) -> dict[str, pd.DataFrame]:
+def _curve(boot: Bootstrap, seconds: Sequence[float], scores: Sequence[np.ndarray]) -> pd.DataFrame:
+    """seconds, estimate, low, high."""
+    rows = [
+        (length, found.value, found.lo, found.hi) for length, one in zip(seconds, scores, strict=True) for found in [estimate(boot, one)]
+    ]
+    return pd.DataFrame(rows, columns=["seconds", "estimate", "low", "high"])
+
+
+def curves(boot: Bootstrap, found: Mapping[str, LengthSweep], way: str) -> dict[str, pd.DataFrame]:
     """For each model: seconds, estimate, low, high. ``way`` is "mean" (over the whole track) or "single" (one input)."""
-    boot = study.bootstrap_of(study.sweep_ids)
-    tables = {}
-    for name, one in found.items():
-        values = [estimate(boot, getattr(one, way)[:, i]) for i in range(len(one.lengths))]
-        rows = {
-            "seconds": one.lengths,
-            "estimate": [v.value for v in values],
-            "low": [v.lo for v in values],
-            "high": [v.hi for v in values],
-        }
-        tables[name] = pd.DataFrame(rows)
-    return tables
+    return {name: _curve(boot, one.lengths, list(np.moveaxis(getattr(one, way), 1, 0))) for name, one in found.items()}
 
 
-def train_length_curves(study: Study) -> dict[str, pd.DataFrame]:
+def train_length_curves(study: Study, boot: Bootstrap) -> dict[str, pd.DataFrame]:
     """Transformer and short-chunk ResNet, each trained anew at every training length of the profile and tested at that length.
 
     For each: seconds, estimate, low, high. Empty where the profile has no training lengths.
     """
-    lengths, boot = study.config.train_lengths, study.bootstrap()
-    bases = (recipes.teacher(study.config), recipes.baseline(study.config, "short_chunk_resnet"))
-    jobs = [recipes.with_clip_seconds(base, seconds) for base in bases for seconds in lengths]
-    results = iter(study.make(*jobs)) if jobs else iter(())
-    tables = {}
-    for base in bases if lengths else ():
-        values = [estimate(boot, next(results).scores()) for _ in lengths]
-        rows = {"seconds": lengths, "estimate": [v.value for v in values], "low": [v.lo for v in values], "high": [v.hi for v in values]}
-        tables[base.name] = pd.DataFrame(rows)
-    return tables
+    lengths, names = study.config.train_lengths, ("teacher", "short-chunk-resnet")
+    if not lengths:
+        return {}
+    jobs = [recipes.with_clip_seconds(recipes.recipe(study.config, name), seconds) for name in names for seconds in lengths]
+    scores = [result.scores() for result in study.make(*jobs)]
+    return {name: _curve(boot, lengths, scores[place * len(lengths) : (place + 1) * len(lengths)]) for place, name in enumerate(names)}
 
 
-def slope_difference(study: Study, a: LengthSweep, b: LengthSweep) -> Difference:
-    """Slope of a minus slope of b, over the lengths from the training length upwards."""
-    chosen = _from_training_length(study, a.lengths)
-    return paired_slope_difference(
-        study.bootstrap_of(study.sweep_ids), a.lengths[chosen], [a.mean[:, i] for i in chosen], [b.mean[:, i] for i in chosen]
-    )
+def slopes(study: Study, boot: Bootstrap, found: Mapping[str, LengthSweep]) -> dict[str, Difference]:
+    """Each model's slope per doubling of length, over the lengths from the training length upwards."""
+    return {name: contrast(boot, *_slope(study, one)) for name, one in found.items()}
 
 
-def slopes(study: Study, found: dict[str, LengthSweep]) -> pd.DataFrame:
-    """Each model's slope per doubling of length: estimate, low, high."""
-    rows = {}
-    for name, one in found.items():
-        chosen = _from_training_length(study, one.lengths)
-        slope = _slope(study.bootstrap_of(study.sweep_ids), one.lengths[chosen], [one.mean[:, i] for i in chosen])
-        rows[name] = {"ROC-AUC per doubling": slope.effect, "low": slope.lo, "high": slope.hi}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+def slope_difference(study: Study, boot: Bootstrap, a: LengthSweep, b: LengthSweep) -> Difference:
+    """Slope of a minus slope of b."""
+    (scores_a, weights), (scores_b, _) = _slope(study, a), _slope(study, b)
+    return contrast(boot, [*scores_a, *scores_b], [*weights, *-weights])
 
 
-def _slope(boot: Bootstrap, seconds: np.ndarray, scores: list[np.ndarray]) -> Difference:
-    centred = np.log2(seconds) - np.log2(seconds).mean()
-    return paired_contrast(boot, scores, list(centred / (centred @ centred)))
+def _slope(study: Study, one: LengthSweep) -> tuple[list[np.ndarray], np.ndarray]:
+    """Scores at the lengths from the training length up (at all, where fewer than two are left), and their weights in the slope."""
+    chosen = np.flatnonzero(one.lengths >= study.config.train.clip_seconds - 1e-6)
+    chosen = chosen if len(chosen) > 1 else np.arange(len(one.lengths))
+    return [one.mean[:, place] for place in chosen], slope_weights(one.lengths[chosen])
 
 
-def _from_training_length(study: Study, lengths: np.ndarray) -> list[int]:
-    """Positions of the lengths from the training length up; all, where fewer than two are left."""
-    chosen = [i for i, seconds in enumerate(lengths) if seconds >= study.config.train.clip_seconds - 1e-6]
-    return chosen if len(chosen) > 1 else list(range(len(lengths)))
-
-
-def tags(study: Study, one: LengthSweep) -> pd.DataFrame:
+def tags(study: Study, boot: Bootstrap, one: LengthSweep) -> pd.DataFrame:
     """ROC-AUC per tag (rows) and length in seconds (columns), one input from the middle of the track."""
-    boot = study.bootstrap_of(study.sweep_ids)
-    columns = {float(seconds): boot.tag_values(one.single[:, i]) for i, seconds in enumerate(one.lengths)}
+    columns = {float(seconds): boot.tag_values(one.single[:, place]) for place, seconds in enumerate(one.lengths)}
     return pd.DataFrame(columns, index=pd.Index(study.corpus.tags, name="tag")).dropna()
 
 
 def cost(study: Study, result: Result) -> pd.DataFrame:
     """seconds, milliseconds of a forward pass, megabytes kept for a training step's backward pass."""
-    table = cost_of_length(result.stages[0].load_model(), study_lengths(study))
+    table = cost_of_length(result.first.load_model(), study_lengths(study))
     return pd.DataFrame({"seconds": table["length"], "milliseconds": 1000 * table["seconds"], "megabytes": table["bytes"] / 1e6})
 
 
-def poolings(study: Study, results: list[Result]) -> pd.DataFrame:
-    """ROC-AUC of track scores pooled in each way from the same clips, mean over seeds: a row a model, a column a pooling."""
-    ids, boot = study.sweep_ids, study.bootstrap_of(study.sweep_ids)
-    rows = {}
+def poolings(study: Study, boot: Bootstrap, results: Sequence[Result]) -> dict[str, pd.DataFrame]:
+    """For each model and way to pool the same clips' scores into a track's (index): estimate, low, high of ROC-AUC, mean over seeds."""
+    tables = {}
+    clip, count = study.config.train.clip_seconds, study.config.chunks
     for result in results:
-        models = [stage.load_model() for stage in result.stages]
-        clips = [predict_clips(model, study.corpus, ids, study.config.train.clip_seconds, study.config.chunks) for model in models]
-        found = {way: estimate(boot, np.stack([pool_clips(one, way) for one in clips])) for way in POOLINGS}
-        rows[result.name] = {way: f"{value.value:.3f} [{value.lo:.3f}, {value.hi:.3f}]" for way, value in found.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+        clips = [cell.predict_clips(study.data, study.sweep_ids, clip, count) for cell in result.cells]
+        scores = [np.stack([pool_clips(one, way) for one in clips]) for way in POOLINGS]
+        tables[result.name] = _curve(boot, POOLINGS, scores).set_index("seconds").rename_axis("pooling")
+    return tables
 
 
-def records(study: Study, found: dict[str, LengthSweep]) -> list[dict]:
+def records(boot: Bootstrap, found: Mapping[str, LengthSweep]) -> list[dict]:
     """The ``lengths`` part of results.json: one row a model and length."""
     return [
         {"model": name, "seconds": row.seconds, "roc_auc": row.estimate, "roc_auc_interval": [row.low, row.high]}
-        for name, table in curves(study, found, "mean").items()
+        for name, table in curves(boot, found, "mean").items()
         for row in table.itertuples()
     ]
+
+
+def time_steps(config: StudyConfig) -> pd.DataFrame:
+    """What clips of the study's length leave of time in each model: seconds its paper had, seconds here, steps after its convolutions."""
+    rows = {}
+    for name in ("teacher", *recipes.baselines(config)):
+        model = build_model(recipes.recipe(config, name).model, 2, seed=0).eval()
+        seen: list[int] = []
+        hook = model.blocks.register_forward_hook(partial(_note_steps, seen))
+        with torch.inference_mode():
+            model(torch.zeros(1, round(config.train.clip_seconds * SAMPLE_RATE)))
+        hook.remove()
+        rows[name] = {"paper": model.native_seconds, "here": config.train.clip_seconds, "steps": seen[0]}
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"steps": int}).rename_axis("model")
+
+
+def _note_steps(seen: list[int], _module: Callable, _inputs: tuple, output: torch.Tensor) -> None:
+    seen.append(output.shape[-1])

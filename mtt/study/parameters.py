@@ -8,47 +8,63 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from mtt.config import PROFILES
-from mtt.files import MttError
+from mtt.config import PROFILES, SettingsError, StudyConfig, read_settings
 
-PARAMETERS: dict[str, type] = {
-    "profile": str,
-    "collection": str,
-    "corpus_seed": int,
-    "study": str,
-    "seeds": int,
-    "steps": int,
-    "student_steps": int,
-    "clip_seconds": float,
-    "teacher_width": int,
-    "student_width": int,
-    "iterations": int,
-    "init_from": str,
+PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets; "" where there is more to it
+    "profile": "",
+    "collection": "collection",
+    "corpus_seed": "corpus.seed",
+    "study": "",
+    "seeds": "",
+    "steps": "train.steps",
+    "student_steps": "student_steps",
+    "clip_seconds": "train.clip_seconds",
+    "teacher_width": "teacher.width",
+    "student_width": "student_width",
+    "iterations": "iterations",
+    "init_from": "",
 }
-_KINDS = {str: "text", int: "a whole number above 0", float: "a number above 0"}
+TEXTS = ("profile", "study", "init_from")  # of those with more to it
 
 
-class ParameterError(MttError):
+class ParameterError(SettingsError):
     """A parameter that does not exist or has a value that it cannot have; the message names it."""
 
     exit_code = 2  # of the command line: wrong usage
 
 
 def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that are not None, with their types checked. Raises ``ParameterError``."""
-    for name, value in given.items():
-        if name not in PARAMETERS:
-            raise ParameterError(f"unknown parameter {name!r}; the parameters are {', '.join(PARAMETERS)}")
-        if value is None:
-            continue
-        kind = PARAMETERS[name]
-        fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
-        if not fits or (kind is not str and not value > 0):
-            raise ParameterError(f"parameter {name!r} must be {_KINDS[kind]}, not {value!r}")
-    profile = given.get("profile")
-    if profile is not None and profile not in PROFILES:
+    """The parameters that are not None. Raises ``ParameterError`` for an unknown one and for a value that it cannot have."""
+    if unknown := [name for name in given if name not in PARAMETERS]:
+        raise ParameterError(f"unknown parameter {unknown[0]!r}; the parameters are {', '.join(PARAMETERS)}")
+    found = {name: value for name, value in given.items() if value is not None}
+    if wrong := [name for name in TEXTS if not isinstance(found.get(name, ""), str)]:
+        raise ParameterError(f"parameter {wrong[0]!r}: must be text, not {found[wrong[0]]!r}")
+    apply_parameters(found)
+    return found
+
+
+def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
+    """The profile's settings with the given parameters in place, but for ``study`` and ``init_from``. Raises ``ParameterError``."""
+    profile = given.get("profile", "demo")
+    if profile not in PROFILES:
         raise ParameterError(f"unknown profile {profile!r}; the profiles are {', '.join(PROFILES)}")
-    return {name: value for name, value in given.items() if value is not None}
+    if "corpus_seed" in given and given.get("collection", "synthetic") != "synthetic":
+        raise ParameterError("parameter 'corpus_seed' is of the embedded corpus; leave it out with 'collection'")
+    settings = PROFILES[profile]
+    changes = {name: (PARAMETERS[name], value) for name, value in given.items() if PARAMETERS[name]}
+    if "seeds" in given:
+        seeds = given["seeds"]
+        if not isinstance(seeds, int) or isinstance(seeds, bool) or not 1 <= seeds <= 1000:
+            raise ParameterError(f"parameter 'seeds': must be a whole number from 1 to 1000, not {seeds!r}")
+        changes["seeds"] = ("seeds", list(range(seeds)))
+    for name, (place, value) in changes.items():
+        *section, field = place.split(".")
+        try:
+            settings = read_settings(StudyConfig, {section[0]: {field: value}} if section else {field: value}, settings)
+        except SettingsError as error:
+            raise ParameterError(f"parameter {name!r}: {str(error).removeprefix(f'{place}: ')}") from error
+    return settings
 
 
 def parse_parameters(words: list[str]) -> dict[str, object]:

@@ -1,20 +1,22 @@
 """How good a teacher's pseudo-labels are: on the unlabelled pool where the truth is known there, else on the validation set.
 
-Conventions: scores are song-level probabilities (n_tracks, n_tags), the mean over the clips that students draw from. *Missing* labels are
-positives that the observed labels of the training tracks lack.
+Conventions: scores are probabilities of clips, (n_tracks, slots, n_tags), those that students draw from; a track's are their mean.
+*Missing* labels are positives that the observed labels of the training tracks lack.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import calibration, expected_calibration_error, macro, roc_auc
-from mtt.study.cells import teacher_scores
 from mtt.study.workspace import Result, Study
+from mtt.training.student import MissingLabelMask
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,18 @@ class PseudoLabels:
     @classmethod
     def of(cls, study: Study, teacher: Result) -> PseudoLabels:
         """Read back, or made, for the teacher's first seed."""
-        folder, seconds = teacher.stages[0].folder, study.config.train.clip_seconds
-        corpus, pool = study.corpus, study.ids("unlabelled")
+        corpus, pool, train = study.corpus, study.ids("unlabelled"), study.ids("train")
         told = pool if corpus.truth is not None else [i for i in pool if corpus.is_labelled[i]]
-        checked = "unlabelled" if told else "valid"
-        ids = {checked: told or study.ids("valid"), "train": study.ids("train")}
-        found = {name: np.asarray(teacher_scores(folder, study.data, ids[name], seconds)).mean(axis=1) for name in ids}
-        where = "unlabelled" if told else "validation"
-        return cls(corpus, ids[checked], found[checked], ids["train"], found["train"], where)
+        checked = told or study.ids("valid")
+        seconds = study.config.train.clip_seconds
+        scores = [teacher.first.pseudo_labels(study.data, ids, seconds) for ids in (checked, train)]
+        return cls(corpus, checked, scores[0], train, scores[1], "unlabelled" if told else "validation")
 
-    @property
+    @cached_property
+    def _observed(self) -> np.ndarray:
+        return self.corpus.labels[self.corpus.rows(self.train_ids)]
+
+    @cached_property
     def _missing(self) -> np.ndarray:
         return (self.corpus.true_labels(self.train_ids) == 1) & (self._observed == 0)
 
@@ -49,63 +53,49 @@ class PseudoLabels:
         """Whether the truth shows which labels of the training tracks are missing."""
         return bool(self._missing.any())
 
-    @property
-    def _observed(self) -> np.ndarray:
-        return self.corpus.labels[self.corpus.rows(self.train_ids)]
-
     def reliability(self) -> pd.DataFrame:
-        """Calibration on the pool: predicted, observed, count per bin; empty bins left out."""
-        table = calibration(self.corpus.true_labels(self.pool_ids), self.pool_scores)
+        """Calibration of track scores on the pool: predicted, observed, count per bin; empty bins left out."""
+        table = calibration(self.corpus.true_labels(self.pool_ids), self.pool_scores.mean(axis=1))
         return table.rename(columns={"probability": "predicted", "share": "observed"}).dropna()
 
     def missing_against_negatives(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of missing labels and of true negatives, both (n,), on the training tracks."""
+        """Track scores of missing labels and of true negatives, both (n,), on the training tracks."""
         true_negatives = (self.corpus.true_labels(self.train_ids) == 0) & (self._observed == 0)
-        return self.train_scores[self._missing], self.train_scores[true_negatives]
+        scores = self.train_scores.mean(axis=1)
+        return scores[self._missing], scores[true_negatives]
 
-    def mask_quality(self, percentiles: list[float]) -> pd.DataFrame:
-        """Precision and recall of "this negative is a missing label" for per-tag thresholds at percentiles of the negatives' scores."""
-        missing, negative = self._missing, self._observed == 0
+    def mask_quality(self, percentiles: Sequence[float]) -> pd.DataFrame:
+        """Precision and recall of "this negative is a missing label", for the clips and the mask that a masked student is trained with."""
+        missing = np.broadcast_to(self._missing[:, None], self.train_scores.shape)
         rows = {}
         for percentile in percentiles:
-            marked = np.zeros_like(negative)
-            for tag in range(negative.shape[1]):
-                if negative[:, tag].any():
-                    threshold = np.percentile(self.train_scores[negative[:, tag], tag], percentile)
-                    marked[:, tag] = negative[:, tag] & (self.train_scores[:, tag] > threshold)
+            mask = MissingLabelMask.from_scores(self.train_scores, self._observed, percentile)
+            marked = mask.ignored(self.train_scores, self._observed[:, None])
             hits = (marked & missing).sum()
             rows[f"top {100 - percentile:g}%"] = {"precision": hits / max(1, marked.sum()), "recall": hits / max(1, missing.sum())}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("ignored")
 
-    def recovered(self, count: int) -> tuple[list[str], list[str], list[float]]:
-        """The highest-scoring missing labels, one a tag and a track: (track_ids, tags, scores); absent labels where none are known."""
-        scores = np.where(self._missing if self.knows_missing else self._observed == 0, self.train_scores, -1.0)
-        tracks, tags, values = [], [], []
-        for row, tag in zip(*np.unravel_index(np.argsort(-scores, axis=None, kind="stable"), scores.shape), strict=True):
-            if len(tracks) == count or scores[row, tag] < 0:
+    def recovered(self, count: int) -> pd.DataFrame:
+        """The highest-scoring missing labels, one a tag and a track: track_id, tag, score; absent labels where none are known."""
+        scores = np.where(self._missing if self.knows_missing else self._observed == 0, self.train_scores.mean(axis=1), np.nan)
+        table = pd.DataFrame(scores, index=self.train_ids, columns=self.corpus.tags).rename_axis("track_id")
+        found = table.stack().dropna().rename_axis(["track_id", "tag"]).rename("score").sort_values(ascending=False, kind="stable")
+        rows = []
+        for (track_id, tag), score in found.items():
+            if len(rows) == count:
                 break
-            if self.train_ids[row] not in tracks and self.corpus.tags[tag] not in tags:
-                tracks.append(self.train_ids[row])
-                tags.append(self.corpus.tags[tag])
-                values.append(float(scores[row, tag]))
-        return tracks, tags, values
+            if all(track_id != row[0] and tag != row[1] for row in rows):
+                rows.append((track_id, tag, float(score)))
+        return pd.DataFrame(rows, columns=["track_id", "tag", "score"])
 
-    def sentence(self) -> str:
-        """Quality on the pool and on missing labels, in words."""
-        truth = self.corpus.true_labels(self.pool_ids)
-        quality = macro(truth, self.pool_scores)
-        error = expected_calibration_error(calibration(truth, self.pool_scores))
+    def quality(self) -> dict:
+        """Numbers on the pool and on missing labels: tracks, roc_auc, pr_auc, calibration_error, and, where known, missing, separation."""
+        truth, scores = self.corpus.true_labels(self.pool_ids), self.pool_scores.mean(axis=1)
+        found = {"tracks": len(self.pool_ids), "calibration_error": expected_calibration_error(calibration(truth, scores))}
+        found |= {name: value for name, value in macro(truth, scores).items() if name != "undefined"}
+        if not self.knows_missing:
+            return found
         missing, negatives = self.missing_against_negatives()
-        against = "the hidden truth" if self.where == "unlabelled" else "their labels"
-        text = (
-            f"On {len(self.pool_ids):,} {self.where} tracks the teacher reaches ROC-AUC {quality['roc_auc']:.4f} "
-            f"and PR-AUC {quality['pr_auc']:.4f} against {against}; its probabilities are off by {error:.3f} on average."
-        )
-        if not len(missing):
-            return text
-        marks = np.concatenate([np.ones(len(missing)), np.zeros(len(negatives))]).astype(int)
-        separation = roc_auc(marks[:, None], np.concatenate([missing, negatives])[:, None])[0]
-        return text + (
-            f" Of the {len(missing):,} labels missing from its training tracks, a random one scores higher than a random true "
-            f"negative with probability {separation:.2f}, although the teacher was taught that both are negatives."
-        )
+        marks = np.repeat([1, 0], [len(missing), len(negatives)])
+        separation = float(roc_auc(marks[:, None], np.concatenate([missing, negatives])[:, None])[0])
+        return found | {"missing": len(missing), "separation": separation}

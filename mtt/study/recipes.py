@@ -1,15 +1,22 @@
-"""What the study trains, as data: a recipe says everything that makes one trained model.
+"""What the study trains, as data: a recipe says all that makes one trained model, the line-up all that the study calls by name.
 
-Conventions: a recipe's name is the name of its folder in the study; ``seed`` 0 has the bare name, others end in ``-seed1`` and so on.
+Conventions: a recipe's name is the name of its folder in the study; ``seed`` 0 has the bare name, others end in ``-seed1`` and so on. A
+model that the study trains is one ``Entry`` of ``LINEUP``; the earlier systems among them are classes of ``mtt.models.build.MODELS``, the
+generations after the first student (``student-2``, ``student-3``, ...) follow from their number.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from mtt.config import InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
+from mtt.config import InitialWeights, ModelConfig, SettingsError, StudentConfig, StudyConfig, TrainConfig
+from mtt.models.build import MODELS
 
 ARTIST_LEVEL = "artist-level"
+HAND_MADE = "hand-made"
 
 
 @dataclass(frozen=True)
@@ -29,34 +36,19 @@ class Recipe:
     def folder(self) -> str:
         return self.name if self.seed == 0 else f"{self.name}-seed{self.seed}"
 
+    @property
+    def chain(self) -> list[Recipe]:
+        """The recipe after its teacher, its teacher's teacher and so on."""
+        return [*([] if self.teacher is None else self.teacher.chain), self]
+
+    @property
+    def uses_pool(self) -> bool:
+        """Whether half of its batches are pseudo-labelled clips."""
+        return self.student is not None and self.student.pool != "none"
+
     def with_seed(self, seed: int) -> Recipe:
         """The same recipe, and its teachers, with another seed."""
         return replace(self, seed=seed, teacher=self.teacher and self.teacher.with_seed(seed))
-
-
-def teacher(study: StudyConfig) -> Recipe:
-    return Recipe("teacher", study.teacher, study.train, initial=study.init_from)
-
-
-def teacher_without_augmentation(study: StudyConfig) -> Recipe:
-    return replace(teacher(study), name="teacher-plain", train=replace(study.train, augment=None))
-
-
-def teacher_from_scratch(study: StudyConfig) -> Recipe:
-    """The control of a study that starts from given weights: the same teacher from random ones."""
-    return replace(teacher(study), name="teacher-from-scratch", initial=None)
-
-
-def crossover(study: StudyConfig) -> tuple[Recipe, Recipe]:
-    """The teacher's recipe on the training tracks of either group of test artists (claim C1, ``leak_crossover``)."""
-    first, second = (replace(teacher(study), name=f"leak-{group}", training_set=f"group {group}") for group in "ab")
-    return first, second
-
-
-def baseline(study: StudyConfig, architecture: str) -> Recipe:
-    """An earlier system (Sample-level CNN, FCN, CRNN, Short-chunk ResNet), trained as the teacher is."""
-    model = replace(study.teacher, architecture=architecture, channels=dict(study.baselines)[architecture])
-    return Recipe(architecture.replace("_", "-"), model, study.train)
 
 
 def with_clip_seconds(recipe: Recipe, seconds: float) -> Recipe:
@@ -66,42 +58,146 @@ def with_clip_seconds(recipe: Recipe, seconds: float) -> Recipe:
     return replace(recipe, name=f"{recipe.name}-{seconds:g}s", train=replace(recipe.train, clip_seconds=seconds))
 
 
-def student(study: StudyConfig, teacher: Recipe, name: str = "student", **options) -> Recipe:
-    """A noisy student of ``teacher``; ``options`` are ``StudentConfig``'s. Equal in size unless ``width`` is given."""
-    settings = StudentConfig(**{"width": teacher.model.width, **options})
-    model = replace(teacher.model, width=settings.width)
+@dataclass(frozen=True)
+class Entry:
+    """A model of the study: its name, what it is in words, its colour on every page, and its recipe under given settings.
+
+    ``kind`` says what it is in the noisy-student experiment, if it is part of it; ``shows`` names what a student that beats this control
+    would owe its score to.
+    """
+
+    name: str
+    about: str
+    colour: str
+    make: Callable[[StudyConfig], Recipe]
+    kind: Literal["", "student", "control"] = ""
+    shows: str = ""
+
+
+def teacher(study: StudyConfig) -> Recipe:
+    return Recipe("teacher", study.teacher, study.train, initial=study.init_from)
+
+
+def student(study: StudyConfig, learns_from: str = "teacher", **options) -> Recipe:
+    """A noisy student of the model ``learns_from``; ``options`` are ``StudentConfig``'s. Equal in size unless ``width`` is given."""
+    first = recipe(study, learns_from)
+    settings = StudentConfig(**{"width": first.model.width, **options})
+    model = replace(first.model, width=settings.width)
     initial = study.init_from if model == study.teacher else None
     train = replace(study.train, steps=study.student_steps, batch_size=study.student_batch * study.train.batch_size)
-    return Recipe(name, model, train, student=settings, teacher=teacher, initial=initial)
+    return Recipe("student", model, train, student=settings, teacher=first, initial=initial)
 
 
-def generations(study: StudyConfig, first: Recipe, name: str, count: int, **options) -> list[Recipe]:
-    """``count`` students, each the teacher of the next: ``name``, ``name-2``, ``name-3``, ..."""
-    line: list[Recipe] = []
-    for number in range(1, count + 1):
-        line.append(student(study, line[-1] if line else first, name if number == 1 else f"{name}-{number}", **options))
-    return line
+def _baseline(architecture: str) -> Entry:
+    """An earlier system, trained as the teacher is."""
+
+    def make(study: StudyConfig) -> Recipe:
+        channels = dict(study.baselines).get(architecture, study.teacher.channels)
+        return Recipe(architecture, replace(study.teacher, architecture=architecture, channels=channels), study.train)
+
+    model = MODELS[architecture]
+    return Entry(architecture.replace("_", "-"), model.about, model.colour, make)
 
 
-def generation_names(study: StudyConfig) -> list[str]:
-    return [recipe.name for recipe in generations(study, teacher(study), "student", study.iterations)]
+def _leak(group: str) -> Entry:
+    """The teacher's recipe on the training tracks of either group of test artists (claim C1, ``leak_crossover``)."""
+    about = f"the teacher's recipe on tracks of test artists, group {group}"
+    return Entry(f"leak-{group}", about, "#003F66", lambda study: replace(teacher(study), training_set=f"group {group}"))
 
 
-def lineup(study: StudyConfig) -> dict[str, Recipe]:
-    """Teacher, students and controls of the noisy-student experiment, by name.
+_ENTRIES = (
+    Entry("teacher", "the Transformer, trained on labels with augmentation", "#0072B2", teacher),
+    Entry(
+        "teacher-plain",
+        "the teacher without augmentation",
+        "#56B4E9",
+        lambda study: replace(teacher(study), train=replace(study.train, augment=None)),
+    ),
+    Entry("teacher-from-scratch", "the teacher from random weights", "#8DA0CB", lambda study: replace(teacher(study), initial=None)),
+    _leak("a"),
+    _leak("b"),
+    Entry("student", "noisy student of the teacher, of its size (KE)", "#009E73", student, "student"),
+    Entry(
+        "student-distilled",
+        "noisy student of the teacher, smaller (KD)",
+        "#E69F00",
+        lambda study: student(study, width=study.student_width),
+        "student",
+    ),
+    Entry(
+        "control-labelled-only",
+        "as many steps and clips as a student, all of them labelled",
+        "#6A4C93",
+        lambda study: student(study, pool="none"),
+        "control",
+        "the pseudo-labels",
+    ),
+    Entry(
+        "control-no-new-audio",
+        "a student with pseudo-labels of its own training tracks only",
+        "#6A4C93",
+        lambda study: student(study, pool="train"),
+        "control",
+        "the new audio",
+    ),
+    Entry(
+        "control-no-noise",
+        "a student that hears unlabelled clips clean",
+        "#6A4C93",
+        lambda study: student(study, noise=False),
+        "control",
+        "the noise",
+    ),
+    Entry(
+        "student-masked",
+        "a student that ignores negatives which the teacher doubts",
+        "#009E73",
+        lambda study: student(study, mask_percentile=95.0),
+        "student",
+    ),
+    *(_baseline(architecture) for architecture in MODELS if architecture != "transformer"),
+    Entry(
+        "short-chunk-resnet-student",
+        "noisy student of the residual CNN",
+        "#009E73",
+        lambda study: student(study, "short-chunk-resnet"),
+        "student",
+    ),
+)
+LINEUP: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+_HAND_MADE = Entry(HAND_MADE, "logistic regression on hand-made features", "#222222", teacher)  # no recipe of a deep model
 
-    The controls: as many steps on labelled data alone, pseudo-labels for the training tracks only (no new audio), and no noise.
-    """
-    first, resnet = teacher(study), baseline(study, "short_chunk_resnet")
-    recipes = [
-        first,
-        *generations(study, first, "student", study.iterations),
-        student(study, first, "student-distilled", width=study.student_width),
-        student(study, first, "control-labelled-only", pool="none"),
-        student(study, first, "control-no-new-audio", pool="train"),
-        student(study, first, "control-no-noise", noise=False),
-        student(study, first, "student-masked", mask_percentile=95.0),
-        resnet,
-        student(study, resnet, "short-chunk-resnet-student"),
-    ]
-    return {recipe.name: recipe for recipe in recipes}
+
+def entry(name: str) -> Entry | None:
+    """What the study calls ``name``; None for a name that it does not know."""
+    if generation := re.fullmatch(r"student-(\d+)", name):
+        number = int(generation[1])
+        before = "student" if number == 2 else f"student-{number - 1}"
+        about = f"generation {number}: the student of the one before"
+        return Entry(name, about, LINEUP["student"].colour, lambda study: student(study, before), "student")
+    return _HAND_MADE if name == HAND_MADE else LINEUP.get(name)
+
+
+def recipe(study: StudyConfig, name: str) -> Recipe:
+    """The recipe of the model ``name`` under these settings. Raises ``SettingsError`` for a name that the study does not know."""
+    found = entry(name)
+    if found is None or name == HAND_MADE:
+        raise SettingsError(f"recipe: {name!r} is none of {', '.join(LINEUP)}")
+    return replace(found.make(study), name=name)
+
+
+def baselines(study: StudyConfig) -> list[str]:
+    """Names of the earlier systems that the settings ask for."""
+    return [architecture.replace("_", "-") for architecture, _ in study.baselines]
+
+
+def generations(study: StudyConfig) -> list[str]:
+    """Names of the students in a line, each the teacher of the next."""
+    return ["student", *(f"student-{number}" for number in range(2, study.iterations + 1))]
+
+
+def student_experiment(study: StudyConfig) -> list[str]:
+    """Names of teachers, students and controls of the noisy-student experiment."""
+    others = [name for name, found in LINEUP.items() if found.kind and name != "student"]
+    teachers = [recipe(study, name).teacher.name for name in others]
+    return list(dict.fromkeys(["teacher", *generations(study), *(n for n in teachers if n != "teacher"), *others]))

@@ -1,14 +1,14 @@
-"""A study: collection, split, stages and results of one run of the notebooks, in one folder.
+"""A study: settings and the folder that they have, the collection, its split and the cells that are made of them.
 
-Conventions: everything is made when first asked for and read back afterwards; notebooks share nothing but this folder. Parameters are
-those of ``mtt.study.parameters``.
+Conventions: everything is made when first asked for and read back afterwards; notebooks share nothing but the study's folder. A
+folder holds one study: other settings or another collection get another one, by a name that follows from the parameters, and nothing that
+is there is written over.
 """
 
 from __future__ import annotations
 
 import ast
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,64 +18,48 @@ import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import CollectionError, load_corpus, parse_source
-from mtt.config import PROFILES, StudyConfig, home, to_dict
+from mtt.config import StudyConfig, home, identity, to_dict
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
-from mtt.files import write_json
+from mtt.files import MttError, fingerprint, read_json, write_json
 from mtt.models import read_initial_weights
+from mtt.models.build import check_config
 from mtt.splits.make import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
 from mtt.study import recipes
-from mtt.study.cells import Stage, TrainingData, make_stages
-from mtt.study.claims import assess, sentence
-from mtt.study.handmade import make_handmade_stage
-from mtt.study.parameters import PARAMETERS, ParameterError, check_parameters
-from mtt.study.recipes import Recipe
+from mtt.study.cells import CELL_VERSION, Cell, TrainingData, make_handmade
+from mtt.study.parameters import PARAMETERS, ParameterError, apply_parameters, check_parameters
+from mtt.study.recipes import HAND_MADE, Recipe
+from mtt.study.schedule import make_cells
 
 OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
+IN_NAME = [name for name in PARAMETERS if name not in ("profile", "collection", "study", "init_from")]  # of the folder, where given
 
 
 def configure(parameters: Mapping[str, object]) -> StudyConfig:
-    """The profile's settings with the given parameters in place. Raises ``ParameterError``."""
+    """The profile's settings with the given parameters in place. Raises ``ParameterError``, and ``CheckpointError`` for ``init_from``."""
     given = check_parameters(parameters)
-    config = PROFILES[given.get("profile", "demo")]
-    train, teacher = config.train, config.teacher
-    if "steps" in given:
-        train = replace(train, steps=given["steps"], evaluate_every=min(train.evaluate_every, given["steps"]))
-    if "clip_seconds" in given:
-        train = replace(train, clip_seconds=float(given["clip_seconds"]))
+    config = apply_parameters(given)
     if "init_from" in given:
         if "teacher_width" in given:
             raise ParameterError("parameter 'teacher_width' cannot be given with 'init_from': the folder's model has its own width")
-        teacher, initial = read_initial_weights(given["init_from"])
-        config = replace(config, init_from=initial)
-    if "teacher_width" in given:
-        teacher = replace(teacher, width=given["teacher_width"])
-    for name, width in (("teacher_width", teacher.width), ("student_width", given.get("student_width", teacher.heads))):
-        if width % teacher.heads:
-            raise ParameterError(f"parameter {name!r} must be a multiple of the {teacher.heads} attention heads, not {width}")
-    config = replace(config, train=train, teacher=teacher)
-    for name in ("student_steps", "student_width", "iterations"):
-        if name in given:
-            config = replace(config, **{name: given[name]})
-    if "seeds" in given:
-        config = replace(config, seeds=tuple(range(given["seeds"])))
-    collection = given.get("collection", "synthetic")
-    if "corpus_seed" in given:
-        if collection != "synthetic":
-            raise ParameterError("parameter 'corpus_seed' is of the embedded corpus; leave it out with 'collection'")
-        config = replace(config, corpus=replace(config.corpus, seed=given["corpus_seed"]))
-    return config if collection == "synthetic" else replace(config, collection=collection, ratios=OWN_RATIOS)
+        shape, initial = read_initial_weights(given["init_from"])
+        config = replace(config, teacher=shape, init_from=initial)
+    for name, width in (("teacher_width", config.teacher.width), ("student_width", config.student_width)):
+        if name in given and width % config.teacher.heads:
+            raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
+    check_config(config.teacher)
+    return config if config.collection == "synthetic" else replace(config, ratios=OWN_RATIOS)
 
 
 def open_study(progress: bool = True, **parameters) -> Study:
     """The study with these parameters (see ``PARAMETERS``), made or read back. Raises ``ParameterError``."""
-    config = configure(parameters)
-    stem = "" if config.collection == "synthetic" else f"-{parse_source(config.collection).folder_name}"
-    stem += f"-corpus{config.corpus.seed}" if config.corpus.seed else ""
-    name = parameters.get("study") or f"{config.profile}{stem}"
+    config, given = configure(parameters), check_parameters(parameters)
+    parts = [config.profile] + ([] if config.collection == "synthetic" else [parse_source(config.collection).folder_name])
+    parts += [f"{name.replace('_', '-')}{given[name]}" for name in IN_NAME if name in given]
+    parts += [f"from-{config.init_from.weights_sha256[:8]}"] if config.init_from else []
+    name = given.get("study", "-".join(parts))
     if Path(name).name != name:
-        raise ParameterError(f"parameter 'study' must be a plain folder name, not {name!r}")
-    return Study(config, home() / "runs" / name, progress)
+        raise ParameterError(f"parameter 'study': must be a plain folder name, not {name!r}")
+    return Study(config, home() / "runs" / name, progress, renamed="study" not in given)
 
 
 def notebook_study(namespace: Mapping[str, object]) -> Study:
@@ -92,35 +76,60 @@ def notebook_study(namespace: Mapping[str, object]) -> Study:
 
 @dataclass(frozen=True)
 class Result:
-    """The stages of one recipe, one per seed."""
+    """The cells of one recipe, one per seed."""
 
     name: str
-    stages: list[Stage]
+    cells: list[Cell]
     teacher: str = ""  # the name of the result it learned from
+
+    @property
+    def first(self) -> Cell:
+        """That of the first seed."""
+        return self.cells[0]
 
     def scores(self, name: str = "test") -> np.ndarray:
         """(n_seeds, n_tracks, n_tags) song-level probabilities on ``"valid"`` or ``"test"``."""
-        return np.stack([stage.scores(name) for stage in self.stages])
+        return np.stack([cell.scores(name) for cell in self.cells])
 
     @property
     def parameters(self) -> int:
-        return self.stages[0].metrics["parameters"]
+        return self.first.metrics["parameters"]
 
     @property
     def seconds(self) -> float:
-        return float(np.mean([stage.metrics["training_seconds"] for stage in self.stages]))
+        return float(np.mean([cell.metrics["training_seconds"] for cell in self.cells]))
 
     @property
     def validation(self) -> float:
         """Macro ROC-AUC on the validation set, mean over seeds: what choices may be based on."""
-        return float(np.mean([stage.metrics["valid"]["roc_auc"] for stage in self.stages]))
+        return float(np.mean([cell.metrics["valid"]["roc_auc"] for cell in self.cells]))
 
 
 class Study:
-    """See the module's docstring; made by ``open_study``."""
+    """See the module's docstring; made by ``open_study``.
 
-    def __init__(self, config: StudyConfig, folder: Path, progress: bool = True) -> None:
-        self.config, self.folder, self.progress = config, folder, progress
+    ``place`` is where its folder goes. Where another study lies there, ``renamed`` says whether this one takes a name with a mark of its
+    own; else it is refused.
+    """
+
+    def __init__(self, config: StudyConfig, place: Path, progress: bool = True, renamed: bool = False) -> None:
+        self.config, self.progress, self._place, self._renamed = config, progress, place, renamed
+
+    @cached_property
+    def folder(self) -> Path:
+        """The study's folder, with ``study.json``. Raises ``MttError`` where it holds another study."""
+        mark = fingerprint([CELL_VERSION, identity(self.config), self.collection.digest])
+        places = [self._place, *([self._place.with_name(f"{self._place.name}-{mark}")] if self._renamed else [])]
+        for place in places:
+            found = read_json(place / "study.json")
+            if found is None or found.get("mark") == mark:
+                write_json(place / "study.json", {"mark": mark, **to_dict(self.config)})
+                return place
+        raise MttError(
+            f"{self._place}: holds a study of other settings or another collection: name another with -p study NAME, or move it away"
+        )
+
+    # --- What is studied ---
 
     @cached_property
     def collection(self) -> Corpus:
@@ -129,7 +138,6 @@ class Study:
         if not corpus.labels.any():
             name = self.config.collection
             raise CollectionError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
-        write_json(self.folder / "study.json", to_dict(self.config))  # for readers; a collection that is refused leaves no folder
         return corpus
 
     @cached_property
@@ -140,7 +148,7 @@ class Study:
     @cached_property
     def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
         """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
-        return clean(self.collection.tracks.assign(tags=self._observed_tags()), self.duplicates)
+        return clean(self.collection.tracks, self.duplicates, labelled=self.collection.is_labelled)
 
     @cached_property
     def split(self) -> pd.Series:
@@ -167,27 +175,26 @@ class Study:
 
     @cached_property
     def corpus(self) -> Corpus:
-        """The tracks and tags that the study trains and tests on."""
+        """The tracks and tags that the study trains and tests on. Raises ``CollectionError`` where no tag has enough tracks."""
         kept = self.tag_counts.index[self.tag_counts["kept"]]
         if not len(kept):
             best = self.tag_counts[list(SETS)].min(axis=1).idxmax()
             counts = ", ".join(f"{self.tag_counts.at[best, name]} in {name}" for name in SETS)
-            raise ValueError(
+            raise CollectionError(
                 f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test "
                 f"(the nearest, {best!r}, has {counts}); add tracks or artists, or join rare tags"
             )
         return self.collection.keep_tracks(self.split.index).keep_tags(kept)
 
     @cached_property
-    def data(self) -> TrainingData:
-        trained = self.crossover[self.crossover["role"] == "train"]
-        groups = {f"group {name}": list(part.index) for name, part in trained.groupby("group")}
-        return TrainingData(replace(self.corpus, fingerprints={}), self.split, groups, self.config.chunks, self.config.pool_slots)
-
-    @cached_property
     def crossover(self) -> pd.DataFrame:
         """The cross-over experiment on artist leakage: track_id -> group, role, artist."""
         return leak_crossover(self.split, self.collection.artists[self.split.index], seed=0)
+
+    @property
+    def sweep_ids(self) -> list[str]:
+        """The tracks on which input lengths are compared: half of each test artist's, since what counts is the number of artists."""
+        return list(self.crossover.index[self.crossover["role"] == "evaluation"]) or self.ids("test")
 
     @cached_property
     def audit(self) -> SplitAudit:
@@ -197,104 +204,36 @@ class Study:
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
 
-    def make(self, *wanted: Recipe) -> list[Result]:
-        """The results of recipes, each over all seeds; what is missing is trained, several models side by side."""
-        seeded = [recipe.with_seed(seed) for recipe in wanted for seed in self.config.seeds]
-        stages = make_stages(self.folder, seeded, self.data, progress=self.progress)
-        n = len(self.config.seeds)
-        teachers = [recipe.teacher.name if recipe.teacher else "" for recipe in wanted]
-        return [Result(recipe.name, stages[i * n : (i + 1) * n], teachers[i]) for i, recipe in enumerate(wanted)]
-
-    def make_handmade(self) -> Result:
-        """The baseline without deep learning."""
-        return Result("hand-made", [make_handmade_stage(self.folder, self.data, self.progress)])
-
-    def bootstrap(self, name: str = "test") -> Bootstrap:
-        """Artist-clustered resamples of a set, scored against the cleanest labels there are."""
-        return self.bootstrap_of(self.ids(name))
-
-    def leak_experiment(self) -> tuple[list[dict], pd.DataFrame]:
-        """Claim C1 (no entry where too few test artists have two tracks), and both arms: estimate, low, high."""
-        if self.crossover.empty:
-            return [], pd.DataFrame(columns=["estimate", "low", "high"])
-        boot, heard, unheard = self.leak_arms(*self.make(*recipes.crossover(self.config)))
-        claim = self.claim("C1", paired_difference(boot, heard, unheard), boot)
-        arms = {"by the model that has heard the artist": heard, "by the other model": unheard}
-        rows = {name: estimate(boot, scores) for name, scores in arms.items()}
-        table = {name: {"estimate": found.value, "low": found.lo, "high": found.hi} for name, found in rows.items()}
-        return [claim], pd.DataFrame.from_dict(table, orient="index").rename_axis("scored")
-
-    def leak_arms(self, a: Result, b: Result) -> tuple[Bootstrap, np.ndarray, np.ndarray]:
-        """Resamples of the evaluation tracks, their scores by the model that has heard their artist, and by the other one."""
-        evaluated = self.crossover[self.crossover["role"] == "evaluation"]
-        rows = pd.Index(self.ids("test")).get_indexer(evaluated.index)
-        in_a = (evaluated["group"] == "a").to_numpy()[None, :, None]
-        by_a, by_b = a.scores()[:, rows], b.scores()[:, rows]
-        return self.bootstrap_of(list(evaluated.index)), np.where(in_a, by_a, by_b), np.where(in_a, by_b, by_a)
+    # --- What is made of it ---
 
     @cached_property
-    def _bootstraps(self) -> dict[tuple[str, ...], Bootstrap]:
-        return {}
+    def data(self) -> TrainingData:
+        trained = self.crossover[self.crossover["role"] == "train"]
+        groups = {f"group {name}": list(part.index) for name, part in trained.groupby("group")}
+        return TrainingData(replace(self.corpus, fingerprints={}), self.split, groups, self.config.chunks, self.config.pool_slots)
 
-    @property
-    def sweep_ids(self) -> list[str]:
-        """The tracks on which input lengths are compared: half of each test artist's, since what counts is the number of artists."""
-        return list(self.crossover.index[self.crossover["role"] == "evaluation"]) or self.ids("test")
+    def make(self, *wanted: str | Recipe) -> list[Result]:
+        """The results of models, by their names in the line-up or by recipes, each over all seeds.
 
-    def bootstrap_of(self, ids: list[str]) -> Bootstrap:
-        """Artist-clustered resamples of these tracks."""
-        key = tuple(ids)
-        if key not in self._bootstraps:
-            artists = self.corpus.artists.loc[ids].to_numpy()
-            self._bootstraps[key] = Bootstrap(self.corpus.true_labels(ids), artists, self.config.resamples, seed=0)
-        return self._bootstraps[key]
+        What is missing is trained, several models side by side.
+        """
+        found = [recipes.recipe(self.config, one) if isinstance(one, str) and one != HAND_MADE else one for one in wanted]
+        deep = [one for one in found if one != HAND_MADE]
+        cells = iter(
+            make_cells(self.folder, [one.with_seed(s) for one in deep for s in self.config.seeds], self.data, progress=self.progress)
+        )
+        return [
+            Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)])
+            if one == HAND_MADE
+            else Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "")
+            for one in found
+        ]
 
-    def compare(self, a: Result, b: Result, metric: str = "roc_auc", name: str = "test") -> Difference:
-        """a - b on the same tracks, with its interval."""
-        return paired_difference(self.bootstrap(name), a.scores(name), b.scores(name), metric)
+    def make_named(self, names: Sequence[str]) -> dict[str, Result]:
+        """``make`` of several names, by name."""
+        return dict(zip(names, self.make(*names), strict=True))
 
-    def change_per_iteration(self, family: list[Result], name: str = "test") -> Difference:
-        """Mean change of ROC-AUC per further iteration, from the first student to the last. Needs two generations."""
-        if len(family) < 2:
-            raise ParameterError("parameter 'iterations' must be at least 2: with one generation there is no change to measure")
-        first, last = family[0].scores(name), family[-1].scores(name)
-        steps = len(family) - 1
-        return paired_contrast(self.bootstrap(name), [last, first], [1 / steps, -1 / steps])
-
-    def student_comparisons(self, made: Mapping[str, Result]) -> dict[str, Difference]:
-        """Each student minus its teacher, and the first student minus its controls."""
-        student = made["student"]
-        pairs = {
-            f"{name} minus {made[name].teacher}": (made[name], made[made[name].teacher])
-            for name in made
-            if name != "student" and "student" in name and made[name].teacher in made
-        }
-        controls = {f"student minus {name}": (student, made[name]) for name in made if name.startswith("control")}
-        pairs = {"student minus teacher": (student, made["teacher"]), **pairs, **controls}
-        return {name: self.compare(a, b) for name, (a, b) in pairs.items()}
-
-    def all_claims(self, fresh: list[dict]) -> list[dict]:
-        """The claims that earlier pages recorded together with ``fresh`` ones, in order."""
-        found = {entry["id"]: entry for page in self.recorded().values() for entry in page.get("claims", [])}
-        found |= {entry["id"]: entry for entry in fresh}
-        return [found[claim_id] for claim_id in sorted(found)]
-
-    def claim(
-        self, claim_id: str, difference: Difference, bootstrap: Bootstrap | None = None, versus: str | None = None, note: str = ""
-    ) -> dict:
-        """The entry of a claim, with its sentence and what to know beside it; ``versus`` names the other side where the study chose it."""
-        boot = bootstrap or self.bootstrap()
-        entry = assess(claim_id, difference, boot.n_tracks, boot.n_artists, len(self.config.seeds), versus)
-        return {**entry, "sentence": sentence(entry), "note": note}
-
-    def model_row(self, result: Result, name: str = "test") -> dict:
-        """A model's line in results.json."""
-        boot = self.bootstrap(name)
-        row: dict = {"name": result.name, "parameters": result.parameters, "seconds": round(result.seconds, 1)}
-        for metric in ("roc_auc", "pr_auc"):
-            found = estimate(boot, result.scores(name), metric)
-            row |= {metric: found.value, f"{metric}_interval": [found.lo, found.hi]}
-        return row
+    # --- What pages found ---
 
     def record(self, page: str, **sections) -> None:
         """Keep what a page found: ``claims``, ``models``, ``lengths``, ``explanations``, ``finding``."""
@@ -302,9 +241,4 @@ class Study:
 
     def recorded(self) -> dict[str, dict]:
         """What the pages found so far, by page."""
-        files = sorted((self.folder / "results").glob("*.json"))
-        return {file.stem: json.loads(file.read_text()) for file in files}
-
-    def _observed_tags(self) -> list[str]:
-        names = np.array(self.collection.tags, dtype=object)
-        return ["|".join(names[row.astype(bool)]) for row in self.collection.labels]
+        return {file.stem: read_json(file) for file in sorted((self.folder / "results").glob("*.json"))}

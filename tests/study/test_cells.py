@@ -12,11 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from mtt.config import StudentConfig
+from mtt.data import augment
+from mtt.files import MttError
 from mtt.models import load_model, read_initial_weights
-from mtt.study.cells import Stage, finished_stage, make_stage, make_stages, teacher_scores
+from mtt.models.frontend import TaggingModel
+from mtt.study.cells import Cell, cell_fingerprint, effective, finished_cell, make_cell
 from mtt.study.recipes import Recipe
+from mtt.study.schedule import make_cells
 from tests.tiny import TINY_MODEL, TINY_TRAIN
 
 TEACHER = Recipe("teacher", TINY_MODEL, TINY_TRAIN)
@@ -27,10 +32,10 @@ def stamps(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def final_numbers(stage: Stage) -> list:
-    weights = load_model(stage.folder).state_dict()
-    history = stage.history.drop(columns="seconds")
-    return [stage.scores("test"), stage.scores("valid"), history.to_numpy(), *[value.numpy() for value in weights.values()]]
+def final_numbers(cell: Cell) -> list:
+    weights = load_model(cell.folder).state_dict()
+    history = cell.history.drop(columns="seconds")
+    return [cell.scores("test"), cell.scores("valid"), history.to_numpy(), *[value.numpy() for value in weights.values()]]
 
 
 def assert_same(one: list, two: list) -> None:
@@ -41,13 +46,13 @@ def assert_same(one: list, two: list) -> None:
 @pytest.fixture(scope="module")
 def made(tiny_data, tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
-    return root, make_stages(root, [TEACHER, STUDENT], tiny_data, progress=False)
+    return root, make_cells(root, [TEACHER, STUDENT], tiny_data, progress=False)
 
 
-def test_a_stage_holds_what_the_contract_says(made, tiny_data):
+def test_a_cell_holds_what_the_contract_says(made, tiny_data):
     root, (teacher, student) = made
-    for stage in (teacher, student):
-        names = {path.name for path in stage.folder.iterdir()}
+    for cell in (teacher, student):
+        names = {path.name for path in cell.folder.iterdir()}
         assert {"config.json", "history.csv", "model.safetensors", "model.json", "scores.npz", "metrics.json"} <= names
         assert "training.pt" not in names
     assert teacher.scores("test").shape == (len(tiny_data.ids("test")), 3)
@@ -56,40 +61,69 @@ def test_a_stage_holds_what_the_contract_says(made, tiny_data):
     assert load_model(teacher.folder).clip_seconds == TINY_TRAIN.clip_seconds
 
 
-def test_a_finished_stage_is_read_back_and_a_changed_one_made_anew(made, tiny_data):
+def test_a_finished_cell_is_read_back_and_nothing_else_is_written_over_it(made, tiny_data):
     root, _ = made
     before = stamps(root / "teacher")
-    make_stages(root, [TEACHER], tiny_data, progress=False)
+    make_cells(root, [TEACHER], tiny_data, progress=False)
+    moved = tiny_data.split.copy()
+    moved.iloc[0] = "excluded"
+    for recipe, data in [
+        (replace(TEACHER, train=replace(TINY_TRAIN, learning_rate=1e-2)), tiny_data),
+        (TEACHER, replace(tiny_data, split=moved)),
+    ]:
+        for make in (finished_cell, make_cell):
+            with pytest.raises(MttError, match="teacher: holds a model of other settings, data or version.*move the folder away"):
+                make(root, recipe, data)
     assert stamps(root / "teacher") == before
-    changed = replace(TEACHER, name="other")
-    first = make_stage(root, changed, tiny_data)
-    numbers = final_numbers(first)
-    second = make_stage(root, replace(changed, train=replace(TINY_TRAIN, learning_rate=1e-2)), tiny_data)
-    assert finished_stage(root, changed, tiny_data) is None
-    assert not np.array_equal(numbers[0], second.scores("test"))
+
+
+def test_a_cell_is_known_by_what_it_computes(tiny_data, monkeypatch):
+    def same(one: Recipe, two: Recipe) -> bool:
+        return cell_fingerprint(one, tiny_data) == cell_fingerprint(two, tiny_data)
+
+    assert same(TEACHER, replace(TEACHER, name="another name"))
+    used = effective(TEACHER)["train"].get("precision", "auto")
+    other = {"float32": "bfloat16", "bfloat16": "float32"}[used]
+    assert same(TEACHER, replace(TEACHER, train=replace(TINY_TRAIN, precision=used)))  # what "auto" means on this machine
+    assert not same(TEACHER, replace(TEACHER, train=replace(TINY_TRAIN, precision=other)))
+    assert not same(STUDENT, replace(STUDENT, teacher=replace(TEACHER, seed=1)))
+    before = cell_fingerprint(TEACHER, tiny_data)
+    monkeypatch.setitem(augment.EFFECTS, "toy", replace(augment.EFFECTS["gain"], name="toy", probability=0.0, ranges={}))
+    assert cell_fingerprint(TEACHER, tiny_data) == before  # an effect that never applies changes nothing
+    monkeypatch.setitem(augment.EFFECTS, "toy", replace(augment.EFFECTS["toy"], probability=0.5))
+    assert cell_fingerprint(TEACHER, tiny_data) != before
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_validation_scores_and_pseudo_labels_obey_the_precision(tiny_data, tmp_path, monkeypatch, precision):
+    seen = set()
+
+    def spy(model, waveforms, *_):
+        seen.add(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
+
+    recipe = replace(TEACHER, train=replace(TINY_TRAIN, precision=precision, steps=2))
+    hook = nn.modules.module.register_module_forward_pre_hook(lambda module, args: isinstance(module, TaggingModel) and spy(module, args))
+    try:
+        cell = make_cell(tmp_path, recipe, tiny_data)
+        cell.pseudo_labels(tiny_data, tiny_data.ids("unlabelled"), 1.0)
+    finally:
+        hook.remove()
+    assert seen == {getattr(torch, precision)} and cell.config["precision"] == precision
 
 
 def test_training_starts_from_the_weights_it_is_given(made, tiny_data, tmp_path):
     _, initial = read_initial_weights(made[0] / "teacher")
     still = replace(TEACHER, seed=5, train=replace(TINY_TRAIN, steps=1, learning_rate=1e-12))
-    given, fresh = (make_stage(tmp_path, replace(still, name=n, initial=i), tiny_data) for n, i in (("given", initial), ("fresh", None)))
+    given, fresh = (make_cell(tmp_path, replace(still, name=n, initial=i), tiny_data) for n, i in (("given", initial), ("fresh", None)))
     source, same, other = (load_model(f).positions for f in (made[0] / "teacher", given.folder, fresh.folder))
     torch.testing.assert_close(same, source, rtol=0, atol=1e-6)
     assert (other - source).abs().max() > 0.1 and given.fingerprint != fresh.fingerprint
 
 
-def test_other_data_is_another_stage(made, tiny_data):
-    root, _ = made
-    moved = tiny_data.split.copy()
-    moved.iloc[0] = "excluded"
-    assert finished_stage(root, TEACHER, tiny_data) is not None
-    assert finished_stage(root, TEACHER, replace(tiny_data, split=moved)) is None
-
-
-def test_a_stage_made_alone_equals_one_made_side_by_side(made, tiny_data, tmp_path):
+def test_a_cell_made_alone_equals_one_made_side_by_side(made, tiny_data, tmp_path):
     root, (teacher, student) = made
-    make_stage(tmp_path, TEACHER, tiny_data)
-    assert_same(final_numbers(make_stage(tmp_path, STUDENT, tiny_data)), final_numbers(student))
+    make_cell(tmp_path, TEACHER, tiny_data)
+    assert_same(final_numbers(make_cell(tmp_path, STUDENT, tiny_data)), final_numbers(student))
 
 
 def test_a_recipe_trains_on_the_set_it_names(tiny_data):
@@ -104,7 +138,7 @@ def test_a_pool_that_shares_an_artist_with_the_test_set_is_refused(made, tiny_da
     same = [i for i in tiny_data.ids("test") if tiny_data.corpus.artists[i] == test_artist]
     split[same[-1]] = "unlabelled"
     with pytest.raises(ValueError, match=rf"share artists.*{test_artist}"):
-        make_stage(root, replace(STUDENT, name="cheat"), replace(tiny_data, split=split))
+        make_cell(root, replace(STUDENT, name="cheat"), replace(tiny_data, split=split))
 
 
 def test_a_published_split_may_share_artists_and_lack_a_pool(made, tiny_data):
@@ -112,21 +146,21 @@ def test_a_published_split_may_share_artists_and_lack_a_pool(made, tiny_data):
     published = replace(tiny_data, corpus=replace(tiny_data.corpus, split_name="the usual split"))
     own = replace(STUDENT, name="own-audio", student=replace(STUDENT.student, pool="train"))
     poolless = replace(published, split=published.split.replace("unlabelled", "excluded"))
-    stages = make_stages(root / "published", [STUDENT, own], poolless, progress=False)
-    assert_same(*(final_numbers(stage) for stage in stages))  # without a pool, students learn on training tracks
+    cells = make_cells(root / "published", [STUDENT, own], poolless, progress=False)
+    assert_same(*(final_numbers(cell) for cell in cells))  # without a pool, students learn on training tracks
     shared = published.split.copy()
     shared[shared.index[shared == "test"][0]] = "train"
-    make_stage(root / "published", TEACHER, replace(published, split=shared))
-    make_stage(root / "published", STUDENT, replace(published, split=shared))
+    make_cell(root / "published", TEACHER, replace(published, split=shared))
+    make_cell(root / "published", STUDENT, replace(published, split=shared))
 
 
 def test_pseudo_labels_are_made_once_and_belong_to_their_teacher(made, tiny_data):
     root, (teacher, _) = made
     pool = tiny_data.ids("unlabelled")
-    found = teacher_scores(teacher.folder, tiny_data, pool, TINY_TRAIN.clip_seconds)
+    found = teacher.pseudo_labels(tiny_data, pool, TINY_TRAIN.clip_seconds)
     assert found.shape == (len(pool), tiny_data.pool_slots, 3)
     before = stamps(teacher.folder)
-    teacher_scores(teacher.folder, tiny_data, pool, TINY_TRAIN.clip_seconds)
+    teacher.pseudo_labels(tiny_data, pool, TINY_TRAIN.clip_seconds)
     assert stamps(teacher.folder) == before
 
 
@@ -135,22 +169,22 @@ def test_controls_differ_from_the_student_in_what_they_say(made, tiny_data):
     options = {"quiet": {"noise": False}, "own": {"pool": "train"}, "masked": {"mask_percentile": 60.0}, "alone": {"pool": "none"}}
     for name, option in options.items():
         recipe = replace(STUDENT, name=name, student=StudentConfig(width=16, **option))
-        stage = make_stage(root, recipe, tiny_data)
-        assert not np.array_equal(stage.scores("test"), student.scores("test")), name
+        cell = make_cell(root, recipe, tiny_data)
+        assert not np.array_equal(cell.scores("test"), student.scores("test")), name
 
 
 SCRIPT = """
 import pickle, sys
 from pathlib import Path
-from mtt.study.cells import make_stages
-from tests.training.test_runs import STUDENT, TEACHER
+from mtt.study.schedule import make_cells
+from tests.study.test_cells import STUDENT, TEACHER
 from dataclasses import replace
 
 if __name__ == "__main__":
     data = pickle.loads(Path(sys.argv[1]).read_bytes())
     train = replace(TEACHER.train, steps=24, evaluate_every=4)
     teacher = replace(TEACHER, train=train)
-    make_stages(Path(sys.argv[2]), [replace(STUDENT, train=train, teacher=teacher)], data, progress=False)
+    make_cells(Path(sys.argv[2]), [replace(STUDENT, train=train, teacher=teacher)], data, progress=False)
 """
 
 
@@ -176,7 +210,7 @@ def test_killed_at_any_moment_the_study_ends_in_the_same_bits(tiny_data, tmp_pat
         assert not (tmp_path / "killed" / "student" / "metrics.json").exists(), "the kill came too late to test anything"
     assert start(tmp_path / "killed").wait(timeout=300) == 0
     for name in ("teacher", "student"):
-        assert_same(final_numbers(Stage(tmp_path / "killed" / name)), final_numbers(Stage(tmp_path / "whole" / name)))
+        assert_same(final_numbers(Cell(tmp_path / "killed" / name)), final_numbers(Cell(tmp_path / "whole" / name)))
 
 
 @pytest.mark.slow
@@ -199,9 +233,9 @@ def test_a_killed_study_leaves_no_process_behind(tiny_data, tmp_path):
     pytest.fail("workers outlived the study by 10 s")
 
 
-def test_an_unreadable_config_is_an_unfinished_stage(made, tiny_data, tmp_path):
-    stage = make_stage(tmp_path, TEACHER, tiny_data)
-    (stage.folder / "config.json").write_text("{")
-    assert finished_stage(tmp_path, TEACHER, tiny_data) is None
-    assert json.loads((make_stage(tmp_path, TEACHER, tiny_data).folder / "config.json").read_text())["fingerprint"]
-    assert isinstance(stage.history, pd.DataFrame)
+def test_an_unreadable_config_is_an_unfinished_cell(made, tiny_data, tmp_path):
+    cell = make_cell(tmp_path, TEACHER, tiny_data)
+    (cell.folder / "config.json").write_text("{")
+    assert finished_cell(tmp_path, TEACHER, tiny_data) is None
+    assert json.loads((make_cell(tmp_path, TEACHER, tiny_data).folder / "config.json").read_text())["fingerprint"]
+    assert isinstance(cell.history, pd.DataFrame)

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtt.config import PAPER, SMOKE
+from mtt.config import PAPER, SMOKE, SettingsError
 from mtt.models import load_model
-from mtt.study.job import JobError, read_job, run_job
+from mtt.study.job import read_job, run_job
 
 
 def job_file(folder, text: str, name: str = "mine.toml"):
@@ -28,15 +28,17 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
     batch_size = 64
     learning_rate = 1
     [train.augment]
+    probability = {pitch = 0.0}
+    [train.augment.ranges]
     gain_db = [-30, -2.5]
     [student]
     width = 32
     mask_percentile = 95
     """
     job = read_job(job_file(tmp_path, text))
-    assert job.folder == tmp_path / "runs" / "job-mine" and job.config.seeds == (3,)
+    assert job.place == tmp_path / "runs" / "job-mine" and job.config.seeds == (3,)
     assert job.config.teacher == replace(PAPER.teacher, width=128)
-    augment = replace(PAPER.train.augment, gain_db=(-30.0, -2.5))
+    augment = replace(PAPER.train.augment, probability={"pitch": 0.0}, ranges={"gain_db": (-30.0, -2.5)})
     assert job.config.train == replace(PAPER.train, batch_size=64, learning_rate=1.0, augment=augment)
     assert isinstance(job.config.train.learning_rate, float) and job.config.ratios == (0.8, 0.1, 0.1)
     assert job.recipe.model.width == job.recipe.student.width == 32 and job.recipe.student.mask_percentile == 95.0
@@ -49,37 +51,42 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("colection = 'x'", r"unknown key 'colection'; the keys are collection, recipe"),
-        ("[train]\nstep = 3", r"unknown key 'train\.step'; the keys are steps"),
-        ("[train.augment]\nvolume = 3", r"unknown key 'train\.augment\.volume'"),
-        ("[model]\nwidth = 'wide'", r"model\.width: must be a whole number, not 'wide'"),
-        ("[model]\nwidth = 2.5", r"model\.width: must be a whole number, not 2\.5"),
-        ("[model]\nwidth = true", r"model\.width: must be a whole number, not True"),
-        ("[train]\nlearning_rate = nan", r"train\.learning_rate: must be a number, not nan"),
-        ("[train]\nsteps = 0", r"train\.steps: must be above 0, not 0"),
-        ("[train]\nwarmup_steps = -1", r"train\.warmup_steps: must be 0 or more, not -1"),
-        ("[train.augment]\ngain_db = [1]", r"train\.augment\.gain_db: must be a list of 2, not \[1\]"),
-        ("[train.augment]\ngain_db = ['a', 2]", r"train\.augment\.gain_db\.\[0\]: must be a number"),
-        ("train = 3", r"train: must be a section, not 3"),
-        ("seed = '1'", r"seed: must be a whole number"),
+        ("colection = 'x'", r"colection: no such setting"),
+        ("[train]\nstep = 3", r"train\.step: no such setting"),
+        ("[train.augment]\nvolume = 3", r"train\.augment\.volume: no such setting"),
+        ("[train.augment]\nprobability = {volume = 0.3}", r"augment: 'volume' is no effect; there are polarity, noise"),
+        ("[train.augment]\nranges = {gain_db = [1]}", r"train\.augment\.ranges\.gain_db\.1: field required"),
+        ("[train.augment]\nranges = {gain_db = ['a', 2]}", r"train\.augment\.ranges\.gain_db\.0: must be .*number, not 'a'"),
+        ("[train.augment]\nranges = {gain_db = [2, 1]}", r"augment\.ranges\.gain_db: must be \(lowest, highest\)"),
+        ("[model]\nwidth = 'wide'", r"model\.width: must be .*integer, not 'wide'"),
+        ("[model]\nwidth = 2.5", r"model\.width: must be .*integer, not 2\.5"),
+        ("[model]\nwidth = true", r"model\.width: must be .*integer, not True"),
+        ("[model]\narchitecture = 'magic'", r"architecture: 'magic' is unknown"),
+        ("[train]\nlearning_rate = nan", r"train\.learning_rate: must be .*number, not nan"),
+        ("[train]\nsteps = 0", r"train\.steps: must be greater than or equal to 1, not 0"),
+        ("[train]\nprecision = 'bf16'", r"train\.precision: must be 'auto', 'float32' or 'bfloat16', not 'bf16'"),
+        ("[train]\nwarmup_steps = -1", r"train\.warmup_steps: must be greater than or equal to 0, not -1"),
+        ("train = 3", r"train: must be .*, not 3"),
+        ("seed = '1'", r"seed: must be .*integer, not '1'"),
         ("profile = 'huge'", r"profile: 'huge' is none of smoke, demo"),
-        ("recipe = 'genius'", r"recipe: 'genius' is none of teacher, student"),
+        ("recipe = 'genius'", r"recipe: 'genius' is none of teacher, teacher-plain"),
         ("[student]\nwidth = 8", r"student: recipe 'teacher' is no student"),
         ("init_from = 'models/x'\n[model]\nwidth = 8", r"model: cannot be given with init_from"),
-        ("recipe = 'student'\n[student]\npol = 'train'", r"unknown key 'student\.pol'"),
+        ("recipe = 'student'\n[student]\npol = 'train'", r"student\.pol: no such setting"),
+        ("recipe = 'student'\n[student]\npool = 'unlabeled'", r"student\.pool: must be 'unlabelled', 'train' or 'none', not 'unlabeled'"),
         ("study = '../elsewhere'", r"study: '\.\./elsewhere' is no plain folder name"),
         ("[model]\nsample_rate = 16000", r"model\.sample_rate: must be 22050"),
         ("collection = ", r"mine\.toml: .*write it as TOML"),
     ],
 )
 def test_a_faulty_file_is_refused_by_the_name_of_its_key(tmp_path, text, message):
-    with pytest.raises(JobError, match=rf"mine\.toml: .*{message}" if "mine" not in message else message) as caught:
+    with pytest.raises(SettingsError, match=rf"mine\.toml: .*{message}" if "mine" not in message else message) as caught:
         read_job(job_file(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(JobError, match="gone.toml: No such file"):
+    with pytest.raises(SettingsError, match="gone.toml: No such file"):
         read_job(tmp_path / "gone.toml")
 
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from mtt.collections.load import CollectionError
-from mtt.config import PROFILES, SMOKE, ModelConfig
+from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig, read_settings, to_dict
+from mtt.files import MttError, read_json
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.study import recipes, workspace
+from mtt.study.claims import Judge
 from mtt.study.parameters import PARAMETERS, ParameterError, check_parameters
 from mtt.study.workspace import Study, configure, notebook_study, open_study
 from tests.tiny import write_collection
@@ -20,8 +22,8 @@ def study(tiny_table, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_profile_has_its_settings(profile):
-    assert configure({"profile": profile}) == PROFILES[profile]
+def test_every_profile_has_its_settings_and_comes_back_from_json_as_it_was(profile):
+    assert configure({"profile": profile}) == PROFILES[profile] == read_settings(StudyConfig, to_dict(PROFILES[profile]))
 
 
 @pytest.mark.parametrize(
@@ -45,15 +47,28 @@ def test_a_parameter_changes_exactly_what_it_says(name, value, where):
     assert restored == SMOKE
 
 
-def test_another_corpus_has_a_folder_of_its_own():
-    assert open_study(profile="smoke", corpus_seed=1).folder.name == "smoke-corpus1"
-    assert open_study(profile="smoke").folder.name == "smoke"
+def test_other_settings_get_another_folder_and_nothing_is_written_over(tiny_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.4, 0.2, 0.4))
+    own = {"profile": "smoke", "collection": str(tiny_table), "progress": False}
+    one, other = open_study(**own), open_study(**own, steps=9)
+    assert other.folder.name == f"{one.folder.name}-steps9" and open_study(**own, steps=9).folder == other.folder
+    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.5, 0.2, 0.3))  # the same name, another study: as when files were added
+    before = (one.folder / "study.json").read_bytes()
+    marked = open_study(**own)
+    assert marked.folder.name == f"{one.folder.name}-{read_json(marked.folder / 'study.json')['mark']}" != one.folder.name
+    assert (one.folder / "study.json").read_bytes() == before
+    named = open_study(**own, study="mine")
+    assert named.folder.name == "mine"
+    with pytest.raises(MttError, match="mine: holds a study of other settings or another collection: name another with -p study NAME"):
+        _ = open_study(**own, study="mine", steps=9).folder
 
 
 def test_parameters_reach_the_recipes():
-    line = recipes.lineup(configure({"profile": "smoke", "student_width": 4, "iterations": 3, "student_steps": 9}))
+    config = configure({"profile": "smoke", "student_width": 4, "iterations": 3, "student_steps": 9})
+    line = {name: recipes.recipe(config, name) for name in recipes.student_experiment(config)}
     assert line["student-distilled"].model.width == 4 and line["student"].model.width == SMOKE.teacher.width
-    assert [line[name].teacher.name for name in ("student", "student-2", "student-3")] == ["teacher", "student", "student-2"]
+    assert [line[name].teacher.name for name in recipes.generations(config)] == ["teacher", "student", "student-2"]
     assert {recipe.train.steps for name, recipe in line.items() if "student" in name or "control" in name} == {9}
 
 
@@ -61,17 +76,21 @@ def test_parameters_reach_the_recipes():
     ("given", "message"),
     [
         ({"student_widht": 3}, "unknown parameter 'student_widht'; the parameters are profile, collection"),
-        ({"steps": "many"}, "'steps' must be a whole number above 0, not 'many'"),
-        ({"steps": True}, "'steps' must be a whole number above 0, not True"),
-        ({"steps": 2.5}, "'steps' must be a whole number above 0, not 2.5"),
-        ({"clip_seconds": 0}, "'clip_seconds' must be a number above 0, not 0"),
-        ({"profile": 3}, "'profile' must be text, not 3"),
+        ({"steps": "many"}, "'steps': must be .*integer, not 'many'"),
+        ({"steps": True}, "'steps': must be .*integer, not True"),
+        ({"steps": 2.5}, "'steps': must be .*integer, not 2.5"),
+        ({"steps": 0}, "'steps': must be greater than or equal to 1, not 0"),
+        ({"clip_seconds": 0.01}, "'clip_seconds': must be greater than or equal to 0.1, not 0.01"),
+        ({"clip_seconds": 1e9}, "'clip_seconds': must be less than or equal to 3600"),
+        ({"seeds": 0}, "'seeds': must be a whole number from 1 to 1000, not 0"),
+        ({"profile": 3}, "'profile': must be text, not 3"),
+        ({"collection": 3}, "'collection': must be .*string, not 3"),
         ({"corpus_seed": 1, "collection": "my.csv"}, "'corpus_seed' is of the embedded corpus"),
         ({"profile": "huge"}, "unknown profile 'huge'"),
-        ({"profile": "smoke", "student_width": 3}, "'student_width' must be a multiple of the 2 attention heads, not 3"),
+        ({"profile": "smoke", "student_width": 3}, "'student_width': must be a multiple of the 2 attention heads, not 3"),
     ],
 )
-def test_unknown_and_ill_typed_parameters_are_refused_by_name(given, message):
+def test_unknown_and_impossible_parameters_are_refused_by_name(given, message):
     with pytest.raises(ParameterError, match=message):
         configure(given)
 
@@ -81,10 +100,10 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
     folder = save_model(build_model(shape, 2, seed=0), tmp_path / "model", ["rock", "jazz"])
     config = configure({"profile": "smoke", "init_from": str(folder)})
     assert config.teacher == shape and config.init_from.folder == str(folder)
-    line = recipes.lineup(config)
+    line = {name: recipes.recipe(config, name) for name in recipes.student_experiment(config)}
     assert {name for name, recipe in line.items() if recipe.initial} == {name for name, recipe in line.items() if recipe.model == shape}
     assert line["student-distilled"].initial is None and line["short-chunk-resnet"].initial is None
-    scratch = recipes.teacher_from_scratch(config)
+    scratch = recipes.recipe(config, "teacher-from-scratch")
     assert scratch.initial is None and scratch.model == line["teacher"].model and scratch.train == line["teacher"].train
     with pytest.raises(ParameterError, match="'teacher_width' cannot be given with 'init_from'"):
         configure({"profile": "smoke", "init_from": str(folder), "teacher_width": 16})
@@ -95,7 +114,7 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
 def test_a_students_batch_is_counted_in_batches_of_its_teacher():
     for factor in (1, 2):
         config = replace(SMOKE, student_batch=factor)
-        sizes = {name: recipe.train.batch_size for name, recipe in recipes.lineup(config).items()}
+        sizes = {name: recipes.recipe(config, name).train.batch_size for name in recipes.student_experiment(config)}
         assert sizes.pop("teacher") == sizes.pop("short-chunk-resnet") == SMOKE.train.batch_size
         assert set(sizes.values()) == {factor * SMOKE.train.batch_size}  # students and controls alike
 
@@ -135,12 +154,12 @@ def test_own_collection_is_split_by_artist_and_rare_tags_are_left_out(study):
     artists = {name: set(corpus.artists[study.ids(name)]) for name in ("train", "valid", "test", "unlabelled")}
     assert not (artists["train"] & artists["test"]) and not (artists["unlabelled"] & (artists["valid"] | artists["test"]))
     assert (study.folder / "split.csv").exists()
-    strict = Study(replace(study.config, minimum_positives=4), study.folder, progress=False)
+    strict = Study(replace(study.config, minimum_positives=4), study.folder.with_name("strict"), progress=False)
     counts = strict.tag_counts
     assert not counts["kept"].all()
     assert (counts.loc[~counts["kept"], ["train", "valid", "test"]].min(axis=1) < 4).all()
-    hopeless = Study(replace(study.config, minimum_positives=1000), study.folder, progress=False)
-    with pytest.raises(ValueError, match="no tag has 1000 positives in each of train, valid and test"):
+    hopeless = Study(replace(study.config, minimum_positives=1000), study.folder.with_name("hopeless"), progress=False)
+    with pytest.raises(CollectionError, match="no tag has 1000 positives in each of train, valid and test"):
         _ = hopeless.corpus
 
 
@@ -157,7 +176,7 @@ def test_a_split_in_the_collection_is_used_and_a_leaking_one_refused(tiny_table,
     given = open_study(profile="smoke", collection=table("given.csv", sets), progress=False)
     assert list(given.split) == sets
     leaking = open_study(profile="smoke", collection=table("leaking.csv", ["test", *sets[1:]]), progress=False)
-    with pytest.raises(ValueError, match="share artists.*artist 0"):
+    with pytest.raises(MttError, match="share artists.*artist 0"):
         _ = leaking.split
 
 
@@ -174,7 +193,7 @@ def test_every_evaluation_track_is_scored_by_the_arm_that_heard_its_artist_and_b
         def scores(self):
             return np.full((1, len(study.ids("test")), len(study.corpus.tags)), self.value)
 
-    boot, heard, unheard = study.leak_arms(Scored(0.1), Scored(0.9))
+    boot, heard, unheard = Judge(study).leak_arms(Scored(0.1), Scored(0.9))
     evaluated = study.crossover[study.crossover["role"] == "evaluation"]
     np.testing.assert_array_equal(heard[0, :, 0] == 0.1, evaluated["group"] == "a")
     np.testing.assert_array_equal(heard + unheard, np.ones_like(heard))
@@ -187,10 +206,13 @@ def test_every_evaluation_track_is_scored_by_the_arm_that_heard_its_artist_and_b
 def test_what_pages_record_is_read_back_in_order(study):
     study.record("02_b", claims=[{"id": "C2"}], finding="b")
     study.record("01_a", claims=[{"id": "C1"}])
-    assert list(study.recorded()) == ["01_a", "02_b"]
-    assert [entry["id"] for entry in study.all_claims([{"id": "C7"}])] == ["C1", "C2", "C7"]
+    assert list(study.recorded()) == ["01_a", "02_b"] and study.recorded()["02_b"]["finding"] == "b"
 
 
-def test_change_per_iteration_needs_two_generations(study):
-    with pytest.raises(ParameterError, match="'iterations' must be at least 2"):
-        study.change_per_iteration([])
+def test_a_toy_student_variant_is_one_entry(monkeypatch):
+    """One object in the line-up, and it is trained, drawn and explained like the others."""
+    toy = recipes.Entry("student-toy", "a toy", "#123456", lambda study: recipes.student(study, unlabelled_weight=0.5), "student")
+    monkeypatch.setitem(recipes.LINEUP, toy.name, toy)
+    assert "student-toy" in recipes.student_experiment(SMOKE)
+    made = recipes.recipe(SMOKE, "student-toy")
+    assert made.name == "student-toy" and made.student.unlabelled_weight == 0.5 and made.teacher.name == "teacher"

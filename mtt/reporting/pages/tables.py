@@ -13,26 +13,12 @@ import pandas as pd
 
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Difference, estimate, expected_half_width, tag_intervals
-from mtt.study.claims import CLAIMS, verdict
+from mtt.evaluation.bootstrap import Difference, estimate, tag_intervals
+from mtt.reporting.numbers import with_interval
+from mtt.splits.make import SPLIT_VALUES, audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
+from mtt.study.claims import CLAIMS, Judge
+from mtt.study.evidence import EXPLANATIONS, Evidence
 from mtt.study.workspace import Result, Study
-
-
-def corpus_summary(corpus: Corpus) -> pd.DataFrame:
-    """Labelled, unlabelled and all tracks: tracks, artists, hours, tags per track."""
-    labelled = corpus.is_labelled
-    groups = {"labelled": labelled, "unlabelled": ~labelled, "all": labelled | True}
-    rows = {}
-    for name, chosen in groups.items():
-        part = corpus.tracks[chosen]
-        tags = corpus.labels[chosen.to_numpy()].sum(axis=1)
-        rows[name] = {
-            "tracks": len(part),
-            "artists": part["artist"].replace("", np.nan).nunique(),
-            "hours": part["seconds"].sum() / 3600,
-            "tags per track": tags.mean() if name == "labelled" else np.nan,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
 
 
 def shown(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
@@ -43,22 +29,37 @@ def shown(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
             return value
         if pd.isna(value):
             return "–"
-        return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.{digits}f}"
+        return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.{digits}f}".replace("-", "−")
 
     return table.map(text)
 
 
-def corpus_finding(corpus: Corpus) -> str:
-    """One sentence on size, labels and flaws."""
-    counts = corpus_summary(corpus)
-    text = (
-        f"{counts.at['labelled', 'tracks']:,} labelled tracks of {counts.at['labelled', 'artists']:,} artists carry "
-        f"{counts.at['labelled', 'tags per track']:.1f} of {len(corpus.tags)} tags on average; "
-        f"{counts.at['unlabelled', 'tracks']:,} tracks have none, and {len(corpus.problems)} files could not be used."
-    )
-    if corpus.truth is None:
-        return text
-    return text + f" Of the true tags, {missing_labels(corpus).at['all', 'share']:.0%} are missing from the labels."
+def with_intervals(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> pd.Series:
+    """Estimates as texts, ``0.912 [0.905, 0.919]``."""
+    return pd.Series([with_interval(*row, digits, sign) for row in table[["estimate", "low", "high"]].to_numpy()], table.index, dtype=str)
+
+
+# --- The collection ---
+
+
+def corpus_summary(corpus: Corpus) -> pd.DataFrame:
+    """Labelled, unlabelled and all tracks: tracks, artists, hours, tags per track."""
+    labelled = corpus.is_labelled
+    rows = {}
+    for name, chosen in {"labelled": labelled, "unlabelled": ~labelled, "all": labelled | True}.items():
+        part = corpus.tracks[chosen]
+        rows[name] = {
+            "tracks": len(part),
+            "artists": corpus.artists[chosen].replace("", np.nan).nunique(),
+            "hours": part["seconds"].sum() / 3600,
+            "tags per track": corpus.labels[chosen.to_numpy()].sum(axis=1).mean() if name == "labelled" else np.nan,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
+
+
+def tag_counts(corpus: Corpus) -> pd.Series:
+    """Labelled tracks per tag."""
+    return pd.Series(corpus.labels.sum(axis=0).astype(int), index=pd.Index(corpus.tags, name="tag"))
 
 
 def frequent_tags(corpus: Corpus, count: int) -> list[str]:
@@ -73,11 +74,6 @@ def problems(corpus: Corpus, most: int = 20) -> pd.DataFrame:
     return corpus.problems.set_index("track_id").head(most)
 
 
-def tag_counts(corpus: Corpus) -> pd.Series:
-    """Labelled tracks per tag."""
-    return pd.Series(corpus.labels.sum(axis=0).astype(int), index=pd.Index(corpus.tags, name="tag"))
-
-
 def missing_labels(corpus: Corpus) -> pd.DataFrame:
     """Per kind of tag, how many true positives of the labelled tracks the observed labels lack; empty where the truth is not known."""
     if corpus.truth is None:
@@ -88,6 +84,83 @@ def missing_labels(corpus: Corpus) -> pd.DataFrame:
     table = table.groupby("kind").sum().astype(int)
     table.loc["all"] = table.sum()
     return table.assign(missing=lambda t: t["true"] - t["observed"], share=lambda t: t["missing"] / t["true"])
+
+
+# --- The split ---
+
+
+def cleaning_summary(study: Study) -> pd.DataFrame:
+    """Problems by kind: how many tracks were left out, with an example; beside them how many were planted, where that is known."""
+    found = pd.concat([study.collection.problems, study.cleaned[1]], ignore_index=True)
+    table = found.groupby("problem").agg(tracks=("track_id", "nunique"), example=("track_id", "first"), detail=("detail", "first"))
+    planted = study.collection.planted
+    if planted is None:
+        return table
+    true_ids = set(planted["track_id"]) | set(planted["other"])
+    return table.assign(**{"planted among them": found.groupby("problem")["track_id"].agg(lambda ids: len(set(ids) & true_ids))})
+
+
+def split_counts(study: Study) -> pd.DataFrame:
+    """Tracks, artists and positive labels of each set."""
+    corpus = study.corpus
+    table = pd.DataFrame({"set": study.split, "artist": corpus.artists, "labels": corpus.labels.sum(axis=1)})
+    counts = table.groupby("set").agg(tracks=("artist", "size"), artists=("artist", "nunique"), labels=("labels", "sum"))
+    return counts.reindex([name for name in SPLIT_VALUES if name in counts.index])
+
+
+def rare_tags(study: Study) -> pd.DataFrame:
+    """The tags left out for want of positives, with their positives in each set; the most frequent first."""
+    left_out = study.tag_counts[~study.tag_counts["kept"]].drop(columns="kept")
+    return left_out.loc[left_out.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+
+
+def crossover_counts(study: Study) -> pd.DataFrame:
+    """Tracks and artists of either group of the leak experiment, in training and in evaluation."""
+    table = study.crossover.groupby(["group", "role"]).agg(tracks=("artist", "size"), artists=("artist", "nunique")).unstack()
+    return table.set_axis([f"{role} {what}" for what, role in table.columns], axis=1).sort_index(axis=1)
+
+
+def leak_arms(entries: Sequence[Mapping]) -> pd.DataFrame:
+    """Both arms of the leak experiment, from the entry of C1: estimate, low, high."""
+    names = {"heard": "by the model that has heard the artist", "unheard": "by the other model"}
+    rows = {names[name]: one for entry in entries for name, one in entry["beside"].get("arms", {}).items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis("scored")
+
+
+def _all_splits(study: Study) -> dict[str, pd.Series]:
+    corpus, ratios = study.corpus, study.ratios
+    makers = {"random tracks": split_random_tracks, "random artists": split_random_artists, "GroupShuffleSplit": split_group_shuffle}
+    others = {name: make(corpus.artists, corpus.labels, ratios, seed=0) for name, make in makers.items()}
+    ours = (study.collection.split_name or "the collection's own") if study.collection.has_split else "artist-level, stratified"
+    return {ours: study.split, **others}
+
+
+def split_methods(study: Study) -> pd.DataFrame:
+    """One row a way to split, the study's first: artists shared, test tracks whose artist is in train, how far the tags' shares are off."""
+    corpus = study.corpus
+    return compare_splits(_all_splits(study), corpus.artists, corpus.labels, study.ratios, corpus.tags)
+
+
+def split_methods_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """``split_methods`` in words and percentages."""
+    return pd.DataFrame(
+        {
+            "shared artists": table["shared_artists"],
+            "test tracks by train artists": table["leaked_test_share"].map("{:.0%}".format),
+            "mean deviation": table["mean_deviation"].map("{:.2%}".format),
+            "largest deviation": table["max_deviation"].map("{:.1%}".format),
+        }
+    )
+
+
+def split_deviations(study: Study) -> dict[str, np.ndarray]:
+    """For each way to split, |share - target| of every tag in every set."""
+    corpus, columns = study.corpus, ["train_deviation", "valid_deviation", "test_deviation"]
+    audits = {name: audit_split(s, corpus.artists, corpus.labels, study.ratios, corpus.tags) for name, s in _all_splits(study).items()}
+    return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in audits.items()}
+
+
+# --- Models ---
 
 
 def recipe(config: StudyConfig) -> pd.DataFrame:
@@ -107,125 +180,121 @@ def recipe(config: StudyConfig) -> pd.DataFrame:
     return pd.DataFrame({"setting": rows}).rename_axis("what")
 
 
-def student_batches(config: StudyConfig) -> str:
-    """How a student's batches are made up, beside its teacher's and the controls'."""
-    ours, teachers = config.student_batch * config.train.batch_size, config.train.batch_size
-    return (
-        f"A batch of the teacher holds {teachers} clips; one of a student holds {ours}, of which {ours // 2} are labelled, and one of the "
-        f"control on labelled data {ours}. A student takes {config.student_steps:,} steps, the teacher took {config.train.steps:,}."
-    )
+def time_steps(table: pd.DataFrame) -> pd.DataFrame:
+    """``lengths.time_steps`` with units."""
+    columns = {"clip in its paper": table["paper"].map("{:.3g} s".format), "clip here": table["here"].map("{:g} s".format)}
+    return pd.DataFrame({**columns, "steps in time": table["steps"]})
 
 
-def scores(study: Study, results: Sequence[Result], metric: str = "roc_auc", name: str = "test") -> pd.DataFrame:
+def scores(judge: Judge, results: Sequence[Result], metric: str = "roc_auc") -> pd.DataFrame:
     """One row a model, best first: estimate, low, high, parameters, seconds."""
     rows = {}
     for result in results:
-        found = estimate(study.bootstrap(name), result.scores(name), metric)
-        size = {"parameters": result.parameters, "seconds": result.seconds}
-        rows[result.name] = {"estimate": found.value, "low": found.lo, "high": found.hi, **size}
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
-    return table.astype({"parameters": int}).sort_values("estimate", ascending=False)
+        found = estimate(judge.bootstrap(), result.scores(), metric)
+        rows[result.name] = (found.value, found.lo, found.hi, result.parameters, result.seconds)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high", "parameters", "seconds"])
+    return table.rename_axis("model").astype({"parameters": int}).sort_values("estimate", ascending=False)
 
 
-def scores_shown(study: Study, results: Sequence[Result]) -> pd.DataFrame:
+def scores_shown(judge: Judge, results: Sequence[Result]) -> pd.DataFrame:
     """Both metrics with intervals, parameters and training time, best ROC-AUC first."""
-    roc, precision = scores(study, results), scores(study, results, "pr_auc")
-    precision = precision.loc[roc.index]
+    roc, precision = scores(judge, results), scores(judge, results, "pr_auc")
     return pd.DataFrame(
         {
-            "ROC-AUC": roc["estimate"].map("{:.4f}".format),
-            "95% interval": [f"{low:.4f}–{high:.4f}" for low, high in zip(roc["low"], roc["high"], strict=True)],
-            "PR-AUC": precision["estimate"].map("{:.4f}".format),
-            "95% interval ": [f"{low:.4f}–{high:.4f}" for low, high in zip(precision["low"], precision["high"], strict=True)],
+            "ROC-AUC": with_intervals(roc, 4),
+            "PR-AUC": with_intervals(precision.loc[roc.index], 4),
             "parameters": roc["parameters"].map("{:,}".format),
             "training, s": roc["seconds"].round().astype(int),
         }
     )
 
 
-def tag_scores(study: Study, result: Result, metric: str = "roc_auc") -> pd.DataFrame:
-    """One row a tag: estimate, low, high on the test set."""
-    table = tag_intervals(study.bootstrap(), result.scores(), study.corpus.tags, metric)
+def tag_scores(judge: Judge, result: Result) -> pd.DataFrame:
+    """One row a tag: estimate, low, high of ROC-AUC on the test set."""
+    table = tag_intervals(judge.bootstrap(), result.scores(), judge.study.corpus.tags)
     return table.rename(columns={"value": "estimate", "lo": "low", "hi": "high"})[["estimate", "low", "high"]].dropna()
 
 
-def tag_differences(study: Study, a: Result, b: Result, metric: str = "roc_auc") -> pd.DataFrame:
+def tag_differences(judge: Judge, a: Result, b: Result) -> pd.DataFrame:
     """Per tag, a - b on the same resamples: estimate, low, high; largest first."""
-    boot = study.bootstrap()
-    values = boot.per_tag(a.scores(), metric) - boot.per_tag(b.scores(), metric)
-    low, high = np.nanquantile(values, [0.025, 0.975], axis=0)
-    centre = tag_scores(study, a, metric)["estimate"] - tag_scores(study, b, metric)["estimate"]
-    table = pd.DataFrame({"low": low, "high": high}, index=pd.Index(study.corpus.tags, name="tag")).assign(estimate=centre)
+    boot = judge.bootstrap()
+    low, high = np.nanquantile(boot.per_tag(a.scores()) - boot.per_tag(b.scores()), [0.025, 0.975], axis=0)
+    centre = tag_scores(judge, a)["estimate"] - tag_scores(judge, b)["estimate"]
+    table = pd.DataFrame({"low": low, "high": high}, index=pd.Index(judge.study.corpus.tags, name="tag")).assign(estimate=centre)
     return table[["estimate", "low", "high"]].dropna().sort_values("estimate", ascending=False)
 
 
 def differences(found: Mapping[str, Difference]) -> pd.DataFrame:
-    """One row a comparison: estimate, low, high and whether the interval leaves out zero."""
+    """One row a comparison: estimate, low, high, verdict (whether the interval leaves out zero) and by_seed."""
     rows = {
-        name: {
-            "estimate": d.effect,
-            "low": d.lo,
-            "high": d.hi,
-            "verdict": "higher" if d.lo > 0 else "lower" if d.hi < 0 else "no difference shown",
-            "by_seed": d.by_seed,
-        }
+        name: (d.effect, d.lo, d.hi, "higher" if d.lo > 0 else "lower" if d.hi < 0 else "no difference shown", d.by_seed)
         for name, d in found.items()
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("comparison")
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high", "verdict", "by_seed"]).rename_axis("comparison")
+
+
+def student_differences(judge: Judge, made: Mapping[str, Result]) -> dict[str, Difference]:
+    """The first student minus its teacher and its controls, and every other student minus its teacher."""
+    student = made["student"]
+    pairs = {("student", "teacher"): (student, made["teacher"])}
+    pairs |= {(name, one.teacher): (one, made[one.teacher]) for name, one in made.items() if name.startswith("student-")}
+    pairs |= {("student", name): (student, one) for name, one in made.items() if name.startswith("control")}
+    return {f"{a} minus {b}": judge.compare(*pair) for (a, b), pair in pairs.items()}
 
 
 def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
-    """Claims as rows for the forest plot: estimate, low, high, verdict, margins where the rule has them, effects of single seeds."""
+    """Claims as rows for the forest plot: estimate, low, high, verdict, by_seed, and margins where the rule has them."""
     rows = {}
     for entry in entries:
         claim = CLAIMS[entry["id"]]
-        low, high = entry["interval"]
-        margins = claim.borders if claim.margin else ()
-        rows[f"{entry['id']} {claim.contrast}"] = {
-            "estimate": entry["effect"],
-            "low": low,
-            "high": high,
-            "verdict": verdict(claim, low, high),
-            "margin_low": margins[0] if margins else np.nan,
-            "margin_high": margins[1] if len(margins) > 1 else np.nan,
-            "by_seed": entry["by_seed"],
+        low_margin, high_margin = (*claim.borders, np.nan)[:2] if claim.margin else (np.nan, np.nan)
+        rows[f"{claim.id} {claim.label}"] = {
+            **{"estimate": entry["effect"], "low": entry["interval"][0], "high": entry["interval"][1], "verdict": entry["verdict"]},
+            **{"by_seed": entry["by_seed"], "margin_low": low_margin, "margin_high": high_margin},
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 
 
-def power(study: Study, a: Result, b: Result) -> pd.DataFrame:
-    """What half-width of the 95% interval of a - b to expect on test, from the validation set alone, and the one that was obtained."""
-    pilot = study.compare(a, b, name="valid")
-    valid, test = study.bootstrap("valid"), study.bootstrap("test")
-    expected = expected_half_width(pilot, valid.n_artists, test.n_artists)
-    rows = {
-        "validation": {"tracks": valid.n_tracks, "artists": valid.n_artists, "half-width of the interval": pilot.half_width},
-        "test, expected": {"tracks": test.n_tracks, "artists": test.n_artists, "half-width of the interval": expected},
-        "test, obtained": {
-            "tracks": test.n_tracks,
-            "artists": test.n_artists,
-            "half-width of the interval": study.compare(a, b).half_width,
-        },
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").astype({"tracks": int, "artists": int})
+def power(judge: Judge, a: Result, b: Result) -> pd.DataFrame:
+    """What half-width of the 95% interval of a - b to expect on test, from the validation set alone, and the one that was obtained.
+
+    A half-width shrinks with the root of the number of artists.
+    """
+    valid, test = judge.bootstrap("valid"), judge.bootstrap()
+    pilot, obtained = judge.compare(a, b, name="valid").half_width, judge.compare(a, b).half_width
+    expected = pilot * np.sqrt(valid.n_artists / test.n_artists)
+    rows = {"validation": (valid, pilot), "test, expected": (test, expected), "test, obtained": (test, obtained)}
+    table = {name: (boot.n_tracks, boot.n_artists, width) for name, (boot, width) in rows.items()}
+    return pd.DataFrame.from_dict(table, orient="index", columns=["tracks", "artists", "half-width of the interval"])
 
 
-def power_sentence(table: pd.DataFrame) -> str:
-    """What ``power`` means for the margins of the claims."""
-    expected = table.at["test, expected", "half-width of the interval"]
-    margin = abs(CLAIMS["C6"].margin)
-    relation = "narrower than" if expected < margin else "wider than"
-    return (
-        f"With {table.at['test, expected', 'artists']} test artists a difference between two related models should be known to about "
-        f"±{expected:.4f} ROC-AUC. That is {relation} the margin of ±{margin:g} by which C5 and C6 are judged."
-    )
-
-
-def generations(study: Study, lines: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
+def generations(judge: Judge, lines: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
     """Teacher and student generations of each architecture: architecture, iteration, estimate, low, high."""
-    rows = []
-    for architecture, line in lines.items():
-        for iteration, result in enumerate(line):
-            found = estimate(study.bootstrap(), result.scores())
-            rows.append({"architecture": architecture, "iteration": iteration, "estimate": found.value, "low": found.lo, "high": found.hi})
-    return pd.DataFrame(rows)
+    rows = [
+        (architecture, iteration, found.value, found.lo, found.hi)
+        for architecture, line in lines.items()
+        for iteration, result in enumerate(line)
+        for found in [estimate(judge.bootstrap(), result.scores())]
+    ]
+    return pd.DataFrame(rows, columns=["architecture", "iteration", "estimate", "low", "high"])
+
+
+def slopes(found: Mapping[str, Difference]) -> pd.DataFrame:
+    """Each model's change per doubling of the input length, with its interval."""
+    return pd.DataFrame(
+        {"ROC-AUC per doubling": {name: with_interval(d.effect, d.lo, d.hi, 4, sign=True) for name, d in found.items()}}
+    ).rename_axis("model")
+
+
+def localisation(found: Evidence, names: Mapping[str, str]) -> pd.DataFrame:
+    """The mean over tags of each model, with intervals: one row a model, a column for each explanation, called by ``names``."""
+    rows = {}
+    for model, table in found.localisation.items():
+        mean = table.iloc[-1]
+        cells = {
+            names[kind]: with_interval(mean[kind], mean[f"{kind}_lo"], mean[f"{kind}_hi"])
+            for kind in EXPLANATIONS
+            if np.isfinite(mean[kind])
+        }
+        rows[model] = {**cells, "tracks": f"{mean['tracks']:.0f}", "artists": f"{mean['artists']:.0f}"}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model").fillna("–")

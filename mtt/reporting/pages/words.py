@@ -1,76 +1,195 @@
-"""What a reader must know beside a verdict, worded by the numbers.
+"""Every sentence that pages print, worded by the numbers that it quotes.
 
-Conventions: figures are macro ROC-AUC, "a [lo, hi]" an effect with its 95% interval. A note follows the sentence of its claim, on its page
-and on the opening page.
+Conventions: a function takes numbers (entries of results.json, tables, settings) and gives plain text or Markdown; scores are macro
+ROC-AUC, a difference is shown as "effect [lo, hi]" with its 95% interval. What there is nothing to say of is "".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
-import torch
 
-from mtt.config import SAMPLE_RATE, StudyConfig
+from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Difference
-from mtt.models import build_model
-from mtt.reporting.pages.forest import signed
-from mtt.study import recipes
-from mtt.study.claims import CLAIMS
-from mtt.study.workspace import Result, Study
+from mtt.explain.attention import AttentionMaps
+from mtt.reporting.numbers import counted, joined, signed, with_interval
+from mtt.study.claims import CLAIMS, VERDICTS
+from mtt.study.evidence import CHANCE, Evidence
+from mtt.study.pseudo_labels import PseudoLabels
+from mtt.study.recipes import LINEUP
+from mtt.study.workspace import Study
 
-CONTROLS = {  # a control's name -> how it differs from a student, and what beating it would show to help
-    "control-labelled-only": ("as many steps and clips, all of them labelled", "the pseudo-labels"),
-    "control-no-new-audio": ("pseudo-labels of its own training tracks only", "the new audio"),
-    "control-no-noise": ("without noise", "the noise"),
+DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
+WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
+EXPLANATIONS = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}
+GLOSSARY = {
+    "ROC-AUC": "how often a track with a tag scores above one without it, averaged over tags: 0.5 is chance, 1 is perfect",
+    "PR-AUC": "mean precision over all recalls, averaged over tags; unlike ROC-AUC it depends on how frequent a tag is",
+    "pseudo-label": "the probability that a teacher gives a tag of a track that nobody has labelled",
+    "KE, KD": "knowledge expansion and knowledge distillation: a student as large as its teacher or larger, and a smaller one",
+    "seed, training": "a model trained again from other random numbers; what changes then is luck",
+    "superiority, non-inferiority, equivalence": "the interval must lie above zero; above a small loss that is fixed in advance; between a "
+    "small loss and a small gain",
+    "CLS attention, rollout": "how much each moment counts in the Transformer's summary of a clip, in its layers and through all of them",
+    "MSD, CALS": "the Million Song Dataset, and the authors' cleaned, artist-level split of it",
 }
 
 
-def leak(leaked_share: float) -> str:
-    """C1: how much of a leak the experiment measures, beside that of a split of random tracks."""
+# --- Claims ---
+
+
+def claim(entry: Mapping) -> str:
+    """A sentence that reports an entry of results.json, worded by its verdict; it names single trainings that disagree.
+
+    Example: "Supported: a split that shares artists overstates ROC-AUC by 0.026 (95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1
+    seed)."
+    """
+    known, (lo, hi), effect = CLAIMS[entry["id"]], entry["interval"], entry["effect"]
+    digits = _decimals((effect, lo, hi), (0.0, *known.borders))
+    text = known.wording[entry["verdict"]].format(
+        effect=signed(effect, digits),
+        size=signed(effect, digits, plus=False),
+        margin=f"{abs(known.margin):g}",
+        versus=entry["versus"],
+    )
+    interval = f"95% interval {signed(lo, digits, plus=False)} to {signed(hi, digits, plus=False)}"
+    size = f"{counted(entry['n_tracks'], 'track')} of {counted(entry['n_artists'], 'artist')}, {counted(entry['seeds'], 'seed')}"
+    said = f"{entry['verdict'].capitalize()}: {known.subject} {text} ({interval}; {size})."
+    if not known.is_torn(entry["by_seed"]):
+        return said
+    digits = _decimals(entry["by_seed"], (0.0, *known.borders))
+    return f"{said} Single trainings disagree: {', '.join(signed(one, digits) for one in entry['by_seed'])}."
+
+
+def _decimals(values: Sequence[float], borders: Sequence[float]) -> int:
+    """Fewest decimals, from DIGITS to MOST_DIGITS, that leave every value on its side of every border."""
+
+    def keeps_sides(digits: int) -> bool:
+        return all(np.sign(round(value, digits) - border) == np.sign(value - border) for value in values for border in borders)
+
+    return next((digits for digits in range(DIGITS, MOST_DIGITS) if keeps_sides(digits)), MOST_DIGITS)
+
+
+def note(entry: Mapping) -> str:
+    """What a reader must know beside a verdict; it follows the claim's sentence."""
+    return " ".join(filter(None, (_BESIDE[name](value, entry) for name, value in entry["beside"].items() if name in _BESIDE)))
+
+
+def claim_and_note(entry: Mapping) -> str:
+    return f"{claim(entry)} {note(entry)}".strip()
+
+
+def finding(entries: Sequence[Mapping]) -> str:
+    """The claims of a page in one paragraph."""
+    unanswered = "What a leak is worth cannot be measured here: it needs four test artists with two tracks each."
+    return " ".join(map(claim_and_note, entries)) or unanswered
+
+
+def _leaked(share: float, _entry: Mapping) -> str:
     return (
         "Here every test artist was heard in training, the most that a split can leak; "
-        f"in a split of random tracks {leaked_share:.0%} of the test tracks are by such an artist."
+        f"in a split of random tracks {share:.0%} of the test tracks are by such an artist."
     )
 
 
-def other_baselines(study: Study, teacher: Result, baselines: list[Result], strongest: Result) -> str:
-    """C2: the teacher minus every baseline but the strongest."""
-    others = {result.name: study.compare(teacher, result) for result in baselines if result.name != strongest.name}
-    return f"Minus the other baselines it is {_listed(others)}." if others else ""
+def _others(differences: Mapping, _entry: Mapping) -> str:
+    return f"Minus the other baselines it is {_differences(differences)}." if differences else ""
 
 
-def controls(differences: Mapping[str, Difference], student: Difference) -> str:
-    """C4: the student minus each control, and what that says of where its score comes from; ``student`` is the claim's effect."""
-    against = {told: differences[f"student minus {name}"] for name, (told, _) in CONTROLS.items()}
-    helps = [part for name, (_, part) in CONTROLS.items() if differences[f"student minus {name}"].lo > 0]
-    rest = [part for _, part in CONTROLS.values() if part not in helps]
+def _one_step(found: Mapping, _entry: Mapping) -> str:
+    models = found["models"]
+    if not models:
+        return ""
+    verb = "has" if len(models) == 1 else "have"
+    text = f"After their convolutions {joined(models)} {verb} a single step in time left of a clip of {found['clip']:g} s."
+    if "crnn" in models:
+        text += " The CRNN's recurrence then has nothing to follow: here it is tested as a CNN."
+    return f"{text} Their layouts are those of their papers, made for longer input, and were not tuned to this one."
+
+
+def _controls(differences: Mapping, entry: Mapping) -> str:
+    """The student minus each control, and what that says of where its score comes from."""
     small = abs(CLAIMS["C6"].margin)
-    parts = [f"The difference is below the {small:g} that C6 calls little."] if 0 < student.lo and student.effect < small else []
-    parts.append(f"The student minus its controls: {_listed(against)}.")
-    shown = f"{_joined(helps)} {'helps' if len(helps) == 1 else 'help'} here" if helps else ""
-    doubt = f"it is not shown that {_joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}" if rest else ""
-    parts.append(f"So {'; '.join(filter(None, (shown, doubt)))}{'' if shown else ' here'}.")
-    return " ".join(parts)
+    helps = [LINEUP[name].shows for name, (_, lo, _) in differences.items() if lo > 0]
+    rest = [LINEUP[name].shows for name in differences if LINEUP[name].shows not in helps]
+    parts = [f"The difference is below the {small:g} that C6 calls little."] if 0 < entry["interval"][0] and entry["effect"] < small else []
+    parts.append(f"The student minus its controls: {_differences({LINEUP[name].about: one for name, one in differences.items()})}.")
+    shown = f"{joined(helps)} {'helps' if len(helps) == 1 else 'help'} here" if helps else ""
+    doubt = f"it is not shown that {joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}" if rest else ""
+    return " ".join([*parts, f"So {'; '.join(filter(None, (shown, doubt)))}{'' if shown else ' here'}."])
 
 
-def slopes(table: pd.DataFrame) -> str:
-    """C7: each model's change per doubling, from ``sweeps.slopes``."""
-    columns = table[["ROC-AUC per doubling", "low", "high"]].itertuples()
-    changes = ", ".join(f"{name} {signed(value)} [{signed(low)}, {signed(high)}]" for name, value, low, high in columns)
+def _slopes(differences: Mapping, _entry: Mapping) -> str:
+    changes = ", ".join(f"{name} {with_interval(*one, digits=4, sign=True)}" for name, one in differences.items())
     return f"Change per doubling of the length: {changes}."
 
 
-def trained_lengths(tables: Mapping[str, pd.DataFrame]) -> str:
-    """What happens to models that are trained and tested at other lengths, from ``sweeps.train_length_curves``."""
-    parts = []
-    for name, table in tables.items():
-        first, last = table.iloc[0], table.iloc[-1]
-        parts.append(
-            f"{name} goes from {first['estimate']:.3f} at {first['seconds']:g} s to {last['estimate']:.3f} at {last['seconds']:g} s"
+def _differences(found: Mapping[str, Sequence[float]]) -> str:
+    return ", ".join(f"{with_interval(*one, sign=True)} ({name})" for name, one in found.items())
+
+
+_BESIDE = {"leaked_share": _leaked, "others": _others, "one_step": _one_step, "controls": _controls, "slopes": _slopes}
+
+
+# --- Collection and split ---
+
+
+def collection(corpus: Corpus, summary: pd.DataFrame, missing: pd.DataFrame) -> str:
+    """One sentence on size, labels and flaws, from ``tables.corpus_summary`` and ``tables.missing_labels``."""
+    text = (
+        f"{summary.at['labelled', 'tracks']:,} labelled tracks of {summary.at['labelled', 'artists']:,} artists carry "
+        f"{summary.at['labelled', 'tags per track']:.1f} of {len(corpus.tags)} tags on average; "
+        f"{summary.at['unlabelled', 'tracks']:,} tracks have none, and {len(corpus.problems)} files could not be used."
+    )
+    return text + (f" Of the true tags, {missing.at['all', 'share']:.0%} are missing from the labels." if len(missing) else "")
+
+
+def split(study: Study) -> str:
+    """Where the split comes from, what the unlabelled pool is, and a warning where sets share artists."""
+    corpus, pool = study.collection, study.ids("unlabelled")
+    if corpus.has_split:
+        text = f"The sets are {corpus.split_name or 'those that the collection gives'}; a tag's target is each set's share of the tracks."
+    else:
+        text = "Whole artists are assigned so that each set gets its share of every tag."
+    if not pool:
+        text += " There are no unlabelled tracks: students get pseudo-labels on training tracks, the method without new audio."
+    elif not corpus.has_split and corpus.is_labelled[pool].any():
+        text += (
+            " Hardly any track lacks labels, so half of the training artists joined the unlabelled pool, with "
+            f"{corpus.is_labelled[pool].sum():,} tracks: models never see their labels, which only judge the pseudo-labels."
         )
-    return f"Trained anew at each length, {_joined(parts)}." if parts else ""
+    elif not corpus.has_split:
+        text += " The unlabelled pool keeps artists that stand in neither valid nor test; the rest of the unlabelled tracks is excluded."
+    shared = study.audit.shared_artists["artists"]
+    if not shared.any():
+        return text
+    return text + (
+        f"\n\n**Warning: this split shares artists.** {shared.max():,} artists stand both in one set and in another, and "
+        f"{study.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists that "
+        "were never heard; compare them only with scores published for the same split."
+    )
+
+
+def deviation(methods: pd.DataFrame) -> str:
+    """How near the study's split, the first of ``tables.split_methods``, comes to its targets."""
+    ours = methods.iloc[0]
+    return (
+        f"A tag's share in a set is off its target by {100 * ours['mean_deviation']:.1f} percentage points on average and "
+        f"{100 * ours['max_deviation']:.1f} at worst ({ours['worst_tag']}); {int(ours['shared_artists'])} artists stand in two of train, "
+        "valid and test."
+    )
+
+
+def rare_tags(study: Study) -> str:
+    """How many tags are kept, and by which rule the others are not."""
+    least, kept = study.config.minimum_positives, int(study.tag_counts["kept"].sum())
+    left_out, rule = len(study.tag_counts) - kept, f"{least} tracks" if least > 1 else "one track"
+    if not left_out:
+        return f"All {kept} tags have at least {rule} in each of train, valid and test."
+    return f"{kept} tags are kept; {left_out} have less than {rule} in train, valid or test, too few to learn or to test, and are left out:"
 
 
 def scored_against(corpus: Corpus) -> str:
@@ -81,39 +200,163 @@ def scored_against(corpus: Corpus) -> str:
     return f"{text}; training never sees the truth."
 
 
-def time_steps(config: StudyConfig) -> pd.DataFrame:
-    """What clips of the study's length leave of time in each model: seconds its paper had, seconds here, steps after its convolutions."""
-    rows = {}
-    for recipe in (recipes.teacher(config), *(recipes.baseline(config, name) for name, _ in config.baselines)):
-        model = build_model(recipe.model, 2, seed=0).eval()
-        seen: list[int] = []
-        hook = model.blocks.register_forward_hook(lambda _module, _inputs, output, seen=seen: seen.append(output.shape[-1]))
-        with torch.inference_mode():
-            model(torch.zeros(1, round(config.train.clip_seconds * SAMPLE_RATE)))
-        hook.remove()
-        rows[recipe.name] = {
-            "clip in its paper": f"{model.native_seconds:.3g} s",
-            "clip here": f"{config.train.clip_seconds:g} s",
-            "steps in time": seen[0],
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+# --- Training ---
 
 
-def time_steps_sentence(table: pd.DataFrame) -> str:
-    """Which models have no time left to work on."""
-    single = [str(name) for name in table.index[table["steps in time"] == 1]]
-    if not single:
-        return ""
-    clip = f"a clip of {table['clip here'].iloc[0]}"
-    text = f"After their convolutions {_joined(single)} {'has' if len(single) == 1 else 'have'} a single step in time left of {clip}."
-    if "crnn" in single:
-        text += " The CRNN's recurrence then has nothing to follow: here it is tested as a CNN."
-    return f"{text} Their layouts are those of their papers, made for longer input, and were not tuned to this one."
+def student_batches(config: StudyConfig) -> str:
+    """How a student's batches are made up, beside its teacher's and the controls'."""
+    ours, teachers = config.student_batch * config.train.batch_size, config.train.batch_size
+    return (
+        f"A batch of the teacher holds {teachers} clips; one of a student holds {ours}, of which {ours // 2} are labelled, and one of the "
+        f"control on labelled data {ours}. A student takes {config.student_steps:,} steps, the teacher took {config.train.steps:,}."
+    )
 
 
-def _listed(differences: Mapping[str, Difference]) -> str:
-    return ", ".join(f"{signed(d.effect, 3)} [{signed(d.lo, 3)}, {signed(d.hi, 3)}] ({name})" for name, d in differences.items())
+def power(table: pd.DataFrame) -> str:
+    """What ``tables.power`` means for the margins of the claims."""
+    expected = table.at["test, expected", "half-width of the interval"]
+    margin = abs(CLAIMS["C6"].margin)
+    return (
+        f"With {table.at['test, expected', 'artists']} test artists a difference between two related models should be known to about "
+        f"±{expected:.4f} ROC-AUC. That is {'narrower' if expected < margin else 'wider'} than the margin of ±{margin:g} by which C5 and "
+        "C6 are judged."
+    )
 
 
-def _joined(parts: list[str], word: str = "and") -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
+def pseudo_labels(labels: PseudoLabels) -> str:
+    """Quality of a teacher's pseudo-labels on the pool and on missing labels."""
+    found, against = labels.quality(), "the hidden truth" if labels.where == "unlabelled" else "their labels"
+    text = (
+        f"On {found['tracks']:,} {labels.where} tracks the teacher reaches ROC-AUC {found['roc_auc']:.4f} and PR-AUC {found['pr_auc']:.4f} "
+        f"against {against}; its probabilities are off by {found['calibration_error']:.3f} on average."
+    )
+    if "missing" not in found:
+        return text
+    return text + (
+        f" Of the {found['missing']:,} labels missing from its training tracks, a random one scores higher than a random true negative "
+        f"with probability {found['separation']:.2f}, although the teacher was taught that both are negatives."
+    )
+
+
+def trained_lengths(tables: Mapping[str, pd.DataFrame]) -> str:
+    """What happens to models that are trained and tested at other lengths, from ``lengths.train_length_curves``."""
+    parts = [
+        f"{name} goes from {first['estimate']:.3f} at {first['seconds']:g} s to {last['estimate']:.3f} at {last['seconds']:g} s"
+        for name, table in tables.items()
+        for first, last in [(table.iloc[0], table.iloc[-1])]
+    ]
+    return f"Trained anew at each length, {joined(parts)}." if parts else ""
+
+
+# --- Explanations ---
+
+
+def explanation(entry: Mapping) -> str:
+    """What an entry of ``evidence.records`` says, worded by its intervals."""
+    return (_localisation if entry["test"] == "localisation" else _deletion)(entry)
+
+
+def _localisation(entry: Mapping) -> str:
+    bounds = entry["interval"]
+    if bounds is None:
+        says = "was scored, on too few artists for an interval, at the moments when an instrument plays"
+    elif bounds[0] > CHANCE:
+        says = f"points {'weakly ' if bounds[1] < WEAK else ''}at the moments when an instrument plays"
+    elif bounds[1] < CHANCE:
+        says = f"points {'weakly ' if bounds[0] > 1 - WEAK else ''}away from the moments when an instrument plays"
+    else:
+        says = "is not shown to point at the moments when an instrument plays"
+    score = f"{entry['effect']:.3f}" if bounds is None else with_interval(entry["effect"], *bounds)
+    return f"The {EXPLANATIONS[entry['explanation']]} of the {entry['model']} {says}: ROC-AUC {score}, where chance is {CHANCE:g}."
+
+
+def _deletion(entry: Mapping) -> str:
+    random, elsewhere, drop = entry["interval"], entry["elsewhere_interval"], entry["drops"]["attended"]["drop"]
+    if random[0] > 0 and elsewhere[0] > 0:
+        verdict = "so in this test the tags do rest on what it attends to"
+    elif random[1] < 0 or elsewhere[1] < 0:
+        verdict = "so in this test its attention is not faithful"
+    else:
+        verdict = "so it is not shown that its attention is faithful"
+    change = f"{'lose' if drop >= 0 else 'gain'} {abs(drop):.4f} of probability"
+    by_chance = f"{_compared(entry['effect'])} than without random frames (difference {_span(random)})"
+    moved = f"{_compared(entry['elsewhere'])} than without as many frames elsewhere ({_span(elsewhere)})"
+    who = f"the {entry['share']:.0%} of frames that the {entry['model']} attends to most"
+    return f"Without {who}, the true tags {change}. That is {by_chance} and {moved}, {verdict}."
+
+
+def _compared(difference: float) -> str:
+    return f"{abs(difference):.4f} {'more' if difference >= 0 else 'less'}"
+
+
+def _span(bounds: Sequence[float]) -> str:
+    return f"[{signed(bounds[0])}, {signed(bounds[1])}]"
+
+
+def explanations(entries: Sequence[Mapping], found: Evidence, test: str) -> str:
+    """A sentence for each model on one of the tests, as Markdown, rollout left to the table; the reason where there is none."""
+    told = [explanation(entry) for entry in entries if entry["test"] == test and entry["explanation"] != "rollout"]
+    return "\n".join(f"- {sentence}" for sentence in told) or found.missing[test]
+
+
+def explanations_finding(entries: Sequence[Mapping], found: Evidence, model: str) -> str:
+    """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
+    told = [explanation(entry) for entry in entries if entry["model"] == model and entry["explanation"] != "rollout"]
+    return " ".join([*told, *found.missing.values()])
+
+
+def attention(name: str, maps: AttentionMaps) -> str:
+    """How much attention stays near, and where CLS looks most."""
+    near, between, rollout = np.abs(np.subtract.outer(maps.times, maps.times)) <= 0.5, maps.between_frames(), maps.rollout()
+    return (
+        f"Over all heads, {between[near].sum() / between.sum():.0%} of what frames give to frames stays within half a second "
+        f"(looking everywhere alike it would be {near.mean():.0%}). By rollout the {name} looks most at "
+        f"{maps.times[rollout.argmax()]:.1f} s of the excerpt, {rollout.max() / rollout.mean():.1f} times as much as on average."
+    )
+
+
+# --- The opening page ---
+
+
+def headline(claims: Sequence[Mapping]) -> str:
+    """The verdicts of a run counted in one sentence."""
+    if not claims:
+        return f"None of {len(CLAIMS)} claims was tested in this run."
+    counts = Counter(entry["verdict"] for entry in claims)
+    parts = [f"{counts[name]}\u00a0{name}" for name in VERDICTS if counts[name]]
+    parts += [f"{len(CLAIMS) - len(claims)} not tested"] if len(claims) < len(CLAIMS) else []
+    return f"Of {len(CLAIMS)} claims, {', '.join(parts)} in this run."
+
+
+def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
+    """What a reader must know to weigh the verdicts, from what the run says about itself (the ``study`` part of results.json)."""
+    synthetic, seeds = study["collection"] == "synthetic", len(study["seeds"])
+    if synthetic:
+        found = [
+            "The music is synthetic: an embedded corpus whose artists, tags and missing labels are known exactly. "
+            "It shows how the method behaves at small scale, not how well it tags real recordings; its scores cannot "
+            "be set beside the paper’s. Tests count against the true tags, which training never sees."
+        ]
+    else:
+        found = [f"The collection is {study['collection']}. The verdicts hold for it and need not hold for other music."]
+    found.append(f"The profile is {study['profile']}: it sets the sizes of models and training, and with them every score.")
+    if seeds == 1:
+        found.append("One seed: the intervals hold the spread between artists, not the spread between trainings.")
+    else:
+        found.append(f"Differences are averaged over {seeds} seeds; the intervals hold the spread between artists, not between trainings.")
+    if torn := [entry["id"] for entry in claims if CLAIMS[entry["id"]].is_torn(entry["by_seed"])]:
+        border = "what each of these claims is" if len(torn) > 1 else "what this claim is"
+        found.append(f"{', '.join(torn)}: single trainings fall on both sides of {border} compared with; more seeds may turn it.")
+    found.append(
+        "Intervals are 95 % intervals from an artist-clustered bootstrap of paired differences on the same test "
+        "tracks: whole artists are drawn, since tracks of one artist resemble each other."
+    )
+    if len(claims) > 1:
+        found.append(f"The intervals are not corrected for testing {len(claims)} claims at once.")
+    found.append("Rules and margins were fixed before any result. Inconclusive: the interval allows both answers.")
+    if synthetic and study["profile"] in ("demo", "full") and not study.get("corpus_seed"):
+        found.append(
+            "Training settings were chosen on validation tracks, but not before any test: while the study was built, earlier settings were "
+            "tested on the same tracks, with other verdicts on some claims. README.md lists them, and what another corpus says."
+        )
+    return found

@@ -1,21 +1,77 @@
-"""What stands beside a verdict follows from the numbers."""
+"""What pages say follows from the numbers."""
 
-from dataclasses import replace
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mtt.config import DEMO, PAPER
-from mtt.evaluation.bootstrap import Difference
-from mtt.reporting.pages import words as notes
+from mtt.config import DEMO, SMOKE
+from mtt.reporting.pages import words
+from mtt.study.claims import CLAIMS
+from mtt.study.recipes import LINEUP
 
 
-def difference(effect, lo, hi):
-    return Difference(effect, lo, hi, (hi - lo) / 4, "roc_auc", np.array([lo, hi]))
+def entry(claim, effect, lo, hi, **changes):
+    known = CLAIMS[claim]
+    about = {"id": claim, "effect": effect, "interval": [lo, hi], "by_seed": [], "verdict": known.verdict(lo, hi), "versus": known.versus}
+    return about | {"n_tracks": 540, "n_artists": 90, "seeds": 1, "beside": {}} | changes
 
 
-LOWER, UNSURE, HIGHER = difference(-0.017, -0.020, -0.014), difference(0.001, -0.002, 0.004), difference(0.009, 0.007, 0.011)
+SENTENCES = {
+    ("C1", 0.026, 0.018, 0.034): "Supported: a split that shares artists overstates ROC-AUC by 0.026 "
+    "(95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1 seed).",
+    ("C1", -0.01, -0.018, -0.004): "Contradicted: a split that shares artists understates ROC-AUC; the difference is "
+    "−0.010 (95% interval −0.018 to −0.004; 540 tracks of 90 artists, 1 seed).",
+    ("C1", 0.006, -0.004, 0.016): "Inconclusive: a split that shares artists may or may not overstate the score; the "
+    "estimated difference is +0.006 ROC-AUC (95% interval −0.004 to 0.016; 540 tracks of 90 artists, 1 seed).",
+    ("C2", 0.026, 0.018, 0.034): "Supported: the Transformer beats the CNN and recurrent baselines in ROC-AUC by "
+    "0.026 (95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1 seed).",
+    ("C5", -0.002, -0.004, 0.001): "Supported: the smaller student (KD) does at least as well as the equal one (KE) "
+    "up to 0.005 ROC-AUC; the difference is −0.002 (95% interval −0.004 to 0.001; 540 tracks of 90 artists, 1 seed).",
+    ("C6", 0.012, 0.008, 0.016): "Contradicted: a further iteration changes ROC-AUC by more than 0.005; the change is "
+    "+0.012 (95% interval 0.008 to 0.016; 540 tracks of 90 artists, 1 seed).",
+    ("C7", -0.012, -0.016, -0.008): "Contradicted: with longer input the Transformer keeps less than the pure CNN; the "
+    "difference is −0.012 ROC-AUC per doubling of the length (95% interval −0.016 to −0.008; "
+    "540 tracks of 90 artists, 1 seed).",
+}
+
+
+@pytest.mark.parametrize("figures", SENTENCES)
+def test_sentences(figures):
+    assert words.claim(entry(*figures)) == SENTENCES[figures]
+
+
+@pytest.mark.parametrize("claim", list(CLAIMS))
+@pytest.mark.parametrize(("effect", "lo", "hi"), [(0.03, 0.02, 0.04), (-0.03, -0.04, -0.02), (0.0, -0.04, 0.04)])
+def test_every_sentence_states_verdict_effect_interval_and_size_of_the_test(claim, effect, lo, hi):
+    found = entry(claim, effect, lo, hi)
+    text = words.claim(json.loads(json.dumps(found)))
+    assert text.startswith(f"{found['verdict'].capitalize()}: ")
+    assert f"{abs(effect):.3f}" in text and "540 tracks of 90 artists, 1 seed)." in text
+    assert f"95% interval {lo:.3f} to {hi:.3f}".replace("-", "−") in text
+    assert "{" not in text and "None" not in text
+
+
+def test_the_other_side_and_the_counts_are_named():
+    text = words.claim(entry("C2", 0.026, 0.018, 0.034, versus="the short-chunk ResNet", n_tracks=1, n_artists=1, seeds=3))
+    assert text.startswith("Supported: the Transformer beats the short-chunk ResNet in ROC-AUC by 0.026 ")
+    assert text.endswith("1 track of 1 artist, 3 seeds).")
+
+
+def test_rounding_never_moves_a_border_across_zero_or_the_margin():
+    assert "0.0002 to 0.0340" in words.claim(entry("C1", 0.026, 0.0002, 0.034))
+    assert "−0.00496 to 0.00200" in words.claim(entry("C5", -0.001, -0.00496, 0.002))
+    assert "0.000 to 0.034" in words.claim(entry("C1", 0.026, 0.0, 0.034))  # a true zero needs no more digits
+
+
+def test_single_trainings_that_disagree_are_named():
+    told = words.claim(entry("C3", -0.004, -0.009, 0.001, by_seed=[0.0036, -0.0034, -0.0128], seeds=3))
+    assert told.endswith("3 seeds). Single trainings disagree: +0.004, −0.003, −0.013.")
+    assert words.claim(entry("C3", -0.004, -0.009, 0.001, by_seed=[-0.001, -0.007], seeds=2)).endswith("2 seeds).")
+
+
+LOWER, UNSURE, HIGHER = [-0.017, -0.020, -0.014], [0.001, -0.002, 0.004], [0.009, 0.007, 0.011]
 
 
 @pytest.mark.parametrize(
@@ -27,36 +83,90 @@ LOWER, UNSURE, HIGHER = difference(-0.017, -0.020, -0.014), difference(0.001, -0
     ],
 )
 def test_controls_say_what_the_student_owes_to_what(found, said):
-    differences = {f"student minus {name}": one for name, one in zip(notes.CONTROLS, found, strict=True)}
-    text = notes.controls(differences, HIGHER)
+    controls = [name for name, known in LINEUP.items() if known.kind == "control"]
+    beside = {"controls": dict(zip(controls, found, strict=True))}
+    text = words.note(entry("C4", *HIGHER, beside=beside))
     assert text.endswith(said) and "below the 0.005" not in text
-    assert notes.controls(differences, difference(0.0038, 0.002, 0.005)).startswith(
+    assert words.note(entry("C4", 0.0038, 0.002, 0.005, beside=beside)).startswith(
         "The difference is below the 0.005 that C6 calls little."
     )
     if found[0] is LOWER:
-        assert "−0.017 [−0.020, −0.014] (as many steps and clips, all of them labelled)" in text
+        assert "−0.017 [−0.020, −0.014] (as many steps and clips as a student, all of them labelled)" in text
 
 
-def test_a_leak_is_told_beside_that_of_random_tracks():
-    assert "in a split of random tracks 52% of the test tracks" in notes.leak(0.523)
-
-
-def test_slopes_and_trained_lengths_are_quoted():
-    table = pd.DataFrame(
-        {"ROC-AUC per doubling": [-0.004, 0.0], "low": [-0.005, -0.001], "high": [-0.003, 0.001]}, index=["teacher", "fcn"]
+def test_notes_quote_what_stands_beside_a_verdict():
+    assert "in a split of random tracks 52% of the test tracks" in words.note(
+        entry("C1", *HIGHER, beside={"leaked_share": 0.523, "arms": {}})
     )
-    assert notes.slopes(table) == ("Change per doubling of the length: teacher −0.0040 [−0.0050, −0.0030], fcn 0.0000 [−0.0010, +0.0010].")
+    slopes = {"teacher": [-0.004, -0.005, -0.003], "fcn": [0.0, -0.001, 0.001]}
+    assert words.note(entry("C7", *HIGHER, beside={"slopes": slopes})) == (
+        "Change per doubling of the length: teacher −0.0040 [−0.0050, −0.0030], fcn 0.0000 [−0.0010, +0.0010]."
+    )
+    short = words.note(entry("C2", *HIGHER, beside={"others": {"fcn": LOWER}, "one_step": {"models": ["crnn", "fcn"], "clip": 2.0}}))
+    assert short.startswith(
+        "Minus the other baselines it is −0.017 [−0.020, −0.014] (fcn). After their convolutions crnn and fcn have a single"
+    )
+    assert "recurrence then has nothing to follow" in short
+    assert words.note(entry("C2", *HIGHER, beside={"others": {}, "one_step": {"models": [], "clip": 2.0}})) == ""
+
+
+def test_trained_lengths_are_quoted():
     curve = pd.DataFrame({"seconds": [1.0, 4.0], "estimate": [0.8, 0.9], "low": [0.7, 0.8], "high": [0.9, 1.0]})
-    assert notes.trained_lengths({"a": curve, "b": curve}).startswith(
-        "Trained anew at each length, a goes from 0.800 at 1 s to 0.900 at 4 s and b"
-    )
-    assert notes.trained_lengths({}) == ""
+    said = "Trained anew at each length, a goes from 0.800 at 1 s to 0.900 at 4 s and b"
+    assert words.trained_lengths({"a": curve, "b": curve}).startswith(said)
+    assert words.trained_lengths({}) == ""
 
 
-def test_models_without_time_to_work_on_are_named():
-    short = notes.time_steps(DEMO)
-    assert short.loc["teacher", "steps in time"] == (1 + 44_100 // DEMO.teacher.hop) // 4
-    assert short.loc["crnn", "steps in time"] == 1 and "recurrence then has nothing to follow" in notes.time_steps_sentence(short)
-    paper = notes.time_steps(replace(PAPER, teacher=replace(PAPER.teacher, layers=1)))
-    assert paper.loc["crnn", "steps in time"] == 7 and "recurrence" not in notes.time_steps_sentence(paper)
-    assert notes.time_steps_sentence(short.assign(**{"steps in time": 3})) == ""
+def test_the_batches_of_a_student_follow_from_the_settings():
+    text = words.student_batches(DEMO)
+    ours = DEMO.student_batch * DEMO.train.batch_size
+    assert f"one of a student holds {ours}, of which {ours // 2} are labelled" in text
+    assert f"takes {DEMO.student_steps:,} steps, the teacher took {DEMO.train.steps:,}" in text
+    assert f"holds {SMOKE.train.batch_size}, of which {SMOKE.train.batch_size // 2}" in words.student_batches(SMOKE)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "says"),
+    [
+        ([0.8, 0.95], "points at the moments"),
+        ([0.52, 0.58], "points weakly at"),
+        ([0.45, 0.55], "is not shown to point at"),
+        ([0.42, 0.48], "points weakly away from"),
+        ([0.2, 0.35], "points away from"),
+        (None, "was scored, on too few artists for an interval"),
+    ],
+)
+def test_the_words_on_localisation_follow_the_interval(bounds, says):
+    effect = 0.5 if bounds is None else float(np.mean(bounds))
+    about = {"test": "localisation", "model": "student", "explanation": "curve", "effect": effect, "interval": bounds}
+    text = words.explanation(about)
+    assert text.startswith(f"The tag curve of the student {says}") and f"ROC-AUC {effect:.3f}" in text
+
+
+@pytest.mark.parametrize(
+    ("random", "elsewhere", "says"),
+    [
+        ([0.1, 0.2], [0.1, 0.2], "so in this test the tags do rest on what it attends to"),
+        ([-0.2, -0.1], [0.1, 0.2], "so in this test its attention is not faithful"),
+        ([0.1, 0.2], [-0.2, -0.1], "so in this test its attention is not faithful"),
+        ([0.1, 0.2], [-0.1, 0.1], "so it is not shown that its attention is faithful"),
+    ],
+)
+def test_the_words_on_deletion_follow_both_controls(random, elsewhere, says):
+    about = {"test": "deletion", "model": "student", "explanation": "attention", "share": 0.2, "drops": {"attended": {"drop": 0.3}}}
+    about |= {"effect": float(np.mean(random)), "interval": random, "elsewhere": float(np.mean(elsewhere)), "elsewhere_interval": elsewhere}
+    text = words.explanation(about)
+    assert says in text and "Without the 20% of frames" in text and "lose 0.3000 of probability" in text
+    assert f"That is 0.1500 {'more' if random[0] > 0 else 'less'} than without random frames" in text
+
+
+def test_the_opening_page_counts_verdicts_and_states_what_limits_them():
+    found = [entry("C1", *HIGHER), entry("C3", *UNSURE, by_seed=[0.01, -0.01])]
+    assert words.headline(found) == "Of 7 claims, 1\u00a0supported, 1\u00a0inconclusive, 5 not tested in this run."
+    assert words.headline([]) == "None of 7 claims was tested in this run."
+    study = {"collection": "synthetic", "profile": "demo", "seeds": [0, 1]}
+    text = " ".join(words.limits(study, found))
+    assert "The music is synthetic" in text and "averaged over 2 seeds" in text and "C3: single trainings fall on both sides" in text
+    assert "not corrected for testing 2 claims" in text and "earlier settings" in text
+    other = " ".join(words.limits({"collection": "mine", "profile": "smoke", "seeds": [0]}, found[:1]))
+    assert "The collection is mine." in other and "One seed" in other and "earlier settings" not in other and "corrected" not in other

@@ -1,0 +1,98 @@
+"""Cells made side by side: each in a process of its own, as soon as its teacher is there.
+
+Conventions: a process computes with ``cells.THREADS`` threads, so results do not depend on how many run; a killed study leaves none behind.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing.managers import SyncManager
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from mtt.study.cells import Cell, TrainingData, finished_cell, make_cell
+from mtt.study.recipes import Recipe
+
+
+def make_cells(root: Path, recipes: Sequence[Recipe], data: TrainingData, workers: int | None = None, progress: bool = True) -> list[Cell]:
+    """Make what is missing of ``recipes`` and of their teachers, several side by side, and return their cells in order."""
+    wanted = {part.folder: part for recipe in recipes for part in recipe.chain}
+    missing = {name: recipe for name, recipe in wanted.items() if finished_cell(root, recipe, data) is None}
+    if missing:
+        total = sum(recipe.train.steps for recipe in missing.values())
+        with tqdm(total=total, desc=f"training {len(missing)} models", unit="step", disable=not progress, mininterval=1) as bar:
+            _run_in_order(root, missing, data, workers, bar)
+    return [finished_cell(root, recipe, data) for recipe in recipes]
+
+
+def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, workers: int | None, bar: tqdm) -> None:
+    """Start each cell as soon as its teacher is there; longest chain first."""
+    workers = workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # packages are imported once, not by every worker of every call
+    manager = SyncManager(ctx=context)
+    manager.start(_watch_parent)
+    queue = manager.Queue()
+    waiting = dict(sorted(missing.items(), key=lambda item: -_depth(item[1], missing)))
+    running: dict[Future, str] = {}
+    shown: dict[str, int] = {}
+    with manager, ProcessPoolExecutor(min(workers, len(missing)), context, _watch_parent) as pool:
+        try:
+            while waiting or running:
+                unmade = {*waiting, *running.values()}
+                for name, recipe in list(waiting.items()):
+                    if len(running) < workers and (recipe.teacher is None or recipe.teacher.folder not in unmade):
+                        running[pool.submit(_work, root, waiting.pop(name), data, queue)] = name
+                done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                _show(queue, bar, shown, list(running.values()))
+                for future in done:
+                    future.result()
+                    running.pop(future)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
+                process.terminate()
+            raise
+
+
+def _depth(recipe: Recipe, missing: dict[str, Recipe]) -> int:
+    """How many trainings in a row start with this one."""
+    followers = [r for r in missing.values() if r.teacher is not None and r.teacher.folder == recipe.folder]
+    return 1 + max((_depth(r, missing) for r in followers), default=0)
+
+
+def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> None:
+    while not queue.empty():
+        name, step = queue.get()
+        bar.update(step - shown.get(name, 0))
+        shown[name] = step
+    bar.set_postfix_str(", ".join(names), refresh=False)
+
+
+def _watch_parent() -> None:
+    """End this process when the one that started it dies: a killed study leaves nothing running."""
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _work(root: Path, recipe: Recipe, data: TrainingData, queue: object) -> None:
+    """In a process of its own: make a cell and report its steps."""
+    last_report = [0.0]
+
+    def on_step(step: int) -> None:
+        if time.monotonic() - last_report[0] > 0.5 or step == recipe.train.steps:
+            last_report[0] = time.monotonic()
+            queue.put((recipe.folder, step))
+
+    make_cell(root, recipe, data, on_step)
