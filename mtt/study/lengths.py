@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 
-from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_slope_difference
+from mtt.evaluation.bootstrap import Difference, contrast, estimate, slope_weights
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
 from mtt.evaluation.predict import POOLINGS, pool_clips, predict_clips
 from mtt.files import fingerprint, write_arrays
@@ -89,9 +89,9 @@ def train_length_curves(study: Study) -> dict[str, pd.DataFrame]:
 def slope_difference(study: Study, a: LengthSweep, b: LengthSweep) -> Difference:
     """Slope of a minus slope of b, over the lengths from the training length upwards."""
     chosen = _from_training_length(study, a.lengths)
-    return paired_slope_difference(
-        study.bootstrap_of(study.sweep_ids), a.lengths[chosen], [a.mean[:, i] for i in chosen], [b.mean[:, i] for i in chosen]
-    )
+    weights = slope_weights(a.lengths[chosen])
+    scores = [one.mean[:, i] for one in (a, b) for i in chosen]
+    return contrast(study.bootstrap_of(study.sweep_ids), scores, [*weights, *-weights])
 
 
 def slopes(study: Study, found: dict[str, LengthSweep]) -> pd.DataFrame:
@@ -99,14 +99,10 @@ def slopes(study: Study, found: dict[str, LengthSweep]) -> pd.DataFrame:
     rows = {}
     for name, one in found.items():
         chosen = _from_training_length(study, one.lengths)
-        slope = _slope(study.bootstrap_of(study.sweep_ids), one.lengths[chosen], [one.mean[:, i] for i in chosen])
+        scores = [one.mean[:, i] for i in chosen]
+        slope = contrast(study.bootstrap_of(study.sweep_ids), scores, slope_weights(one.lengths[chosen]))
         rows[name] = {"ROC-AUC per doubling": slope.effect, "low": slope.lo, "high": slope.hi}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
-
-
-def _slope(boot: Bootstrap, seconds: np.ndarray, scores: list[np.ndarray]) -> Difference:
-    centred = np.log2(seconds) - np.log2(seconds).mean()
-    return paired_contrast(boot, scores, list(centred / (centred @ centred)))
 
 
 def _from_training_length(study: Study, lengths: np.ndarray) -> list[int]:

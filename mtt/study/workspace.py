@@ -20,7 +20,7 @@ from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import CollectionError, load_corpus, parse_source
 from mtt.config import PROFILES, StudyConfig, home, to_dict
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
+from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, paired_difference
 from mtt.files import write_json
 from mtt.models import read_initial_weights
 from mtt.splits.make import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
@@ -259,7 +259,7 @@ class Study:
             raise ParameterError("parameter 'iterations' must be at least 2: with one generation there is no change to measure")
         first, last = family[0].scores(name), family[-1].scores(name)
         steps = len(family) - 1
-        return paired_contrast(self.bootstrap(name), [last, first], [1 / steps, -1 / steps])
+        return contrast(self.bootstrap(name), [last, first], [1 / steps, -1 / steps])
 
     def student_comparisons(self, made: Mapping[str, Result]) -> dict[str, Difference]:
         """Each student minus its teacher, and the first student minus its controls."""
