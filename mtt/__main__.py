@@ -147,10 +147,12 @@ def explain(
 def import_official_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="the authors' teacher.ckpt or compact_student.ckpt")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="model folder to write")],
+    heads: Annotated[int, typer.Option(min=1, help="attention heads of each layer; the authors' checkpoints have 8")] = 8,
 ) -> None:
     """Turn the authors' checkpoint into a model folder."""
-    model = mtt.import_official(checkpoint, out)
+    model = mtt.import_official(checkpoint, out, heads=heads)
     print(f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags")
+    print(f"{heads} heads were assumed: no tensor shows their number; give --heads if it was trained with another")
 
 
 def main() -> None:

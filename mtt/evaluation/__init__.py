@@ -1,1 +1,7 @@
-"""Scores of a model, their uncertainty, and the verdicts on the claims of the study."""
+"""Scores of a model and their uncertainty. In reading order:
+
+``metrics``    ROC-AUC and PR-AUC per tag and averaged over tags; calibration
+``bootstrap``  intervals and paired differences, by resampling artists
+``predict``    scores of tracks from the scores of their clips
+``lengths``    how scores, time and memory depend on the length of the input
+"""

@@ -34,14 +34,14 @@ def clips_to_cover(track_seconds: float, clip_seconds: float) -> int:
     return max(1, math.ceil(track_seconds / clip_seconds - 1e-6))
 
 
-def sweep_lengths(model: nn.Module, corpus: Corpus, track_ids: Sequence[str], lengths: Sequence[float]) -> LengthSweep:
+def sweep_lengths(
+    model: nn.Module, corpus: Corpus, track_ids: Sequence[str], lengths: Sequence[float], precision: str = "auto"
+) -> LengthSweep:
     """Score every track at every input length with one trained model. The longest track sets how many clips are used."""
     longest = float(corpus.tracks["seconds"].loc[list(track_ids)].max())
     mean, single = [], []
     for seconds in lengths:
-        if seconds <= 0:
-            raise ValueError(f"an input length must be above 0 s, not {seconds}")
-        clips = predict_clips(model, corpus, track_ids, seconds, clips_to_cover(longest, seconds))
+        clips = predict_clips(model, corpus, track_ids, seconds, clips_to_cover(longest, seconds), precision=precision)
         mean.append(clips.mean(axis=1))
         single.append(clips[:, clips.shape[1] // 2])
     return LengthSweep(np.asarray(lengths, dtype=float), np.stack(mean), np.stack(single))

@@ -2,15 +2,15 @@
 
 Conventions
 -----------
-- ``labels`` is (n_tracks, n_tags) of 0 and 1; ``scores`` has the same shape, finite, and a higher score means a
-  likelier tag. Only the order of scores within a tag matters, so logits and probabilities give the same result.
-- *ROC-AUC* is the probability that a random positive track scores above a random negative one, ties counting one
-  half. *PR-AUC* is the average precision, the sum over thresholds of (recall gained) x (precision), without
-  interpolation. Both equal scikit-learn's ``roc_auc_score`` and ``average_precision_score``, tied scores included.
-- A tag without a positive or without a negative track has no ranking to judge: it is *undefined*. Its two metrics are
-  NaN, the *macro* average is over the other tags, and the undefined ones are named beside it.
-- A whole-number weight stands for so many copies of a track. That is how the bootstrap resamples: each tag is sorted
-  once, then swept with the weights of many resamples side by side.
+- ``labels`` is (n_tracks, n_tags) of 0 and 1; ``scores`` has the same shape, finite, and a higher score means a likelier tag. Only the
+  order of scores within a tag matters, so logits and probabilities give the same result. Anything else is a ValueError.
+- *ROC-AUC* is the probability that a random positive track scores above a random negative one, ties counting one half. *PR-AUC* is the
+  average precision, the sum over thresholds of (recall gained) x (precision), without interpolation. Both equal scikit-learn's
+  ``roc_auc_score`` and ``average_precision_score``, tied scores included.
+- A tag without a positive or without a negative track has no ranking to judge: it is *undefined*. Its two metrics are NaN, the *macro*
+  average is over the other tags, and the undefined ones are named beside it.
+- A whole-number weight stands for so many copies of a track. That is how the bootstrap resamples: each tag is sorted once, then swept with
+  the weights of many resamples side by side.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ import pandas as pd
 
 METRICS = ("roc_auc", "pr_auc")
 BLOCK = 125  # weightings swept side by side: enough for vector instructions, few enough for the processor's cache
-
-
-# --- The sweep ---
+BINS = 10  # of probabilities, in ``calibration``
 
 
 # error_model="numpy" because the check of Python's division for zero would keep the inner loops from being vectorised.
@@ -34,9 +32,8 @@ BLOCK = 125  # weightings swept side by side: enough for vector instructions, fe
 def _sweep(positive, cluster, ends, weights, roc, precision):
     """Lower the threshold through one tag's tracks, under every weighting at once.
 
-    positive, cluster: (n_tracks,) in order of falling score; ends: where each run of tied scores ends; weights:
-    (n_clusters, width); roc, precision: (width,), written. Sums of whole numbers are exact in float64, so no result
-    depends on the order of tied tracks.
+    positive, cluster: (n_tracks,) in order of falling score; ends: where each run of tied scores ends; weights: (n_clusters, width); roc,
+    precision: (width,), written. Sums of whole numbers are exact in float64, so no result depends on the order of tied tracks.
     """
     width = weights.shape[1]
     hits, misses = np.zeros(width), np.zeros(width)  # weight of the positives and negatives above the threshold
@@ -73,20 +70,15 @@ def _sweep(positive, cluster, ends, weights, roc, precision):
         precision[k] = gain[k] / hits[k] if defined else np.nan
 
 
-def reweighted(labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """ROC-AUC and PR-AUC of every tag under several weightings of the tracks.
+def reweighted(labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Each of METRICS of every tag under several weightings of the tracks, (n_weightings, n_tags); NaN where a tag is undefined.
 
-    Parameters
-    ----------
-    labels, scores : (n_tracks, n_tags), already validated
-    cluster : (n_tracks,) of int, the row of ``weights`` that holds a track's weights (its artist, in the bootstrap)
-    weights : (n_clusters, n_weightings) of whole numbers
-
-    Returns
-    -------
-    roc_auc, pr_auc : (n_weightings, n_tags); NaN where the weighted tracks hold no positive or no negative. A tag is
-        computed by one thread, so the number of threads does not change a bit of the result.
+    ``cluster`` (n_tracks,) is the row of ``weights`` that holds a track's weights (its artist, in the bootstrap), ``weights`` (n_clusters,
+    n_weightings) of whole numbers. A tag is computed by one thread, so the number of threads does not change a bit of the result.
     """
+    labels, scores = checked_labels(labels), np.asarray(scores, dtype=np.float64)
+    if scores.shape != labels.shape or not np.isfinite(scores).all():
+        raise ValueError(f"scores: expected finite numbers of the labels' shape {labels.shape}, got shape {scores.shape}")
     smallest = np.min_scalar_type(weights.max(initial=0))  # bytes, as a rule: the sweep is bound by memory
     blocks = [
         (slice(begin, begin + BLOCK), np.ascontiguousarray(weights[:, begin : begin + BLOCK], dtype=smallest))
@@ -104,178 +96,64 @@ def reweighted(labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, weig
 
     with ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS) as threads:
         list(threads.map(sweep_tag, range(labels.shape[1])))
-    return roc.T, precision.T
+    return dict(zip(METRICS, (roc.T, precision.T), strict=True))
 
 
-# --- Checks ---
-
-
-def validate_labels(labels: np.ndarray) -> np.ndarray:
-    """``labels`` as an array, or a ValueError that names what is wrong: shape, or a value that is neither 0 nor 1."""
+def checked_labels(labels: np.ndarray) -> np.ndarray:
+    """``labels`` as an array; ValueError unless it is (n_tracks, n_tags) of 0 and 1."""
     labels = np.asarray(labels)
-    if labels.ndim != 2 or 0 in labels.shape:
-        raise ValueError(f"labels have shape {labels.shape}; give (n_tracks, n_tags), neither empty")
-    wrong = np.argwhere((labels != 0) & (labels != 1))
-    if wrong.size:
-        row, column = wrong[0]
-        raise ValueError(f"labels hold {labels[row, column]} at row {row}, column {column}; only 0 and 1 are labels")
+    if labels.ndim != 2 or not labels.size or not ((labels == 0) | (labels == 1)).all():
+        raise ValueError(f"labels: expected (n_tracks, n_tags) of 0 and 1, got {labels.dtype} of shape {labels.shape}")
     return labels
 
 
-def validate_scores(scores: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """``scores`` as an array of floats, or a ValueError that names what is wrong: its shape, a NaN or an infinity."""
-    scores = np.asarray(scores)
-    if scores.shape != shape:
-        raise ValueError(f"scores have shape {scores.shape}, labels {shape}; give one score for each track and tag")
-    if scores.dtype.kind != "f":
-        scores = scores.astype(np.float64)
-    wrong = np.argwhere(~np.isfinite(scores))
-    if wrong.size:
-        row, column = wrong[0]
-        raise ValueError(f"scores hold {scores[row, column]} at row {row}, column {column}; scores must be finite")
-    return scores
+def tag_scores(labels: np.ndarray, scores: np.ndarray, tags: Sequence[str] | None = None) -> pd.DataFrame:
+    """One row per tag (column number, without ``tags``): ``roc_auc`` and ``pr_auc``, NaN where undefined, and ``positives`` (tracks)."""
+    found = reweighted(labels, scores, np.arange(len(labels)), np.ones((len(labels), 1), np.uint8))
+    table = pd.DataFrame({name: values[0] for name, values in found.items()}, index=tags)
+    return table.assign(positives=np.asarray(labels).sum(axis=0, dtype=np.int64)).rename_axis("tag")
 
 
-def _validate_weights(weights: np.ndarray | None, n_tracks: int) -> np.ndarray:
-    if weights is None:
-        return np.ones(n_tracks, np.uint8)
-    weights = np.asarray(weights)
-    if weights.shape != (n_tracks,) or weights.dtype.kind not in "iu" or weights.min() < 0:
-        raise ValueError(f"weights are {weights.dtype} of shape {weights.shape}; give {n_tracks} whole numbers of at least 0")
-    return weights
+def roc_auc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """ROC-AUC of each tag, (n_tags,); NaN where undefined."""
+    return tag_scores(labels, scores)["roc_auc"].to_numpy()
 
 
-# --- Metrics ---
+def macro(labels: np.ndarray, scores: np.ndarray) -> dict:
+    """``roc_auc`` and ``pr_auc`` averaged over the defined tags, each counting alike (NaN where none is), and the ``undefined`` columns."""
+    table = tag_scores(labels, scores)
+    defined = table.dropna()
+    means = {name: float(defined[name].to_numpy().mean()) if len(defined) else float("nan") for name in METRICS}
+    return {**means, "undefined": table.index[table["roc_auc"].isna()].tolist()}
 
 
-def _both(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """ROC-AUC and PR-AUC of each tag, both (n_tags,): every track is its own cluster, under a single weighting."""
-    labels = validate_labels(labels)
-    scores = validate_scores(scores, labels.shape)
-    weights = _validate_weights(weights, len(labels))
-    roc, precision = reweighted(labels, scores, np.arange(len(labels)), weights[:, np.newaxis])
-    return roc[0], precision[0]
-
-
-def roc_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Area under the ROC curve of each tag.
-
-    Parameters
-    ----------
-    labels, scores : (n_tracks, n_tags)
-    weights : (n_tracks,) of whole numbers, optional
-
-    Returns
-    -------
-    (n_tags,), NaN for a tag without positives or without negatives
-
-    Raises
-    ------
-    ValueError : shapes that differ, labels other than 0 and 1, scores that are not finite, weights that are negative
-        or not whole
-    """
-    return _both(labels, scores, weights)[0]
-
-
-def average_precision(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Average precision of each tag, (n_tags,); arguments, NaN and errors as in :func:`roc_auc`."""
-    return _both(labels, scores, weights)[1]
-
-
-def tag_scores(labels: np.ndarray, scores: np.ndarray, tags: Sequence[str]) -> pd.DataFrame:
-    """One row per tag, in the order of ``tags``.
-
-    Returns
-    -------
-    DataFrame indexed by ``tag``: ``roc_auc``, ``pr_auc``, ``positives`` (tracks), ``prevalence`` (share of tracks;
-        the PR-AUC of a random ranking) and ``undefined`` (True where the tag lacks positives or negatives and its
-        metrics are NaN)
-    """
-    roc, precision = _both(labels, scores)
-    positives = np.asarray(labels).sum(axis=0, dtype=np.int64)
-    validate_tags(tags, positives.size)
-    columns = {
-        "roc_auc": roc,
-        "pr_auc": precision,
-        "positives": positives,
-        "prevalence": positives / len(labels),
-        "undefined": np.isnan(roc),
-    }
-    return pd.DataFrame(columns, index=pd.Index(list(tags), name="tag"))
-
-
-def macro(labels: np.ndarray, scores: np.ndarray, tags: Sequence[str] | None = None) -> dict:
-    """Metrics averaged over the defined tags, each tag counting alike.
-
-    Returns
-    -------
-    dict of ``roc_auc``, ``pr_auc`` (floats; NaN when no tag is defined) and ``undefined`` (the tags left out: names
-        if ``tags`` is given, else column numbers)
-    """
-    roc, precision = _both(labels, scores)
-    names = range(roc.size) if tags is None else tags
-    validate_tags(names, roc.size)
-    defined = ~np.isnan(roc)
-    return {
-        "roc_auc": float(roc[defined].mean()) if defined.any() else float("nan"),
-        "pr_auc": float(precision[defined].mean()) if defined.any() else float("nan"),
-        "undefined": [name for name, kept in zip(names, defined, strict=True) if not kept],
-    }
-
-
-def validate_tags(tags: Sequence, n_tags: int) -> None:
-    """ValueError unless ``tags`` names each of the ``n_tags`` columns."""
-    if len(tags) != n_tags:
-        raise ValueError(f"{len(tags)} tags are named but labels have {n_tags} columns; name each column once")
-
-
-# --- Calibration ---
-
-
-def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> pd.DataFrame:
+def calibration(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """How often a tag is present where a model gives it a certain probability (a reliability diagram's data).
 
-    All (track, tag) pairs are pooled into ``bins`` equal intervals of [0, 1], each holding its lower edge, the last
-    also 1. Meant for pseudo-labels, whose value as training targets depends on their being probabilities and not only
-    a ranking.
-
-    Parameters
-    ----------
-    labels, probabilities : (n_tracks, n_tags)
-
-    Returns
-    -------
-    DataFrame of ``lower``, ``upper`` (edges), ``probability`` (mean given), ``share`` (observed positives),
-        ``count``; an empty bin has NaN
-
-    Raises
-    ------
-    ValueError : as :func:`roc_auc`, and for probabilities outside [0, 1] or fewer than one bin
+    All (track, tag) pairs are pooled into BINS equal intervals of [0, 1], each holding its lower edge, the last also 1: ``lower``,
+    ``upper`` (edges), ``probability`` (mean given), ``share`` (observed positives), ``count``; an empty bin has NaN. Meant for
+    pseudo-labels, whose value as training targets depends on their being probabilities and not only a ranking.
     """
-    labels = validate_labels(labels)
-    probabilities = validate_scores(probabilities, labels.shape)
-    if bins < 1:
-        raise ValueError(f"bins is {bins}; at least one is needed")
-    if probabilities.min() < 0 or probabilities.max() > 1:
-        span = f"{probabilities.min():.4g} to {probabilities.max():.4g}"
-        raise ValueError(f"probabilities range from {span}; pass logits through a sigmoid first")
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    which = np.clip(np.searchsorted(edges, probabilities.ravel(), side="right") - 1, 0, bins - 1)
-    count = np.bincount(which, minlength=bins)
+    labels, probabilities = checked_labels(labels), np.asarray(probabilities)
+    if probabilities.shape != labels.shape or not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError(f"probabilities: expected {labels.shape}, as the labels, from 0 to 1; pass logits through a sigmoid first")
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    which = np.clip(np.searchsorted(edges, probabilities.ravel(), side="right") - 1, 0, BINS - 1)
+    count = np.bincount(which, minlength=BINS)
     filled = np.where(count > 0, count, np.nan)
     return pd.DataFrame(
         {
             "lower": edges[:-1],
             "upper": edges[1:],
-            "probability": np.bincount(which, probabilities.ravel(), minlength=bins) / filled,
-            "share": np.bincount(which, labels.ravel(), minlength=bins) / filled,
+            "probability": np.bincount(which, probabilities.ravel(), minlength=BINS) / filled,
+            "share": np.bincount(which, labels.ravel(), minlength=BINS) / filled,
             "count": count,
         }
     )
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:
-    """Mean distance between given probability and observed share, over the bins of a :func:`calibration` table.
+    """Mean distance between given probability and observed share, over the bins of a ``calibration`` table.
 
     Bins weigh by their count (Guo et al. 2017, "On calibration of modern neural networks", equation 3).
     """

@@ -7,6 +7,7 @@ evenly over it and its score is their mean (instance-level inference: Won et al.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -34,11 +35,27 @@ def pick_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def effective_precision(precision: str, device: str | torch.device) -> Literal["float32", "bfloat16"]:
+    """What is computed in: ``precision`` itself, or where it is ``"auto"``, bfloat16 on a device that has it natively."""
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {precision!r}")
+    return precision if precision != "auto" else "bfloat16" if bfloat16_is_fast(device) else "float32"
+
+
 @torch.inference_mode()
 def predict_clips(
-    model: nn.Module, corpus: Corpus, track_ids: Sequence[str], clip_seconds: float, clips: int, progress: str = ""
+    model: nn.Module,
+    corpus: Corpus,
+    track_ids: Sequence[str],
+    clip_seconds: float,
+    clips: int,
+    progress: str = "",
+    precision: str = "auto",
 ) -> np.ndarray:
-    """Probabilities (n_tracks, clips, n_tags) of evenly spaced clips, in evaluation mode. ``progress`` names the bar; empty shows none."""
+    """Probabilities (n_tracks, clips, n_tags) of evenly spaced clips, in evaluation mode.
+
+    ``progress`` names the bar; empty shows none. ``precision`` is as in ``effective_precision``.
+    """
     track_ids = list(track_ids)
     device = next(model.parameters()).device
     was_training = model.training
@@ -48,7 +65,7 @@ def predict_clips(
     batches = evaluation_clips(corpus, track_ids, clip_seconds, clips, batch_size)
     with tqdm(total=len(track_ids) * clips, desc=progress, unit="clip", disable=not progress, leave=False) as bar:
         for rows, slots, waveforms in batches:
-            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16_is_fast(device)):
+            with torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16"):
                 logits = model(waveforms.to(device))
             out[rows, slots] = torch.sigmoid(logits.float()).cpu().numpy()
             bar.update(len(rows))
@@ -57,10 +74,16 @@ def predict_clips(
 
 
 def predict_tracks(
-    model: nn.Module, corpus: Corpus, track_ids: Sequence[str], clip_seconds: float, clips: int, progress: str = ""
+    model: nn.Module,
+    corpus: Corpus,
+    track_ids: Sequence[str],
+    clip_seconds: float,
+    clips: int,
+    progress: str = "",
+    precision: str = "auto",
 ) -> np.ndarray:
-    """Song-level probabilities (n_tracks, n_tags): the mean over ``clips`` evenly spaced clips."""
-    return predict_clips(model, corpus, track_ids, clip_seconds, clips, progress).mean(axis=1)
+    """Song-level probabilities (n_tracks, n_tags): the mean over ``clips`` evenly spaced clips, as ``predict_clips`` gives them."""
+    return predict_clips(model, corpus, track_ids, clip_seconds, clips, progress, precision).mean(axis=1)
 
 
 def pool_clips(clip_scores: np.ndarray, pooling: str = "mean") -> np.ndarray:

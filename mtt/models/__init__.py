@@ -1,26 +1,17 @@
-"""Models that map waveforms to tag logits, and the folders that keep them.
+"""Models that map waveforms to tag logits, and the folders that keep them. In reading order:
 
-``frontend`` (what all share) → ``transformer`` → ``baselines`` → ``build`` → ``checkpoint`` → ``official``.
+``frontend``     what all models share: their registry, the mel spectrogram, the rules for input length
+``transformer``  the Music Tagging Transformer
+``baselines``    the earlier systems that it is compared with
+``build``        from a configuration to a model
+``checkpoint``   model folders, and training that starts from one
+``official``     the authors' checkpoints, turned into model folders
 """
+# ruff: noqa: F401 (all names are for others to import; with their import, the models are registered)
 
 from mtt.models.baselines import CRNN, FCN, SampleCNN, ShortChunkResNet
 from mtt.models.build import build_model
 from mtt.models.checkpoint import CheckpointError, load_model, read_initial_weights, save_model, start_from
+from mtt.models.frontend import MODELS
 from mtt.models.official import CALS_TAGS, import_official
 from mtt.models.transformer import MusicTaggingTransformer
-
-__all__ = [
-    "CALS_TAGS",
-    "CRNN",
-    "FCN",
-    "CheckpointError",
-    "MusicTaggingTransformer",
-    "SampleCNN",
-    "ShortChunkResNet",
-    "build_model",
-    "import_official",
-    "load_model",
-    "read_initial_weights",
-    "save_model",
-    "start_from",
-]

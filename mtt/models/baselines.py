@@ -1,40 +1,34 @@
 """The earlier systems that the Music Tagging Transformer is compared with.
 
-Layers follow the reference implementations of Won, Ferraro, Bogdanov, Serra: "Evaluation of CNN-based automatic music
-tagging models", SMC 2020 (``minzwon/sota-music-tagging-models``), with three deliberate differences:
-- The input is that of the Transformer (128 mel bands, hop 512 at 22 050 Hz, instead of 96, 256 and 16 000), so that a
-  comparison is one of models. Pooling sizes are adapted so that each stage spans about as many octaves and seconds as
-  in the reference.
-- Pools keep the incomplete last window (``ceil_mode``) and the last stage is pooled globally, so that input of any
-  length works.
+Layers follow the reference implementations of Won, Ferraro, Bogdanov, Serra: "Evaluation of CNN-based automatic music tagging models", SMC
+2020 (``minzwon/sota-music-tagging-models``), with three deliberate differences:
+- The input is that of the Transformer (128 mel bands, hop 512 at 22 050 Hz, instead of 96, 256 and 16 000), so that a comparison is one of
+  models. Pooling sizes are adapted so that each stage spans about as many octaves and seconds as in the reference.
+- Pools keep the incomplete last window (``ceil_mode``) and the last stage is pooled globally, so that input of any length works.
 - Dropout is ``config.dropout``; the references have 0.5 before the last layer.
 
-``config.channels`` is the base width: 128 gives the reference's channel numbers. None of the papers' parameter counts
-could be read and compared; the counts below are those of this code with 50 tags, and follow from the reference's
-layers.
+``config.channels`` (c below) is the base width: 128 gives the reference's channel numbers. None of the papers' parameter counts could be
+read and compared; the counts below are those of this code with 50 tags at c = 128, and follow from the reference's layers.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtt.config import ModelConfig
+from mtt.config import ModelConfig, SettingsError
 from mtt.models.frontend import MelTaggingModel, ResidualBlock, TaggingModel, check_input, convolve, score_windows
+
+Pair = tuple[int, int]  # mel x time
 
 
 class ConvBlock(nn.Module):
     """Convolution-BN, max-pool with ``ceil_mode``, ReLU; (batch, channels, height, time) in and out."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel: tuple[int, int] = (3, 3),
-        stride: tuple[int, int] = (1, 1),
-        pool: tuple[int, int] = (1, 1),
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: Pair = (3, 3), stride: Pair = (1, 1), pool: Pair = (1, 1)) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2)
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=padding)
@@ -45,53 +39,63 @@ class ConvBlock(nn.Module):
         return F.relu(self.pool(self.bn(convolve(self.conv, x))))
 
 
+def check_even(config: ModelConfig) -> None:
+    """Raise ``SettingsError`` for a base width that cannot be halved."""
+    if config.channels % 2:
+        raise SettingsError(f"channels: expected an even number, the first layer has half of it, got {config.channels}")
+
+
 class FCN(MelTaggingModel):
     """Fully convolutional network on the mel spectrogram of a whole clip.
 
-    Choi, Fazekas, Sandler: "Automatic tagging using deep convolutional neural networks", ISMIR 2016; layers as in Won
-    2020. Five 3x3 convolutions with c/2, c, c, c, c/2 channels (c = ``config.channels``), then the
-    global maximum. 447 732 parameters at c = 128.
+    Choi, Fazekas, Sandler: "Automatic tagging using deep convolutional neural networks", ISMIR 2016; layers as in Won 2020. Five 3x3
+    convolutions with c/2, c, c, c, c/2 channels, then the global maximum. 447 732 parameters.
     """
 
+    architecture = "fcn"
+    label = "FCN"
+    about = "fully convolutional network on the mel spectrogram (Choi 2016)"
+    colour = "#CC79A7"
     native_seconds = 29.1
     pools = ((2, 4), (2, 4), (2, 4), (4, 3), (4, 4))  # mel x time: 128 bands, 17.8 s
+    check = staticmethod(check_even)
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c // 2, c, c, c, c // 2)
-        self.blocks = nn.Sequential(*(ConvBlock(sizes[i], sizes[i + 1], pool=pool) for i, pool in enumerate(self.pools)))
+        self.blocks = nn.Sequential(*(ConvBlock(*size, pool=pool) for size, pool in zip(pairwise(sizes), self.pools, strict=True)))
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(c // 2, n_tags))
-        self.to(memory_format=torch.channels_last)
 
     def score_mel(self, mel: Tensor) -> Tensor:
-        """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
         return self.head(self.blocks(self.as_image(mel)).amax(dim=(2, 3)))
 
 
 class CRNN(MelTaggingModel):
     """2-D CNN, then a two-layer GRU over time.
 
-    Choi, Fazekas, Sandler, Cho: "Convolutional recurrent neural networks for music classification", ICASSP 2017;
-    layers as in Won 2020. Four 3x3 convolutions with c/2, c, c, c channels (c = ``config.channels``), one step of the
-    GRU in 64 frames (1.49 s; the reference 1.54 s), ``config.width`` hidden units (32 in the reference), the last step
-    classified. 394 100 parameters at c = 128, width = 32.
+    Choi, Fazekas, Sandler, Cho: "Convolutional recurrent neural networks for music classification", ICASSP 2017; layers as in Won 2020.
+    Four 3x3 convolutions with c/2, c, c, c channels, one step of the GRU in 64 frames (1.49 s; the reference 1.54 s), ``config.width``
+    hidden units (32 in the reference), the last step classified. 394 100 parameters with 32 hidden units.
     """
 
+    architecture = "crnn"
+    label = "CRNN"
+    about = "convolutional recurrent network on the mel spectrogram (Choi 2017)"
+    colour = "#7A7A7A"
     native_seconds = 29.1
     pools = ((2, 2), (4, 2), (4, 4), (4, 4))  # mel x time: 128 bands, 1.49 s
+    check = staticmethod(check_even)
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c // 2, c, c, c)
-        self.blocks = nn.Sequential(*(ConvBlock(sizes[i], sizes[i + 1], pool=pool) for i, pool in enumerate(self.pools)))
+        self.blocks = nn.Sequential(*(ConvBlock(*size, pool=pool) for size, pool in zip(pairwise(sizes), self.pools, strict=True)))
         self.gru = nn.GRU(c, config.width, num_layers=2, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.width, n_tags))
-        self.to(memory_format=torch.channels_last)
 
     def score_mel(self, mel: Tensor) -> Tensor:
-        """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
         steps = self.blocks(self.as_image(mel)).amax(dim=2).transpose(1, 2)  # (batch, steps, c)
         # A handful of steps: float32 costs nothing, and the recurrence keeps its precision.
         with torch.autocast(steps.device.type, enabled=False):
@@ -102,16 +106,20 @@ class CRNN(MelTaggingModel):
 class ShortChunkResNet(MelTaggingModel):
     """Seven residual 3x3 blocks of stride 2 on a short mel chunk, global maximum, dense head (Won et al. 2020).
 
-    c, c, 2c, 2c, 2c, 2c, 4c channels (c = ``config.channels``). 12 104 244 parameters at c = 128.
+    c, c, 2c, 2c, 2c, 2c, 4c channels. 12 104 244 parameters.
     """
 
+    architecture = "short_chunk_resnet"
+    label = "short-chunk ResNet"
+    about = "residual CNN on the mel spectrogram (Won 2020)"
+    colour = "#D55E00"
     native_seconds = 3.69
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c, c, 2 * c, 2 * c, 2 * c, 2 * c, 4 * c)
-        self.blocks = nn.Sequential(*(ResidualBlock(sizes[i], sizes[i + 1], stride=2) for i in range(7)))
+        self.blocks = nn.Sequential(*(ResidualBlock(*size, stride=2) for size in pairwise(sizes)))
         self.head = nn.Sequential(
             nn.Linear(4 * c, 4 * c),
             nn.BatchNorm1d(4 * c),
@@ -119,44 +127,42 @@ class ShortChunkResNet(MelTaggingModel):
             nn.Dropout(config.dropout),
             nn.Linear(4 * c, n_tags),
         )
-        self.to(memory_format=torch.channels_last)
 
     def score_mel(self, mel: Tensor) -> Tensor:
-        """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
         return self.head(self.blocks(self.as_image(mel)).amax(dim=(2, 3)))
 
 
 class SampleCNN(TaggingModel):
     """Convolutions of size 3 on the raw waveform.
 
-    Lee, Park, Kim, Nam: "Sample-level deep convolutional neural networks for music auto-tagging using raw waveforms",
-    SMC 2017; the model for 3^10 = 59 049 samples. A convolution of stride 3 and nine with max-pooling by 3: c, c, c,
-    then six with 2c and one with 4c channels (c = ``config.channels``), a 1x1 convolution, and the mean over time: at
-    59 049 samples there is one position and the layers are the published ones; longer input averages over such
-    excerpts. 1 869 874 parameters at c = 128.
+    Lee, Park, Kim, Nam: "Sample-level deep convolutional neural networks for music auto-tagging using raw waveforms", SMC 2017; the model
+    for 3^10 = 59 049 samples. A convolution of stride 3 and nine with max-pooling by 3: c, c, c, then six with 2c and one with 4c channels,
+    a 1x1 convolution, and the mean over time: at 59 049 samples there is one position and the layers are the published ones; longer input
+    averages over such excerpts. 1 869 874 parameters.
 
     The convolutions are two-dimensional with a height of 1: three times faster on a CPU than one-dimensional ones.
     """
 
+    architecture = "sample_cnn"
+    label = "Sample-level CNN"
+    about = "CNN on the raw waveform (Lee 2017)"
+    colour = "#8A6D1B"
     native_seconds = 59_049 / 22_050
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
         c = config.channels
-        sizes = (c, c, c, *(2 * c for _ in range(6)), 4 * c)
+        sizes = (c, c, c, *6 * (2 * c,), 4 * c)
         self.blocks = nn.Sequential(
             ConvBlock(1, c, kernel=(1, 3), stride=(1, 3)),
-            *(ConvBlock(sizes[i], sizes[i + 1], kernel=(1, 3), pool=(1, 3)) for i in range(9)),
+            *(ConvBlock(*size, kernel=(1, 3), pool=(1, 3)) for size in pairwise(sizes)),
             ConvBlock(4 * c, 4 * c, kernel=(1, 1)),
         )
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(4 * c, n_tags))
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Logits (batch, tags) of waveforms (batch, samples) of any length; ValueError for anything else."""
         check_input(waveform, ("batch", "samples"), "waveform")
-        longest = self.max_frames * self.config.hop - 1
-        return score_windows(self._score, waveform, longest, dim=-1)
+        return score_windows(self._score, waveform, self.max_frames * self.config.hop - 1, dim=-1)
 
     def _score(self, waveform: Tensor) -> Tensor:
         return self.head(self.blocks(waveform[:, None, None, :]).mean(dim=(2, 3)))

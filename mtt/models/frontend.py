@@ -1,25 +1,24 @@
-"""What every tagging model shares: the mel spectrogram, the convolutional blocks and the rules for input length.
+"""What every tagging model shares: its registry, the mel spectrogram, the convolutional blocks and the rules for input length.
 
 Conventions
 -----------
-Waveforms are mono, (batch, samples), float, at ``config.sample_rate``; mel spectrograms are (batch, n_mels, frames)
-in dB; logits are (batch, tags), float32. Frame ``i`` is centred on sample ``i * hop``, so there are ``1 + samples //
-hop`` frames.
+Waveforms are mono, (batch, samples), float, at ``config.sample_rate``; mel spectrograms are (batch, n_mels, frames) in dB; logits are
+(batch, tags), float32. Frame ``i`` is centred on sample ``i * hop``, so there are ``1 + samples // hop`` frames.
 
 Input length (one rule for all models, here and nowhere else)
 - Too short for one step of the model: zeros are appended (-100 dB in a mel spectrogram, which is what zeros give).
-- Longer than the Transformer has positions (``4 * max_positions + 3`` frames, 47.6 s with the defaults): the input is
-  cut into the fewest windows that fit, of equal length (give or take one step) and without overlap. The windows are
-  scored one after the other, so memory does not grow with their number, and the result is the mean of their
-  *probabilities*, as the method averages the chunks of a song, given back as a logit. In between, the model sees its
-  input whole.
+- Longer than the Transformer has positions (``4 * max_positions + 3`` frames, 47.6 s with the defaults): the input is cut into the fewest
+  windows that fit, of equal length (give or take one step) and without overlap. The windows are scored one after the other, so memory does
+  not grow with their number, and the result is the mean of their *probabilities*, as the method averages the chunks of a song, given back
+  as a logit. In between, the model sees its input whole.
 
-Convolutions run in the channels_last memory format, several times faster on a CPU, and under autocast in bfloat16.
-The spectrogram is always computed in float32.
+Convolutions run in the channels_last memory format, several times faster on a CPU, and under autocast in bfloat16. The spectrogram is
+always computed in float32.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -39,8 +38,7 @@ STFT_FRAMES = 4096  # transformed at a time: 17 MB a recording
 def check_input(x: Tensor, shape: tuple[str, ...], name: str) -> None:
     """Raise ValueError unless ``x`` is a non-empty floating-point tensor with the named axes."""
     if x.ndim != len(shape) or not x.is_floating_point() or x.numel() == 0:
-        expected = ", ".join(shape)
-        raise ValueError(f"{name}: expected a non-empty float tensor ({expected}), got {x.dtype} {tuple(x.shape)}")
+        raise ValueError(f"{name}: expected a non-empty float tensor ({', '.join(shape)}), got {x.dtype} {tuple(x.shape)}")
 
 
 def pad_end(x: Tensor, length: int, value: float = 0.0) -> Tensor:
@@ -57,10 +55,7 @@ def mean_probability(logits: Tensor) -> Tensor:
 
 
 def score_windows(score: Callable[[Tensor], Tensor], x: Tensor, longest: int, dim: int) -> Tensor:
-    """``score(x)``, window by window where axis ``dim`` exceeds ``longest`` (the module's rule for long input).
-
-    ``score`` maps a piece of ``x`` to logits (batch, tags); so does this.
-    """
+    """Logits (batch, tags): ``score(x)``, window by window where axis ``dim`` exceeds ``longest`` (the module's rule for long input)."""
     windows = -(-x.shape[dim] // longest)
     if windows <= 1:
         return score(x).float()
@@ -70,9 +65,9 @@ def score_windows(score: Callable[[Tensor], Tensor], x: Tensor, longest: int, di
 class MelSpectrogram(nn.Module):
     """(batch, samples) -> (batch, n_mels, 1 + samples // hop), in dB, float32.
 
-    Power spectrogram with a periodic Hann window, reflected at the borders; HTK mel filters without normalisation
-    from 0 Hz to half the sample rate; 10 log10, clamped at 1e-10, no ``top_db``: torchaudio's ``MelSpectrogram`` and
-    ``AmplitudeToDB``. The result does not depend on the piece of STFT_FRAMES frames in which a frame is computed.
+    Power spectrogram with a periodic Hann window, reflected at the borders; HTK mel filters without normalisation from 0 Hz to half the
+    sample rate; 10 log10, clamped at 1e-10, no ``top_db``: torchaudio's ``MelSpectrogram`` and ``AmplitudeToDB``. The result does not
+    depend on the piece of STFT_FRAMES frames in which a frame is computed.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -119,8 +114,8 @@ def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
 class ResidualBlock(nn.Module):
     """conv3x3-BN-ReLU-conv3x3-BN plus a skip, then max-pool and ReLU; (batch, channels, mel, time) in and out.
 
-    The skip is conv3x3-BN where the block changes the channels or strides, the identity otherwise (Won et al. 2020
-    and 2021). Pooling before the ReLU gives what pooling after it gives, and leaves the ReLU less to do.
+    The skip is conv3x3-BN where the block changes the channels or strides, the identity otherwise (Won et al. 2020 and 2021). Pooling
+    before the ReLU gives what pooling after it gives, and leaves the ReLU less to do.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, pool: tuple[int, int] | None = None) -> None:
@@ -141,23 +136,47 @@ class ResidualBlock(nn.Module):
         return F.relu(self.pool(skip + y))
 
 
-class TaggingModel(nn.Module):
-    """A model that maps waveforms (batch, samples) to logits (batch, tags).
+MODELS: dict[str, type[TaggingModel]] = {}  # by architecture
 
-    Attributes: ``config``, ``n_tags``, ``native_seconds`` (the clip length of its paper), and what a model folder
-    adds: ``tags`` (names in output order, or None), ``clip_seconds`` (the clip length it was trained on),
-    ``provenance`` (dict).
+
+class TaggingModel(nn.Module, ABC):
+    """A model that maps waveforms (batch, samples) of any length to logits (batch, tags).
+
+    A subclass that names its ``architecture`` is one of MODELS from then on. It carries what the study says of it in the class attributes
+    below, judges its settings in ``check``, and ends in ``head``, a Sequential whose last module gives the logits.
     """
 
-    native_seconds: float
+    architecture: str  # its name in settings and model folders
+    label: str  # its name for readers
+    about: str  # what it is, with its source
+    colour: str  # on every page
+    native_seconds: float  # clip length of its paper
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "architecture" not in vars(cls):
+            return  # a variant of its parent
+        if missing := [name for name in ("label", "about", "colour", "native_seconds") if not hasattr(cls, name)]:
+            raise TypeError(f"{cls.__name__}: a model needs {', '.join(missing)}")
+        if MODELS.setdefault(cls.architecture, cls).__qualname__ != cls.__qualname__:  # the same class may be defined again
+            raise TypeError(f"{cls.__name__}: architecture {cls.architecture!r} is {MODELS[cls.architecture].__name__} already")
+        MODELS[cls.architecture] = cls
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__()
         self.config, self.n_tags = config, n_tags
-        self.tags: list[str] | None = None
-        self.clip_seconds = self.native_seconds
+        self.tags: list[str] | None = None  # names of the outputs
+        self.clip_seconds = self.native_seconds  # clip length it was trained on
         self.provenance: dict = {}
-        self.head = nn.Sequential()  # every model ends in ``head``, whose last module gives the logits
+        self.head = nn.Sequential()
+
+    @classmethod
+    def check(cls, config: ModelConfig) -> None:
+        """Raise ``SettingsError``, naming the field, where ``config`` makes no model of this class."""
+
+    @abstractmethod
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Logits (batch, tags) of waveforms (batch, samples) of any length; ValueError for anything else."""
 
     @property
     def max_frames(self) -> int:
@@ -166,15 +185,18 @@ class TaggingModel(nn.Module):
 
 
 class MelTaggingModel(TaggingModel):
-    """A tagging model on mel spectrograms; subclasses give ``score_mel``."""
+    """A tagging model on mel spectrograms."""
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
         self.spectrogram = MelSpectrogram(config)
         self.input_bn = nn.BatchNorm2d(1)
 
+    @abstractmethod
+    def score_mel(self, mel: Tensor) -> Tensor:
+        """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
+
     def forward(self, waveform: Tensor) -> Tensor:
-        """Logits (batch, tags) of waveforms (batch, samples) of any length; ValueError for anything else."""
         return self.from_mel(self.spectrogram(waveform))
 
     def from_mel(self, mel: Tensor) -> Tensor:
@@ -191,7 +213,3 @@ class MelTaggingModel(TaggingModel):
     def as_image(self, mel: Tensor) -> Tensor:
         """Normalised input of the convolutions, (batch, 1, n_mels, frames)."""
         return self.input_bn(mel.unsqueeze(1))
-
-    def score_mel(self, mel: Tensor) -> Tensor:
-        """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
-        raise TypeError(f"{type(self).__name__} does not define score_mel")

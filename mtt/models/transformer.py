@@ -1,11 +1,10 @@
 """Music Tagging Transformer (Won, Choi, Serra: "Semi-supervised Music Tagging Transformer", ISMIR 2021).
 
-For B clips of F frames: mel spectrogram (B, n_mels, F) -> three residual blocks -> T = F // 4 tokens (B, T, width) ->
-CLS token and learned positions (B, 1 + T, width) -> pre-norm Transformer layers -> logits of the CLS token.
+For B clips of F frames: mel spectrogram (B, n_mels, F) -> three residual blocks -> T = F // 4 tokens (B, T, width) -> CLS token and learned
+positions (B, 1 + T, width) -> pre-norm Transformer layers -> logits of the CLS token.
 
-Computes what the authors' code computes (tests/data/golden), for input of any length: the front end runs over long
-input in overlapping pieces whose joints cannot be seen in the tokens, and the Transformer over windows of tokens
-(``frontend``'s rule).
+Computes what the authors' code computes (tests/data/golden), for input of any length: the front end runs over long input in overlapping
+pieces whose joints cannot be seen in the tokens, and the Transformer over windows of tokens (``frontend``'s rule).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtt.config import ModelConfig
+from mtt.config import ModelConfig, SettingsError
 from mtt.models.frontend import MIN_FRAMES, MelTaggingModel, ResidualBlock, check_input, score_windows
 
 CONTEXT_TOKENS = 4  # a token sees 14 frames before and after its own four
@@ -63,12 +62,22 @@ class TransformerLayer(nn.Module):
 class MusicTaggingTransformer(MelTaggingModel):
     """Residual front end, then a Transformer whose CLS token is classified.
 
-    ``config``: ``channels`` of the front end, ``width``, ``heads``, ``layers``, ``max_positions``, ``dropout``. With
-    50 tags it has 4 567 732 parameters at the published size (128, 256, 8, 4) and 1 108 852 as the compact student
-    (width 64).
+    With 50 tags it has 4 567 732 parameters at the published size (channels 128, width 256, heads 8, layers 4) and 1 108 852 as the compact
+    student (width 64).
     """
 
+    architecture = "transformer"
+    label = "Music Tagging Transformer"
+    about = "residual CNN and Transformer on the mel spectrogram (Won 2021)"
+    colour = "#0072B2"
     native_seconds = 10.0
+
+    @classmethod
+    def check(cls, config: ModelConfig) -> None:
+        if config.width % config.heads:
+            raise SettingsError(f"heads: {config.heads} does not divide width {config.width}: choose a divisor")
+        if config.n_mels < 8:
+            raise SettingsError(f"n_mels: expected at least 8, which the pools reduce to one, got {config.n_mels}")
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
@@ -84,16 +93,17 @@ class MusicTaggingTransformer(MelTaggingModel):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(TransformerLayer(width, config.heads, config.dropout) for _ in range(config.layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_tags))
-        self.to(memory_format=torch.channels_last)
 
     @property
     def seconds_per_token(self) -> float:
         """Token ``i`` starts at ``i * seconds_per_token`` seconds."""
         return MIN_FRAMES * self.config.hop / self.config.sample_rate
 
-    def from_mel(self, mel: Tensor) -> Tensor:
-        """Logits (batch, tags) of mel spectrograms (batch, n_mels, frames) as ``spectrogram`` gives them."""
+    def from_mel(self, mel: Tensor) -> Tensor:  # windows of tokens rather than of frames
         return score_windows(self.score_tokens, self.tokens(mel), self.config.max_positions, dim=1)
+
+    def score_mel(self, mel: Tensor) -> Tensor:
+        return self.score_tokens(self.tokens(mel))
 
     def score_tokens(self, tokens: Tensor) -> Tensor:
         """Logits (batch, tags) of at most ``max_positions`` tokens."""
@@ -102,9 +112,9 @@ class MusicTaggingTransformer(MelTaggingModel):
     def tokens(self, x: Tensor) -> Tensor:
         """Front-end output (batch, frames // 4, width), before CLS and positions, for a recording of any length.
 
-        ``x`` is a waveform (batch, samples) or a mel spectrogram (batch, n_mels, frames). Input of more than
-        ``max_positions`` tokens is computed in pieces with enough overlap to give, in eval mode, the same tokens as
-        one pass; in training mode batch normalisation sees each piece by itself.
+        ``x`` is a waveform (batch, samples) or a mel spectrogram (batch, n_mels, frames). Input of more than ``max_positions`` tokens is
+        computed in pieces with enough overlap to give, in eval mode, the same tokens as one pass; in training mode batch normalisation
+        sees each piece by itself.
         """
         mel = self.check_mel(self.spectrogram(x) if x.ndim == 2 else x)
         total, piece = mel.shape[-1] // MIN_FRAMES, self.config.max_positions

@@ -24,7 +24,7 @@ import torch
 from papermill.exceptions import PapermillExecutionError
 
 from mtt.config import home
-from mtt.evaluation.predict import bfloat16_is_fast, pick_device
+from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import MttError, read_json, write_json
 from mtt.reporting import figures
 from mtt.reporting.explorer.page import choose_scenes, render_explorer
@@ -168,7 +168,7 @@ def collect_results(study: Study, provenance: Mapping) -> dict:
 def describe_run(study: Study, run: object) -> dict:
     """Where results come from: the ``study`` part of results.json. ``run`` says when the notebooks were executed, and how long it took."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
-    precision = "bfloat16" if bfloat16_is_fast(pick_device()) else "float32"  # of training, where the settings leave it to the machine
+    precision = effective_precision("auto", pick_device())  # of training, where the settings leave it to the machine
     return {
         "profile": study.config.profile,
         "collection": study.collection.name,
