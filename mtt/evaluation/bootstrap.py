@@ -27,6 +27,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
+from mtt.data.corpus import artist_keys
 from mtt.evaluation.metrics import METRICS, reweighted, validate_labels, validate_scores, validate_tags
 
 LEVEL = 0.95
@@ -89,7 +90,7 @@ class Bootstrap:
             raise ValueError(f"row {missing[0]} has no artist; give a track of unknown artist an artist of its own")
         if resamples < 2:
             raise ValueError(f"resamples is {resamples}; at least 2 are needed, and some 1000 for a 95% interval")
-        names, self.cluster = np.unique(artists, return_inverse=True)
+        names, self.cluster = np.unique(artists if artists.dtype.kind in "iu" else artist_keys(artists), return_inverse=True)
         if names.size < 2:
             raise ValueError(f"all tracks are by artist {str(names[0])!r}; resampling artists needs at least two")
         self.n_tracks, self.n_artists, self.resamples = len(self.labels), names.size, resamples

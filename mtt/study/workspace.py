@@ -140,7 +140,7 @@ class Study:
     @cached_property
     def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
         """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
-        return clean(self.collection.tracks.assign(tags=self._observed_tags()), self.duplicates)
+        return clean(self.collection.tracks.assign(tags=self.collection.tag_texts), self.duplicates)
 
     @cached_property
     def split(self) -> pd.Series:
@@ -304,7 +304,3 @@ class Study:
         """What the pages found so far, by page."""
         files = sorted((self.folder / "results").glob("*.json"))
         return {file.stem: json.loads(file.read_text()) for file in files}
-
-    def _observed_tags(self) -> list[str]:
-        names = np.array(self.collection.tags, dtype=object)
-        return ["|".join(names[row.astype(bool)]) for row in self.collection.labels]
