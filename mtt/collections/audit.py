@@ -158,7 +158,8 @@ def _split_faults(corpus: Corpus, given: pd.Series, duplicates: pd.DataFrame) ->
         if held:  # the unlabelled pool may share artists with train
             track_id = own.index[own == held[-1]][0]
             shown = ", ".join(f"{counts[name]} in {name}" for name in SPLIT_VALUES if name in counts)
-            rows.append((track_id, corpus.tracks.at[track_id, "path"], "artist_across_sets", f"{corpus.artists[track_id]!r}: {shown}"))
+            path, artist = corpus.tracks.loc[track_id, ["path", "artist"]]
+            rows.append((track_id, path, "artist_across_sets", f"{artist!r}: {shown}"))
     yield pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
     first, second = duplicates["track_id"].map(sets), duplicates["other"].map(sets)
     apart = [(a, b) in SEPARATE_SETS or (b, a) in SEPARATE_SETS for a, b in zip(first, second, strict=True)]

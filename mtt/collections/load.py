@@ -36,7 +36,7 @@ from mtt.collections.inspection import inspect_tracks
 from mtt.collections.packed import load_packed, packed_folder
 from mtt.collections.published import CollectionError, find_audio
 from mtt.config import SyntheticConfig, home, identity
-from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
+from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
 from mtt.files import fingerprint
 from mtt.synthetic.render import make_corpus
 
@@ -141,22 +141,6 @@ def read_collection(path: Path) -> pd.DataFrame:
         if column not in table:
             table[column] = ""
     return table.set_index("track_id")
-
-
-def label_matrix(tags: pd.Series, names: list[str]) -> np.ndarray:
-    """(n_tracks, n_tags) uint8 from texts such as ``"rock|80s"``; names outside ``names`` are ignored."""
-    column = {name: i for i, name in enumerate(names)}
-    matrix = np.zeros((len(tags), len(names)), dtype=np.uint8)
-    for row, text in enumerate(tags):
-        for tag in split_tags(text):
-            if tag in column:
-                matrix[row, column[tag]] = 1
-    return matrix
-
-
-def split_tags(text: str) -> list[str]:
-    """``"rock| 80s|"`` -> ``["rock", "80s"]``."""
-    return [tag.strip() for tag in text.split("|") if tag.strip()]
 
 
 def _load_csv(path: Path, name: str, cache: Path, progress: bool) -> Corpus:

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtt.collections.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, tag_texts, track_table
+from mtt.collections.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, track_table
+from mtt.data.corpus import tag_texts
 
 VARIANTS = {
     "": "split by folder, 12:1:3",

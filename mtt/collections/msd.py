@@ -30,9 +30,9 @@ from mtt.collections.published import (
     read_labels,
     read_strings,
     read_table,
-    tag_texts,
     track_table,
 )
+from mtt.data.corpus import tag_texts
 from mtt.models.official import CALS_TAGS
 
 VARIANTS = {

@@ -24,7 +24,7 @@ import pandas as pd
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
-from mtt.data.corpus import Corpus
+from mtt.data.corpus import Corpus, label_matrix
 from mtt.files import MttError
 
 INDEX, TRACKS, PROBLEMS, FINGERPRINTS = "pack.json", "tracks.csv", "problems.csv", "fingerprints.npz"
@@ -108,7 +108,7 @@ def load_packed(folder: Path) -> Corpus:
         raise PackError(f"{folder / TRACKS}: {error}; {_AGAIN}") from error
     _check_places(folder, tracks, about["shards"])
     places = dict(zip(tracks.index, tracks[PLACES].itertuples(index=False, name=None), strict=True))
-    labels = tracks["tags"].str.get_dummies("|").reindex(columns=about["tags"], fill_value=0).to_numpy(np.uint8)
+    labels = label_matrix(tracks["tags"], about["tags"])
     return Corpus(
         about["name"],
         folder.resolve(),

@@ -149,11 +149,6 @@ def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
     return labels > 0
 
 
-def tag_texts(labels: np.ndarray, tags: Sequence[str]) -> list[str]:
-    """Each row of ``labels`` (n_tracks, n_tags) as ``"rock|80s"``."""
-    return ["|".join(tags[column] for column in np.flatnonzero(row)) for row in labels]
-
-
 def read_table(path: Path, needed: Sequence[str], separator: str = "\t") -> pd.DataFrame:
     """A table of texts. ``CollectionError`` names the file and what is wrong with it."""
     try:

@@ -6,9 +6,12 @@ before, so training that stops and goes on sees exactly what it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
 
 READ_AHEAD = 4  # batches
+Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class ClipBatches:
 
     ``slots`` is the number of evenly spaced places in a track where a crop may start (None = anywhere); with slots, a teacher's
     predictions can be made once for all crops that will ever be drawn. ``part`` (i, n) gives the i-th of n equal parts of each batch.
+    Raises ``ValueError`` where there are no tracks.
     """
 
     def __init__(
@@ -49,13 +54,15 @@ class ClipBatches:
         if not len(track_ids):
             raise ValueError(f"{corpus.name}: no tracks to draw batches from; check the split")
         self.corpus, self.track_ids = corpus, list(track_ids)
-        self.batch_size, self.clip_seconds, self.seed, self.slots = batch_size, clip_seconds, seed, slots
-        self.part = part
+        self.batch_size, self.clip_seconds, self.seed, self.slots, self.part = batch_size, clip_seconds, seed, slots, part
         self._seconds = corpus.tracks["seconds"].loc[self.track_ids].to_numpy()
+        self._order = lru_cache(2)(self._draw_order)  # a batch may lie in two epochs; to draw them anew takes longer than a step
 
     def batch(self, step: int) -> Batch:
         """The batch of a step (0-based). Each epoch visits every track once, in its own order."""
-        rows = self._rows(step)
+        places = range(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs = (divmod(place, len(self.track_ids)) for place in places)
+        rows = np.array([self._order(epoch)[place] for epoch, place in epochs])
         random = np.random.default_rng([self.seed, 1, step])
         if self.slots is None:
             slots = np.full(len(rows), -1)
@@ -64,23 +71,26 @@ class ClipBatches:
             slots = random.integers(self.slots, size=len(rows))
             starts = np.array([slot_starts(self._seconds[r], self.clip_seconds, self.slots)[s] for r, s in zip(rows, slots, strict=True)])
         rows, slots, starts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts))
-        clips = [read_clip(self.corpus, self.track_ids[r], t, self.clip_seconds) for r, t in zip(rows, starts, strict=True)]
-        return Batch(torch.from_numpy(np.stack(clips)), rows, slots)
+        return Batch(_read_clips(self.corpus, [self.track_ids[row] for row in rows], starts, self.clip_seconds), rows, slots)
 
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""
-        with ThreadPoolExecutor(1) as pool:
-            waiting = [pool.submit(self.batch, step) for step in range(first, min(first + READ_AHEAD, last))]
-            for step in range(first, last):
-                if step + READ_AHEAD < last:
-                    waiting.append(pool.submit(self.batch, step + READ_AHEAD))
-                yield waiting.pop(0).result()
+        return read_ahead(self.batch, range(first, last))
 
-    def _rows(self, step: int) -> np.ndarray:
-        n = len(self.track_ids)
-        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        orders = {epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(n) for epoch in np.unique(places // n).tolist()}
-        return np.array([orders[place // n][place % n] for place in places.tolist()])
+    def _draw_order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.track_ids))
+
+
+def read_ahead(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+    """``function`` of each job, in order; a thread makes the next ``READ_AHEAD`` while one is used."""
+    waiting: deque = deque()
+    with ThreadPoolExecutor(1) as pool:
+        for job in jobs:
+            waiting.append(pool.submit(function, job))
+            if len(waiting) > READ_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def slot_starts(track_seconds: float, clip_seconds: float, slots: int) -> np.ndarray:
@@ -96,21 +106,20 @@ def read_clip(corpus: Corpus, track_id: str, start: float, clip_seconds: float) 
     return wave if len(wave) == samples else np.pad(wave, (0, samples - len(wave)))
 
 
+def _read_clips(corpus: Corpus, track_ids: Iterable[str], starts: Iterable[float], clip_seconds: float) -> Tensor:
+    clips = [read_clip(corpus, track_id, start, clip_seconds) for track_id, start in zip(track_ids, starts, strict=True)]
+    return torch.from_numpy(np.stack(clips))
+
+
 def evaluation_clips(
     corpus: Corpus, track_ids: Sequence[str], clip_seconds: float, slots: int, batch_size: int = 32
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
     """Every evenly spaced clip of every track, in batches: (row of the track, slot, waveforms). Read ahead in a thread."""
-    seconds = corpus.tracks["seconds"].loc[list(track_ids)].to_numpy()
-    jobs = [(row, slot, start) for row, length in enumerate(seconds) for slot, start in enumerate(slot_starts(length, clip_seconds, slots))]
+    seconds = corpus.tracks["seconds"].loc[list(track_ids)]
+    starts = np.array([slot_starts(length, clip_seconds, slots) for length in seconds]).ravel()
+    rows, places = np.divmod(np.arange(len(starts)), slots)
 
-    def read(part: list[tuple[int, int, float]]) -> tuple[np.ndarray, np.ndarray, Tensor]:
-        clips = [read_clip(corpus, track_ids[row], start, clip_seconds) for row, _, start in part]
-        return np.array([j[0] for j in part]), np.array([j[1] for j in part]), torch.from_numpy(np.stack(clips))
+    def read(part: slice) -> tuple[np.ndarray, np.ndarray, Tensor]:
+        return rows[part], places[part], _read_clips(corpus, [track_ids[row] for row in rows[part]], starts[part], clip_seconds)
 
-    parts = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
-    with ThreadPoolExecutor(1) as pool:
-        waiting = [pool.submit(read, part) for part in parts[:READ_AHEAD]]
-        for i in range(len(parts)):
-            if i + READ_AHEAD < len(parts):
-                waiting.append(pool.submit(read, parts[i + READ_AHEAD]))
-            yield waiting.pop(0).result()
+    return read_ahead(read, [slice(first, first + batch_size) for first in range(0, len(starts), batch_size)])

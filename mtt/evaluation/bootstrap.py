@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mtt.data.corpus import artist_keys
 from mtt.evaluation.metrics import checked_labels, reweighted
 from mtt.files import MttError
 
@@ -74,7 +75,7 @@ class Bootstrap:
         self.labels, artists = checked_labels(labels), np.asarray(artists)
         if artists.shape != (len(self.labels),):
             raise ValueError(f"artists have shape {artists.shape}, labels {len(self.labels)} rows; give one artist for each track")
-        names, self.cluster = np.unique(artists, return_inverse=True)
+        names, self.cluster = np.unique(artists if artists.dtype.kind in "iu" else artist_keys(artists), return_inverse=True)
         if names.size < 2:
             raise MttError(f"all tracks are by artist {str(names[0])!r}; resampling artists needs at least two: test on more of them")
         self.n_tracks, self.n_artists, self.resamples = len(self.labels), names.size, resamples

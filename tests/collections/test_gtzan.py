@@ -31,7 +31,7 @@ def load(source):
 def test_the_genre_is_the_tag_and_the_index_names_the_artists(root):
     corpus = load(f"gtzan:{root}")
     assert corpus.tags == list(GENRES)
-    assert corpus.artists.to_dict() == {
+    assert corpus.tracks["artist"].to_dict() == {
         "blues.00000": "John Lee Hooker",
         "blues.00001": "John Lee Hooker",
         "rock.00000": "Morphine",

@@ -1,8 +1,7 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from mtt.collections.load import CollectionError, label_matrix, load_corpus, parse_source, read_collection
+from mtt.collections.load import CollectionError, load_corpus, parse_source, read_collection
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
 
@@ -85,11 +84,6 @@ def test_a_collection_without_any_usable_file_says_why(tmp_path):
 def test_missing_table_is_named():
     with pytest.raises(CollectionError, match="nowhere.csv: no such file"):
         load_corpus("nowhere.csv")
-
-
-def test_label_matrix_ignores_foreign_tags():
-
-    assert label_matrix(pd.Series(["a|x", "", "b"]), ["a", "b"]).tolist() == [[1, 0], [0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_pool_may_come_from_the_table_of_splits_and_the_artists_from_the_dat
         database.executemany("INSERT INTO songs VALUES (?, 'T', 'S', 'R', 'A', ?)", [(i, f"Singer {n}") for n, i in enumerate(IDS)])
     corpus = load(f"msd:{root}")
     assert list(corpus.tracks.index[corpus.tracks["split"] == "unlabelled"]) == POOL
-    assert corpus.artists[IDS[5]] == "Singer 5"
+    assert corpus.tracks.at[IDS[5], "artist"] == "Singer 5"
 
 
 def test_the_conventional_split_may_share_artists_and_may_be_filtered(root):

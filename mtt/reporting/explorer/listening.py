@@ -40,7 +40,7 @@ def examples(corpus: Corpus, tags: Sequence[str], seconds: float = EXCERPT_SECON
         track_id = (fresh if len(fresh) else candidates).index[0]
         heard.add(corpus.tracks.at[track_id, "artist"])
         start = max(0.0, (corpus.tracks.at[track_id, "seconds"] - seconds) / 2)
-        players.append(track_player(corpus, track_id, "Tags: " + ", ".join(observed_tags(corpus, track_id)), start, seconds))
+        players.append(track_player(corpus, track_id, "Tags: " + ", ".join(corpus.tags_of(track_id)), start, seconds))
     return players
 
 
@@ -50,11 +50,6 @@ def typical_track(corpus: Corpus) -> str:
     tags = corpus.labels[corpus.rows(labelled.index)].sum(axis=1)
     rich = labelled[tags >= np.quantile(tags, 0.8)]
     return rich.index[int(np.argmin(np.abs(rich["level_db"] - rich["level_db"].median())))]
-
-
-def observed_tags(corpus: Corpus, track_id: str) -> list[str]:
-    row = corpus.labels[corpus.rows([track_id])[0]]
-    return [tag for tag, on in zip(corpus.tags, row, strict=True) if on]
 
 
 def effects(corpus: Corpus, track_id: str, seconds: float = 5.0, seed: int = 0) -> list[Player]:
@@ -116,6 +111,6 @@ def recovered_players(corpus: Corpus, track_ids: Sequence[str], tags: Sequence[s
     """Tracks whose labels lack a true tag, with the teacher's score for it."""
     players = []
     for track_id, tag, score in zip(track_ids, tags, scores, strict=True):
-        text = f"Not in its labels: {tag} (teacher: {score:.2f}). Labels: {', '.join(observed_tags(corpus, track_id)) or 'none'}."
+        text = f"Not in its labels: {tag} (teacher: {score:.2f}). Labels: {', '.join(corpus.tags_of(track_id)) or 'none'}."
         players.append(track_player(corpus, track_id, text, start=corpus.tracks.at[track_id, "seconds"] / 3))
     return players

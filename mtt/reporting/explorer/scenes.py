@@ -21,7 +21,7 @@ from mtt.explain.attention import cls_rollout, stacked_maps
 from mtt.explain.curves import KeptRecording, TagCurves, batch_of, tag_curves, token_grid, token_times, token_windows, window_seconds
 from mtt.explain.recording import Recording, as_recording, evaluating
 from mtt.models.transformer import MusicTaggingTransformer
-from mtt.reporting.explorer.listening import observed_tags, worst_errors
+from mtt.reporting.explorer.listening import worst_errors
 from mtt.study.workspace import Result, Study
 
 T = TypeVar("T")
@@ -169,11 +169,10 @@ def corpus_scene(corpus: Corpus, track_id: str, models: Mapping[str, nn.Module],
 def known_of(corpus: Corpus, track_id: str, note: str = "", about: Sequence[str] = ()) -> dict:
     """What a corpus knows of a track, as fields of a scene."""
     track = corpus.tracks.loc[track_id]
-    row = corpus.rows([track_id])[0]
     known: dict = {"title": track["title"] or str(track_id), "artist": track["artist"], "note": note, "about": about}
-    known["labels"] = observed_tags(corpus, track_id)
+    known["labels"] = corpus.tags_of(track_id)
     if corpus.truth is not None:
-        known["true_labels"] = [tag for tag, on in zip(corpus.tags, corpus.truth[row], strict=True) if on]
+        known["true_labels"] = corpus.tags_of(track_id, true=True)
     if corpus.timeline is not None:
         own = corpus.timeline[corpus.timeline["track_id"] == track_id]
         spans = {tag: list(part[["start", "end"]].itertuples(index=False, name=None)) for tag, part in own.groupby("instrument")}
