@@ -5,6 +5,7 @@ Conventions: a recipe's name is the name of its folder in the study; ``seed`` 0 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mtt.config import InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
@@ -105,3 +106,21 @@ def lineup(study: StudyConfig) -> dict[str, Recipe]:
         student(study, resnet, "short-chunk-resnet-student"),
     ]
     return {recipe.name: recipe for recipe in recipes}
+
+
+# The colour of a model on every page; names that begin with one of these ("student-2", "teacher on validation tracks") share its colour.
+COLOURS: Mapping[str, str] = {
+    "teacher": "#0072B2",
+    "transformer": "#0072B2",
+    "teacher-plain": "#56B4E9",
+    "teacher-from-scratch": "#8DA0CB",
+    "leak": "#003F66",
+    "student": "#009E73",
+    "student-distilled": "#E69F00",
+    "control": "#6A4C93",
+    "short-chunk-resnet": "#D55E00",
+    "fcn": "#CC79A7",
+    "crnn": "#7A7A7A",
+    "sample-cnn": "#8A6D1B",
+    "hand-made": "#222222",
+}

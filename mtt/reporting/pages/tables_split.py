@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from mtt.reporting.figures.style import SET_STYLES
-from mtt.splits.make import audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
+from mtt.splits.make import SPLIT_VALUES, audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
 from mtt.study.workspace import Study
 
 
@@ -29,7 +28,7 @@ def split_counts(study: Study) -> pd.DataFrame:
     corpus, split = study.corpus, study.split
     table = pd.DataFrame({"set": split, "artist": corpus.artists, "labels": corpus.labels.sum(axis=1)})
     counts = table.groupby("set").agg(tracks=("artist", "size"), artists=("artist", "nunique"), labels=("labels", "sum"))
-    return counts.reindex([name for name in SET_STYLES if name in counts.index])
+    return counts.reindex([name for name in SPLIT_VALUES if name in counts.index])
 
 
 def split_sentence(study: Study) -> str:
