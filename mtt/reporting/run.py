@@ -25,7 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from mtt.config import home
 from mtt.evaluation.predict import effective_precision, pick_device
-from mtt.files import MttError, read_json, write_json
+from mtt.files import MttError, read_json, write_json, write_whole
 from mtt.reporting import figures
 from mtt.reporting.explorer.page import choose_scenes, render_explorer
 from mtt.reporting.pages import tables, words
@@ -86,7 +86,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
-    figures.paired_differences(tables.claims(results["claims"]), title="The claims, tested").save(out / "claims.png")
+    write_whole(out / "claims.png", figures.paired_differences(tables.claims(results["claims"]), title="The claims, tested").png())
     return render_index(results, out / "index.html", pages)
 
 

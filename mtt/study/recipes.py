@@ -69,7 +69,7 @@ class Entry:
     name: str
     about: str
     colour: str
-    make: Callable[[StudyConfig], Recipe]
+    make: Callable[[StudyConfig], Recipe] | None  # None: no deep model, made in its own way
     kind: Literal["", "student", "control"] = ""
     shows: str = ""
 
@@ -163,9 +163,9 @@ _ENTRIES = (
         lambda study: student(study, "short-chunk-resnet"),
         "student",
     ),
+    Entry(HAND_MADE, "logistic regression on hand-made features", "#222222", None),
 )
 LINEUP: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
-_HAND_MADE = Entry(HAND_MADE, "logistic regression on hand-made features", "#222222", teacher)  # no recipe of a deep model
 
 
 def entry(name: str) -> Entry | None:
@@ -175,14 +175,14 @@ def entry(name: str) -> Entry | None:
         before = "student" if number == 2 else f"student-{number - 1}"
         about = f"generation {number}: the student of the one before"
         return Entry(name, about, LINEUP["student"].colour, lambda study: student(study, before), "student")
-    return _HAND_MADE if name == HAND_MADE else LINEUP.get(name)
+    return LINEUP.get(name)
 
 
 def recipe(study: StudyConfig, name: str) -> Recipe:
     """The recipe of the model ``name`` under these settings. Raises ``SettingsError`` for a name that the study does not know."""
     found = entry(name)
-    if found is None or name == HAND_MADE:
-        raise SettingsError(f"recipe: {name!r} is none of {', '.join(LINEUP)}")
+    if found is None or found.make is None:
+        raise SettingsError(f"recipe: {name!r} is none of {', '.join(name for name, one in LINEUP.items() if one.make)}")
     return replace(found.make(study), name=name)
 
 

@@ -16,7 +16,7 @@ from mtt.explain.attention import AttentionMaps, attention_maps
 from mtt.reporting import figures
 from mtt.reporting.explorer.player import Player
 from mtt.reporting.explorer.scenes import Choice, Scene, choose_tracks, corpus_scene
-from mtt.reporting.figures.picture import Picture
+from mtt.reporting.figures.draw import Picture
 from mtt.study.evidence import NAMES, Evidence, records
 from mtt.study.workspace import Result, Study
 
@@ -62,7 +62,7 @@ def curve_player(scene: Scene, model: str) -> Player:
     truth = {tag: spans for tag, spans in (scene.truth or {}).items() if tag in wanted}
     columns = [curves.tags.index(tag) for tag in wanted]
     picture = figures.tag_curves(
-        curves.times, curves.probabilities[:, columns], wanted, truth, TAGS, scene.wave, scene.sample_rate, f"Tags over time: {model}"
+        curves.times, curves.probabilities[:, columns], wanted, truth, scene.wave, scene.sample_rate, f"Tags over time: {model}"
     )
     return Player(scene.wave, scene.sample_rate, picture, title=_title(scene), description=scene.note)
 

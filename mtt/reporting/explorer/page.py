@@ -172,7 +172,7 @@ def _encode_attention(attention: HeadAttention) -> dict:
 
 def _spectrogram(wave: np.ndarray, sample_rate: int) -> dict:
     """The mel spectrogram as a grey picture, low frequencies at the bottom, and the places of its ticks from the bottom."""
-    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))), sample_rate, "scene")
+    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))), sample_rate)
     power = power[:, : max(1, round(len(wave) / ModelConfig().hop))]
     joined = -(-power.shape[1] // COLUMNS)
     power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)

@@ -23,8 +23,7 @@ import numpy as np
 import soundfile
 from matplotlib.figure import Figure
 
-from mtt.reporting.figures.draw import TIME_AXIS
-from mtt.reporting.figures.picture import DISPLAY_WIDTH, LEAST_WIDTH, Picture, image_tag, render
+from mtt.reporting.figures.draw import DISPLAY_WIDTH, LEAST_WIDTH, TIME_AXIS, Picture
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, the rates that the format has
 COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
@@ -115,13 +114,11 @@ class Player:
         words = f"<strong>{html.escape(self.title)}</strong>"
         if self.description:
             words += f" <span>{html.escape(self.description)}</span>"
-        caption = self.picture.caption if self.picture is not None else ""
-        under = f'<p style="margin:.4em 0 0">{html.escape(caption)}</p>' if caption else ""
         source = base64.b64encode(self.mp3).decode("ascii")
         body = (
             f'<p style="margin:0 0 .4em">{words}</p>{stage}'
             f'<audio controls preload="metadata" aria-label="Sound of {html.escape(self.title)}" '
-            f'style="display:block;width:100%" src="data:audio/mpeg;base64,{source}"></audio>{under}'
+            f'style="display:block;width:100%" src="data:audio/mpeg;base64,{source}"></audio>'
         )
         name = hashlib.sha256(body.encode()).hexdigest()[:12]
         return (
@@ -200,7 +197,7 @@ def time_area(figure: Figure) -> tuple[float, float, float, float, float, float]
 
 def _stage(picture: Picture, title: str) -> str:
     """The figure with a focusable area over its time axes that holds the cursor."""
-    image = image_tag(render(picture.figure), picture.alt)  # drawing settles the layout, so the area is asked for afterwards
+    image = picture.image()  # drawing settles the layout, so the area is asked for afterwards
     left, right, top, bottom, start, end = time_area(picture.figure)
     sides = {"left": left, "width": right - left, "top": top, "height": bottom - top}
     place = ";".join(f"{side}:{100 * share:.4f}%" for side, share in sides.items())

@@ -1,70 +1,31 @@
 """Every figure of the study in one place: ``from mtt.reporting import figures``, then ``figures.model_scores(table)``.
 
-Conventions: a function takes data (arrays, tables, mappings), never models, and gives a ``Picture``: a matplotlib
-figure with computed alternative text and a caption. Functions are grouped by content in ``plots_data``,
-``plots_split``, ``plots_training``, ``plots_scores``, ``plots_lengths``, ``plots_sound``, ``plots_time`` and ``plots_explain``.
+A figure is a function that takes data (arrays, tables, mappings; never models) and gives a ``Picture``. The decorator ``@figure`` makes it
+one of these, so adding a figure touches only the module that it stands in. In reading order:
+
+``style``     colours and matplotlib settings
+``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines, heatmaps
+``data``      a collection: tags and how they meet, tracks per artist, durations
+``split``     how evenly the sets share each tag
+``training``  loss while training, scores from one generation to the next
+``scores``    models, tags, differences (the forest plot), calibration, missing labels
+``lengths``   score and cost against input length
+``sound``     mel spectrograms
+``time``      tag curves and attention over time
+``explain``   localisation, deletion, attention head by head
 """
 
-from mtt.reporting.figures.data import (
-    durations,
-    tag_cooccurrence,
-    tag_counts,
-    tracks_per_artist,
-)
-from mtt.reporting.figures.explain import attention_heads, deletion, localisation
-from mtt.reporting.figures.lengths import cost_by_length, scores_by_length, tags_by_length
-from mtt.reporting.figures.picture import Picture
-from mtt.reporting.figures.scores import (
-    missing_labels,
-    model_scores,
-    paired_differences,
-    precision_recall,
-    reliability,
-    tag_scores,
-)
-from mtt.reporting.figures.sound import before_after, mel_spectrogram, mel_spectrograms
-from mtt.reporting.figures.split import split_deviation, split_shares
-from mtt.reporting.figures.style import MODEL_COLOURS, SET_STYLES, kind_colours, model_colour, text_colour
-from mtt.reporting.figures.time import (
-    attention_map,
-    attention_over_time,
-    tag_curves,
-    timeline,
-)
-from mtt.reporting.figures.training import iterations, learning_curves
+from mtt.reporting.figures import data, explain, lengths, scores, sound, split, time, training
+from mtt.reporting.figures.draw import FIGURES, Picture
 
-__all__ = [
-    "MODEL_COLOURS",
-    "SET_STYLES",
-    "Picture",
-    "attention_heads",
-    "attention_map",
-    "attention_over_time",
-    "before_after",
-    "cost_by_length",
-    "deletion",
-    "durations",
-    "iterations",
-    "kind_colours",
-    "learning_curves",
-    "localisation",
-    "mel_spectrogram",
-    "mel_spectrograms",
-    "missing_labels",
-    "model_colour",
-    "model_scores",
-    "paired_differences",
-    "precision_recall",
-    "reliability",
-    "scores_by_length",
-    "split_deviation",
-    "split_shares",
-    "tag_cooccurrence",
-    "tag_counts",
-    "tag_curves",
-    "tag_scores",
-    "tags_by_length",
-    "text_colour",
-    "timeline",
-    "tracks_per_artist",
-]
+__all__ = ["FIGURES", "Picture", "data", "explain", "lengths", "scores", "sound", "split", "time", "training"]
+
+
+def __getattr__(name: str):
+    if name in FIGURES:
+        return FIGURES[name]
+    raise AttributeError(f"there is no figure {name!r}; there are {', '.join(sorted(FIGURES))}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *FIGURES])

@@ -1,89 +1,225 @@
-"""What the plot modules share: canvases, labels, axes of time, and checks of the tables they are given.
+"""``Picture`` and ``@figure``, and what figures are made of: canvases, rows of dots, lines, heatmaps, labels, axes of time.
 
-Conventions: sizes are in inches, text in points. An estimate is a table row with ``estimate``, ``low`` and ``high``
-(a 95% interval). An axes whose x is time in seconds carries the gid ``TIME_AXIS``, which is where a player puts its
-cursor.
+Conventions: sizes are in inches, text in points. An estimate is a table row with ``estimate``, ``low`` and ``high`` (a 95% interval). An
+axes whose x is time in seconds carries the gid ``TIME_AXIS``, which is where a player puts its cursor. A PNG is 1200 pixels wide for up to
+900 CSS pixels; on a narrow page it shrinks to 500 CSS pixels and then scrolls sideways inside its own frame, so that its text stays
+readable. The same figure gives the same bytes.
 """
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from PIL import Image
 
-from mtt.reporting.figures.style import DPI, WIDTH, text_colour
+from mtt.reporting.figures.style import DPI, INK, PAGE_COLOURS, STYLE, WIDTH, model_colour, text_colour
+from mtt.reporting.numbers import listed, signed, with_interval
 
 TIME_AXIS = "time"
+DASHED = (0, (4, 2))
+DISPLAY_WIDTH = 900  # CSS pixels, at most
+# A figure narrower than this would be too small to read, so it scrolls; a layout of several figures sets the variable.
+LEAST_WIDTH = "var(--mtt-figure,500px)"
+PALETTE_ERROR = 2.0  # largest root-mean-square error (of 255) at which a 256-colour palette counts as the same picture
+PAGE_VARIABLES = {colour.lower(): f"var({name},{colour})" for colour, name in PAGE_COLOURS.items()}
+
+FIGURES: dict[str, Callable[..., Picture]] = {}
 
 
-def canvas(title: str, height: float, rows: int = 1, columns: int = 1, **subplots) -> tuple[Figure, np.ndarray]:
-    """A titled figure of the house width and an array of its axes, shape (rows, columns)."""
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-    figure.suptitle(textwrap.fill(title, 84), x=0.012, ha="left")
+def figure(draw: Callable[..., Picture]) -> Callable[..., Picture]:
+    """Decorates a function that draws: it gets the house style, and its name becomes that of one of ``FIGURES``."""
+    FIGURES[draw.__name__] = matplotlib.rc_context(STYLE)(draw)
+    return FIGURES[draw.__name__]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A matplotlib figure with the text that stands for it. Jupyter shows its PNG: no request, no script."""
+
+    figure: Figure
+    alt: str
+
+    def png(self) -> bytes:
+        """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours where no eye sees a difference."""
+        return _fewer_colours(_saved(self.figure, "png", dpi=DPI, metadata={"Software": None}))
+
+    def svg(self, css_class: str = "figure") -> str:
+        """An ``<svg>`` element for a page: text stays text, and colours follow the page's theme where its style sheet has it."""
+        width, height = self.figure.get_size_inches()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        text = _saved(self.figure, "svg", metadata=nothing, salt=f"{width} {self.alt}").decode()
+        inside = text[text.index(">", text.index("<svg ")) + 1 :]
+        inside = re.sub(r'<g id="[^"]*"', "<g", inside).replace("'DejaVu Sans'", "var(--sans,'DejaVu Sans',sans-serif)")
+        inside = re.sub(r"(?<=: )#[0-9a-f]{6}(?=[;\"])", lambda found: PAGE_VARIABLES.get(found[0], found[0]), inside)
+        size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="display:block;width:100%;max-width:{120 * width:g}px;height:auto"'
+        return f'<svg class="{css_class}" role="img" aria-label="{html.escape(self.alt)}" {size}>{inside.strip()}'
+
+    def image(self) -> str:
+        """An ``<img>`` with the PNG inside it, as wide as its frame."""
+        png = self.png()
+        width, height = Image.open(io.BytesIO(png)).size
+        source = base64.b64encode(png).decode("ascii")
+        style = f"display:block;width:100%;min-width:{LEAST_WIDTH};max-width:none;height:auto"
+        return f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" style="{style}" src="data:image/png;base64,{source}">'
+
+    def _repr_html_(self) -> str:
+        return f'<figure style="margin:1em 0;max-width:{DISPLAY_WIDTH}px;overflow-x:auto">{self.image()}</figure>'
+
+
+def _saved(figure: Figure, kind: str, salt: str | None = None, **options) -> bytes:
+    """The figure, laid out once and for all: each pass of matplotlib's engine would move things by a little more."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": salt}):
+        if figure.get_layout_engine() is not None:
+            for _ in range(2):
+                figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        figure.savefig(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def _fewer_colours(png: bytes) -> bytes:
+    """The same picture with a palette, where that is smaller and its error is below what an eye would see."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    small = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+    difference = np.asarray(small.convert("RGB"), np.float32) - np.asarray(image, np.float32)
+    buffer = io.BytesIO()
+    chosen = small if np.sqrt(np.mean(difference**2)) <= PALETTE_ERROR else image
+    chosen.save(buffer, format="PNG", optimize=True)
+    return min(buffer.getvalue(), png, key=len)
+
+
+def canvas(title: str, height: float, rows: int = 1, columns: int = 1, width: float = WIDTH, **subplots) -> tuple[Figure, np.ndarray]:
+    """A titled figure and an array of its axes, shape (rows, columns)."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure.suptitle(textwrap.fill(title, round(84 * width / WIDTH)), x=0.09 / width, ha="left")
     return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
 
 
-def row_canvas(title: str, rows: int, per_row: float = 0.25, extra: float = 1.15) -> tuple[Figure, Axes]:
-    """A canvas whose height follows the number of rows; the first row is drawn at the top."""
-    figure, axes = canvas(title, extra + per_row * max(rows, 2))
-    axes[0, 0].set_ylim(rows - 0.4, -0.6)
-    axes[0, 0].grid(axis="y", visible=False)
+def row_canvas(title: str, names: Sequence[str], per_row: float, extra: float = 1.15, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """A canvas with a named row for each of ``names``, the first at the top, ``per_row`` inches high."""
+    figure, axes = canvas(title, extra + per_row * max(len(names), 2), width=width)
+    name_rows(axes[0, 0], names)
     return figure, axes[0, 0]
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Put ``names`` at rows 0, 1, 2, … without tick marks; long ones are folded."""
+    """Put ``names`` at rows 0, 1, 2, … from the top, without tick marks or grid; long ones are folded."""
     axes.set_yticks(range(len(names)), [textwrap.fill(str(name), 30) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+
+
+def dots(
+    axes: Axes, table: pd.DataFrame, places: Sequence[float], colour: str, marker: str = "o", *,
+    size: float = 7, hollow: bool = False, edge: str = "white", upright: bool = False, label: str | None = None,
+) -> None:  # fmt: skip
+    """A dot at each row's ``estimate`` and a bar from its ``low`` to its ``high``, where it has them.
+
+    ``places`` are those of the rows across: heights, or with ``upright`` places from left to right.
+    """
+    if "low" in table:
+        (axes.vlines if upright else axes.hlines)(places, table["low"], table["high"], color=colour, linewidth=2.2, alpha=0.8)
+    fill, edge = ("white", colour) if hollow else (colour, edge)
+    points = (places, table["estimate"]) if upright else (table["estimate"], places)
+    axes.plot(*points, marker, color=fill, markersize=size, markeredgecolor=edge, markeredgewidth=1.2 if hollow else 0.8, label=label)
+
+
+def beside(axes: Axes, row: float, text: str, colour: str = INK, rise: float = 0, **font) -> None:
+    """Write beside the axes, ``rise`` points above the middle of the row."""
+    place = {"xycoords": axes.get_yaxis_transform(), "xytext": (0, rise), "textcoords": "offset points", "va": "center"}
+    axes.annotate(text, (1.015, row), fontsize=8.5, color=text_colour(colour), **place, **font)
+
+
+def told(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> str:
+    """Each row's name, ``estimate`` and, where it has one, interval as text: what a dot plot shows, for its ``alt``."""
+    parts = table[["low", "high"]] if "low" in table else pd.DataFrame(np.nan, table.index, ["low", "high"])
+    bounds = parts.itertuples(index=False)
+    return listed(
+        f"{name} {with_interval(value, *ends, digits, sign)}" for (name, value), ends in zip(table["estimate"].items(), bounds, strict=True)
+    )
+
+
+def difference_axis(axes: Axes) -> None:
+    """Make x of ``axes`` a difference: a line at zero, signed numbers."""
+    axes.axvline(0, color=INK, linewidth=1, zorder=1)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, None)))
+
+
+def legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, handletextpad=0.2)
+
+
+def lines(axes: Axes, tables: Mapping[str, pd.DataFrame], x: str, y: str, height: float, **look) -> None:
+    """A line in its model's colour for each table, named at its end; a band where the table has a ``low`` and a ``high``.
+
+    The scale of y must be set before; its limits are final afterwards. ``height``: of the axes, in inches, about.
+    """
+    ends = []
+    for name, table in tables.items():
+        table, colour = table.dropna(subset=[y]).sort_values(x), model_colour(name)
+        if "low" in table:
+            axes.fill_between(table[x], table["low"], table["high"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(table[x], table[y], color=colour, **look)
+        ends += [(row[x], row[y], name, colour) for _, row in table.tail(1).iterrows()]
+    label_ends(axes, ends, height)
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], height: float) -> None:
     """Write each line's name beside its last point, to the right of the axes, pushed apart where names would collide.
 
-    ``ends`` holds (x, y, text, colour) in data units; ``height`` is the approximate height of the axes in inches. The
-    limits of the axes must be final.
+    ``ends`` holds (x, y, text, colour) in data units; ``height`` is that of the axes in inches, about. The limits of y are final then.
     """
+    axes.set_ylim(axes.get_ylim())
     to_fraction = axes.transData + axes.transAxes.inverted()
     ends = sorted(ends, key=lambda end: end[1])
     wanted = [float(to_fraction.transform((x, y))[1]) for x, y, _, _ in ends]
     for (x, y, text, colour), place in zip(ends, spread(wanted, 0.19 / height, 0.0, 1.0), strict=True):
-        axes.annotate(
-            text,
-            (x, y),
-            xytext=(1.03, place),
-            textcoords="axes fraction",
-            va="center",
-            color=text_colour(colour),
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 3},
-        )
+        arrow = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 3}
+        where = {"xytext": (1.03, place), "textcoords": "axes fraction", "va": "center"}
+        axes.annotate(text, (x, y), color=text_colour(colour), arrowprops=arrow, **where)
 
 
 def spread(places: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> list[float]:
-    """Ascending ``places``, moved as little as needed to lie at least ``gap`` apart (blocks keep their centre) and, as
-    far as there is room, between ``low`` and ``high``.
+    """Ascending ``places``, moved as little as needed to lie at least ``gap`` apart (blocks keep their centre) and, as far as there is
+    room, between ``low`` and ``high``.
     """
-    blocks: list[list[float]] = []  # each: sum of (place - its rank * gap), number of members
+    blocks: list[tuple[float, int]] = []  # each: where its first member goes, number of members
     for place in places:
-        blocks.append([place, 1])
-        while len(blocks) > 1 and _block_end(blocks[-2], gap) + gap > _block_start(blocks[-1], gap):
-            total, count = blocks.pop()
-            blocks[-1][0] += total - count * blocks[-1][1] * gap
-            blocks[-1][1] += count
-    moved = [block[0] / block[1] + rank * gap for block in blocks for rank in range(int(block[1]))]
+        block = (place, 1)
+        while blocks and blocks[-1][0] + blocks[-1][1] * gap > block[0]:
+            first, count = blocks.pop()
+            members = count + block[1]
+            block = ((count * first + block[1] * (block[0] - count * gap)) / members, members)
+        blocks.append(block)
+    moved = [first + rank * gap for first, count in blocks for rank in range(count)]
     moved = [max(place, low + rank * gap) for rank, place in enumerate(moved)]
     return [min(place, high - rank * gap) for rank, place in zip(reversed(range(len(moved))), moved, strict=True)]
 
 
-def _block_start(block: Sequence[float], gap: float) -> float:
-    return block[0] / block[1]
-
-
-def _block_end(block: Sequence[float], gap: float) -> float:
-    return block[0] / block[1] + (block[1] - 1) * gap
+def heatmap(figure: Figure, axes: Axes, values: pd.DataFrame, texts: pd.DataFrame | None, label: str, **scale) -> None:
+    """A table as coloured cells, with ``texts`` in them where there are any, over a colour bar named ``label``."""
+    seaborn.heatmap(
+        values, ax=axes, annot=texts, fmt="", annot_kws={"fontsize": 8}, linewidths=0.5, linecolor="white", xticklabels=True,
+        yticklabels=True, cbar_kws={"label": label, "orientation": "horizontal", "shrink": 0.6, "aspect": 36, "pad": 0.02}, **scale,
+    )  # fmt: skip
+    axes.tick_params(length=0)
+    for one in (axes, figure.axes[-1]):
+        one.grid(visible=False)
 
 
 def time_axis(axes: Axes, start: float, end: float, label: bool = True) -> None:
@@ -92,55 +228,3 @@ def time_axis(axes: Axes, start: float, end: float, label: bool = True) -> None:
     axes.set_gid(TIME_AXIS)
     if label:
         axes.set_xlabel("time (s)")
-
-
-def checked(frame: pd.DataFrame, columns: Sequence[str], what: str) -> pd.DataFrame:
-    """``frame`` if it has rows and these columns filled with finite numbers.
-
-    Raises:
-        ValueError: naming the first missing column or the first row without a finite number.
-    """
-    if len(frame) == 0:
-        raise ValueError(f"{what}: the table is empty; give at least one row")
-    for column in columns:
-        if column not in frame.columns:
-            raise ValueError(f"{what}: column {column!r} is missing (there are {list(frame.columns)}); rename or add it")
-        finite = np.isfinite(frame[column].to_numpy(dtype=float))
-        if not finite.all():
-            row = frame.index[int(np.argmin(finite))]
-            raise ValueError(f"{what}: row {row!r} of column {column!r} is not a finite number; drop or fill it")
-    return frame
-
-
-def estimates(frame: pd.DataFrame, what: str, extra: Sequence[str] = ()) -> pd.DataFrame:
-    """``frame`` if it holds estimates: columns ``estimate``, ``low``, ``high``, the interval not upside down."""
-    checked(frame, ["estimate", "low", "high", *extra], what)
-    reversed_rows = frame.index[frame["low"].to_numpy() > frame["high"].to_numpy()]
-    if len(reversed_rows):
-        raise ValueError(f"{what}: row {reversed_rows[0]!r} has low above high; exchange them")
-    return frame
-
-
-def named(mapping: Mapping, what: str) -> Mapping:
-    """``mapping`` if it holds something to draw."""
-    if len(mapping) == 0:
-        raise ValueError(f"{what}: nothing to draw; give at least one named entry")
-    return mapping
-
-
-def with_interval(row, digits: int = 3, sign: bool = False) -> str:
-    """ "0.912 [0.905, 0.919]" of a row with estimate, low and high."""
-    style = f"{'+' if sign else ''}.{digits}f"
-    return f"{row['estimate']:{style}} [{row['low']:{style}}, {row['high']:{style}}]".replace("-", "−")
-
-
-def listed(items: Iterable[str], most: int = 12) -> str:
-    """Items as one text, "a; b; c", shortened to ``most`` with the number left out."""
-    items = list(items)
-    rest = f"; and {len(items) - most} more" if len(items) > most else ""
-    return "; ".join(items[:most]) + rest
-
-
-def signed(value: float, _=None) -> str:
-    """ "+0.02", "0" or "−0.02": tick labels of a difference."""
-    return "0" if abs(value) < 1e-12 else f"{value:+g}".replace("-", "−")

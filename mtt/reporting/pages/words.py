@@ -15,7 +15,7 @@ import pandas as pd
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import AttentionMaps
-from mtt.reporting.numbers import counted, joined, signed, with_interval
+from mtt.reporting.numbers import counted, joined, number, signed, with_interval
 from mtt.study.claims import CLAIMS, VERDICTS
 from mtt.study.evidence import CHANCE, Evidence
 from mtt.study.pseudo_labels import PseudoLabels
@@ -51,11 +51,11 @@ def claim(entry: Mapping) -> str:
     digits = _decimals((effect, lo, hi), (0.0, *known.borders))
     text = known.wording[entry["verdict"]].format(
         effect=signed(effect, digits),
-        size=signed(effect, digits, plus=False),
+        size=number(effect, digits),
         margin=f"{abs(known.margin):g}",
         versus=entry["versus"],
     )
-    interval = f"95% interval {signed(lo, digits, plus=False)} to {signed(hi, digits, plus=False)}"
+    interval = f"95% interval {number(lo, digits)} to {number(hi, digits)}"
     size = f"{counted(entry['n_tracks'], 'track')} of {counted(entry['n_artists'], 'artist')}, {counted(entry['seeds'], 'seed')}"
     said = f"{entry['verdict'].capitalize()}: {known.subject} {text} ({interval}; {size})."
     if not known.is_torn(entry["by_seed"]):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from mtt.reporting import figures
 from mtt.reporting.explorer.player import Player, compare, gallery
+from mtt.reporting.figures.draw import Picture, canvas, time_axis
 
 RATE, SECONDS = 22_050, 8.0
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; media-src data:"
@@ -21,7 +20,10 @@ def tune(hertz=220.0):
 
 
 def picture():
-    return figures.timeline(pd.DataFrame({"name": ["piano", "saxophone"], "start": [0, 3.0], "end": [3.0, 8.0]}), SECONDS)
+    figure, axes = canvas("Who plays when", 2.0)
+    axes[0, 0].barh(["piano", "saxophone"], [3, 5], left=[0, 3])
+    time_axis(axes[0, 0], 0, SECONDS)
+    return Picture(figure, "Timeline: piano 0 to 3 s, saxophone 3 to 8 s")
 
 
 @pytest.fixture
@@ -165,7 +167,7 @@ def test_script_of_a_later_output_leaves_earlier_players_alone(show):
 
 
 def test_hostile_words_do_not_run(show, hostile):
-    sound = Player(tune(), RATE, figures.Picture(picture().figure, hostile, hostile), hostile, hostile)
+    sound = Player(tune(), RATE, Picture(picture().figure, hostile), hostile, hostile)
     page, requests, complaints = show(sound._repr_html_())
     assert page.evaluate("window.hacked === undefined")
     assert hostile in page.locator("strong").inner_text()

@@ -11,9 +11,10 @@ from matplotlib import pyplot
 from matplotlib.text import Text
 from PIL import Image
 
+from mtt.explain.localisation import MEAN
 from mtt.reporting import figures
-from mtt.reporting.figures.draw import TIME_AXIS
-from mtt.reporting.figures.style import BLUE, GREY, MODEL_COLOURS, ORANGE, VERMILLION
+from mtt.reporting.figures.draw import FIGURES, TIME_AXIS, canvas
+from mtt.reporting.figures.style import BLUE, GREY, ORANGE, PHONE, VERMILLION, model_colour
 
 RATE = 22_050
 TAGS = ["rock", "jazz", "piano", "electric guitar", "mellow"]
@@ -46,7 +47,7 @@ def differences():
 
 def localised(offset, model):
     """Localisation of five tags and their mean, without attention for a CNN."""
-    names = [*TAGS, "mean over tags"]
+    names = [*TAGS, MEAN]
     frame = pd.DataFrame({"tracks": 9, "artists": 9, "curve": 0.6 + offset, "attention": 0.5, "rollout": 0.52}, index=names)
     frame.loc[:, "curve"] = 0.6 + offset + np.linspace(0.2, 0, len(names))
     for name in ("curve", "attention", "rollout"):
@@ -61,67 +62,74 @@ def dropped(offset):
 
 
 def samples():
-    """Every figure once, with data that makes names long and labels crowd."""
+    """Every figure at least once, with data that makes names long and labels crowd."""
     rng = np.random.default_rng(0)
     times = np.arange(0.5, 10, 0.25)
-    models = {"teacher": 0.93, "student KE": 0.931, "teacher without augmentation": 0.92, "short_chunk_resnet": 0.90}
+    models = {"teacher": 0.93, "student": 0.931, "teacher-plain": 0.92, "short-chunk-resnet-student": 0.90}
     labels = (rng.random((200, 5)) < [0.5, 0.4, 0.3, 0.3, 0.1]).astype(np.uint8)
     reliability = pd.DataFrame({"predicted": [0.1, 0.5, 0.9], "observed": [0.15, 0.5, 0.8], "count": [900, 90, 9]})
-    iterations = pd.concat(
-        [table([0.92, 0.93, value]).assign(architecture=name, iteration=[0, 1, 2]) for name, value in (("KE", 0.931), ("KD", 0.93))],
-        ignore_index=True,
-    )
+    generations = [
+        table([0.92, 0.93, value]).assign(architecture=name, iteration=[0, 1, 2]) for name, value in (("student", 0.931), ("fcn", 0.93))
+    ]
     costs = {
         name: pd.DataFrame({"seconds": [3, 6, 12], "milliseconds": [a, 3 * a, 9 * a], "megabytes": [a, 2 * a, 4 * a]})
-        for name, a in (("teacher", 3.0), ("FCN", 2.9))
+        for name, a in (("teacher", 3.0), ("fcn", 2.9))
     }
-    segments = pd.DataFrame({"name": ["drums", "piano", "piano"], "start": [0, 2, 8], "end": [10, 5, 9.5]})
-    probabilities = rng.random((times.size, 5))
+    probabilities, sound = rng.random((times.size, 5)), tone(seconds=10)
+    kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
+    shares = pd.DataFrame(rng.uniform(0.1, 0.7, (5, 3)), TAGS, ["train", "valid", "test"])
+    masks = pd.DataFrame({"precision": [0.9, 0.4], "recall": [0.1, 0.8]}, ["top 1%", "top 5%"])
     return {
-        "tag_counts": figures.tag_counts(
-            dict(zip(TAGS, [90, 70, 800, 3, 55], strict=True)),
-            dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True)),
-            1000,
-        ),
-        "cooccurrence": figures.tag_cooccurrence(labels, TAGS),
-        "lift": figures.tag_cooccurrence(labels, TAGS, "lift"),
+        "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
+        "tag_cooccurrence": figures.tag_cooccurrence(labels, TAGS),
         "tracks_per_artist": figures.tracks_per_artist([1, 2, 2, 7, 9]),
-        "many_tracks_per_artist": figures.tracks_per_artist([1, 2, 2, 7, 300]),
+        "tracks_per_artist, many": figures.tracks_per_artist([1, 2, 2, 7, 300]),
         "durations": figures.durations([29.5, 30, 30, 30.2]),
         "split_deviation": figures.split_deviation({"random": rng.gamma(1, 0.05, 30), "ours": rng.gamma(1, 0.005, 30)}),
-        "split_shares": figures.split_shares(
-            pd.DataFrame(rng.uniform(0.1, 0.7, (5, 3)), TAGS, ["train", "valid", "test"]),
-            {"train": 0.7, "valid": 0.15, "test": 0.15},
-        ),
+        "split_shares": figures.split_shares(shares, {"train": 0.7, "valid": 0.15, "test": 0.15}),
         "learning_curves": figures.learning_curves({name: history(k / 500) for k, name in enumerate(models)}),
         "model_scores": figures.model_scores(table(models), reference="teacher"),
-        "tag_scores": figures.tag_scores({"teacher": table(dict.fromkeys(TAGS, 0.9)), "student KE": table(dict.fromkeys(TAGS, 0.91))}),
+        "tag_scores": figures.tag_scores({"teacher": table(dict.fromkeys(TAGS, 0.9)), "student": table(dict.fromkeys(TAGS, 0.91))}),
         "paired_differences": figures.paired_differences(differences()),
-        "reliability": figures.reliability({"teacher": reliability, "student KE": reliability}),
-        "missing_labels": figures.missing_labels(rng.beta(3, 2, 200), rng.beta(1, 8, 900), threshold=0.4),
-        "precision_recall": figures.precision_recall(pd.DataFrame({"precision": [0.9, 0.4], "recall": [0.1, 0.8]}, ["top 1%", "top 5%"])),
-        "scores_by_length": figures.scores_by_length({"teacher": by_length(0.004), "FCN": by_length(0.0039)}, trained_on=3),
+        "paired_differences, phone": figures.paired_differences(differences(), width=PHONE),
+        "reliability": figures.reliability({"teacher": reliability, "student": reliability}),
+        "missing_labels": figures.missing_labels(rng.beta(3, 2, 200), rng.beta(1, 8, 900)),
+        "precision_recall": figures.precision_recall(masks, title="Precision and recall"),
+        "scores_by_length": figures.scores_by_length({"teacher": by_length(0.004), "fcn": by_length(0.0039)}, trained_on=3),
         "tags_by_length": figures.tags_by_length(pd.DataFrame(rng.random((5, 4)), TAGS, [3.0, 6, 12, 29])),
         "cost_by_length": figures.cost_by_length(costs),
-        "iterations": figures.iterations(iterations),
-        "mel_spectrogram": figures.mel_spectrogram(tone(), RATE),
+        "iterations": figures.iterations(pd.concat(generations, ignore_index=True)),
+        "mel_spectrogram": figures.mel_spectrogram(tone(), RATE, "A tone"),
         "before_after": figures.before_after(tone(), 0.1 * tone(), RATE, "gain of −20 dB"),
-        "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}),
-        "tag_curves_over_sound": figures.tag_curves(times, probabilities, TAGS, waveform=tone(seconds=10), sample_rate=RATE),
-        "attention": figures.attention_over_time(times, rng.random(times.size), tone(seconds=10), RATE),
-        "attention_by_layer": figures.attention_over_time(times, {f"layer {k}": rng.random(times.size) for k in range(4)}),
-        "attention_map": figures.attention_map(rng.random((times.size,) * 2), times),
-        "timeline": figures.timeline(segments, 10),
+        "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, RATE, "Tags"),
+        "attention_over_time": figures.attention_over_time(
+            times, {f"layer {k}": rng.random(times.size) for k in range(4)}, sound, RATE, "Where it looks"
+        ),
         "localisation": figures.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
-        "localisation_of_one": figures.localisation({"short_chunk_resnet": localised(0, "short_chunk_resnet")}),
+        "localisation, one model": figures.localisation({"short-chunk-resnet": localised(0, "short-chunk-resnet")}),
         "deletion": figures.deletion({name: dropped(k / 50) for k, name in enumerate(models)}, share=0.2),
-        "attention_heads": figures.attention_heads(rng.random((2, 8, 9, 9)), times[:9]),
+        "attention_heads": figures.attention_heads(rng.random((2, 7, 9, 9)), times[:9], "Which moment looks at which"),
     }
 
 
 @pytest.fixture(scope="module")
 def pictures():
     return samples()
+
+
+def rows(picture, axes=0):
+    return [label.get_text() for label in picture.figure.axes[axes].get_yticklabels()]
+
+
+def marks(axes):
+    """The dots of an axes, one line each."""
+    return [line for line in axes.lines if line.get_marker() not in ("None", None, "") and len(line.get_xdata())]
+
+
+def bars(axes):
+    """Ends of the intervals, bar by bar: (low, high) pairs."""
+    found = [path.vertices for lines in axes.collections for path in lines.get_paths()]
+    return [tuple(ends[:, 0]) for ends in found if len(ends) == 2]
 
 
 def visible_texts(figure):
@@ -160,48 +168,34 @@ def test_text_is_large_enough_whole_and_apart(pictures):
 
 
 def test_text_faults_are_found():
-    picture = figures.timeline(pd.DataFrame({"name": ["a"], "start": [0], "end": [1]}))
-    axes = picture.figure.axes[0]
+    sheet, axes = canvas("Three texts", 2.0)
     for x, y, words, size in ((0.1, 0.5, "one", 9), (0.11, 0.5, "two", 9), (0.5, 0.5, "tiny", 5)):
-        axes.text(x, y, words, fontsize=size, transform=axes.transAxes)
-    picture.figure.text(0.97, 0.5, "beyond the edge")
-    assert text_faults(picture.figure) == ["'one' lies on 'two'", "'tiny' is too small", "'beyond the edge' is cut off"]
+        axes[0, 0].text(x, y, words, fontsize=size, transform=axes[0, 0].transAxes)
+    sheet.text(0.97, 0.5, "beyond the edge")
+    assert text_faults(sheet) == ["'one' lies on 'two'", "'tiny' is too small", "'beyond the edge' is cut off"]
 
 
-def test_every_picture_is_words_and_a_light_image_without_global_state(pictures):
+def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures):
+    assert {name.partition(",")[0] for name in pictures} == set(FIGURES) - {"three_bars"}  # a toy of another test
     for name, picture in pictures.items():
-        assert len(picture.alt) > 60, name
-        assert any(digit in picture.alt for digit in "0123456789"), name
+        assert len(picture.alt) > 60 and any(digit in picture.alt for digit in "0123456789"), name
+        assert "  " not in picture.alt and " -" not in picture.alt, name
         assert picture.figure.get_suptitle(), name
     assert pyplot.get_fignums() == []
 
 
-def test_images_are_1200_pixels_wide_and_light(pictures):
+def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
     for name in ("tag_counts", "paired_differences", "before_after"):
         png = pictures[name].png()
         assert Image.open(io.BytesIO(png)).width == 1200
         assert len(png) < 120_000, name
-
-
-def test_same_data_same_image():
-    first, again = (figures.paired_differences(differences()) for _ in range(2))
-    png = first.png()
-    assert again.png() == png and again.alt == first.alt
-    assert first.png() == png  # drawing leaves the figure as it was
+        assert pictures[name].png() == png  # drawing leaves the figure as it was
+    assert figures.paired_differences(differences()).png() == pictures["paired_differences"].png()
 
 
 def test_time_figures_are_marked_for_the_player(pictures):
     marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
-    assert marked == {
-        "mel_spectrogram",
-        "before_after",
-        "tag_curves",
-        "tag_curves_over_sound",
-        "attention",
-        "attention_by_layer",
-        "attention_map",
-        "timeline",
-    }
+    assert marked == {"mel_spectrogram", "before_after", "tag_curves", "attention_over_time"}
 
 
 # --- a collection and its split ------------------------------------------------------------------------------------
@@ -209,188 +203,141 @@ def test_time_figures_are_marked_for_the_player(pictures):
 
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
     axes = pictures["tag_counts"].figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == [
-        "rock",
-        "jazz",
-        "piano",
-        "electric guitar",
-        "mellow",
-    ]
+    assert rows(pictures["tag_counts"]) == TAGS
     assert [bar.get_width() for bar in axes.patches] == [90, 70, 800, 3, 55]
     words = [text.get_text() for text in axes.texts]
     assert "800  (80.0%)" in words and {"genre", "instrument", "mood"} <= set(words)
     assert "5 tags, from 800 to 3 tracks. piano 800; rock 90;" in pictures["tag_counts"].alt
 
 
-def test_tag_counts_names_a_tag_without_kind():
-    with pytest.raises(ValueError, match="tag 'jazz' has no kind"):
-        figures.tag_counts({"rock": 2, "jazz": 1}, {"rock": "genre"})
+def test_a_name_is_shown_as_it_is_written():
+    picture = figures.tag_counts(pd.Series([2, 1], ["$a$ & <b>", "x_y^2"]), None, 4)
+    assert picture.png() and not any(label.get_parse_math() for label in picture.figure.axes[0].get_yticklabels())
 
 
-def shown_matrix(picture):
-    axes = picture.figure.axes[0]
-    names = [label.get_text() for label in axes.get_yticklabels()]
-    return pd.DataFrame(axes.collections[0].get_array().reshape(len(names), -1).filled(np.nan), names, names)
-
-
-def test_cooccurrence_values():
+def test_cooccurrence_is_the_share_of_the_rows_tracks():
     # a: tracks 0-3; b: tracks 2-5; c: tracks 6, 7: a and b share two of four, c meets neither
     labels = np.zeros((8, 4), np.uint8)
     labels[:4, 0] = labels[2:6, 1] = labels[6:, 2] = 1
-    conditional = shown_matrix(figures.tag_cooccurrence(labels, ["a", "b", "c", "never"]))
-    assert sorted(conditional.index) == ["a", "b", "c"]
-    assert conditional.loc["a", "b"] == conditional.loc["b", "a"] == 50
-    assert conditional.loc["a", "c"] == 0 and np.isnan(conditional.loc["a", "a"])
-    labels[0, 2] = 1
-    lift = shown_matrix(figures.tag_cooccurrence(labels, ["a", "b", "c", "never"], "lift"))
-    assert lift.loc["a", "b"] == pytest.approx(0.0)  # 2 of 8 together, as 4/8 * 4/8 says
-    assert lift.loc["a", "c"] == pytest.approx(np.log2((1 / 8) / (4 / 8 * 3 / 8)))
-    assert np.isnan(lift.loc["b", "c"])
-
-
-def test_cooccurrence_checks_its_input():
-    with pytest.raises(ValueError, match=r"labels have shape \(3, 2\) for 1 tags"):
-        figures.tag_cooccurrence(np.ones((3, 2)), ["a"])
-    with pytest.raises(ValueError, match="unknown measure 'cosine'"):
-        figures.tag_cooccurrence(np.ones((3, 2)), ["a", "b"], "cosine")
-    with pytest.raises(ValueError, match=r"1 tag\(s\) with a track"):
-        figures.tag_cooccurrence(np.array([[1, 0]]), ["a", "b"])
+    picture = figures.tag_cooccurrence(labels, ["a", "b", "c", "never"])
+    names = rows(picture)
+    shown = pd.DataFrame(picture.figure.axes[0].collections[0].get_array().reshape(3, 3).filled(np.nan), names, names)
+    assert sorted(names) == ["a", "b", "c"]
+    assert shown.loc["a", "b"] == shown.loc["b", "a"] == 50
+    assert shown.loc["a", "c"] == 0 and np.isnan(shown.loc["a", "a"])
+    assert rows(figures.tag_cooccurrence(labels[:, :1], ["a"])) == ["a"]  # a collection of one tag has a page too
 
 
 def test_histograms_hold_every_track():
-    for picture, total in ((figures.tracks_per_artist({"x": 1, "y": 90, "z": 3}), 3), (figures.durations([1.0, 2, 2]), 3)):
-        assert sum(bar.get_height() for bar in picture.figure.axes[0].patches) == total
-    assert "3 artists with 94 tracks; between 1 and 90 tracks each, median 3" in figures.tracks_per_artist([1, 90, 3]).alt
-    with pytest.raises(ValueError, match="every artist needs at least one track"):
-        figures.tracks_per_artist([0, 2])
-    with pytest.raises(ValueError, match="finite, non-negative seconds"):
-        figures.durations([np.nan])
+    artists, seconds = figures.tracks_per_artist([1, 90, 3]), figures.durations([1.0, 2, 2])
+    for picture in (artists, seconds):
+        assert sum(bar.get_height() for bar in picture.figure.axes[0].patches) == 3
+    assert "3 artists with 94 tracks; between 1 and 90 tracks each, median 3" in artists.alt
 
 
 def test_split_deviation_puts_the_best_method_first():
-    picture = figures.split_deviation({"random": [0.1, 0.3], "ours": [0.0, -0.02]})
-    axes = picture.figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["ours", "random"]
+    picture = figures.split_deviation({"random": np.array([0.1, 0.3]), "ours": np.array([0.0, -0.02])})
+    assert rows(picture) == ["ours", "random"]
     assert "ours mean 1.00, largest 2.00; random mean 20.00, largest 30.00" in picture.alt
-    assert axes.lines[1].get_xdata()[0] == pytest.approx(0.01)
-    with pytest.raises(ValueError, match="method 'empty' has no or non-finite deviations"):
-        figures.split_deviation({"empty": []})
+    assert picture.figure.axes[0].lines[1].get_xdata()[0] == pytest.approx(0.01)
 
 
 def test_split_shares_shows_the_worst_tags():
-    shares = pd.DataFrame({"train": [0.7, 0.5, 0.72], "test": [0.3, 0.5, 0.28]}, index=["a", "b", "c"])
-    picture = figures.split_shares(shares, {"train": 0.7, "test": 0.3}, top=2)
-    axes = picture.figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "c"]
-    train = next(line for line in axes.lines if line.get_label().startswith("train"))
-    np.testing.assert_allclose(train.get_xdata(), [-20, 2])
-    assert "largest deviation 20.0 percentage points (b)" in picture.alt
+    names = [f"tag {k}" for k in range(31)]
+    shares = pd.DataFrame({"train": 0.7, "test": 0.3}, names)
+    shares.loc["tag 7"], shares.loc["tag 9"] = (0.5, 0.5), (0.72, 0.28)
+    picture = figures.split_shares(shares, {"train": 0.7, "test": 0.3})
+    assert len(rows(picture)) == 30 and rows(picture)[:2] == ["tag 7", "tag 9"]
+    train, test = marks(picture.figure.axes[0])
+    np.testing.assert_allclose(train.get_xdata()[:2], [-20, 2])
+    np.testing.assert_allclose(test.get_xdata()[:2], [20, -2])
+    assert "the 30 of 31 tags" in picture.alt and "largest deviation 20.0 percentage points (tag 7)" in picture.alt
 
 
 # --- scores --------------------------------------------------------------------------------------------------------
 
 
 def test_model_scores_sorts_and_draws_the_intervals():
-    picture = figures.model_scores(table({"FCN": 0.88, "teacher": 0.93}), "PR-AUC", reference="FCN")
+    picture = figures.model_scores(table({"fcn": 0.88, "teacher": 0.93}), reference="fcn")
     axes = picture.figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["teacher", "FCN"]
-    reference, interval, dot = axes.lines[:3]
-    np.testing.assert_allclose(reference.get_xdata(), 0.88)
-    np.testing.assert_allclose(interval.get_xdata(), [0.92, 0.95])
-    np.testing.assert_allclose([dot.get_xdata()[0], dot.get_ydata()[0]], [0.93, 0])
-    assert dot.get_color() == MODEL_COLOURS["teacher"]
-    assert "best first: teacher 0.930 [0.920, 0.950]; FCN 0.880 [0.870, 0.900]." in picture.alt
-    with pytest.raises(ValueError, match="reference 'CRNN' is not among"):
-        figures.model_scores(table({"FCN": 0.88}), reference="CRNN")
+    assert rows(picture) == ["teacher", "fcn"]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), 0.88)
+    np.testing.assert_allclose(bars(axes), [(0.92, 0.95), (0.87, 0.90)])
+    assert [(dot.get_xdata()[0], dot.get_ydata()[0], dot.get_color()) for dot in marks(axes)] == [
+        (0.93, 0, model_colour("teacher")), (0.88, 1, model_colour("fcn")),
+    ]  # fmt: skip
+    assert "best first: teacher 0.930 [0.920, 0.950]; fcn 0.880 [0.870, 0.900]." in picture.alt
 
 
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        (lambda frame: frame.drop(columns="low"), "column 'low' is missing"),
-        (lambda frame: frame.iloc[:0], "the table is empty"),
-        (lambda frame: frame.assign(high=[1.0, np.nan]), "row 'b' of column 'high' is not a finite number"),
-        (lambda frame: frame.assign(low=[0.1, 2.0]), "row 'b' has low above high"),
-    ],
-)
-def test_estimates_are_checked(change, match):
-    with pytest.raises(ValueError, match=match):
-        figures.model_scores(change(table({"a": 0.5, "b": 0.6})))
+def test_tag_scores_orders_by_the_first_model():
+    first, second = table({"a": 0.1, "b": 0.3, "c": 0.2}), table({"c": 0.5, "b": 0.6, "a": 0.7})
+    picture = figures.tag_scores({"teacher": first, "student": second})
+    assert rows(picture) == ["b", "c", "a"]
+    assert [list(line.get_xdata()) for line in marks(picture.figure.axes[0])[:2]] == [[0.3, 0.2, 0.1], [0.6, 0.5, 0.7]]
 
 
-def test_tag_scores_orders_by_the_first_model_and_keeps_the_ends():
-    first, second = table({tag: k / 10 for k, tag in enumerate("abcdef")}), table(dict.fromkeys("fedcba", 0.5))
-    axes = figures.tag_scores({"teacher": first, "KE": second}, top=2).figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["f", "e", "b", "a"]
-    with pytest.raises(ValueError, match="the tags of 'KE' differ"):
-        figures.tag_scores({"teacher": first, "KE": second.drop("a")})
-    with pytest.raises(ValueError, match="4 models in one figure"):
-        figures.tag_scores(dict.fromkeys("wxyz", first))
+def test_tag_scores_of_a_difference_show_zero_and_signs():
+    difference, score = (figures.tag_scores({"a": table({"x": value, "y": -value})}) for value in (0.005, 0.0))
+    assert "x 0.005; y −0.005" in difference.alt
+    for picture in (difference, score):
+        assert [0, 0] in [list(line.get_xdata()) for line in picture.figure.axes[0].lines]
+    assert [0, 0] not in [list(line.get_xdata()) for line in figures.tag_scores({"a": table({"x": 0.5})}).figure.axes[0].lines]
 
 
-def test_tag_scores_of_a_difference_show_zero():
-    zero = [line for line in figures.tag_scores({"a": table({"x": 0.005})}).figure.axes[0].lines if line.get_linewidth() == 1]
-    assert [list(line.get_xdata()) for line in zero] == [[0, 0]]
-    assert all(line.get_linewidth() != 1 for line in figures.tag_scores({"a": table({"x": 0.5})}).figure.axes[0].lines)
-
-
-def test_paired_differences_shows_verdicts_and_margins(pictures):
-    axes = pictures["paired_differences"].figure.axes[0]
-    words = {text.get_text(): text for text in axes.texts}
-    assert {"supported", "inconclusive", "contradicted", "−0.020 [−0.024, −0.012]"} <= set(words)
-    dots = [line for line in axes.lines if len(np.atleast_1d(line.get_xdata())) == 1]
-    assert [dot.get_color() for dot in dots] == [BLUE, GREY, VERMILLION]
-    margins = [line for line in axes.lines if np.ptp(line.get_ydata()) == pytest.approx(0.72)]
+@pytest.mark.parametrize("name", ["paired_differences", "paired_differences, phone"])
+def test_paired_differences_shows_verdicts_and_margins(pictures, name):
+    axes = pictures[name].figure.axes[0]
+    words = {text.get_text().replace("\n", " ") for text in [*axes.texts, *axes.get_yticklabels()]}
+    assert {"supported", "inconclusive", "contradicted", "−0.020 [−0.024, −0.012]", "C1 shared artists overstate the score"} <= words
+    assert [(dot.get_markeredgecolor() if dot.get_color() == "white" else dot.get_color()) for dot in marks(axes)] == [
+        BLUE, GREY, VERMILLION,
+    ]  # fmt: skip
+    assert len({(dot.get_marker(), dot.get_color() == "white") for dot in marks(axes)}) == 3  # told apart without colour
+    margins = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert [(list(line.get_xdata()), np.mean(line.get_ydata())) for line in margins] == [([-0.005, -0.005], 2)]
-    assert "margin fixed in advance" in axes.get_xlabel()
-    assert "C5: −0.020 [−0.024, −0.012], contradicted" in pictures["paired_differences"].alt
-    with pytest.raises(ValueError, match="column 'verdict' is missing"):
-        figures.paired_differences(table({"C1": 0.1}))
+    assert "margin fixed in advance" in axes.get_xlabel().replace("\n", " ") and "single trainings" not in axes.get_xlabel()
+    assert "C5: −0.020 [−0.024, −0.012], contradicted" in pictures[name].alt
+
+
+def test_single_trainings_are_strokes_under_their_interval_and_an_interval_may_lack():
+    found = differences().drop(columns=["margin_low"])
+    found["by_seed"] = [(0.01, 0.02), (), ()]
+    found.loc["C5", ["low", "high"]] = np.nan
+    picture = figures.paired_differences(found)
+    axes = picture.figure.axes[0]
+    strokes = [line for line in axes.lines if len(line.get_xdata()) == 2 and 0 < np.mean(line.get_ydata()) < 0.4]
+    assert [list(line.get_xdata()) for line in strokes if np.ptp(line.get_ydata()) < 0.2] == [[0.01] * 2, [0.02] * 2]
+    assert "strokes: single trainings" in axes.get_xlabel() and "C5: −0.020, contradicted" in picture.alt
 
 
 def test_reliability_reports_the_mean_distance(pictures):
     # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
-    assert "teacher 0.046; student KE 0.046" in pictures["reliability"].alt
+    assert "teacher 0.046; student 0.046" in pictures["reliability"].alt
 
 
-def test_missing_labels_counts_what_a_threshold_masks():
-    picture = figures.missing_labels([0.2, 0.6, 0.8, 0.9], [0.1] * 9 + [0.7], threshold=0.5)
-    assert "missing labels (n = 4): median 0.700, 75.0% masked; true negatives (n = 10): median 0.100, 10.0% masked" in picture.alt
+def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
+    picture = figures.missing_labels([0.2, 0.6, 0.8, 0.9], [0.1] * 9 + [0.7])
+    assert "missing labels (n = 4): median 0.700; true negatives (n = 10): median 0.100" in picture.alt
     upper, lower = picture.figure.axes
     assert sum(bar.get_height() for bar in upper.patches) == pytest.approx(100)
-    assert upper.get_ylim() == lower.get_ylim()
-    with pytest.raises(ValueError, match="true negatives must be one or more probabilities"):
-        figures.missing_labels([0.2], [-3.0])
+    assert upper.get_ylim() == lower.get_ylim() and "square root" in lower.get_xlabel()
 
 
 def test_precision_recall_joins_both(pictures):
     assert "top 5%: precision 0.400, recall 0.800" in pictures["precision_recall"].alt
-    colours = {line.get_color() for line in pictures["precision_recall"].figure.axes[0].lines}
-    assert {BLUE, ORANGE} <= colours
+    axes = pictures["precision_recall"].figure.axes[0]
+    assert [(dot.get_color(), list(dot.get_xdata())) for dot in marks(axes)] == [(BLUE, [0.9, 0.4]), (ORANGE, [0.1, 0.8])]
+    assert bars(axes) == [(0.9, 0.1), (0.4, 0.8)]
 
 
 # --- training and length -------------------------------------------------------------------------------------------
 
 
-def test_single_trainings_are_strokes_under_their_interval():
-    table = differences()
-    assert "single trainings" not in figures.paired_differences(table).figure.axes[0].get_xlabel()
-    table["by_seed"] = [(0.01, 0.02)] + [()] * (len(table) - 1)
-    axes = figures.paired_differences(table).figure.axes[0]
-    upright = [line.get_xdata() for line in axes.lines if np.ptp(line.get_ydata()) == pytest.approx(0.16)]
-    assert [list(xs) for xs in upright] == [[0.01] * 2, [0.02] * 2] and "strokes: single trainings" in axes.get_xlabel()
-
-
 def test_learning_curves_mark_the_weights_that_are_kept(pictures):
     assert "teacher 0.3010 at step 800 of 1,000" in pictures["learning_curves"].alt
     upper, lower = pictures["learning_curves"].figure.axes
-    rings = [line for line in upper.lines if line.get_color() == "white"]
-    assert [ring.get_xdata()[0] for ring in rings] == [800] * 4
+    assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
     assert upper.get_ylim() != lower.get_ylim()  # a sum of two losses would flatten the other
-    with pytest.raises(ValueError, match="learning_curves of x: column 'train_loss' is missing"):
-        figures.learning_curves({"x": history(0).drop(columns="train_loss")})
-    with pytest.raises(ValueError, match="nothing to draw"):
-        figures.learning_curves({})
 
 
 def test_learning_curves_accept_steps_without_training_loss():
@@ -404,33 +351,25 @@ def test_lengths_double_from_tick_to_tick(pictures):
     axes = pictures["scores_by_length"].figure.axes[0]
     assert axes.get_xscale() == "log"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["3", "6", "12", "24", "29"]
-    band = axes.collections[0].get_paths()[0].vertices
-    expected = by_length(0.004)
-    assert band[:, 1].min() == pytest.approx(expected["low"].min()) and band[:, 1].max() == pytest.approx(expected["high"].max())
-    with pytest.raises(ValueError, match="an input length of 0 s"):
-        figures.scores_by_length({"x": by_length(0).assign(seconds=[0, 1, 2, 3, 4])})
+    band, expected = axes.collections[0].get_paths()[0].vertices, by_length(0.004)
+    assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((expected["low"].min(), expected["high"].max()))
 
 
 def test_tags_by_length_is_a_change_from_the_shortest():
     picture = figures.tags_by_length(pd.DataFrame({12: [0.8, 0.95], 3: [0.9, 0.9]}, index=["lo-fi", "jazz"]))
-    axes = picture.figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["jazz", "lo-fi"]
-    np.testing.assert_allclose(np.asarray(axes.collections[0].get_array()).ravel(), [0, 0.05, 0, -0.1], atol=1e-12)
+    assert rows(picture) == ["jazz", "lo-fi"]
+    np.testing.assert_allclose(np.ravel(picture.figure.axes[0].collections[0].get_array()), [0, 0.05, 0, -0.1], atol=1e-12)
     assert "jazz +0.050; lo-fi −0.100" in picture.alt
-    with pytest.raises(ValueError, match="at least two lengths"):
-        figures.tags_by_length(pd.DataFrame({3: [0.9]}))
 
 
-def test_cost_leaves_memory_out_where_it_was_not_measured():
-    cost = pd.DataFrame({"seconds": [3, 6], "milliseconds": [1.0, 2.5]})
-    picture = figures.cost_by_length({"teacher": cost})
-    assert len(picture.figure.axes) == 1 and "teacher 2.5 ms at 6 s" in picture.alt and "MB" not in picture.alt
+def test_cost_tells_time_and_memory_at_the_longest_input(pictures):
+    assert "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.1 ms" in pictures["cost_by_length"].alt
 
 
 def test_iterations_begin_with_the_teacher(pictures):
     axes = pictures["iterations"].figure.axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["teacher", "student 1", "student 2"]
-    assert "KE: iteration 0 0.920 [0.910, 0.940]" in pictures["iterations"].alt
+    assert "student: iteration 0 0.920 [0.910, 0.940]" in pictures["iterations"].alt
 
 
 # --- time ----------------------------------------------------------------------------------------------------------
@@ -438,7 +377,7 @@ def test_iterations_begin_with_the_teacher(pictures):
 
 def test_a_tone_shows_at_its_frequency_and_time():
     sound = np.concatenate([np.zeros(RATE, np.float32), tone(2000, 1.0)])
-    axes = figures.mel_spectrogram(sound, RATE).figure.axes[0]
+    axes = figures.mel_spectrogram(sound, RATE, "A tone").figure.axes[0]
     image = axes.images[0]
     left, right, low, high = image.get_extent()
     row, column = np.unravel_index(image.get_array().argmax(), image.get_array().shape)
@@ -452,23 +391,18 @@ def test_a_tone_shows_at_its_frequency_and_time():
 
 
 def test_before_and_after_share_one_scale(pictures):
-    before, after = pictures["before_after"].figure.axes[:2]
-    assert before.images[0].get_clim() == after.images[0].get_clim()
+    before, after, bar = pictures["before_after"].figure.axes
+    assert before.images[0].get_clim() == after.images[0].get_clim() and bar.get_ylabel() == "dB relative to the loudest"
     assert before.images[0].get_array().max() == pytest.approx(0, abs=1e-4)
     assert after.images[0].get_array().max() == pytest.approx(-20, abs=0.01)
-
-
-@pytest.mark.parametrize("sound", [np.zeros((2, 100)), np.array([]), np.array([0.0, np.nan])])
-def test_spectrogram_refuses_what_is_not_mono_sound(sound):
-    with pytest.raises(ValueError, match="need finite mono"):
-        figures.mel_spectrogram(sound, RATE)
+    assert "before mean −" in pictures["before_after"].alt
 
 
 def test_tag_curves_put_known_truth_first_and_its_bars_below():
     times, curves = np.array([1.0, 2, 3]), np.array([[0.1, 0.9, 0.2], [0.3, 0.8, 0.2], [0.2, 0.7, 0.3]])
-    picture = figures.tag_curves(times, curves, ["piano", "rock", "sax"], {"piano": [(0.5, 2.5)], "sax": []}, top=3)
-    axes = picture.figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["piano", "sax", "rock"]
+    picture = figures.tag_curves(times, curves, ["piano", "rock", "sax"], {"piano": [(0.5, 2.5)], "sax": []}, tone(), RATE, "Tags")
+    axes = picture.figure.axes[1]
+    assert rows(picture, 1) == ["piano", "sax", "rock"]
     assert "piano 0.30 at 2.0 s, truly 0.5–2.5 s" in picture.alt and "sax 0.30 at 3.0 s, truly never" in picture.alt
     bars = [area for area in axes.collections if tuple(area.get_facecolor()[0][:3]) == (230 / 255, 159 / 255, 0)]
     assert len(bars) == 1
@@ -476,79 +410,36 @@ def test_tag_curves_put_known_truth_first_and_its_bars_below():
     assert [text.get_text() for text in axes.texts if text.get_text() != "peak"] == ["0.30", "0.30", "0.90"]
 
 
-@pytest.mark.parametrize(
-    ("curves", "truth", "match"),
-    [
-        (np.zeros((2, 2)), {}, r"probabilities \(2, 2\) for 3 times, 2 tags"),
-        (np.full((3, 2), 1.5), {}, "apply the sigmoid first"),
-        (np.zeros((3, 2)), {"cello": []}, "truth for 'cello', which is not among the tags"),
-    ],
-)
-def test_tag_curves_check_their_input(curves, truth, match):
-    with pytest.raises(ValueError, match=match):
-        figures.tag_curves([0, 1, 2], curves, ["a", "b"], truth)
-
-
-def test_sound_needs_its_rate():
-    with pytest.raises(ValueError, match="give sample_rate in Hz too"):
-        figures.attention_over_time([0.0, 1.0], np.ones(2), waveform=tone())
-
-
 def test_attention_is_relative_to_uniform():
-    picture = figures.attention_over_time([0.0, 1.0, 2.0, 3.0], np.array([1, 1, 5, 1]) / 8)
-    assert "attention most at 2.0 s (2.5 times uniform)" in picture.alt
-    with pytest.raises(ValueError, match="must be 2 numbers of 0 or more"):
-        figures.attention_over_time([0.0, 1.0], np.array([-1.0, 2.0]))
-
-
-def test_attention_map_says_how_local_it_is():
-    weights = 0.5 * np.eye(10) + 0.5 * np.eye(10)[:, ::-1]
-    picture = figures.attention_map(weights, np.arange(10) * 2.0)
-    assert "attention of 10 by 10 moments over 18.0 s; 50% of it stays within 1 s" in picture.alt
-    axes = picture.figure.axes[0]
-    assert axes.get_xlim() == (-1, 19) and axes.get_ylim() == (19, -1)
-    with pytest.raises(ValueError, match=r"weights \(3, 2\) for 3 times"):
-        figures.attention_map(np.ones((3, 2)), [0, 1, 2])
-
-
-def test_timeline_draws_segments_in_order_of_entry(pictures):
-    axes = pictures["timeline"].figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["drums", "piano"]
-    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(0, 10), (2, 3), (8, 1.5)]
-    assert "piano 2.0–5.0 s, 8.0–9.5 s" in pictures["timeline"].alt
-    with pytest.raises(ValueError, match="segment 0 does not end after its start"):
-        figures.timeline(pd.DataFrame({"name": ["a"], "start": [2], "end": [2]}))
+    rollout = {"rollout": np.array([1, 1, 5, 1]) / 8}
+    picture = figures.attention_over_time(np.arange(4.0), rollout, tone(seconds=4), RATE, "Where it looks")
+    assert "rollout most at 2.0 s (2.5 times uniform)" in picture.alt
 
 
 def test_localisation_stands_where_it_is_with_chance_marked():
-    tables = {"teacher": localised(0.0, "teacher"), "short_chunk_resnet": localised(0.1, "short_chunk_resnet")}
+    tables = {"teacher": localised(0.0, "teacher"), "short-chunk-resnet": localised(0.1, "short-chunk-resnet")}
     picture = figures.localisation(tables)
     panels = picture.figure.axes
     assert [panel.get_title("left") for panel in panels] == ["tag curve", "CLS attention", "attention rollout"]
     assert all(panel.lines[0].get_xdata() == [0.5, 0.5] for panel in panels)
-    curves = [line for line in panels[0].lines if len(line.get_xdata()) == 6]
+    curves, attention = marks(panels[0]), marks(panels[1])
     assert [line.get_color() for line in curves] == [BLUE, VERMILLION]
     np.testing.assert_allclose(curves[0].get_xdata(), [0.6, *tables["teacher"]["curve"][:-1]])  # the mean stands first
-    assert len([line for line in panels[1].lines if len(line.get_xdata()) == 6]) == 1  # a CNN has no attention
-    assert "tag curve of the teacher 0.600" in picture.alt and "CLS attention of the short_chunk_resnet" not in picture.alt
+    assert len(attention) == 1  # a CNN has none
+    assert "tag curve of the teacher 0.600" in picture.alt and "CLS attention of the short-chunk-resnet" not in picture.alt
 
 
 def test_drops_are_drawn_and_told():
     picture = figures.deletion({"teacher": dropped(0.0)}, share=0.2)
-    points = [float(line.get_xdata()[0]) for line in picture.figure.axes[0].lines if line.get_marker() in "oDs"]
-    assert points == pytest.approx([0.05, 0.03, 0.04])
+    assert [float(dot.get_xdata()[0]) for dot in marks(picture.figure.axes[0])] == pytest.approx([0.05, 0.03, 0.04])
     assert "teacher, most attended +0.0500 [+0.0400, +0.0600]" in picture.alt
-    with pytest.raises(ValueError, match="nothing to draw"):
-        figures.deletion({}, share=0.2)
 
 
 def test_heads_are_apart_and_of_one_scale():
     maps = np.full((2, 2, 5, 5), 0.2)
     maps[1, 0] = np.eye(5)
-    picture = figures.attention_heads(maps, np.arange(5.0))
+    picture = figures.attention_heads(maps, np.arange(5.0), "Which moment looks at which")
     shown = [panel for panel in picture.figure.axes if panel.images]
     assert [panel.get_title("left") for panel in shown] == [f"layer {i}, head {j}" for i in (1, 2) for j in (1, 2)]
     assert len({panel.images[0].get_clim() for panel in shown}) == 1
     assert "layer 2 head 1 100%" in picture.alt and "layer 1 head 1 20%" in picture.alt
-    with pytest.raises(ValueError, match="for 4 times"):
-        figures.attention_heads(maps, np.arange(4.0))
