@@ -34,6 +34,17 @@ RULES = ("superiority", "non-inferiority", "equivalence")
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
 
 
+LABELS = {  # short enough to stand beside the verdict in the forest plot, on a narrow screen too
+    "C1": "shared artists overstate",
+    "C2": "Transformer beats CNN, RNN",
+    "C3": "augmentation helps",
+    "C4": "student beats its teacher",
+    "C5": "smaller student is no worse",
+    "C6": "little change per iteration",
+    "C7": "gain per doubling of length",
+}
+
+
 @dataclass(frozen=True)
 class Claim:
     """A claim and how it is judged.
@@ -53,6 +64,11 @@ class Claim:
     unit: str = "ROC-AUC"
     versus: str | None = None  # the other side, where the study may choose it
     paper: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A few words that stand beside a verdict."""
+        return LABELS[self.id]
 
     @property
     def borders(self) -> tuple[float, ...]:

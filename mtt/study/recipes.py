@@ -10,6 +10,23 @@ from dataclasses import dataclass, replace
 from mtt.config import InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
 
 ARTIST_LEVEL = "artist-level"
+ABOUT: dict[str, str] = {  # what a name of the study stands for
+    "teacher": "the Transformer, trained on labels with augmentation",
+    "teacher-plain": "the teacher without augmentation",
+    "teacher-from-scratch": "the teacher from random weights",
+    "student": "noisy student of the teacher, of its size (KE)",
+    "student-distilled": "noisy student of the teacher, smaller (KD)",
+    "student-masked": "a student that ignores negatives which the teacher doubts",
+    "control-labelled-only": "as many steps and clips as a student, all labelled",
+    "control-no-new-audio": "a student with pseudo-labels of training tracks only",
+    "control-no-noise": "a student that hears unlabelled clips clean",
+    "short-chunk-resnet": "residual CNN (Won 2020)",
+    "short-chunk-resnet-student": "noisy student of the residual CNN",
+    "fcn": "fully convolutional network (Choi 2016)",
+    "crnn": "convolutional recurrent network (Choi 2017)",
+    "sample-cnn": "CNN on the raw waveform (Lee 2017)",
+    "hand-made": "logistic regression on hand-made features",
+}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference
 from mtt.models import build_model
-from mtt.reporting.pages.forest import signed
+from mtt.reporting.pages.table import signed
 from mtt.study import recipes
 from mtt.study.claims import CLAIMS
 from mtt.study.workspace import Result, Study
