@@ -13,60 +13,68 @@ import pandas as pd
 from markupsafe import Markup
 
 from mtt.collections.audit import Audit
-from mtt.files import write_whole
+from mtt.files import MttError, write_whole
 from mtt.reporting.pages.frame import Heading, environment, render_page
+from mtt.reporting.pages.table import table
 
 ON_TERMINAL, ON_PAGE = 20, 500  # problems shown of a kind
 
 
 def audit_text(audit: Audit) -> str:
     """The audit as text: a line in all, a table of counts, and the first problems of each kind."""
-    lines = [_printable(audit.sentence)]
     counts = audit.counts
-    width = max(map(len, counts.index), default=0)
-    lines += [f"  {row.rows:>7,}  {row.Index:<{width}}  {row.meaning}" for row in counts.itertuples()]
+    lines = [audit.sentence, *_aligned([(f"{row.rows:>7,}", row.Index, row.meaning) for row in counts.itertuples()])]
     for problem, rows in _by_problem(audit):
         lines += ["", f"{problem} ({len(rows):,})"]
-        shown = rows.head(ON_TERMINAL)
-        names = [_printable(row.track_id if row.track_id == row.path else f"{row.track_id}  {row.path}") for row in shown.itertuples()]
-        width = min(60, max(map(len, names)))
-        lines += [f"  {name:<{width}}  {_printable(detail)}" for name, detail in zip(names, shown["detail"], strict=True)]
-        if len(rows) > len(shown):
-            lines.append(f"  ... and {len(rows) - len(shown):,} more; a report (--out report.csv) lists all")
-    return "\n".join(lines)
+        first = rows.head(ON_TERMINAL).itertuples()
+        lines += _aligned([(row.track_id if row.track_id == row.path else f"{row.track_id}  {row.path}", row.detail) for row in first])
+        if len(rows) > ON_TERMINAL:
+            lines.append(f"  ... and {len(rows) - ON_TERMINAL:,} more; a report (--out report.csv) lists all")
+    return "\n".join("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line) for line in lines)
 
 
-def write_audit(audit: Audit, out: Path) -> Path:
-    """Write the audit to ``out``, a ``.csv`` or a ``.html`` file, whole or not at all. Raises ``ValueError`` for another ending."""
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows as lines whose columns stand below each other, up to 60 characters."""
+    widths = [min(60, max(map(len, column))) for column in zip(*rows, strict=True)]
+    return ["".join(f"  {text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def write_audit(audit: Audit, out: str | Path) -> Path:
+    """Write the audit to ``out``, a ``.csv`` or a ``.html`` file, whole or not at all. Raises ``MttError`` for another ending."""
     out = Path(out)
     if out.suffix == ".csv":
-        write_whole(out, audit.rows.to_csv(index=False, lineterminator="\n").encode())
-    elif out.suffix == ".html":
-        _write_page(audit, out)
-    else:
-        raise ValueError(f"{out}: an audit is written as .csv or .html; give the file one of these endings")
-    return out
+        return write_whole(out, audit.rows.to_csv(index=False, lineterminator="\n"))
+    if out.suffix == ".html":
+        return _write_page(audit, out)
+    raise MttError(f"{out}: an audit is written as .csv or .html; give the file one of these endings")
 
 
-def _write_page(audit: Audit, out: Path) -> None:
+def _write_page(audit: Audit, out: Path) -> Path:
     counts = audit.counts
-    largest = counts["rows"].max()
-    summary = [(row.Index, row.rows, 100 * row.rows / largest, row.meaning) for row in counts.itertuples()]
-    sections = [(problem, len(rows), rows.head(ON_PAGE).to_dict("records")) for problem, rows in _by_problem(audit)]
-    body = environment().get_template("audit.html.j2").render(summary=summary, sections=sections)
-    render_page(
+    link, bar = Markup('<a href="#{}">{}</a>'), Markup('<span class="bar" style="width: {:.2f}rem"></span>')
+    summary = [
+        (link.format(row.Index, _name(row.Index)), row.rows, bar.format(8 * row.rows / counts["rows"].max()), row.meaning)
+        for row in counts.itertuples()
+    ]
+    sections = []
+    for problem, rows in _by_problem(audit):
+        more = f"The first {ON_PAGE} of {len(rows):,}; a report in CSV lists all." if len(rows) > ON_PAGE else ""
+        listed = rows[["track_id", "path", "detail"]].head(ON_PAGE).itertuples(index=False)
+        sections.append((problem, _name(problem), more, table(("track", "path", "detail"), listed)))
+    content = {"counts": table(("problem", "rows", "", "meaning"), summary) if summary else "", "sections": sections}
+    return render_page(
         out,
         title="Audit of a collection",
         lede=audit.sentence,
         description=audit.sentence,
-        contents=[Heading(problem, problem.replace("_", " ")) for problem, *_ in sections],
-        body=Markup(body),  # the template has escaped what it was given
+        contents=[Heading(problem, _name(problem)) for problem in counts.index],
+        body=Markup(environment().get_template("audit.html.j2").render(content)),
     )
+
+
+def _name(problem: str) -> str:
+    return problem.replace("_", " ")
 
 
 def _by_problem(audit: Audit) -> list[tuple[str, pd.DataFrame]]:
     return [(problem, audit.rows[audit.rows["problem"] == problem]) for problem in audit.counts.index]
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -32,10 +32,6 @@ ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
     "d='M2 10v3M5 6v7M8 3v10M11 7v6M14 9v4' stroke='%230072B2' stroke-width='2' stroke-linecap='round'/%3E%3C/svg%3E"
 )
-PROVENANCE_LABELS = {
-    "profile": "Profile", "collection": "Collection", "seeds": "Seeds", "commit": "Commit", "versions": "Versions",
-    "machine": "Machine", "started": "Started", "date": "Date", "seconds": "Time taken",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,53 +53,34 @@ class Heading:
     parts: list[Heading] = field(default_factory=list)
 
 
-def render_page(
-    out: Path,
-    template: str = "page.html.j2",
-    *,
-    title: str,
-    pages: Sequence[Page] = (),
-    provenance: Mapping | None = None,
-    **context,
-) -> Path:
-    """Write one page in the common frame (navigation, title, footer) and return ``out``.
+def render_page(out: str | Path, template: str = "page.html.j2", **content) -> Path:
+    """Write one page in the common frame (navigation, title, footer), whole or not at all, and return ``out``.
 
-    ``context`` goes to the template: for ``page.html.j2`` that is ``body`` (Markup), ``lede``, ``description``,
-    ``contents`` (list of ``Heading``) and ``folded_code`` (whether the page needs the switch that shows all code).
-    Everything but Markup is escaped.
+    ``content`` is what ``page_text`` takes. A page above ``MAX_PAGE_BYTES`` is written all the same, and a warning in the log names it.
     """
-    out = Path(out)
-    write_page(out, page_text(template, out.stem, title=title, pages=pages, provenance=provenance, **context))
+    out = write_whole(out, page_text(template, Path(out).stem, **content))
+    size = out.stat().st_size
+    if size > MAX_PAGE_BYTES:
+        message = "%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures"
+        log.warning(message, out.name, size / 1e6, MAX_PAGE_BYTES / 1e6)
     return out
 
 
-def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **context) -> str:
-    """The text of the page ``name``; see ``render_page``."""
-    pages = list(pages)
-    place = next((i for i, page in enumerate(pages) if page.slug == name), None)
+def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **content) -> str:
+    """The text of the page ``name``.
+
+    ``content`` goes to the template: for ``page.html.j2`` that is ``body`` (Markup), ``lede``, ``description``, ``contents`` (list of
+    ``Heading``) and ``folded_code`` (whether the page needs the switch that shows all code). Everything but Markup is escaped.
+    """
+    around = [None, *pages, None]
+    place = next((place for place, page in enumerate(around) if page and page.slug == name), 0)
     frame = {
-        "site": SITE, "csp": CONTENT_SECURITY_POLICY, "icon": ICON,
-        "css": _source("style.css"), "js": _source("page.js"),
+        "site": SITE, "csp": CONTENT_SECURITY_POLICY, "icon": ICON, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
-        "current": None if place is None else pages[place],
-        "previous": pages[place - 1] if place else None,
-        "following": pages[place + 1] if place is not None and place + 1 < len(pages) else None,
+        "current": around[place], "previous": around[place - 1] if place else None, "following": around[place + 1] if place else None,
         "lede": "", "description": "", "body": "", "contents": [], "folded_code": False,
     }  # fmt: skip
-    return environment().get_template(template).render(frame | context)
-
-
-def write_page(out: Path, text: str) -> int:
-    """Write ``text`` to ``out`` at once or not at all; returns its size in bytes.
-
-    A page above ``MAX_PAGE_BYTES`` is written all the same, and a warning in the log names it.
-    """
-    data = text.encode("utf-8")
-    write_whole(out, data)
-    if len(data) > MAX_PAGE_BYTES:
-        log.warning("%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures",
-                    out.name, len(data) / 1e6, MAX_PAGE_BYTES / 1e6)  # fmt: skip
-    return len(data)
+    return environment().get_template(template).render(frame | content)
 
 
 @functools.cache
@@ -113,34 +90,28 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
 
 
+def source(name: str) -> Markup:
+    """A style or script from the templates' folder."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
 def provenance_rows(provenance: Mapping) -> list[tuple[str, str]]:
-    """The footer's (label, value) pairs: known keys first, in a fixed order; empty ones left out."""
-    keys = [key for key in PROVENANCE_LABELS if key in provenance] + [key for key in provenance if key not in PROVENANCE_LABELS]
+    """The footer's (label, value) pairs, empty ones left out."""
     rows = []
-    for key in keys:
-        value = provenance[key]
-        if value is None or value == "" or value == [] or value == {}:
-            continue
-        label = PROVENANCE_LABELS.get(key, str(key).replace("_", " ").capitalize())
-        rows.append((label, duration(value) if key == "seconds" else _listed(value)))
+    for key, value in provenance.items():
+        if key == "seconds":
+            rows.append(("Time taken", duration(value)))
+        elif isinstance(value, Mapping):
+            rows.append((key.capitalize(), ", ".join(f"{name} {item}" for name, item in value.items())))
+        elif value:
+            label = key.replace("_", " ").capitalize()
+            rows.append((label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return rows
 
 
-def duration(seconds: object) -> str:
-    """``4 min 12 s`` from 252; anything that is not a number is returned as text."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
-        return str(seconds)
+def duration(seconds: float) -> str:
+    """``4 min 12 s`` from 252."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _source(name: str) -> Markup:
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-
-
-def _listed(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

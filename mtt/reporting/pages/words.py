@@ -25,6 +25,14 @@ from mtt.study.workspace import Study
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
 EXPLANATIONS = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}
+QUESTION = "Does the semi-supervised Music Tagging Transformer do what its paper says?"
+NOT_TESTED = "not tested in this run"
+EXPLAINED = {  # tests of explanations
+    "localisation": "ROC-AUC of a curve within a track against the moments when an instrument plays, mean over tags; chance is 0.5; "
+    "95\u00a0% intervals over {} test artists.",
+    "deletion": "Loss: how much more the true tags lose in probability without the frames that a model attends to most than without "
+    "random ones; 95\u00a0% intervals over {} test artists.",
+}
 GLOSSARY = {
     "ROC-AUC": "how often a track with a tag scores above one without it, averaged over tags: 0.5 is chance, 1 is perfect",
     "PR-AUC": "mean precision over all recalls, averaged over tags; unlike ROC-AUC it depends on how frequent a tag is",

@@ -1,0 +1,118 @@
+"""Markdown as HTML that needs no network: formulas as MathML, headings with anchors, tables in boxes, pictures inside.
+
+Conventions: a ``$`` opens a formula only if neither space follows nor a digit precedes, and closes it only if neither space precedes nor
+a digit follows, so that prices stay prices. ``$$`` and LaTeX environments stand on lines of their own.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import mimetypes
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from urllib.parse import unquote
+
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.anchors.index import slugify, unique_slug
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from mtt.reporting.pages.frame import Heading
+
+log = logging.getLogger(__name__)
+
+# latex2mathml copies these two unescaped inside \text{…}; private-use characters stand in for them meanwhile.
+STAND_INS = {"<": "\ue000", ">": "\ue001"}
+
+
+class Markdown:
+    """Writes the Markdown of one page; files that it shows are relative to ``folder``. ``contents`` are the headings met so far."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.contents: list[Heading] = []
+        self._anchors = {"main", "show-code", "contents-title"}  # the page's own
+        self._parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+        dollarmath_plugin(self._parser, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+        amsmath_plugin(self._parser)
+        self._parser.core.ruler.push("headings", self._name_headings)
+        self._parser.renderer.rules |= {
+            "math_inline": lambda tokens, place, *_: formula(tokens[place].content),
+            **dict.fromkeys(
+                ("math_inline_double", "math_block", "amsmath"), lambda tokens, place, *_: formula(tokens[place].content, block=True)
+            ),
+            "table_open": lambda *_: '<div class="table-box"><table>\n',
+            "table_close": lambda *_: "</table></div>\n",
+            "image": self._picture,
+        }
+
+    def html(self, source: str, trusted: bool = True) -> Markup:
+        """``source`` as HTML; raw HTML in it and files beside it only if it is ``trusted``."""
+        self._parser.options["html"] = trusted
+        return Markup(self._parser.render(source))
+
+    def _name_headings(self, state) -> None:
+        """A page has one h1, its title, so others are taken down to h2; h2 and h3 are listed."""
+        for opening, text, closing in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+            if opening.type != "heading_open":
+                continue
+            opening.tag = closing.tag = max(opening.tag, "h2")
+            name = "".join(child.content for child in text.children if not child.type.startswith("html"))
+            anchor = unique_slug(slugify(name) or "section", self._anchors)
+            opening.attrSet("id", anchor)
+            link = Markup(' <a class="anchor" href="#{}" aria-label="Link to {}">#</a>').format(anchor, name)
+            text.children.append(type(text)("html_inline", "", 0, content=link))
+            if opening.tag == "h2" or not self.contents:
+                self.contents.append(Heading(anchor, name))
+            elif opening.tag == "h3":
+                self.contents[-1].parts.append(Heading(anchor, name))
+
+    def _picture(self, tokens, place, options, env) -> str:
+        """A picture from a file; one from the network would stay empty, so it becomes a link."""
+        source = tokens[place].attrs["src"]
+        text = self._parser.renderer.renderInlineAsText(tokens[place].children, options, env)
+        if options["html"] and not source.startswith("data:") and (file := self.folder / unquote(source)).is_file():
+            source = data_address(mimetypes.guess_type(file)[0], file.read_bytes())
+        if source.startswith("data:"):
+            return Markup('<img src="{}" alt="{}">').format(source, text)
+        return Markup('<a href="{}">{}</a>').format(source, text or source)
+
+
+def data_address(mime: str, data: bytes) -> str:
+    """The address of a picture that stands in the page itself."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+def formula(latex: str, block: bool = False) -> str:
+    """MathML of one formula without its dollar signs; ``block`` puts it on a line of its own.
+
+    A formula that latex2mathml cannot read, or a command that it does not know, is shown as its source, with a
+    warning in the log.
+    """
+    source = " ".join(latex.split())
+    text = source
+    for character, stand_in in STAND_INS.items():
+        text = text.replace(character, stand_in)
+    try:
+        mathml = convert(text, display="block" if block else "inline")
+        for character, stand_in in STAND_INS.items():
+            mathml = mathml.replace(f"<mi>{stand_in}</mi>", f"<mo>{escape(character)}</mo>").replace(stand_in, escape(character))
+        ElementTree.fromstring(mathml)
+        readable = "\\" not in mathml  # an unknown command is passed through by name
+    except Exception:  # the converter raises a dozen unrelated types, IndexError among them
+        readable = False
+    if not readable:
+        log.warning("formula %r cannot be turned into MathML; it is shown as LaTeX", source)
+        return f"<code>{escape(source)}</code>"
+    mathml = re.sub(r'(?:<mi mathvariant="normal">\w</mi>){2,}', _joined, mathml)
+    mathml = mathml.replace("<math ", f'<math alttext="{escape(source)}" ', 1)
+    return f'<span class="formula">{mathml}</span>\n' if block else mathml
+
+
+def _joined(run: re.Match) -> str:
+    """One identifier from the single letters of ``\\mathrm{softmax}``, so that it is read and copied as a word."""
+    return "<mi>" + "".join(re.findall(r">(\w)<", run[0])) + "</mi>"

@@ -1,0 +1,62 @@
+"""Numbers and tables as every page shows them.
+
+Conventions: a table's first column names its rows; a column of numbers stands right; an interval is quieter than its estimate; what is
+not known is a dash. Texts are escaped unless they are Markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from mtt.reporting.pages.frame import environment
+
+NUMBER = re.compile(r"(?=.*\d)(?:[\W\d]|\b(?:h|min|s)\b)*|–")  # "0.93 [0.92, 0.94]", "12.5%", "4 min 12 s"
+INTERVAL = re.compile(r"\[[^\]]*\]")
+
+
+class Table(Markup):
+    """HTML that a notebook shows as such."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def shown(frame: pd.DataFrame, digits: int = 3, caption: str = "") -> Table:
+    """``frame`` as a table: thousands separated, ``digits`` decimals. Its index names the rows, unless it only counts them."""
+    if frame.index.name or not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.rename_axis([name or "" for name in frame.index.names]).reset_index()
+    return table(frame.columns, frame.itertuples(index=False, name=None), digits, caption)
+
+
+def table(columns: Iterable[str], rows: Iterable[Sequence], digits: int = 3, caption: str = "") -> Table:
+    """Rows of texts and numbers as a table, in a box that scrolls where the page is narrower."""
+    cells = [[_cell(value, digits) for value in row] for row in rows]
+    names = list(columns)
+    numeric = [all(NUMBER.fullmatch(row[place].striptags()) for row in cells) for place in range(len(names))]
+    template = environment().get_template("table.html.j2")
+    return Table(template.render(names=names, rows=cells, numeric=numeric, caption=caption))
+
+
+def _cell(value: object, digits: int) -> Markup:
+    if isinstance(value, str):
+        return Markup(INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(value))))
+    if pd.isna(value):
+        return Markup("–")
+    text = f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
+    return Markup(text.replace("-", "−"))
+
+
+def signed(value: float, digits: int = 4) -> str:
+    """``+0.0123`` or ``−0.0123``, with a true minus sign; zero has no sign."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def with_interval(value: float, interval: Sequence[float] | None, digits: int = 4, sign: bool = True) -> str:
+    """``+0.0123 [+0.0100, +0.0150]``; the number alone where there is no interval."""
+    written = [signed(number, digits) if sign else f"{number:.{digits}f}" for number in (value, *(interval or ()))]
+    return f"{written[0]} [{written[1]}, {written[2]}]" if interval else written[0]
