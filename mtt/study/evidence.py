@@ -30,6 +30,7 @@ from mtt.study.workspace import Result, Study
 EVIDENCE_VERSION = 1  # raise when the same cell and tracks would give other rows
 LEAST_ARTISTS = 5  # of whom a tag counts for localisation: one of a single artist would weigh as much as one of thirty
 SHARE = 0.2  # of the frames of a clip, taken away in the deletion test
+NAMES = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}  # of EXPLANATIONS, for readers
 CHANCE = 0.5  # ROC-AUC of a curve that knows nothing
 
 

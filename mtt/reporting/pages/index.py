@@ -18,6 +18,7 @@ from mtt.reporting.pages.frame import SITE, Page, duration, render_page
 from mtt.reporting.pages.table import Table, shown, signed, table, with_interval
 from mtt.study import recipes
 from mtt.study.claims import CLAIMS, Claim
+from mtt.study.evidence import NAMES
 
 METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 FOREMOST = "student"  # the model whose explanations are told first
@@ -100,7 +101,7 @@ def _scores(models: Sequence[Mapping]) -> Table:
         for metric in METRICS:
             score = with_interval(model[metric], model[f"{metric}_interval"], 3, sign=False)
             scores.append(Markup("<b>{}</b>").format(score) if model["name"] == winners[metric] else score)
-        name = Markup('{}<br><span class="about">{}</span>').format(model["name"], about.about if (about := recipes.entry(model["name"])) else "")
+        name = Markup('{}<br><span class="about">{}</span>').format(model["name"], getattr(recipes.entry(model["name"]), "about", ""))
         rows.append((name, *scores, model["parameters"], duration(model["seconds"])))
     bold = " Bold: the best, where its interval does not touch the next one’s." if any(winners.values()) else ""
     caption = f"Scores on the test tracks with 95\u00a0% intervals, best ROC-AUC first.{bold}"
@@ -126,6 +127,6 @@ def _explanations(entries: Sequence[Mapping]) -> Table:
     for entry in entries:
         localised = entry["test"] == "localisation"
         score = with_interval(entry["effect"], entry["interval"], 3 if localised else 4, sign=not localised)
-        rows.setdefault(entry["model"], {})[words.EXPLANATIONS[entry["explanation"]] if localised else "loss"] = score
+        rows.setdefault(entry["model"], {})[NAMES[entry["explanation"]] if localised else "loss"] = score
     caption = " ".join(words.EXPLAINED[test].format(count) for test, count in artists.items())
     return shown(pd.DataFrame.from_dict(rows, orient="index").rename_axis("model"), caption=caption)

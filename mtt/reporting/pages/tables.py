@@ -17,7 +17,7 @@ from mtt.evaluation.bootstrap import Difference, estimate, tag_intervals
 from mtt.reporting.numbers import with_interval
 from mtt.splits.make import SPLIT_VALUES, audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
 from mtt.study.claims import CLAIMS, Judge
-from mtt.study.evidence import EXPLANATIONS, Evidence
+from mtt.study.evidence import EXPLANATIONS, NAMES, Evidence
 from mtt.study.workspace import Result, Study
 
 
@@ -286,13 +286,13 @@ def slopes(found: Mapping[str, Difference]) -> pd.DataFrame:
     ).rename_axis("model")
 
 
-def localisation(found: Evidence, names: Mapping[str, str]) -> pd.DataFrame:
-    """The mean over tags of each model, with intervals: one row a model, a column for each explanation, called by ``names``."""
+def localisation(found: Evidence) -> pd.DataFrame:
+    """The mean over tags of each model, with intervals: one row a model, a column for each explanation."""
     rows = {}
     for model, table in found.localisation.items():
         mean = table.iloc[-1]
         cells = {
-            names[kind]: with_interval(mean[kind], mean[f"{kind}_lo"], mean[f"{kind}_hi"])
+            NAMES[kind]: with_interval(mean[kind], mean[f"{kind}_lo"], mean[f"{kind}_hi"])
             for kind in EXPLANATIONS
             if np.isfinite(mean[kind])
         }

@@ -17,14 +17,13 @@ from mtt.data.corpus import Corpus
 from mtt.explain.attention import AttentionMaps
 from mtt.reporting.numbers import counted, joined, number, signed, with_interval
 from mtt.study.claims import CLAIMS, VERDICTS
-from mtt.study.evidence import CHANCE, Evidence
+from mtt.study.evidence import CHANCE, NAMES, Evidence
 from mtt.study.pseudo_labels import PseudoLabels
 from mtt.study.recipes import LINEUP
 from mtt.study.workspace import Study
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
-EXPLANATIONS = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}
 QUESTION = "Does the semi-supervised Music Tagging Transformer do what its paper says?"
 NOT_TESTED = "not tested in this run"
 EXPLAINED = {  # tests of explanations
@@ -275,7 +274,7 @@ def _localisation(entry: Mapping) -> str:
     else:
         says = "is not shown to point at the moments when an instrument plays"
     score = f"{entry['effect']:.3f}" if bounds is None else with_interval(entry["effect"], *bounds)
-    return f"The {EXPLANATIONS[entry['explanation']]} of the {entry['model']} {says}: ROC-AUC {score}, where chance is {CHANCE:g}."
+    return f"The {NAMES[entry['explanation']]} of the {entry['model']} {says}: ROC-AUC {score}, where chance is {CHANCE:g}."
 
 
 def _deletion(entry: Mapping) -> str:
