@@ -1,39 +1,55 @@
 """Songs of the embedded corpus as symbolic music: form, harmony, parts, and the tags that follow from them.
 
-Conventions: times are seconds from the start of the track, tempo is in beats per minute. A song is an excerpt of
-`seconds` in sections; parts enter and leave with the sections. Instrument tags and the timeline come from the notes
-themselves, moods from mode, tempo and the number of notes, so that every tag is true of what sounds.
+Conventions: times are seconds from the start of the track, tempo is in beats per minute. A song is an excerpt of ``seconds`` in sections;
+parts enter and leave with the sections. Instrument tags and the timeline come from the notes themselves, moods from mode, tempo and the
+number of notes, so that every tag is true of what sounds.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from mtt.synthetic.genres import GENRES, INSTRUMENTS, PROGRAMS, Genre, Role
-from mtt.synthetic.patterns import SCALES, Chord, Melody, Note, bass_bar, chord_bar, drum_bar, parse_chord
+from mtt.synthetic.genres import GENRES, INSTRUMENTS, Genre, Role
+from mtt.synthetic.patterns import SCALES, STEPS, Chord, Melody, bass_bar, chord_bar, drum_bar, parse_chord
 
-MOODS = ("happy", "sad", "energetic", "mellow")
-TEMPI = ("slow", "fast")
-TAG_KINDS: dict[str, str] = (
-    dict.fromkeys(GENRES, "genre") | dict.fromkeys(INSTRUMENTS, "instrument") | dict.fromkeys(MOODS, "mood") | dict.fromkeys(TEMPI, "tempo")
-)
-PRESENCE = {"drums": 0.88, "bass": 0.9, "comp": 0.75, "pad": 0.65, "lead": 0.6, "fill": 0.5}  # share of the sections
 GAP = 1.0  # seconds of rest that split an instrument's time on the timeline
-LEVELS = {"drums": 0.0, "bass": -2.0, "comp": -4.0, "lead": -2.0, "fill": -7.0, "pad": -8.0}  # dB
+FAVOURITE = 0.85  # share of the songs that are played on an artist's favourite program
+ROLES = {  # share of the sections in which it plays, level (dB), pitch in the middle of its chords or melodies
+    "drums": (0.88, 0.0, 72),
+    "bass": (0.9, -2.0, 72),
+    "comp": (0.75, -4.0, 58),
+    "pad": (0.65, -8.0, 60),
+    "lead": (0.6, -2.0, 72),
+    "fill": (0.5, -7.0, 64),
+}
+MOODS: dict[str, Callable[[Song], bool]] = {
+    "happy": lambda song: not song.minor and song.tempo >= 96,
+    "sad": lambda song: song.minor and song.tempo <= 104,
+    "energetic": lambda song: song.loud and song.tempo >= 112 and song.activity >= 7.0,
+    "mellow": lambda song: song.activity <= 4.5 or (not song.loud and song.tempo <= 100),
+}
+TEMPI: dict[str, Callable[[Song], bool]] = {
+    "slow": lambda song: song.tempo < 84,
+    "fast": lambda song: song.tempo >= 132,
+}
+TAG_KINDS: dict[str, str] = {
+    tag: kind for kind, tags in (("genre", GENRES), ("instrument", INSTRUMENTS), ("mood", MOODS), ("tempo", TEMPI)) for tag in tags
+}
 
 
 @dataclass(frozen=True)
 class Style:
     """What an artist brings to every song: biases in [-1, 1], favourite programs, and how each instrument is liked."""
 
-    tempo_bias: float = 0.0
-    minor_bias: float = 0.0
-    programs: dict[tuple[str, str], int] | None = None  # (tag, part of the texture) -> General MIDI program
-    taste: dict[str, float] | None = None  # tag -> factor on the odds of being chosen
-    levels: dict[str, float] | None = None  # tag -> dB
+    tempo_bias: float
+    minor_bias: float
+    programs: dict[tuple[str, str], int]  # (tag, part of the texture) -> General MIDI program
+    taste: dict[str, float]  # tag -> factor on the odds of being chosen
+    levels: dict[str, float]  # tag -> dB
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,8 @@ class Song:
     @property
     def tags(self) -> list[str]:
         """The complete true tags, in the order of `TAG_KINDS`."""
-        present = {self.genre, *(part.instrument for part in self.parts), *self._feelings()}
+        feelings = (name for name, holds in (MOODS | TEMPI).items() if holds(self))
+        present = {self.genre, *(part.instrument for part in self.parts), *feelings}
         return [tag for tag in TAG_KINDS if tag in present]
 
     @property
@@ -77,27 +94,17 @@ class Song:
         onsets = np.unique(np.concatenate([np.round(part.notes[:, 0], 2) for part in self.parts]))
         return len(onsets) / self.seconds
 
-    def _feelings(self) -> set[str]:
-        loud = any(part.instrument in ("drums", "distorted guitar") for part in self.parts)
-        feelings = {
-            "happy": not self.minor and self.tempo >= 96,
-            "sad": self.minor and self.tempo <= 104,
-            "energetic": loud and self.tempo >= 112 and self.activity >= 7.0,
-            "mellow": self.activity <= 4.5 or (not loud and self.tempo <= 100),
-            "slow": self.tempo < 84,
-            "fast": self.tempo >= 132,
-        }
-        return {name for name, holds in feelings.items() if holds}
+    @property
+    def loud(self) -> bool:
+        return any(part.instrument in ("drums", "distorted guitar") for part in self.parts)
 
 
 def merge_spans(starts: np.ndarray, ends: np.ndarray, gap: float) -> list[tuple[float, float]]:
     """Union of the intervals [start, end), those less than ``gap`` apart joined; sorted, rounded to milliseconds."""
-    spans: list[list[float]] = []
-    for start, end in sorted(zip(starts.tolist(), ends.tolist(), strict=True)):
-        if spans and start - spans[-1][1] < gap:
-            spans[-1][1] = max(spans[-1][1], end)
-        else:
-            spans.append([start, end])
+    order = np.argsort(starts)
+    starts, ends = starts[order], np.maximum.accumulate(ends[order])
+    apart = starts[1:] - ends[:-1] >= gap
+    spans = zip(starts[np.append(True, apart)].tolist(), ends[np.append(apart, True)].tolist(), strict=True)
     return [(round(start, 3), round(end, 3)) for start, end in spans]
 
 
@@ -108,8 +115,10 @@ class _Frame:
     genre: Genre
     tempo: float
     minor: bool
-    meter: int
+    bar_length: int  # steps
     tonic: int
+    lead_in: float  # seconds before the first bar
+    seconds: float
     chords: list[Chord]  # of each bar
     sections: list[int]  # of each bar
     rng: np.random.Generator
@@ -125,17 +134,15 @@ def compose(genre_name: str, style: Style, seconds: float, rng: np.random.Genera
     meter = int(rng.choice(genre.meters))
     tonic = int(rng.integers(12))
     lead_in = float(rng.uniform(0.0, min(0.4, 0.03 * seconds)))
-    bar_seconds = meter * 60.0 / tempo
-    n_bars = math.ceil((seconds - lead_in) / bar_seconds)
-    progressions = genre.minor_progressions if minor else genre.major_progressions
-    numerals = progressions[int(rng.integers(len(progressions)))].split()
+    n_bars = math.ceil((seconds - lead_in) / (meter * 60.0 / tempo))
+    numerals = str(rng.choice(genre.progressions[minor])).split()
     chords = [parse_chord(numerals[bar % len(numerals)], tonic) for bar in range(n_bars)]
-    frame = _Frame(genre, tempo, minor, meter, tonic, chords, _sections(n_bars), rng)
-    parts = []
+    frame = _Frame(genre, tempo, minor, meter * STEPS, tonic, lead_in, seconds, chords, _sections(n_bars), rng)
+    parts: list[Part] = []
     taken: set[str] = set()
     for role in genre.roles:
         if rng.random() < role.chance:
-            part = _perform(role, style, frame, lead_in, seconds, taken)
+            part = _perform(role, style, frame, taken)
             taken.add(part.instrument)
             parts += [part] if len(part.notes) else []
     return Song(genre_name, tempo, minor, seconds, tuple(parts))
@@ -148,67 +155,59 @@ def _sections(n_bars: int) -> list[int]:
     return [min(bar // length, last) for bar in range(n_bars)]
 
 
-def _perform(role: Role, style: Style, frame: _Frame, lead_in: float, seconds: float, taken: set[str]) -> Part:
-    """Choose the instrument and what it plays in each section, then write out its notes in seconds."""
+def _perform(role: Role, style: Style, frame: _Frame, taken: set[str]) -> Part:
+    """Choose the instrument, the sections in which it plays and what it plays, and write out its notes."""
     rng = frame.rng
-    odds = {tag: weight * (style.taste or {}).get(tag, 1.0) for tag, weight in role.instruments.items()}
+    presence, level, centre = ROLES[role.name]
+    odds = {tag: weight * style.taste[tag] for tag, weight in role.instruments.items()}
     odds = {tag: weight for tag, weight in odds.items() if tag not in taken} or odds
     weights = np.array(list(odds.values()))
     instrument = str(rng.choice(list(odds), p=weights / weights.sum()))
-    group = role.programs if role.programs in PROGRAMS[instrument] else "any" if "any" in PROGRAMS[instrument] else "lead"
-    choices = PROGRAMS[instrument][group]
-    program = int(rng.choice(choices))
-    if style.programs and rng.random() < 0.85:
+    group = role.programs if role.programs in INSTRUMENTS[instrument] else "any"
+    program = int(rng.choice(INSTRUMENTS[instrument][group]))
+    if rng.random() < FAVOURITE:
         program = style.programs[instrument, group]
-    present = _presence(role, max(frame.sections) + 1, rng)
-    notes = _to_seconds(_play(role, frame, present), frame, lead_in, seconds)
-    level = LEVELS[role.name] + (style.levels or {}).get(instrument, 0.0) + rng.normal(0.0, 1.5)
-    return Part(instrument, program, notes, float(level))
-
-
-def _presence(role: Role, n_sections: int, rng: np.random.Generator) -> np.ndarray:
-    """In which sections a part plays: the genre's indispensable one in all, the others come and go."""
-    chance = 1.0 if role.chance == 1.0 else PRESENCE[role.name]
-    present = rng.random(n_sections) < chance
+    n_sections = frame.sections[-1] + 1
+    present = rng.random(n_sections) < (1.0 if role.chance == 1.0 else presence)  # what a genre cannot do without is always there
     present[int(rng.integers(max(1, n_sections - 1)))] = True  # not only in the last section, which the excerpt's end may cut short
-    return present
+    notes = _to_seconds(_play(role, frame, present, centre), frame)
+    return Part(instrument, program, notes, float(level + style.levels[instrument] + rng.normal(0.0, 1.5)))
 
 
-def _play(role: Role, frame: _Frame, present: np.ndarray) -> list[Note]:
-    """The part's notes, in beats from the song's first bar."""
-    rng, meter = frame.rng, frame.meter
+def _play(role: Role, frame: _Frame, present: np.ndarray, centre: int) -> np.ndarray:
+    """The part's notes, (n, 4), with start and duration in steps from the song's first bar."""
+    rng, length, last = frame.rng, frame.bar_length, len(frame.chords) - 1
     style = str(rng.choice(role.styles))
     variants = rng.permutation(12)[:2]
-    centre = {"comp": 58, "fill": 64, "pad": 60}.get(role.name, 72) + int(rng.integers(-3, 4))
-    melody = Melody(SCALES[frame.genre.scale, frame.minor], frame.tonic, centre, frame.genre.density, meter, rng)
-    notes: list[Note] = []
+    centre += int(rng.integers(-3, 4))
+    melody = Melody(SCALES[frame.genre.scale][frame.minor], frame.tonic, centre, frame.genre.density, length, rng)
+    notes = []
     for bar, (chord, section) in enumerate(zip(frame.chords, frame.sections, strict=True)):
         if not present[section]:
             continue
-        following = frame.chords[(bar + 1) % len(frame.chords)]
+        variant = int(variants[section % 2])
         if role.name == "drums":
-            opens = bar == 0 or frame.sections[bar - 1] != section
-            closes = bar + 1 < len(frame.chords) and frame.sections[bar + 1] != section
-            played = drum_bar(style, int(variants[section % 2]), meter, opens and section > 0, closes, rng)
+            opens = section > 0 and frame.sections[bar - 1] != section
+            closes = bar < last and frame.sections[bar + 1] != section
+            played = drum_bar(style, variant, length, opens, closes, rng)
         elif role.name == "bass":
-            played = bass_bar(style, chord, following, meter, rng)
+            played = bass_bar(style, chord, frame.chords[(bar + 1) % len(frame.chords)], length, rng)
         elif style == "melody":
             played = melody.bar(bar, chord)
         else:
-            played = chord_bar(style, int(variants[section % 2]), chord, meter, centre)
-        notes += [(bar * meter + start, duration, pitch, velocity) for start, duration, pitch, velocity in played]
-    return notes
+            played = chord_bar(style, variant, chord, length, centre)
+        notes += [(bar * length + start, *rest) for start, *rest in played]
+    return np.array(notes, dtype=np.float64).reshape(-1, 4)
 
 
-def _to_seconds(notes: list[Note], frame: _Frame, lead_in: float, seconds: float) -> np.ndarray:
-    """Swing, small human deviations, and beats to seconds; notes past the end are dropped or cut."""
-    table = np.array(notes, dtype=np.float64).reshape(-1, 4)
-    beats, fraction = np.divmod(table[:, 0], 1.0)
+def _to_seconds(notes: np.ndarray, frame: _Frame) -> np.ndarray:
+    """Swing, small human deviations, and steps to seconds; notes past the end are dropped or cut."""
     swing = frame.genre.swing
+    beats, fraction = np.divmod(notes[:, 0] / STEPS, 1.0)
     fraction = np.where(fraction < 0.5, fraction * 2 * swing, swing + (fraction - 0.5) * 2 * (1 - swing))
-    table[:, 0] = lead_in + (beats + fraction) * 60.0 / frame.tempo
-    table[:, 0] = np.maximum(table[:, 0] + frame.rng.normal(0.0, 0.004, len(table)), 0.0)
-    table[:, 1] = np.minimum(table[:, 1] * 60.0 / frame.tempo, seconds - table[:, 0])
-    table[:, 3] = np.clip(table[:, 3] * frame.rng.normal(1.0, 0.06, len(table)), 0.05, 1.0)
-    table = table[table[:, 1] > 0.02]
-    return table[np.argsort(table[:, 0], kind="stable")]
+    notes[:, 0] = frame.lead_in + (beats + fraction) * 60.0 / frame.tempo
+    notes[:, 0] = np.maximum(notes[:, 0] + frame.rng.normal(0.0, 0.004, len(notes)), 0.0)
+    notes[:, 1] = np.minimum(notes[:, 1] / STEPS * 60.0 / frame.tempo, frame.seconds - notes[:, 0])
+    notes[:, 3] = np.clip(notes[:, 3] * frame.rng.normal(1.0, 0.06, len(notes)), 0.05, 1.0)
+    notes = notes[notes[:, 1] > 0.02]
+    return notes[np.argsort(notes[:, 0], kind="stable")]

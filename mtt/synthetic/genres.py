@@ -1,17 +1,16 @@
-"""The musical material of the embedded corpus: instruments, drum patterns and the twelve genres, as plain tables.
+"""The instruments and the twelve genres of the embedded corpus, as plain tables.
 
-Conventions: programs are General MIDI numbers from 0; drums are notes of the General MIDI percussion map. A drum
-pattern is one bar of sixteen steps (four to the beat): ``X`` accent, ``x`` stroke, ``o`` ghost stroke, ``.`` rest; a
-bar of three beats uses the first twelve. Chords are Roman numerals relative to the major scale of the tonic (``bVI``
-is a major triad on the flat sixth; lower case is minor).
+Conventions: programs are General MIDI numbers from 0, tempo is in beats per minute. Chords are Roman numerals relative to the major scale of
+the tonic (``bVI`` is a major triad on the flat sixth; lower case is minor). Styles are names in the tables of ``mtt.synthetic.patterns``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Tag -> part of the texture -> programs. An artist has a favourite of each: its piano stays the same piano.
-PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
+# Tag -> part of the texture -> programs. An artist has a favourite of each: its piano stays the same piano. The favourites are drawn in this
+# order, so a line that is added changes every artist, even where no genre asks for the part yet ("mute", "slap").
+INSTRUMENTS: dict[str, dict[str, tuple[int, ...]]] = {
     "piano": {"any": (0, 1, 2, 3, 4)},
     "acoustic guitar": {"any": (24, 25)},
     "electric guitar": {"any": (26, 27), "mute": (28,)},
@@ -25,87 +24,17 @@ PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
     "bass": {"any": (33, 34, 35), "acoustic": (32,), "synth": (38, 39), "slap": (36, 37)},
     "drums": {"any": (0, 8, 16), "electronic": (24, 25), "jazz": (32, 40)},
 }
-INSTRUMENTS = tuple(PROGRAMS)
-
-KICK, RIM, SNARE, CLAP, LOW_TOM, CLOSED_HAT, MID_TOM = 36, 37, 38, 39, 43, 42, 47
-OPEN_HAT, CRASH, HIGH_TOM, RIDE, TAMBOURINE, COWBELL, CONGA_MUTE, CONGA, CLAVES = 46, 49, 50, 51, 54, 56, 62, 63, 75
-
-# Each style has variants; a variant maps a drum to its bar. Songs use one variant for quiet and one for full sections.
-DRUM_STYLES: dict[str, tuple[dict[int, str], ...]] = {
-    "rock": (
-        {KICK: "X.......X.x.....", SNARE: "....X.......X...", CLOSED_HAT: "X.x.x.x.X.x.x.x."},
-        {KICK: "X..x..x.X.......", SNARE: "....X..o....X..o", OPEN_HAT: "X...x...X...x..."},
-        {KICK: "X.....x.x.x.....", SNARE: "....X.......X...", RIDE: "X.x.x.x.X.x.x.x."},
-    ),
-    "pop": (
-        {KICK: "X.....x.X.......", SNARE: "....X.......X...", CLOSED_HAT: "x.x.x.x.x.x.x.x."},
-        {KICK: "X...x...X...x...", CLAP: "....X.......X...", CLOSED_HAT: "xoxoxoxoxoxoxoxo"},
-        {
-            KICK: "X..x....X..x....",
-            SNARE: "....X.......X...",
-            CLOSED_HAT: "x.x.x.x.x.x.....",
-            OPEN_HAT: "..............x.",
-        },
-    ),
-    "metal": (
-        {KICK: "XxxxXxxxXxxxXxxx", SNARE: "....X.......X...", CRASH: "X.......x.......", RIDE: "x...x...x...x..."},
-        {KICK: "X.xxX.xxX.xxX.xx", SNARE: "....X.......X...", OPEN_HAT: "x...x...x...x..."},
-        {KICK: "X.x.X.x.X.x.X.x.", SNARE: ".x.x.x.x.x.x.x.x", RIDE: "x.x.x.x.x.x.x.x."},
-    ),
-    "jazz": (
-        {RIDE: "X...x.x.X...x.x.", CLOSED_HAT: "....x.......x...", KICK: "o.......o.......", SNARE: "......o........."},
-        {RIDE: "X...x.x.X...x.x.", CLOSED_HAT: "....x.......x...", SNARE: "..o.......o...x.", KICK: "......x........."},
-    ),
-    "house": (
-        {KICK: "X...X...X...X...", OPEN_HAT: "..x...x...x...x.", CLAP: "....X.......X..."},
-        {
-            KICK: "X...X...X...X...",
-            OPEN_HAT: "..x...x...x...x.",
-            CLOSED_HAT: "xoxoxoxoxoxoxoxo",
-            CLAP: "....X.......X..o",
-        },
-        {KICK: "X...X...X...X.x.", CLOSED_HAT: "o.xoo.xoo.xoo.xo", RIM: "...x..x....x...."},
-    ),
-    "hip-hop": (
-        {KICK: "X.......x.X.....", SNARE: "....X.......X...", CLOSED_HAT: "x.x.x.x.x.x.x.x."},
-        {KICK: "X..x......X..x..", CLAP: "....X.......X...", CLOSED_HAT: "x.xxx.x.xxx.x.xx"},
-        {KICK: "X.x....x..X.....", SNARE: "....X..o.o..X...", CLOSED_HAT: "x.x.x.x.x.x.x..."},
-    ),
-    "light": (
-        {KICK: "x.......x.......", TAMBOURINE: "....x.......x...", SNARE: "....o.o.....o.o."},
-        {KICK: "x.......x.......", RIM: "....x.......x...", CLOSED_HAT: "o...o...o...o..."},
-    ),
-    "shuffle": (
-        {RIDE: "X...x.x.X...x.x.", KICK: "X.......X.......", SNARE: "....X.......X..."},
-        {CLOSED_HAT: "X.x.X.x.X.x.X.x.", KICK: "X.....x.X.......", SNARE: "....X.......X.x."},
-    ),
-    "reggae": (
-        {KICK: "........X.......", RIM: "........X.......", CLOSED_HAT: "x.X.x.X.x.X.x.X."},
-        {KICK: "X.......X.......", RIM: "....o...X..o....", CLOSED_HAT: "x.xox.x.x.xox.x."},
-        {KICK: "X...X...X...X...", SNARE: "........X.....o.", CLOSED_HAT: "..X...X...X...X."},
-    ),
-    "latin": (
-        {
-            CLAVES: "X..X..X...X.X...",
-            CONGA: "....x.xx....x.xx",
-            CONGA_MUTE: "x.x.....x.x.....",
-            KICK: "...x..x....x..x.",
-        },
-        {COWBELL: "X.x.X.xxX.x.X.xx", CONGA: "......xx......xx", RIM: "..X...X.X..X....", KICK: "...x...x...x...x"},
-        {RIM: "X..X..X...X..X..", CLOSED_HAT: "xoxoxoxoxoxoxoxo", KICK: "X..xX..xX..xX..x"},
-    ),
-}
 
 
 @dataclass(frozen=True)
 class Role:
     """One part of the texture. ``instruments`` maps tag to weight; ``chance`` is that a song has the part at all."""
 
-    name: str  # drums, bass, comp, fill, pad or lead
+    name: str  # in ``mtt.synthetic.compose.ROLES``
     instruments: dict[str, float]
     chance: float
-    styles: tuple[str, ...]
-    programs: str = "any"
+    styles: tuple[str, ...]  # one of them for a song
+    programs: str = "any"  # part of the texture, where the instrument has it
 
 
 @dataclass(frozen=True)
@@ -114,198 +43,169 @@ class Genre:
 
     tempo: tuple[float, float]  # beats per minute
     minor: float  # probability of the minor mode
-    major_progressions: tuple[str, ...]
-    minor_progressions: tuple[str, ...]
+    progressions: tuple[tuple[str, ...], tuple[str, ...]]  # of the major, of the minor mode; a chord a bar
     roles: tuple[Role, ...]
     swing: float = 0.5
     density: float = 0.5  # of melodies, 0 to 1
     meters: tuple[int, ...] = (4,)
-    scale: str = "diatonic"
+    scale: str = "diatonic"  # in ``mtt.synthetic.patterns.SCALES``
     popularity: float = 1.0
 
 
-def _drums(style: str, chance: float, programs: str = "any") -> Role:
-    return Role("drums", {"drums": 1.0}, chance, (style,), programs)
-
-
-def _bass(chance: float, *styles: str, programs: str = "any") -> Role:
-    return Role("bass", {"bass": 1.0}, chance, styles, programs)
+def _genre(tempo: tuple[float, float], minor: float, in_major: tuple[str, ...], in_minor: tuple[str, ...], *roles: Role, **rest) -> Genre:
+    return Genre(tempo, minor, (in_major, in_minor), roles, **rest)
 
 
 GENRES: dict[str, Genre] = {
-    "rock": Genre(
+    "rock": _genre(
         (104, 150),
         0.35,
         ("I V vi IV", "I IV V IV", "I bVII IV I"),
         ("i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI bVII"),
-        (
-            _drums("rock", 0.97),
-            _bass(0.95, "eighths", "roots"),
-            Role("comp", {"distorted guitar": 0.55, "electric guitar": 0.45}, 1.0, ("strum", "power")),
-            Role("fill", {"acoustic guitar": 0.3, "organ": 0.4, "piano": 0.3}, 0.4, ("sustain", "strum")),
-            Role("lead", {"electric guitar": 0.5, "distorted guitar": 0.4, "saxophone": 0.1}, 0.55, ("melody",)),
-        ),
+        Role("drums", {"drums": 1.0}, 0.97, ("rock",)),
+        Role("bass", {"bass": 1.0}, 0.95, ("eighths", "roots")),
+        Role("comp", {"distorted guitar": 0.55, "electric guitar": 0.45}, 1.0, ("strum", "power")),
+        Role("fill", {"acoustic guitar": 0.3, "organ": 0.4, "piano": 0.3}, 0.4, ("sustain", "strum")),
+        Role("lead", {"electric guitar": 0.5, "distorted guitar": 0.4, "saxophone": 0.1}, 0.55, ("melody",)),
         scale="pentatonic",
         popularity=2.0,
     ),
-    "pop": Genre(
+    "pop": _genre(
         (92, 130),
         0.3,
         ("I V vi IV", "vi IV I V", "I vi IV V", "IV I V vi"),
         ("i bVI bIII bVII", "i iv bVII bIII"),
-        (
-            _drums("pop", 0.92),
-            _bass(0.88, "roots", "eighths", "syncopated"),
-            Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15}, 1.0, ("strum", "arpeggio")),
-            Role("pad", {"synth": 0.5, "strings": 0.5}, 0.55, ("sustain",), "pad"),
-            Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15}, 0.6, ("melody",), "lead"),
-        ),
+        Role("drums", {"drums": 1.0}, 0.92, ("pop",)),
+        Role("bass", {"bass": 1.0}, 0.88, ("roots", "eighths", "syncopated")),
+        Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15}, 1.0, ("strum", "arpeggio")),
+        Role("pad", {"synth": 0.5, "strings": 0.5}, 0.55, ("sustain",), "pad"),
+        Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15}, 0.6, ("melody",), "lead"),
         popularity=2.0,
     ),
-    "metal": Genre(
+    "metal": _genre(
         (120, 184),
         0.95,
         ("I bVII bVI bVII",),
         ("i bVI bVII i", "i bII i bVII", "i bIII bVI bII"),
-        (
-            _drums("metal", 0.97),
-            _bass(0.9, "eighths", "sixteenths"),
-            Role("comp", {"distorted guitar": 1.0}, 1.0, ("chug", "power")),
-            Role("pad", {"strings": 0.5, "synth": 0.25, "organ": 0.25}, 0.25, ("sustain",), "pad"),
-            Role("lead", {"distorted guitar": 0.7, "electric guitar": 0.3}, 0.6, ("melody",)),
-        ),
+        Role("drums", {"drums": 1.0}, 0.97, ("metal",)),
+        Role("bass", {"bass": 1.0}, 0.9, ("eighths", "sixteenths")),
+        Role("comp", {"distorted guitar": 1.0}, 1.0, ("chug", "power")),
+        Role("pad", {"strings": 0.5, "synth": 0.25, "organ": 0.25}, 0.25, ("sustain",), "pad"),
+        Role("lead", {"distorted guitar": 0.7, "electric guitar": 0.3}, 0.6, ("melody",)),
         density=0.85,
     ),
-    "jazz": Genre(
+    "jazz": _genre(
         (84, 196),
         0.4,
         ("ii7 V7 Imaj7 VI7", "Imaj7 vi7 ii7 V7", "iii7 VI7 ii7 V7"),
         ("i7 iv7 bVII7 bIIImaj7", "i7 bVI7 V7 i7"),
-        (
-            _drums("jazz", 0.85, "jazz"),
-            _bass(0.92, "walking", programs="acoustic"),
-            Role("comp", {"piano": 0.6, "electric guitar": 0.3, "organ": 0.1}, 1.0, ("stabs",)),
-            Role("lead", {"saxophone": 0.45, "brass": 0.35, "flute": 0.1, "piano": 0.1}, 0.9, ("melody",), "lead"),
-            Role("fill", {"brass": 0.6, "saxophone": 0.4}, 0.25, ("sustain",)),
-        ),
+        Role("drums", {"drums": 1.0}, 0.85, ("jazz",), "jazz"),
+        Role("bass", {"bass": 1.0}, 0.92, ("walking",), "acoustic"),
+        Role("comp", {"piano": 0.6, "electric guitar": 0.3, "organ": 0.1}, 1.0, ("stabs",)),
+        Role("lead", {"saxophone": 0.45, "brass": 0.35, "flute": 0.1, "piano": 0.1}, 0.9, ("melody",), "lead"),
+        Role("fill", {"brass": 0.6, "saxophone": 0.4}, 0.25, ("sustain",)),
         swing=0.66,
         density=0.8,
     ),
-    "classical": Genre(
+    "classical": _genre(
         (60, 136),
         0.45,
         ("I IV V I", "I vi ii V", "I V vi iii IV I ii V"),
         ("i iv V i", "i bVI iv V", "i V i bVII bIII bVI iv V"),
-        (
-            Role("comp", {"strings": 0.5, "piano": 0.5}, 1.0, ("alberti", "sustain", "arpeggio"), "pad"),
-            Role("lead", {"strings": 0.4, "flute": 0.3, "brass": 0.15, "piano": 0.15}, 0.85, ("melody",), "lead"),
-            Role("pad", {"strings": 0.7, "brass": 0.2, "organ": 0.1}, 0.55, ("sustain",), "pad"),
-            Role("fill", {"flute": 0.4, "brass": 0.3, "strings": 0.3}, 0.35, ("sustain", "arpeggio")),
-        ),
+        Role("comp", {"strings": 0.5, "piano": 0.5}, 1.0, ("alberti", "sustain", "arpeggio"), "pad"),
+        Role("lead", {"strings": 0.4, "flute": 0.3, "brass": 0.15, "piano": 0.15}, 0.85, ("melody",), "lead"),
+        Role("pad", {"strings": 0.7, "brass": 0.2, "organ": 0.1}, 0.55, ("sustain",), "pad"),
+        Role("fill", {"flute": 0.4, "brass": 0.3, "strings": 0.3}, 0.35, ("sustain", "arpeggio")),
         density=0.6,
         meters=(4, 4, 3),
     ),
-    "house": Genre(
+    "house": _genre(
         (116, 134),
         0.7,
         ("I V vi IV", "IV V iii vi"),
         ("i7 bVII bVI7 bVII", "i iv bVI V", "i7 i7 iv7 iv7"),
-        (
-            _drums("house", 0.96, "electronic"),
-            _bass(0.92, "offbeat", "octaves", programs="synth"),
-            Role("comp", {"synth": 0.65, "piano": 0.35}, 1.0, ("stabs", "offbeat")),
-            Role("pad", {"synth": 0.7, "strings": 0.3}, 0.5, ("sustain",), "pad"),
-            Role("lead", {"synth": 0.8, "flute": 0.1, "brass": 0.1}, 0.5, ("melody",), "lead"),
-        ),
+        Role("drums", {"drums": 1.0}, 0.96, ("house",), "electronic"),
+        Role("bass", {"bass": 1.0}, 0.92, ("offbeat", "octaves"), "synth"),
+        Role("comp", {"synth": 0.65, "piano": 0.35}, 1.0, ("stabs", "offbeat")),
+        Role("pad", {"synth": 0.7, "strings": 0.3}, 0.5, ("sustain",), "pad"),
+        Role("lead", {"synth": 0.8, "flute": 0.1, "brass": 0.1}, 0.5, ("melody",), "lead"),
         density=0.6,
     ),
-    "hip-hop": Genre(
+    "hip-hop": _genre(
         (74, 100),
         0.8,
         ("I vi ii V", "Imaj7 IV I V"),
         ("i bVI i bVII", "i7 iv7 i7 V7", "i i bVI V"),
-        (
-            _drums("hip-hop", 0.97, "electronic"),
-            _bass(0.9, "long", "syncopated", programs="synth"),
-            Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15}, 1.0, ("arpeggio", "stabs")),
-            Role("lead", {"flute": 0.3, "synth": 0.3, "brass": 0.2, "saxophone": 0.2}, 0.45, ("melody",), "lead"),
-            Role("pad", {"synth": 0.6, "strings": 0.4}, 0.35, ("sustain",), "pad"),
-        ),
+        Role("drums", {"drums": 1.0}, 0.97, ("hip-hop",), "electronic"),
+        Role("bass", {"bass": 1.0}, 0.9, ("long", "syncopated"), "synth"),
+        Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15}, 1.0, ("arpeggio", "stabs")),
+        Role("lead", {"flute": 0.3, "synth": 0.3, "brass": 0.2, "saxophone": 0.2}, 0.45, ("melody",), "lead"),
+        Role("pad", {"synth": 0.6, "strings": 0.4}, 0.35, ("sustain",), "pad"),
         swing=0.56,
         density=0.4,
         scale="pentatonic",
     ),
-    "folk": Genre(
+    "folk": _genre(
         (80, 136),
         0.3,
         ("I IV I V", "I V vi IV", "I bVII IV I"),
         ("i bVII i bVII", "i bIII bVII i"),
-        (
-            _drums("light", 0.2, "jazz"),
-            _bass(0.45, "alternating", programs="acoustic"),
-            Role("comp", {"acoustic guitar": 1.0}, 1.0, ("arpeggio", "strum")),
-            Role("lead", {"strings": 0.5, "flute": 0.35, "acoustic guitar": 0.15}, 0.75, ("melody",), "lead"),
-            Role("fill", {"piano": 0.4, "organ": 0.2, "strings": 0.4}, 0.3, ("sustain",)),
-        ),
+        Role("drums", {"drums": 1.0}, 0.2, ("light",), "jazz"),
+        Role("bass", {"bass": 1.0}, 0.45, ("alternating",), "acoustic"),
+        Role("comp", {"acoustic guitar": 1.0}, 1.0, ("arpeggio", "strum")),
+        Role("lead", {"strings": 0.5, "flute": 0.35, "acoustic guitar": 0.15}, 0.75, ("melody",), "lead"),
+        Role("fill", {"piano": 0.4, "organ": 0.2, "strings": 0.4}, 0.3, ("sustain",)),
         meters=(4, 4, 3),
     ),
-    "blues": Genre(
+    "blues": _genre(
         (64, 124),
         0.25,
         ("I7 I7 I7 I7 IV7 IV7 I7 I7 V7 IV7 I7 V7",),
         ("i7 i7 i7 i7 iv7 iv7 i7 i7 bVI7 V7 i7 V7",),
-        (
-            _drums("shuffle", 0.88, "any"),
-            _bass(0.92, "walking", "shuffle"),
-            Role("comp", {"electric guitar": 0.6, "piano": 0.3, "acoustic guitar": 0.1}, 1.0, ("shuffle", "stabs")),
-            Role("fill", {"organ": 0.6, "piano": 0.3, "brass": 0.1}, 0.5, ("sustain", "stabs")),
-            Role("lead", {"electric guitar": 0.5, "saxophone": 0.3, "distorted guitar": 0.2}, 0.75, ("melody",)),
-        ),
+        Role("drums", {"drums": 1.0}, 0.88, ("shuffle",)),
+        Role("bass", {"bass": 1.0}, 0.92, ("walking", "shuffle")),
+        Role("comp", {"electric guitar": 0.6, "piano": 0.3, "acoustic guitar": 0.1}, 1.0, ("shuffle", "stabs")),
+        Role("fill", {"organ": 0.6, "piano": 0.3, "brass": 0.1}, 0.5, ("sustain", "stabs")),
+        Role("lead", {"electric guitar": 0.5, "saxophone": 0.3, "distorted guitar": 0.2}, 0.75, ("melody",)),
         swing=0.66,
         density=0.55,
         scale="blues",
     ),
-    "reggae": Genre(
+    "reggae": _genre(
         (66, 94),
         0.4,
         ("I IV I V", "I V vi IV", "I ii I ii"),
         ("i iv i iv", "i bVII i bVII", "i bVII bVI bVII"),
-        (
-            _drums("reggae", 0.95),
-            _bass(0.96, "dub"),
-            Role("comp", {"electric guitar": 0.75, "piano": 0.25}, 1.0, ("offbeat",), "any"),
-            Role("fill", {"organ": 1.0}, 0.7, ("bubble",)),
-            Role("lead", {"brass": 0.45, "saxophone": 0.3, "flute": 0.1, "synth": 0.15}, 0.5, ("melody",)),
-        ),
+        Role("drums", {"drums": 1.0}, 0.95, ("reggae",)),
+        Role("bass", {"bass": 1.0}, 0.96, ("dub",)),
+        Role("comp", {"electric guitar": 0.75, "piano": 0.25}, 1.0, ("offbeat",)),
+        Role("fill", {"organ": 1.0}, 0.7, ("bubble",)),
+        Role("lead", {"brass": 0.45, "saxophone": 0.3, "flute": 0.1, "synth": 0.15}, 0.5, ("melody",)),
         density=0.45,
         scale="pentatonic",
     ),
-    "ambient": Genre(
+    "ambient": _genre(
         (54, 86),
         0.55,
         ("Imaj7 IVmaj7", "I iii IV I", "Imaj7 ii7"),
         ("i bVI", "i7 bVImaj7 iv7 bVI", "i bVII bVI bVI"),
-        (
-            _drums("light", 0.1, "electronic"),
-            _bass(0.3, "long", programs="synth"),
-            Role("pad", {"synth": 0.65, "strings": 0.3, "organ": 0.05}, 1.0, ("sustain",), "pad"),
-            Role("comp", {"piano": 0.4, "synth": 0.4, "acoustic guitar": 0.2}, 0.6, ("arpeggio",), "pad"),
-            Role("lead", {"piano": 0.35, "flute": 0.35, "synth": 0.2, "strings": 0.1}, 0.55, ("melody",), "lead"),
-        ),
+        Role("drums", {"drums": 1.0}, 0.1, ("light",), "electronic"),
+        Role("bass", {"bass": 1.0}, 0.3, ("long",), "synth"),
+        Role("pad", {"synth": 0.65, "strings": 0.3, "organ": 0.05}, 1.0, ("sustain",), "pad"),
+        Role("comp", {"piano": 0.4, "synth": 0.4, "acoustic guitar": 0.2}, 0.6, ("arpeggio",), "pad"),
+        Role("lead", {"piano": 0.35, "flute": 0.35, "synth": 0.2, "strings": 0.1}, 0.55, ("melody",), "lead"),
         density=0.2,
     ),
-    "latin": Genre(
+    "latin": _genre(
         (92, 132),
         0.5,
         ("I IV V IV", "ii7 V7 Imaj7 Imaj7", "I V V I"),
         ("i iv V V", "i bVII bVI V", "i7 iv7 V7 i7"),
-        (
-            _drums("latin", 0.95),
-            _bass(0.9, "tumbao", programs="acoustic"),
-            Role("comp", {"piano": 0.55, "acoustic guitar": 0.45}, 1.0, ("montuno", "stabs")),
-            Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1}, 0.75, ("melody",), "lead"),
-            Role("fill", {"brass": 0.7, "strings": 0.3}, 0.3, ("stabs", "sustain")),
-        ),
+        Role("drums", {"drums": 1.0}, 0.95, ("latin",)),
+        Role("bass", {"bass": 1.0}, 0.9, ("tumbao",), "acoustic"),
+        Role("comp", {"piano": 0.55, "acoustic guitar": 0.45}, 1.0, ("montuno", "stabs")),
+        Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1}, 0.75, ("melody",), "lead"),
+        Role("fill", {"brass": 0.7, "strings": 0.3}, 0.3, ("stabs", "sustain")),
         density=0.65,
     ),
 }

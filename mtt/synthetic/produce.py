@@ -1,11 +1,11 @@
 """From symbolic music to a recording: a sampler for the notes and a production chain for the sound.
 
-Conventions: audio is mono float32 at `mtt.config.SAMPLE_RATE`; levels are in dB, frequencies in Hz, times in seconds.
+Conventions: audio is mono float32 at ``mtt.config.SAMPLE_RATE``; levels are in dB, frequencies in Hz, times in seconds.
 
-The notes are samples of `mtt.synthetic.soundfont`, read by symusic's synthesizer. symusic 0.5.9 ignores velocity and plays
-most envelopes without decay or release, and its answer depends on what the same synthesizer rendered before (its
-cache keeps a sample at the level of the first preset that used it). So each note is rendered by a fresh synthesizer,
-which makes it a pure function of program and pitch, and envelopes, velocities and the mix are applied here.
+The notes are samples of ``mtt.synthetic.soundfont``, read by symusic's synthesizer. symusic 0.5.9 ignores velocity and plays most envelopes
+without decay or release, and its answer depends on what the same synthesizer rendered before (its cache keeps a sample at the level of the
+first preset that used it). So each note is rendered by a fresh synthesizer, which makes it a pure function of program and pitch, and
+envelopes, velocities and the mix are applied here.
 """
 
 from __future__ import annotations
@@ -20,75 +20,28 @@ from symusic import Note, Score, Synthesizer, Track
 from mtt.config import SAMPLE_RATE
 from mtt.synthetic import soundfont
 from mtt.synthetic.compose import Part, Song
+from mtt.synthetic.patterns import DRUMS
 
 TICKS_PER_SECOND = 1000  # symusic's ticks per quarter note are 500 at its default tempo of 120 beats per minute
-SHORTEST, LONGEST = (
-    0.5,
-    8.0,
-)  # seconds of a sampled note; lengths between are rounded up to powers of two, to share samples
+SHORTEST, LONGEST = 0.5, 8.0  # seconds of a sampled note; lengths between are rounded up to powers of two, to share samples
 FIR_TAPS = 1023
 EQ_POINTS = (60.0, 180.0, 500.0, 1400.0, 3500.0, 8000.0)  # Hz, where a chain's equaliser is set
 
-# Seconds in which a note falls by 1/e, at middle C (higher notes decay faster); programs not named here sustain.
+# Seconds in which a note of a program falls by 1/e, at middle C (higher notes decay faster); programs not named here sustain.
 DECAY = {
-    **dict.fromkeys((0, 1, 3), 1.6),
-    2: 0.9,
-    4: 1.1,
-    24: 0.7,
-    25: 0.8,
-    26: 0.9,
-    27: 0.9,
-    28: 0.2,
-    29: 3.0,
-    30: 4.0,
-    32: 0.8,
-    **dict.fromkeys((33, 34, 35), 1.2),
-    36: 0.7,
-    37: 0.7,
-    38: 2.0,
-    39: 2.0,
-    45: 0.4,
-    88: 3.0,
-    62: 1.5,
-}
-DRUM_DECAY = {
-    36: 0.14,
-    37: 0.06,
-    38: 0.12,
-    39: 0.1,
-    42: 0.04,
-    43: 0.22,
-    46: 0.22,
-    47: 0.2,
-    49: 0.6,
-    50: 0.18,
-    51: 0.3,
-    54: 0.1,
-    56: 0.12,
-    62: 0.08,
-    63: 0.14,
-    75: 0.05,
-}
-ATTACK = {
-    48: 0.06,
-    49: 0.2,
-    44: 0.05,
-    89: 0.25,
-    94: 0.2,
-    95: 0.3,
-    50: 0.1,
-    51: 0.15,
-    88: 0.03,
-    90: 0.02,
-}  # seconds; others 2 ms
-RELEASE = {
-    "piano": 0.12,
-    "drums": 0.02,
-    "bass": 0.03,
-    "strings": 0.15,
-    "synth": 0.12,
-    "acoustic guitar": 0.12,
-}  # seconds; others 0.06
+    0: 1.6, 1: 1.6, 2: 0.9, 3: 1.6, 4: 1.1,  # pianos
+    24: 0.7, 25: 0.8, 26: 0.9, 27: 0.9, 28: 0.2, 29: 3.0, 30: 4.0,  # guitars
+    32: 0.8, 33: 1.2, 34: 1.2, 35: 1.2, 36: 0.7, 37: 0.7, 38: 2.0, 39: 2.0,  # basses
+    45: 0.4, 62: 1.5, 88: 3.0,  # plucked strings, synthetic brass, a pad
+}  # fmt: skip
+DRUM_DECAY = dict(DRUMS.values())
+ATTACK = {44: 0.05, 48: 0.06, 49: 0.2, 50: 0.1, 51: 0.15, 88: 0.03, 89: 0.25, 90: 0.02, 94: 0.2, 95: 0.3}  # seconds; others 2 ms
+RELEASE = {"piano": 0.12, "drums": 0.02, "bass": 0.03, "strings": 0.15, "synth": 0.12, "acoustic guitar": 0.12}  # seconds; others 0.06
+
+
+def gain(level: float) -> float:
+    """The factor that ``level`` dB are."""
+    return 10 ** (level / 20)
 
 
 @functools.lru_cache(maxsize=1000)  # some 100 MB: joblib replaces a worker that grows by 300 MB
@@ -100,7 +53,7 @@ def _sound(program: int, pitch: int, is_drum: bool, seconds: float) -> np.ndarra
     score.tracks.append(track)
     audio = np.asarray(Synthesizer(soundfont.path(), SAMPLE_RATE, 1).render(score, stereo=False))[0, : int(seconds * SAMPLE_RATE)]
     time = np.arange(len(audio), dtype=np.float32) / SAMPLE_RATE
-    decay = DRUM_DECAY.get(pitch, 0.3) if is_drum else DECAY.get(program, np.inf) * 2.0 ** ((60 - pitch) / 24)
+    decay = DRUM_DECAY[pitch] if is_drum else DECAY.get(program, np.inf) * 2.0 ** ((60 - pitch) / 24)
     attack = 0.0005 if is_drum else ATTACK.get(program, 0.002)
     envelope = np.exp(-time / np.float32(decay)) * np.minimum(time / np.float32(attack), 1.0)
     sound = (audio * envelope).astype(np.float32)
@@ -117,7 +70,7 @@ def play(part: Part, seconds: float) -> np.ndarray:
     stem = np.zeros(length, dtype=np.float32)
     for start, duration, pitch, velocity in part.notes.tolist():
         if is_drum:  # a stroke rings as long as its drum does
-            duration = 5 * DRUM_DECAY.get(int(pitch), 0.3)
+            duration = 5 * DRUM_DECAY[int(pitch)]
         first = round(start * SAMPLE_RATE)
         frames = min(round(duration * SAMPLE_RATE) + release, round(LONGEST * SAMPLE_RATE))
         bucket = max(SHORTEST, 2.0 ** np.ceil(np.log2(frames / SAMPLE_RATE)))
@@ -126,14 +79,18 @@ def play(part: Part, seconds: float) -> np.ndarray:
         sound[len(sound) - tail :] *= fade[release - tail :]
         stop = min(first + len(sound), length)
         stem[first:stop] += sound[: stop - first]
-    return stem * np.float32(10 ** (part.level / 20) / max(_active_rms(stem), 1e-6))
+    return _at_level(stem, part.level)
 
 
-def _active_rms(stem: np.ndarray, block: int = 2048) -> float:
-    """Root mean square over the blocks in which the stem sounds, so that rests do not make an instrument louder."""
-    power = np.square(stem[: len(stem) // block * block]).reshape(-1, block).mean(axis=1) if len(stem) >= block else np.square(stem)
-    sounding = power[power > 1e-3 * power.max(initial=0.0)]
-    return float(np.sqrt(sounding.mean())) if sounding.size else 0.0
+def _at_level(audio: np.ndarray, level: float) -> np.ndarray:
+    return audio * np.float32(gain(level) / _active_rms(audio))
+
+
+def _active_rms(audio: np.ndarray, block: int = 2048) -> float:
+    """Root mean square over the blocks in which there is sound, so that rests do not make an instrument louder; never 0."""
+    power = np.square(audio[: len(audio) // block * block]).reshape(-1, block).mean(axis=1)
+    sounding = power[power > 1e-3 * power.max()]
+    return max(float(np.sqrt(sounding.mean())) if sounding.size else 0.0, 1e-6)
 
 
 def mix(song: Song) -> np.ndarray:
@@ -174,39 +131,30 @@ def draw_chain(rng: np.random.Generator) -> Chain:
 @functools.lru_cache(maxsize=64)
 def impulse_response(chain: Chain) -> np.ndarray:
     """Equaliser, band limit and room as one filter, (FIR_TAPS + room,); delays by FIR_TAPS // 2 samples."""
-    nyquist = SAMPLE_RATE / 2
-    frequencies = np.linspace(0.0, nyquist, 257)
-    gain = np.interp(np.log(np.maximum(frequencies, 20.0)), np.log(EQ_POINTS), chain.equaliser)
+    frequencies = np.linspace(0.0, SAMPLE_RATE / 2, 257)
+    levels = np.interp(np.log(np.maximum(frequencies, 20.0)), np.log(EQ_POINTS), chain.equaliser)
     slope = 48.0 * np.log2(np.maximum(frequencies, 1.0) / chain.bandwidth)  # dB lost an octave above the band limit
-    gain = 10 ** ((gain - np.maximum(slope, 0.0)) / 20)
-    gain[0] = 0.0  # no constant offset
-    equaliser = signal.firwin2(FIR_TAPS, frequencies, gain, fs=SAMPLE_RATE)
+    gains = gain(levels - np.maximum(slope, 0.0))
+    gains[0] = 0.0  # no constant offset
+    equaliser = signal.firwin2(FIR_TAPS, frequencies, gains, fs=SAMPLE_RATE)
     rng = np.random.default_rng(chain.room_seed)
     time = np.arange(round(0.8 * chain.room_seconds * SAMPLE_RATE)) / SAMPLE_RATE
     room = rng.standard_normal(len(time)) * 10 ** (-3.0 * time / chain.room_seconds)
-    predelay = int(rng.integers(60, 500))
-    room[:predelay] = 0.0
-    room *= 10 ** (chain.room_level / 20) / np.sqrt(np.square(room).sum())
+    room[: int(rng.integers(60, 500))] = 0.0  # before the first reflection
+    room *= gain(chain.room_level) / np.sqrt(np.square(room).sum())
     room[0] = 1.0
     return signal.fftconvolve(room, equaliser).astype(np.float32)
 
 
 def produce(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.ndarray:
     """The finished recording of ``audio`` (samples,), same length, within [-1, 1]; ``rng`` draws the noise."""
-    level = max(_active_rms(audio), 1e-6)
-    audio = audio / np.float32(level)
+    audio = audio / np.float32(_active_rms(audio))
     if chain.drive > 0:
         audio = np.tanh(audio * np.float32(chain.drive)) / np.float32(np.tanh(chain.drive))
-    noise = rng.standard_normal(len(audio), dtype=np.float32)
-    audio = audio + noise * np.float32(10 ** (chain.noise_level / 20))
+    audio = audio + rng.standard_normal(len(audio), dtype=np.float32) * np.float32(gain(chain.noise_level))
     delay = FIR_TAPS // 2
-    audio = signal.oaconvolve(audio, impulse_response(chain))[delay : delay + len(audio)]
-    audio *= np.float32(10 ** (chain.loudness / 20) / max(_active_rms(audio), 1e-6))
-    return _limit(audio)
-
-
-def _limit(audio: np.ndarray, knee: float = 0.7) -> np.ndarray:
-    """Leave what lies within the knee, bend what is above it towards full scale."""
+    audio = _at_level(signal.oaconvolve(audio, impulse_response(chain))[delay : delay + len(audio)], chain.loudness)
+    knee = 0.7  # what lies within is left, what is above is bent towards full scale
     over = np.abs(audio) > knee
     audio[over] = np.sign(audio[over]) * (knee + (1 - knee) * np.tanh((np.abs(audio[over]) - knee) / (1 - knee)))
     return audio

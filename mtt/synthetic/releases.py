@@ -1,12 +1,11 @@
 """Which tracks the embedded corpus publishes: how many by whom, which lack tags or an artist, which are broken.
 
-Conventions: a *release* is a row of ``tracks.csv``: a piece (artist and track number) as published, perhaps a
-duplicate or an unusable file. Only numbers are drawn here; the music is made in `mtt.synthetic.render`.
+Conventions: a *release* is a row of ``tracks.csv``: a piece (artist and track number) as published, perhaps a duplicate or an unusable file.
+Only numbers are drawn here; the music is made in ``mtt.synthetic.render``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +40,7 @@ class Release:
 
 def plan(config: SyntheticConfig) -> list[Release]:
     """Every release of the corpus, in the random order of ``tracks.csv``."""
-    releases = []
+    releases: list[Release] = []
     for artist in range(config.labelled_artists + config.unlabelled_artists):
         for track in range(_track_count(config, artist)):
             releases.append(Release(artist, track, artist, len(releases), tagged=artist < config.labelled_artists))
@@ -52,9 +51,12 @@ def plan(config: SyntheticConfig) -> list[Release]:
         releases[serial] = replace(releases[serial], tagged=False)
     for serial in shuffled[::-1][:WITHOUT_ARTIST]:
         releases[serial] = replace(releases[serial], problem="no_artist")
-    sources = [serial for serial in shuffled if releases[serial].tagged and not releases[serial].problem] or labelled
-    releases += _duplicates(config, releases, sources, rng)
-    releases += _unusable(config, len(releases), rng)
+    sound = [releases[serial] for serial in shuffled if releases[serial].tagged and not releases[serial].problem]
+    releases += _duplicates(config, sound or [releases[serial] for serial in labelled], len(releases), rng)
+    for index in range(config.unusable_files):  # further tracks of labelled artists
+        artist = int(rng.integers(config.labelled_artists))
+        track = 3 * config.tracks_per_artist + index
+        releases.append(Release(artist, track, artist, len(releases), problem=DAMAGES[index % len(DAMAGES)]))
     order = np.random.default_rng([config.seed, _ORDER])
     numbers = order.choice(10_000_000, size=len(releases), replace=False)
     named = [replace(release, track_id=f"syn{number:07d}") for release, number in zip(releases, numbers, strict=True)]
@@ -68,28 +70,15 @@ def _track_count(config: SyntheticConfig, artist: int) -> int:
     return int(np.clip(rng.poisson((mean - 1) * rng.gamma(5.0, 0.2)) + 1, 1, 3 * mean))
 
 
-def _duplicates(config: SyntheticConfig, releases: list[Release], sources: list[int], rng: np.random.Generator) -> Iterator[Release]:
-    """Exact, then near duplicates of tagged tracks; every other one is credited to another artist, so it can leak."""
+def _duplicates(config: SyntheticConfig, originals: list[Release], serial: int, rng: np.random.Generator) -> list[Release]:
+    """Exact, then near duplicates, numbered from ``serial``; every other one is credited to another artist, so it can leak."""
     n_artists = config.labelled_artists + config.unlabelled_artists
-    first_serial = len(releases)  # fixed here: the caller extends the list while this runs
+    copies = []
     for index in range(config.exact_duplicates + config.near_duplicates):
-        original = releases[sources[index % len(sources)]]
-        credited = original.artist
+        original = originals[index % len(originals)]
+        artist, near = original.artist, index >= config.exact_duplicates
         if index % 2 and n_artists > 1:
-            credited = int((original.artist + rng.integers(1, n_artists)) % n_artists)
-        yield replace(
-            original,
-            credited=credited,
-            serial=first_serial + index,
-            problem="exact_duplicate" if index < config.exact_duplicates else "near_duplicate",
-            copy=None if index < config.exact_duplicates else index,
-            tagged=credited < config.labelled_artists,
-            other=original.serial,
-        )
-
-
-def _unusable(config: SyntheticConfig, serial: int, rng: np.random.Generator) -> Iterator[Release]:
-    """Further tracks of labelled artists whose files are broken."""
-    for index in range(config.unusable_files):
-        artist = int(rng.integers(config.labelled_artists))
-        yield Release(artist, 3 * config.tracks_per_artist + index, artist, serial + index, problem=DAMAGES[index % len(DAMAGES)])
+            artist = int((artist + rng.integers(1, n_artists)) % n_artists)
+        copy = replace(original, credited=artist, serial=serial + index, tagged=artist < config.labelled_artists, other=original.serial)
+        copies.append(replace(copy, problem="near_duplicate", copy=index) if near else replace(copy, problem="exact_duplicate"))
+    return copies

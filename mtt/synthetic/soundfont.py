@@ -1,20 +1,19 @@
 """The soundfont of the embedded corpus, corrected for what symusic 0.5.9's synthesizer does not read.
 
-The instruments are TimGM6mb.sf2, which the installed package pretty_midi ships. Source of the format: SoundFont
-Technical Specification 2.04, section 7 (the nine chunks of ``pdta``). Rendered as it is, most presets are out of tune
-by up to two octaves and a few are not reproducible:
+The instruments are TimGM6mb.sf2, which the installed package pretty_midi ships. Source of the format: SoundFont Technical Specification 2.04,
+section 7 (the nine chunks of ``pdta``). Rendered as it is, most presets are out of tune by up to two octaves and a few are not reproducible:
 
-* The synthesizer takes a sample's pitch from its header and ignores the generators *overridingRootKey* (58) and
-  *coarseTune* (51). Here each zone gets a sample header of its own, with the pitch that the two generators mean.
-* It reads beyond a sample whose loop ends at the sample's last points: the note then holds a few arbitrary values.
-  Here such loops are moved towards the start, both ends by the same amount, which keeps their period and therefore
-  the pitch.
+* The synthesizer takes a sample's pitch from its header and ignores the generators *overridingRootKey* (58) and *coarseTune* (51). Here each
+  zone gets a sample header of its own, with the pitch that the two generators mean.
+* It reads beyond a sample whose loop ends at the sample's last points: the note then holds a few arbitrary values. Here such loops are moved
+  towards the start, both ends by the same amount, which keeps their period and therefore the pitch.
 """
 
 from __future__ import annotations
 
+import atexit
 import functools
-import importlib.util
+import importlib.metadata
 import tempfile
 from pathlib import Path
 
@@ -36,24 +35,16 @@ _SAMPLE = np.dtype(
 
 
 def shipped() -> Path:
-    """The soundfont's place in the installed pretty_midi. Raises FileNotFoundError with what to install."""
-    spec = importlib.util.find_spec("pretty_midi")
-    path = Path(spec.origin).with_name(NAME) if spec is not None and spec.origin else None
-    if path is None or not path.is_file():
-        raise FileNotFoundError(f"{NAME} not found: it comes with pretty_midi 0.2.11, install that version")
-    return path
-
-
-@functools.cache
-def _workspace() -> tempfile.TemporaryDirectory:
-    """Holds the corrected file for as long as this process lives."""
-    return tempfile.TemporaryDirectory(prefix="mtt-soundfont-")
+    """The soundfont's place in the installed pretty_midi, which is not imported."""
+    return Path(importlib.metadata.distribution("pretty_midi").locate_file(f"pretty_midi/{NAME}"))
 
 
 @functools.cache
 def path() -> str:
     """A file with the corrected soundfont (6 MB), made once in a process and removed when the process ends."""
-    target = Path(_workspace().name) / NAME
+    folder = tempfile.TemporaryDirectory(prefix="mtt-soundfont-")
+    atexit.register(folder.cleanup)
+    target = Path(folder.name) / NAME
     target.write_bytes(corrected(shipped().read_bytes()))
     return str(target)
 
