@@ -35,7 +35,7 @@ from mtt.evaluation.metrics import macro
 from mtt.evaluation.predict import pick_device, predict_clips, predict_tracks
 from mtt.files import fingerprint, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
-from mtt.splits.make import check_split
+from mtt.splits.check import check_split
 from mtt.study.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
 from mtt.training.ranks import Ranks
@@ -293,7 +293,7 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = AL
         batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed, part=part)
         return Supervised(batches, labels, train.augment, noise_seed)
     if not corpus.split_name:  # a published split is taken as it is: page 2 says what it shares
-        check_split(data.split, corpus.artists)
+        check_split(data.split, corpus.tracks["artist"])
     slots, half = data.pool_slots, train.batch_size // 2
     ranks.check(half)
     pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids

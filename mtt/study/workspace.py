@@ -23,7 +23,8 @@ from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
 from mtt.files import write_json
 from mtt.models import read_initial_weights
-from mtt.splits.make import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
+from mtt.splits.check import SETS, SplitAudit, audit_split
+from mtt.splits.make import leak_crossover, split_corpus, write_split
 from mtt.study import recipes
 from mtt.study.cells import Stage, TrainingData, make_stages
 from mtt.study.claims import assess, sentence
@@ -192,7 +193,7 @@ class Study:
     @cached_property
     def audit(self) -> SplitAudit:
         corpus = self.corpus
-        return audit_split(self.split, corpus.artists, corpus.labels, self.ratios, corpus.tags, self.duplicates)
+        return audit_split(self.split, corpus.tracks["artist"], corpus.labels, self.ratios, corpus.tags)
 
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mtt.reporting.figures.style import SET_STYLES
-from mtt.splits.make import audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
+from mtt.splits.check import audit_split, compare_splits
+from mtt.splits.make import comparator_splits
 from mtt.study.workspace import Study
 
 
@@ -94,15 +95,9 @@ def crossover_counts(study: Study) -> pd.DataFrame:
 
 
 def _all_splits(study: Study) -> dict[str, pd.Series]:
-    corpus, ratios = study.corpus, study.ratios
-    makers = {
-        "random tracks": split_random_tracks,
-        "random artists": split_random_artists,
-        "GroupShuffleSplit": split_group_shuffle,
-    }
-    others = {name: make(corpus.artists, corpus.labels, ratios, seed=0) for name, make in makers.items()}
+    corpus = study.corpus
     ours = (study.collection.split_name or "the collection's own") if study.collection.has_split else "artist-level, stratified"
-    return {ours: study.split, **others}
+    return {ours: study.split, **comparator_splits(corpus.artists, corpus.labels, study.ratios)}
 
 
 def split_methods(study: Study) -> pd.DataFrame:
