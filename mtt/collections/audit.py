@@ -24,9 +24,8 @@ from mtt.collections.load import load_corpus
 from mtt.collections.packed import PackError, packed_folder
 from mtt.config import SAMPLE_RATE, home
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.splits.check import SEPARATE_SETS
+from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
 from mtt.splits.make import read_split
-from mtt.splits.tracks import SPLIT_VALUES, artist_codes
 
 CLIPPED_SHARE = 0.001  # of the samples at full scale: a limiter leaves fewer
 USUAL_SHARE = 0.9  # of the files that have the usual rate, if there is one

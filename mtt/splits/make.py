@@ -1,72 +1,27 @@
-"""Artist-level, multi-label stratified splits, ways to split to compare them with, and the split on disk.
+"""Artist-level, multi-label stratified splits, those they are compared with, and the split on disk.
 
-Conventions
------------
-* A *split* is a Series track_id -> ``train | valid | test | unlabelled | excluded``, named ``split``.
-* ``artists`` is a Series track_id -> artist. Spellings that differ only in case or outer blanks are one artist, so that
-  neither can leak. A track without artist (missing or blank) is ``excluded``: nothing would show that it does not leak.
-* ``labels`` is (n_tracks, n_tags) of {0, 1}, dense or scipy.sparse, its rows in the order of ``artists``.
-* The unlabelled pool obeys the rule of CALS (Won, Choi & Serra 2021): an unlabelled track joins the pool unless its
-  artist stands in valid or test; then it is excluded.
-
-The search that stratifies is in ``mtt.splits.stratify``, the audit in ``mtt.splits.check``.
+Conventions: as in ``mtt.splits.check``. A track without artist (missing or blank) is ``excluded``: nothing would show that it does not
+leak. The unlabelled pool obeys the rule of CALS (Won, Choi & Serra 2021): an unlabelled track joins the pool unless its artist stands in
+valid or test; then it is excluded. Results depend on the seed, not on the order of the rows.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.model_selection import GroupShuffleSplit
 
-from mtt.data.corpus import Corpus
-from mtt.files import write_whole
-from mtt.splits.check import SplitAudit, audit_split, check_split, compare_splits
+from mtt.data.corpus import Corpus, artist_keys
+from mtt.files import MttError, one_line, write_whole
+from mtt.splits.check import SETS, SPLIT_VALUES, ArtistTracks, check_split, checked_tracks
 from mtt.splits.stratify import cut_line, stratify
-from mtt.splits.tracks import SETS, SPLIT_VALUES, ArtistTracks, count_table, validate_tracks
-
-__all__ = [
-    "SETS",
-    "SPLIT_VALUES",
-    "SplitAudit",
-    "audit_split",
-    "check_split",
-    "compare_splits",
-    "hide_labels",
-    "leak_crossover",
-    "read_split",
-    "split_by_artist",
-    "split_corpus",
-    "split_group_shuffle",
-    "split_random_artists",
-    "split_random_tracks",
-    "write_split",
-]
 
 SMALL_POOL = 0.1  # of the training tracks: with fewer unlabelled ones a student has nothing to learn from
-
-
-def _as_split(tracks: ArtistTracks, set_of_track: np.ndarray, artist_level: bool = True) -> pd.Series:
-    """``set_of_track`` (n_tracks,) holds set numbers for labelled tracks, anything elsewhere."""
-    names = np.array(SPLIT_VALUES, dtype=object)
-    value = np.where(tracks.labelled, set_of_track, 3)
-    value[tracks.codes < 0] = 4
-    if artist_level:
-        held_out = np.unique(tracks.codes[tracks.labelled & (set_of_track > 0)])
-        value[~tracks.labelled & np.isin(tracks.codes, held_out)] = 4
-    return pd.Series(names[value], index=tracks.index.rename("track_id"), name="split")
-
-
-def _per_artist(tracks: ArtistTracks, assign: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
-    """The split in which ``assign`` gives a set number to each artist code that owns a labelled track."""
-    members = np.unique(tracks.codes[tracks.labelled])
-    set_of_artist = np.zeros(tracks.codes.max(initial=0) + 1, dtype=np.int64)
-    if len(members):
-        set_of_artist[members] = assign(members)
-    return _as_split(tracks, set_of_artist[tracks.codes])
+HIDDEN = 0.5  # of the training tracks: those whose labels are hidden where there is no pool
 
 
 def split_by_artist(
@@ -78,59 +33,64 @@ def split_by_artist(
 ) -> pd.Series:
     """Stratified split: no artist in two sets, each tag's share of a set as close to its ratio as whole artists allow.
 
-    ``unlabelled`` (n_tracks,) marks the tracks of the unlabelled pool; without it, those that have no label. Labels
+    ``unlabelled`` (n_tracks,) bool marks the tracks of the unlabelled pool; without it, those that have no label. Labels
     of marked tracks are ignored. ``ratios`` (train, valid, test) are normalised; a set of ratio 0 stays empty. A set
     of positive ratio gets at least one artist where there are enough; but for that, its number of tracks is within the
-    largest artist's of its target. The result depends on the seed, not on the order of the rows.
+    largest artist's of its target.
 
-    Raises ValueError for a repeated track_id, labels other than 0 and 1, shapes that do not fit, and ratios that are
+    Raises ValueError for a repeated track_id, labels other than 0 and 1 and shapes that do not fit, ``SettingsError`` for ratios that are
     negative, NaN or all 0.
     """
-    tracks = validate_tracks(artists, labels, ratios, unlabelled)
-    table = count_table(tracks)
-    return _per_artist(tracks, lambda members: stratify(table, tracks.ratios, seed))
+    tracks = checked_tracks(artists, labels, ratios, unlabelled)
+    return _per_artist(tracks, lambda members: stratify(_count_table(tracks), tracks.ratios, seed))
 
 
-def split_random_tracks(
-    artists: pd.Series,
-    labels,
-    ratios: Sequence[float] = (0.7, 0.15, 0.15),
-    seed: int = 0,
-    unlabelled: np.ndarray | None = None,
-) -> pd.Series:
-    """Comparator that ignores artists: labelled tracks are shuffled and cut, every unlabelled track joins the pool."""
-    tracks = validate_tracks(artists, labels, ratios, unlabelled)
+def _count_table(tracks: ArtistTracks) -> sparse.csr_matrix:
+    """(n_artists, 1 + n_tags) counts of each labelled artist's tracks (column 0) and of those with each tag."""
+    members, owner = np.unique(tracks.codes[tracks.labelled], return_inverse=True)
+    ones = np.ones(len(owner), dtype=np.int64)
+    owns = sparse.csr_matrix((ones, (owner, np.arange(len(owner)))), shape=(len(members), len(owner)))
+    table = (owns @ sparse.hstack([sparse.csr_matrix(ones[:, None]), tracks.labels[tracks.labelled]])).tocsr()
+    table.sort_indices()
+    return table
+
+
+def _per_artist(tracks: ArtistTracks, assign: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
+    """The split in which ``assign`` gives a set number to each artist code that owns a labelled track."""
+    members = np.unique(tracks.codes[tracks.labelled])
+    set_of_artist = np.zeros(tracks.codes.max(initial=0) + 1, dtype=np.int64)
+    if len(members):
+        set_of_artist[members] = assign(members)
+    set_of_track = set_of_artist[tracks.codes]
+    held_out = np.unique(tracks.codes[tracks.labelled & (set_of_track > 0)])
+    return _as_split(tracks, set_of_track, excluded=~tracks.labelled & np.isin(tracks.codes, held_out))
+
+
+def _as_split(tracks: ArtistTracks, set_of_track: np.ndarray, excluded: np.ndarray | bool = False) -> pd.Series:
+    """``set_of_track`` (n_tracks,) holds set numbers for labelled tracks, anything elsewhere."""
+    value = np.where(tracks.labelled, set_of_track, SPLIT_VALUES.index("unlabelled"))
+    value[(tracks.codes < 0) | excluded] = SPLIT_VALUES.index("excluded")
+    return pd.Series(np.array(SPLIT_VALUES, dtype=object)[value], index=tracks.index.rename("track_id"), name="split")
+
+
+def _random_tracks(tracks: ArtistTracks, seed: int) -> pd.Series:
+    """Artists are ignored: labelled tracks are shuffled and cut, every unlabelled track joins the pool."""
     set_of_track = np.zeros(len(tracks.index), dtype=np.int64)
     n = int(tracks.labelled.sum())
     bounds = np.round(np.cumsum(tracks.ratios)[:-1] * n)
-    order = np.random.default_rng(seed).permutation(n)
-    set_of_track[tracks.labelled] = np.searchsorted(bounds, order, side="right")
-    return _as_split(tracks, set_of_track, artist_level=False)
+    set_of_track[tracks.labelled] = np.searchsorted(bounds, np.random.default_rng(seed).permutation(n), side="right")
+    return _as_split(tracks, set_of_track)
 
 
-def split_random_artists(
-    artists: pd.Series,
-    labels,
-    ratios: Sequence[float] = (0.7, 0.15, 0.15),
-    seed: int = 0,
-    unlabelled: np.ndarray | None = None,
-) -> pd.Series:
-    """Comparator that ignores tags: artists are shuffled and cut where the numbers of tracks fit the ratios."""
-    tracks = validate_tracks(artists, labels, ratios, unlabelled)
+def _random_artists(tracks: ArtistTracks, seed: int) -> pd.Series:
+    """Tags are ignored: artists are shuffled and cut where the numbers of tracks fit the ratios."""
     sizes = np.bincount(tracks.codes[tracks.labelled], minlength=tracks.codes.max(initial=0) + 1)
     return _per_artist(tracks, lambda members: cut_line(sizes[members], tracks.ratios, np.random.default_rng(seed)))
 
 
-def split_group_shuffle(
-    artists: pd.Series,
-    labels,
-    ratios: Sequence[float] = (0.7, 0.15, 0.15),
-    seed: int = 0,
-    unlabelled: np.ndarray | None = None,
-) -> pd.Series:
-    """Comparator: scikit-learn's ``GroupShuffleSplit``, which cuts the number of artists; first train, then valid."""
-    tracks = validate_tracks(artists, labels, ratios, unlabelled)
-    train, valid, test = tracks.ratios
+def _group_shuffle(tracks: ArtistTracks, seed: int) -> pd.Series:
+    """scikit-learn's way, which cuts the number of artists; first train, then valid."""
+    _, valid, test = tracks.ratios
 
     def assign(members: np.ndarray) -> np.ndarray:
         held_out = _shuffle_groups(members, valid + test, seed)
@@ -145,42 +105,50 @@ def _shuffle_groups(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Boolean mask (n_groups,) of the groups held out."""
     if share <= 0 or share >= 1 or len(groups) < 2:
         return np.full(len(groups), share > 0.5)
-    held_out = np.zeros(len(groups), dtype=bool)
     _, chosen = next(GroupShuffleSplit(1, test_size=share, random_state=seed).split(groups, groups=groups))
-    held_out[chosen] = True
-    return held_out
+    return np.isin(np.arange(len(groups)), chosen)
 
 
-def hide_labels(split: pd.Series, artists: pd.Series, labels, share: float = 0.5, seed: int = 0) -> pd.Series:
-    """``split`` with an unlabelled pool made of its training set: artists with about ``share`` of its tracks move there, tags stratified.
+COMPARATORS = {"random tracks": _random_tracks, "random artists": _random_artists, "GroupShuffleSplit": _group_shuffle}
+
+
+def comparator_splits(artists: pd.Series, labels, ratios: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> dict[str, pd.Series]:
+    """The splits of ``COMPARATORS``, by name, to which that of ``split_by_artist`` is compared. Arguments and errors are as there."""
+    tracks = checked_tracks(artists, labels, ratios)
+    return {name: make(tracks, seed) for name, make in COMPARATORS.items()}
+
+
+def hide_labels(split: pd.Series, artists: pd.Series, labels, seed: int = 0) -> pd.Series:
+    """``split`` with an unlabelled pool made of its training set: artists with about half of its tracks move there, tags stratified.
 
     For a collection that labels every track: what a student learns without the labels can then be compared with what they say.
     """
     train = (split == "train").to_numpy()
-    parts = split_by_artist(artists[train], labels[train], (1 - share, 0.0, share), seed)
+    parts = split_by_artist(artists[train], labels[train], (1 - HIDDEN, 0.0, HIDDEN), seed)
     return split.mask(split.index.isin(parts.index[parts == "test"]), "unlabelled")
 
 
 def split_corpus(corpus: Corpus, ratios: Sequence[float], seed: int = 0) -> pd.Series:
     """The split of a corpus: its own where it has one, else by artist.
 
-    Its own must keep artists apart, unless it was published with the data set (``split_name``). Where a corpus without a split has hardly
-    any unlabelled tracks either (a tenth of the training tracks), half of the training artists join them (``hide_labels``). Tracks without
-    artist are excluded. Raises ValueError, naming the corpus, if train, valid or test stays empty or artists are shared.
+    Its own must keep artists apart, unless it was published with the data set (``split_name``). Its unlabelled tracks teach and test
+    nothing: those of train join the pool, those of valid and test are excluded, since their artists are held out. Where a corpus without
+    a split has hardly any unlabelled tracks either (a tenth of the training tracks), half of the training artists join them
+    (``hide_labels``). Tracks without artist are excluded. Raises ``MttError``, naming the corpus, if train, valid or test stays empty or
+    artists are shared.
     """
-    named = corpus.artists.str.strip() != ""
+    names, labelled, named = corpus.tracks["artist"], corpus.is_labelled, corpus.artists != ""
     if corpus.has_split:
         split = corpus.tracks["split"].replace("", "excluded").where(named, "excluded").rename("split")
         if not corpus.split_name:
-            check_split(split, corpus.artists)
+            check_split(split, names)
+        split = split.mask(~labelled & (split == "train"), "unlabelled").mask(~labelled & split.isin(["valid", "test"]), "excluded")
     else:
-        split = split_by_artist(corpus.artists, corpus.labels, ratios, seed)
+        split = split_by_artist(names, corpus.labels, ratios, seed, unlabelled=~labelled.to_numpy())
         if (split == "unlabelled").sum() < SMALL_POOL * (split == "train").sum():
-            split = hide_labels(split, corpus.artists, corpus.labels, seed=seed)
-    empty = [name for name in SETS if not (split == name).any()]
-    if empty:
-        labelled = corpus.is_labelled
-        raise ValueError(
+            split = hide_labels(split, names, corpus.labels, seed)
+    if empty := [name for name in SETS if not (split == name).any()]:
+        raise MttError(
             f"{corpus.name}: no tracks for {' and '.join(empty)}: of {len(corpus)} usable tracks {labelled.sum()} have tags, by "
             f"{corpus.artists[labelled & named].nunique()} named artists; tag tracks of more artists, three at the very least"
         )
@@ -197,12 +165,11 @@ def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.Da
     differs but the acquaintance. Artists with a single test track cannot leak and are left out. That holds for a split that shares artists
     too, since neither model is trained on its training set.
 
-    Returns a table, track_id -> ``group``, ``role``, ``artist``; empty if fewer than four test artists have two tracks, since either
-    group needs two.
+    Returns a table, track_id -> ``group``, ``role``, ``artist`` (its key); empty if fewer than four test artists have two tracks, since
+    either group needs two.
     """
-    test = pd.DataFrame({"artist": artists.reindex(split.index)})[split == "test"].sort_index()
-    rng = np.random.default_rng(seed)
-    test = test.iloc[rng.permutation(len(test))]
+    test = pd.DataFrame({"artist": artist_keys(artists.reindex(split.index))})[split == "test"].sort_index()
+    test = test.iloc[np.random.default_rng(seed).permutation(len(test))]
     counts = test["artist"].value_counts(sort=False)
     counts = counts[counts >= 2].sort_values(ascending=False, kind="stable")
     if len(counts) < 4:
@@ -217,22 +184,20 @@ def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.Da
 
 def write_split(split: pd.Series, path: str | Path) -> None:
     """CSV with columns track_id, split; written whole or not at all."""
-    text = io.StringIO()
-    split.rename("split").rename_axis("track_id").to_csv(text, lineterminator="\n")
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, split.rename("split").rename_axis("track_id").to_csv(lineterminator="\n"))
 
 
 def read_split(path: str | Path) -> pd.Series:
-    """The split that ``write_split`` wrote; ids are strings. ValueError names the file, the line and the fault."""
-    path = Path(path)
+    """The split that ``write_split`` wrote; ids are strings. ``MttError`` names the file, the line and the fault."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except OSError as error:
+        raise MttError(f"{path}: {error.strerror}; give a CSV with columns track_id,split") from error
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a CSV table ({error}); write it with columns track_id,split") from error
-    missing = [name for name in ("track_id", "split") if name not in table]
-    if missing:
+        raise MttError(f"{path}: not a CSV table ({one_line(error)}); write it with columns track_id,split") from error
+    if missing := [name for name in ("track_id", "split") if name not in table]:
         found = ", ".join(table.columns)
-        raise ValueError(f"{path}: column {missing[0]} is missing (found: {found}); the header must be track_id,split")
+        raise MttError(f"{path}: column {missing[0]} is missing (found: {found}); the header must be track_id,split")
     faults = {
         "has no track_id": table["track_id"] == "",
         "repeats a track_id": table["track_id"].duplicated(),
@@ -242,5 +207,5 @@ def read_split(path: str | Path) -> pd.Series:
         if rows.any():
             row = int(np.argmax(rows))
             entry = f"{table['track_id'][row]},{table['split'][row]}"
-            raise ValueError(f"{path}, line {row + 2}: {entry!r} {fault}; correct that line")
+            raise MttError(f"{path}, line {row + 2}: {entry!r} {fault}; correct that line")
     return table.set_index("track_id")["split"]

@@ -259,7 +259,7 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = AL
         batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed, part=part)
         return Supervised(batches, labels, train.augment, recipe.seed)
     if not corpus.split_name:  # a published split is taken as it is: page 2 says what it shares
-        check_split(data.split, corpus.artists)
+        check_split(data.split, corpus.tracks["artist"])
     teacher, slots, half = Cell(root / recipe.teacher.folder), data.pool_slots, train.batch_size // 2
     pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
     labelled_slots = None if options.mask_percentile is None else slots  # a mask needs the teacher's scores of the same clips

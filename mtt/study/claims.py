@@ -23,7 +23,8 @@ from typing import Literal
 import numpy as np
 
 from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, paired_difference
-from mtt.splits.make import audit_split, split_random_tracks
+from mtt.splits.check import audit_split
+from mtt.splits.make import comparator_splits
 from mtt.study import lengths, recipes
 from mtt.study.parameters import ParameterError
 from mtt.study.workspace import Result, Study
@@ -169,7 +170,7 @@ def _leak(judge: Judge) -> Measured | None:
     boot, heard, unheard = judge.leak_arms(*study.make("leak-a", "leak-b"))
     arms = {"heard": estimate(boot, heard), "unheard": estimate(boot, unheard)}
     corpus, ratios = study.corpus, study.ratios
-    by_track = audit_split(split_random_tracks(corpus.artists, corpus.labels, ratios, seed=0), corpus.artists, corpus.labels, ratios)
+    by_track = audit_split(comparator_splits(corpus.artists, corpus.labels, ratios)["random tracks"], corpus.artists, corpus.labels, ratios)
     beside = {"arms": {name: [one.value, one.lo, one.hi] for name, one in arms.items()}, "leaked_share": by_track.leaked_test_share}
     return Measured(paired_difference(boot, heard, unheard), boot, beside=beside)
 

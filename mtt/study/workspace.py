@@ -23,7 +23,8 @@ from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint, read_json, write_json
 from mtt.models import read_initial_weights
 from mtt.models.build import check_config
-from mtt.splits.make import SETS, SplitAudit, audit_split, leak_crossover, split_corpus, write_split
+from mtt.splits.check import SETS, SplitAudit, audit_split
+from mtt.splits.make import leak_crossover, split_corpus, write_split
 from mtt.study import recipes
 from mtt.study.cells import CELL_VERSION, Cell, TrainingData, make_handmade
 from mtt.study.parameters import PARAMETERS, ParameterError, apply_parameters, check_parameters
@@ -199,7 +200,7 @@ class Study:
     @cached_property
     def audit(self) -> SplitAudit:
         corpus = self.corpus
-        return audit_split(self.split, corpus.artists, corpus.labels, self.ratios, corpus.tags, self.duplicates)
+        return audit_split(self.split, corpus.tracks["artist"], corpus.labels, self.ratios, corpus.tags)
 
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])

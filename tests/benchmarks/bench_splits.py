@@ -16,14 +16,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from mtt.splits import make as splits
-
-METHODS = (
-    splits.split_by_artist,
-    splits.split_random_tracks,
-    splits.split_random_artists,
-    splits.split_group_shuffle,
-)
+from mtt.splits.check import compare_splits
+from mtt.splits.make import comparator_splits, split_by_artist
 
 
 def jamendo(path: str) -> tuple[pd.Series, np.ndarray, list[str], dict[str, pd.Series]]:
@@ -60,22 +54,19 @@ def main() -> None:
     if options.csv:
         artists, labels, tags, compared = jamendo(options.csv)
     else:
-        (artists, labels), tags, compared = generated(*options.size), None, {}
+        (artists, labels), tags, compared = generated(*options.size), range(options.size[2]), {}
     print(f"{len(artists)} tracks, {artists.nunique()} artists, {labels.shape[1]} tags, {int(labels.sum())} labels")
     print(f"peak memory before splitting: {peak_gb():.2f} GB")
     seconds = {}
     for seed in range(options.seeds):
         start = time.perf_counter()
-        compared[f"split_by_artist seed {seed}"] = splits.split_by_artist(artists, labels, options.ratios, seed)
+        compared[f"split_by_artist seed {seed}"] = split_by_artist(artists, labels, options.ratios, seed)
         seconds[f"split_by_artist seed {seed}"] = time.perf_counter() - start
     print(f"peak memory after split_by_artist: {peak_gb():.2f} GB")
-    for method in METHODS[1:]:
-        start = time.perf_counter()
-        compared[method.__name__] = method(artists, labels, options.ratios, 0)
-        seconds[method.__name__] = time.perf_counter() - start
-    table = splits.compare_splits(compared, artists, labels, options.ratios, tags)
+    compared |= comparator_splits(artists, labels, options.ratios)
+    table = compare_splits(compared, artists, labels, options.ratios, tags)
     table.insert(0, "seconds", pd.Series(seconds))
-    baseline = table.at["split_group_shuffle", "mean_deviation"]
+    baseline = table.at["GroupShuffleSplit", "mean_deviation"]
     table.insert(1, "times_closer_than_group_shuffle", baseline / table["mean_deviation"])
     print(table.round(4).to_string())
 

@@ -15,7 +15,8 @@ from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, estimate, tag_intervals
 from mtt.reporting.numbers import with_interval
-from mtt.splits.make import SPLIT_VALUES, audit_split, compare_splits, split_group_shuffle, split_random_artists, split_random_tracks
+from mtt.splits.check import SPLIT_VALUES, audit_split, compare_splits
+from mtt.splits.make import comparator_splits
 from mtt.study.claims import CLAIMS, Judge
 from mtt.study.evidence import EXPLANATIONS, NAMES, Evidence
 from mtt.study.workspace import Result, Study
@@ -128,11 +129,9 @@ def leak_arms(entries: Sequence[Mapping]) -> pd.DataFrame:
 
 
 def _all_splits(study: Study) -> dict[str, pd.Series]:
-    corpus, ratios = study.corpus, study.ratios
-    makers = {"random tracks": split_random_tracks, "random artists": split_random_artists, "GroupShuffleSplit": split_group_shuffle}
-    others = {name: make(corpus.artists, corpus.labels, ratios, seed=0) for name, make in makers.items()}
+    corpus = study.corpus
     ours = (study.collection.split_name or "the collection's own") if study.collection.has_split else "artist-level, stratified"
-    return {ours: study.split, **others}
+    return {ours: study.split, **comparator_splits(corpus.artists, corpus.labels, study.ratios)}
 
 
 def split_methods(study: Study) -> pd.DataFrame:
