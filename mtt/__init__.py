@@ -18,8 +18,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["AugmentConfig", "ModelConfig", "StudyConfig", "SyntheticConfig", "TrainConfig", "PROFILES"],
         "collections.audit": ["audit_collection"],
-        "collections.load": ["label_matrix", "load_corpus", "read_collection", "split_tags"],
-        "collections.packing": ["pack_collection"],
+        "collections.load": ["collection_help", "load_corpus"],
+        "collections.pack": ["pack_corpus"],
+        "collections.table": ["read_collection"],
+        "data.corpus": ["label_matrix", "split_tags"],
         "splits.make": ["audit_split", "compare_splits", "read_split", "split_by_artist", "write_split"],
         "explain.attention": ["attention_maps"],
         "explain.curves": ["tag_curves"],

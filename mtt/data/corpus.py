@@ -1,15 +1,16 @@
 """A corpus: tracks, tags, labels and audio behind one interface, whatever collection they came from.
 
-Conventions: ``tracks`` is indexed by track_id and holds ``path, artist, title, album,
-seconds, level_db, digest`` (of the samples); ``labels`` and ``truth`` are
-(n_tracks, n_tags) uint8 in the order of ``tracks`` and ``tags``. ``labels`` is what an annotator wrote down; ``truth``, known for the
-embedded corpus only, is what the audio holds. A track whose row in ``labels`` is empty is unlabelled.
+Conventions: ``tracks`` is indexed by track_id and holds ``path, artist, title, album, seconds, level_db, digest`` (of the samples);
+``labels`` and ``truth`` are (n_tracks, n_tags) uint8 in the order of ``tracks`` and ``tags``. ``labels`` is what an annotator wrote down;
+``truth``, known for the embedded corpus only, is what the audio holds. A track whose row in ``labels`` is empty is unlabelled, unless the
+collection is ``complete``. The tags of a track as text are joined by ``|``. Two names are one artist if their ``artist_keys`` are equal.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +22,57 @@ import pandas as pd
 from mtt.data.audio import read_audio
 
 PROBLEM_COLUMNS = ["track_id", "path", "problem", "detail"]
+TAG_SEPARATOR = "|"
+HYPHENS, QUOTES = "‐‑‒–—―−﹘﹣－", '"`´‘’‚‛“”„‟′″ʹʻʼʽ«»‹›＂＇'  # written for one another in the names of artists
+_ONE_SIGN = str.maketrans(dict.fromkeys(HYPHENS, "-") | dict.fromkeys(QUOTES, "'"))
 
 
 def no_problems() -> pd.DataFrame:
     """An empty table of problems, one row per problem: track_id, path, problem, detail."""
     return pd.DataFrame(columns=PROBLEM_COLUMNS)
+
+
+def split_tags(text: str) -> list[str]:
+    """``"rock| 80s|"`` -> ``["rock", "80s"]``."""
+    return [tag.strip() for tag in text.split(TAG_SEPARATOR) if tag.strip()]
+
+
+def join_tags(names: Iterable[str]) -> str:
+    """``["rock", "80s"]`` -> ``"rock|80s"``."""
+    return TAG_SEPARATOR.join(names)
+
+
+def label_matrix(texts: Sequence[str], tags: Sequence[str]) -> np.ndarray:
+    """(n_tracks, n_tags) uint8 from texts such as ``"rock|80s"``; names outside ``tags`` are ignored."""
+    column = {tag: number for number, tag in enumerate(tags)}
+    matrix = np.zeros((len(texts), len(tags)), dtype=np.uint8)
+    for row, text in enumerate(texts):
+        matrix[row, [column[tag] for tag in split_tags(text) if tag in column]] = 1
+    return matrix
+
+
+def tag_texts(labels: np.ndarray, tags: Sequence[str]) -> list[str]:
+    """Each row of ``labels`` (n_tracks, n_tags) as ``"rock|80s"``."""
+    return [join_tags(tags[column] for column in np.flatnonzero(row)) for row in labels]
+
+
+def artist_keys(names: Iterable[object]) -> pd.Series:
+    """The normal form of each name of an artist; ``""`` for a missing or blank one. A Series keeps its index.
+
+    Names that differ in case, spaces, kinds of hyphen or quotation mark, or Unicode's compatible forms (NFKC) are one artist.
+    """
+    names = pd.Series(names)
+    codes, different = pd.factorize(names)  # missing values get -1
+    keys = np.array([*map(_artist_key, different), ""], dtype=object)
+    return pd.Series(keys[codes], index=names.index, name="artist", dtype=str)
+
+
+def _artist_key(name: object) -> str:
+    return " ".join(_one_form(_one_form(str(name)).casefold()).split())
+
+
+def _one_form(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.translate(_ONE_SIGN))
 
 
 class TrackReader(Protocol):
@@ -51,6 +98,7 @@ class Corpus:
     fingerprints: dict[str, np.ndarray] = field(default_factory=dict)  # of ``mtt.collections.duplicates``, by track_id
     digest: str = ""  # identifies audio and labels
     split_name: str = ""  # of a split that was published with the data set, and that ``tracks`` has as column ``split``
+    complete: bool = False  # a track without tags has none of them; otherwise it is unlabelled
     packed: TrackReader | None = None  # reads the tracks of a packed collection, instead of their files
 
     def __post_init__(self) -> None:
@@ -82,8 +130,7 @@ class Corpus:
     @property
     def tag_texts(self) -> pd.Series:
         """track_id -> its observed tags, joined by ``|`` as in a collection's CSV."""
-        names = np.array(self.tags, dtype=object)
-        return pd.Series(["|".join(names[row.astype(bool)]) for row in self.labels], index=self.tracks.index, dtype=object)
+        return pd.Series(tag_texts(self.labels, self.tags), index=self.tracks.index, dtype=object)
 
     @cached_property
     def _paths(self) -> dict[str, str]:

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
-from mtt.collections.load import CollectionError, load_corpus, parse_source
+from mtt.collections.load import load_corpus, parse_source
+from mtt.collections.table import CollectionError
 from mtt.config import PROFILES, StudyConfig, home, to_dict
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Bootstrap, Difference, estimate, paired_contrast, paired_difference
@@ -140,7 +141,7 @@ class Study:
     @cached_property
     def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
         """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
-        return clean(self.collection.tracks.assign(tags=self._observed_tags()), self.duplicates)
+        return clean(self.collection.tracks, self.collection.is_labelled, self.duplicates)
 
     @cached_property
     def split(self) -> pd.Series:
@@ -304,7 +305,3 @@ class Study:
         """What the pages found so far, by page."""
         files = sorted((self.folder / "results").glob("*.json"))
         return {file.stem: json.loads(file.read_text()) for file in files}
-
-    def _observed_tags(self) -> list[str]:
-        names = np.array(self.collection.tags, dtype=object)
-        return ["|".join(names[row.astype(bool)]) for row in self.collection.labels]
