@@ -18,8 +18,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["AugmentConfig", "ModelConfig", "StudyConfig", "SyntheticConfig", "TrainConfig", "PROFILES"],
         "collections.audit": ["audit_collection"],
-        "collections.load": ["load_corpus", "read_collection"],
-        "collections.packing": ["pack_collection"],
+        "collections.load": ["collection_help", "load_corpus"],
+        "collections.pack": ["pack_corpus"],
+        "collections.table": ["read_collection"],
         "data.corpus": ["label_matrix", "split_tags"],
         "splits.check": ["audit_split", "compare_splits"],
         "splits.make": ["read_split", "split_by_artist", "write_split"],

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtt.collections.duplicates import clean, find_duplicates, find_missing_artists
-from mtt.collections.inspection import FULL_SCALE, inspect_tracks
+from mtt.collections.duplicates import clean, find_duplicates
+from mtt.collections.inspection import FULL_SCALE, MINIMUM_SECONDS, SILENCE_DB, inspect_tracks
 from mtt.collections.load import load_corpus
-from mtt.collections.packed import PackError, packed_folder
+from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE, home
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
@@ -35,9 +35,10 @@ RARE_ARTISTS = 3  # one for each set, since sets share no artist
 
 PROBLEMS = {
     "outside": "the path leads out of the collection's folder; the track is left out",
+    "absent": "not in the data set's folder; the track is left out",
     "unreadable": "missing, or not audio; the track is left out",
-    "silent": "below -60 dB; the track is left out",
-    "too_short": "below 1 s; the track is left out",
+    "silent": f"below {SILENCE_DB:g} dB; the track is left out",
+    "too_short": f"below {MINIMUM_SECONDS:g} s; the track is left out",
     "cut_short": f"the sound ends {CUT_SECONDS:g} s or more before the header says so",
     "clipped": f"{CLIPPED_SHARE:.1%} or more of the samples at full scale",
     "low_rate": f"sampled below {SAMPLE_RATE} Hz: high frequencies are lost",
@@ -80,88 +81,80 @@ class Audit:
         return f"{size}; {len(self.rows):,} problem{'s'[: len(self.rows) > 1]} of {kinds} kind{'s'[: kinds > 1]}."
 
 
-def audit_collection(source: str, split: Path | None = None, cache: Path | None = None, progress: bool = True) -> Audit:
-    """Audit what ``load_corpus`` takes. The split is that of the file ``split``, else of the table's column ``split``, if there is one.
+def audit_collection(source: str | Path, split: str | Path | None = None, cache: str | Path | None = None, progress: bool = True) -> Audit:
+    """Audit what ``load_corpus`` takes, but a packed collection. The split is that of the file ``split``, else of the column ``split``.
 
-    Files are read in parallel; what was read before is taken from the cache. Raises ``CollectionError`` for a table that is not a
-    collection or has no usable file at all, ``ValueError`` for a file that holds no split.
+    Files are read in parallel; what was read before is taken from the cache. Raises ``CollectionError`` for a collection that is packed, is
+    none or has no usable file at all, and ``ValueError`` for a file that holds no split.
     """
-    cache = cache or home() / "cache"
+    cache = Path(cache or home() / "cache")
     given = None if split is None else read_split(split)
-    if packed_folder(source) is not None:
-        raise PackError(f"{source}: is packed, and the audit reads original files; audit the collection that it was made from")
     corpus = load_corpus(source, cache=cache, progress=progress)
-    found = inspect_tracks(corpus.tracks, corpus.root, cache, progress=progress).table  # read back: loading has just seen them all
+    if corpus.packed is not None:
+        raise CollectionError(f"{source}: is packed, and the audit reads original files; audit the collection that it was made from")
+    tracks = corpus.tracks
+    found = inspect_tracks(tracks, corpus.root, cache, progress=progress).table  # read back: loading has just seen them all
     if given is None:
-        given = corpus.tracks.get("split", pd.Series("", index=corpus.tracks.index))
-    duplicates = find_duplicates(corpus.tracks["digest"], corpus.fingerprints)
-    parts = [corpus.problems, *_flaws(found), _copies(corpus, duplicates), _rare_tags(corpus), *_split_faults(corpus, given, duplicates)]
-    return Audit(corpus.name, len(corpus) + len(corpus.problems), float(corpus.tracks["seconds"].sum() / 3600), _ordered(parts, corpus))
+        given = tracks.get("split", pd.Series("", index=tracks.index))
+    duplicates = find_duplicates(tracks["digest"], corpus.fingerprints)
+    faults = [*_file_faults(found), *_tag_faults(corpus), *_artist_faults(corpus), *_split_faults(corpus, given, duplicates)]
+    rows = pd.DataFrame(faults, columns=["track_id", "problem", "detail"])
+    rows["path"] = rows["track_id"].map(tracks["path"])
+    copies = clean(tracks, corpus.is_labelled, duplicates)[1]  # those that a study leaves out
+    rows = pd.concat([corpus.problems, copies, rows], ignore_index=True)[PROBLEM_COLUMNS]
+    order = np.lexsort((tracks.index.get_indexer(rows["track_id"]), rows["problem"].map(list(PROBLEMS).index)))
+    hours = float(tracks["seconds"].sum() / 3600)
+    return Audit(corpus.name, len(corpus) + len(corpus.problems), hours, rows.iloc[order].reset_index(drop=True))
 
 
-def _ordered(parts: list[pd.DataFrame], corpus: Corpus) -> pd.DataFrame:
-    rows = pd.concat([part[PROBLEM_COLUMNS].astype(object) for part in parts], ignore_index=True)
-    kinds = {name: place for place, name in enumerate(PROBLEMS)}
-    order = pd.DataFrame({"kind": rows["problem"].map(kinds), "place": corpus.tracks.index.get_indexer(rows["track_id"])})
-    return rows.loc[order.sort_values(["kind", "place"], kind="stable").index].reset_index(drop=True)
+Fault = tuple[str, str, str]  # track_id, problem, detail
 
 
-def _rows(problem: str, found: pd.DataFrame, details: pd.Series) -> pd.DataFrame:
-    values = {"track_id": found.index, "path": found["path"].to_numpy(), "problem": problem, "detail": details.to_numpy()}
-    return pd.DataFrame(values, columns=PROBLEM_COLUMNS)
-
-
-def _flaws(found: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _file_faults(found: pd.DataFrame) -> Iterator[Fault]:
     """What is wrong with files that can be used all the same."""
-    cut = found[found["announced"] - found["seconds"] > CUT_SECONDS]
-    yield _rows("cut_short", cut, cut["seconds"].map("{:.1f} s of ".format) + cut["announced"].map("{:.1f} s can be decoded".format))
-    clipped = found[found["clipped"] >= CLIPPED_SHARE]
-    yield _rows("clipped", clipped, clipped["clipped"].map(f"{{:.2%}} of the samples are beyond {FULL_SCALE:g}".format))
-    low = found[found["sample_rate"] < SAMPLE_RATE]
-    yield _rows("low_rate", low, low["sample_rate"].map(lambda rate: f"{rate} Hz; nothing above {rate / 2000:g} kHz"))
-    shares = found["sample_rate"].value_counts(normalize=True)
-    usual = shares.index[0]
-    other = found[(found["sample_rate"] != usual) & (found["sample_rate"] >= SAMPLE_RATE) & (shares.iloc[0] >= USUAL_SHARE)]
-    yield _rows("unusual_rate", other, other["sample_rate"].map(f"{{}} Hz; {shares.iloc[0]:.0%} of the files have {usual} Hz".format))
+    rates = found["sample_rate"].value_counts(normalize=True)
+    usual, share = rates.index[0], rates.iloc[0]
+    for file in found.itertuples():
+        if file.announced - file.seconds > CUT_SECONDS:
+            yield file.Index, "cut_short", f"{file.seconds:.1f} s of {file.announced:.1f} s can be decoded"
+        if file.clipped >= CLIPPED_SHARE:
+            yield file.Index, "clipped", f"{file.clipped:.2%} of the samples are beyond {FULL_SCALE:g}"
+        if file.sample_rate < SAMPLE_RATE:
+            yield file.Index, "low_rate", f"{file.sample_rate} Hz; nothing above {file.sample_rate / 2000:g} kHz"
+        elif file.sample_rate != usual and share >= USUAL_SHARE:
+            yield file.Index, "unusual_rate", f"{file.sample_rate} Hz; {share:.0%} of the files have {usual} Hz"
 
 
-def _copies(corpus: Corpus, duplicates: pd.DataFrame) -> pd.DataFrame:
-    """The copies that a study leaves out, and tracks without artist."""
-    return clean(corpus.tracks, duplicates, find_missing_artists(corpus.artists), labelled=corpus.is_labelled)[1]
-
-
-def _rare_tags(corpus: Corpus) -> pd.DataFrame:
-    codes, rows = artist_codes(corpus.artists), []
+def _tag_faults(corpus: Corpus) -> Iterator[Fault]:
+    codes = artist_codes(corpus.artists)
     for column, tag in enumerate(corpus.tags):
         having = np.flatnonzero(corpus.labels[:, column])
-        artists = len(np.unique(codes[having][codes[having] >= 0]))
+        artists = len(set(codes[having]) - {-1})
         if len(having) and (len(having) < RARE_TRACKS or artists < RARE_ARTISTS):
-            track = corpus.tracks.iloc[having[0]]
             detail = f"tag {tag!r}: {len(having)} track{'s'[: len(having) > 1]} of {artists} artist{'s'[: artists != 1]}"
-            rows.append((track.name, track["path"], "rare_tag", detail))
-    return pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
+            yield corpus.tracks.index[having[0]], "rare_tag", detail
 
 
-def _split_faults(corpus: Corpus, given: pd.Series, duplicates: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _artist_faults(corpus: Corpus) -> Iterator[Fault]:
+    for track_id in corpus.tracks.index[artist_codes(corpus.artists) < 0]:
+        yield track_id, "missing_artist", "no artist; name one so that the track can be kept in one set with its artist's others"
+
+
+def _split_faults(corpus: Corpus, given: pd.Series, duplicates: pd.DataFrame) -> Iterator[Fault]:
     """What is wrong with a split that came with the collection; tracks that it does not name are excluded."""
     sets = given.reindex(corpus.tracks.index).fillna("").replace("", "excluded")
-    unknown = ~sets.isin(SPLIT_VALUES)
-    yield _rows("unknown_set", corpus.tracks[unknown], sets[unknown].map("{!r}".format))
-    codes = pd.Series(artist_codes(corpus.artists), index=corpus.tracks.index)
-    used = sets.isin(SPLIT_VALUES[:4]) & (codes >= 0)
-    several = used & (sets[used].groupby(codes[used]).transform("nunique").reindex(sets.index) > 1)
-    rows = []
-    for _, own in sets[several].groupby(codes[several]):
+    for track_id, name in sets[~sets.isin(SPLIT_VALUES)].items():
+        yield track_id, "unknown_set", repr(name)
+    codes = pd.Series(artist_codes(corpus.artists), index=sets.index)
+    used = sets[sets.isin(SPLIT_VALUES) & (sets != "excluded") & (codes >= 0)]
+    for _, own in used[used.groupby(codes).transform("nunique") > 1].groupby(codes):
         counts = own.value_counts()
-        held = [second for pair in SEPARATE_SETS if set(pair) <= set(counts.index) for second in pair if second != "train"]
-        if held:  # the unlabelled pool may share artists with train
-            track_id = own.index[own == held[-1]][0]
+        held_out = next((name for name in ("test", "valid") if name in counts), None)
+        if held_out:  # the unlabelled pool may share artists with train
+            track_id = own.index[own == held_out][0]
             shown = ", ".join(f"{counts[name]} in {name}" for name in SPLIT_VALUES if name in counts)
-            path, artist = corpus.tracks.loc[track_id, ["path", "artist"]]
-            rows.append((track_id, path, "artist_across_sets", f"{artist!r}: {shown}"))
-    yield pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
-    first, second = duplicates["track_id"].map(sets), duplicates["other"].map(sets)
-    apart = [(a, b) in SEPARATE_SETS or (b, a) in SEPARATE_SETS for a, b in zip(first, second, strict=True)]
-    pairs = duplicates[np.array(apart, dtype=bool)].set_index("track_id")
-    details = [f"in {sets[i]}; {row.other}, {row.detail}, is in {sets[row.other]}" for i, row in pairs.iterrows()]
-    yield _rows("duplicate_across_sets", pairs.assign(path=corpus.tracks["path"].reindex(pairs.index)), pd.Series(details, dtype=object))
+            yield track_id, "artist_across_sets", f"{corpus.tracks.at[track_id, 'artist']!r}: {shown}"
+    for pair in duplicates.itertuples():
+        here, there = sets[pair.track_id], sets[pair.other]
+        if (here, there) in SEPARATE_SETS or (there, here) in SEPARATE_SETS:
+            yield pair.track_id, "duplicate_across_sets", f"in {here}; {pair.other}, {pair.detail}, is in {there}"

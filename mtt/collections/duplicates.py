@@ -1,8 +1,7 @@
 """Cleaning before splitting: exact and near duplicates, tracks without artist, and which copy to keep.
 
-Conventions
------------
-* Everything here works on arrays and tables; only ``mtt.data.audio`` reads files.
+Conventions:
+
 * A table of problems has one row per problem, columns ``track_id, problem, detail``; a duplicate's row also has
   ``other``, the track that it duplicates and that comes first in the order of ids.
 * A *fingerprint* (frames,) of uint32 holds 32 bits for each ``HOP / RATE`` = 46 ms, after Haitsma & Kalker, "A highly
@@ -18,17 +17,17 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import scipy.fft
 import soxr
-from numba import njit
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from mtt.config import SAMPLE_RATE
+from mtt.data.corpus import PROBLEM_COLUMNS, artist_keys
 
 RATE = 5512.5  # Hz, at which fingerprints are taken
 WINDOW = 2048  # samples: 372 ms
@@ -37,7 +36,7 @@ LAG = 8  # frames
 BAND_EDGES_HZ = np.geomspace(300.0, 2000.0, 34)  # 33 bands, 32 steps
 FLOOR = 1e-3  # of the mean band energy: quieter bands hold coding noise rather than music
 SILENCE = 1e-5  # of the mean frame energy
-BLOCK = 1024  # frames transformed at once: bounds the memory that a long track takes
+BLOCK = 1024  # frames transformed at once: bounds the memory that a long track takes, changes nothing
 
 MAX_BIT_ERROR = 0.2
 MIN_FRAMES = 43  # compared frames (2 s) below which nothing is concluded
@@ -47,14 +46,16 @@ NEIGHBOURS = 4  # tracks that share a word are paired with so many of the next o
 OFFSETS = 3  # best offsets compared for a pair
 
 PAIR_COLUMNS = ["track_id", "other", "problem", "detail"]
-REMOVED_COLUMNS = ["track_id", "path", "problem", "detail"]
 
 
-def audio_fingerprint(wave: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Fingerprint (frames,) uint32 of mono samples (n,); empty below 0.74 s. ValueError for another shape or NaN."""
-    if wave.ndim != 1 or not np.isfinite(wave).all():
-        raise ValueError(f"wave: finite mono samples of shape (n,) are needed, got shape {wave.shape}; mix down and repair first")
-    slow = soxr.resample(np.asarray(wave, dtype=np.float32), sample_rate, RATE, quality="LQ")
+def fingerprint_settings() -> list:
+    """All that a fingerprint follows from beside the samples, as JSON types."""
+    return [SAMPLE_RATE, RATE, WINDOW, HOP, LAG, BAND_EDGES_HZ.tolist(), FLOOR, SILENCE]
+
+
+def audio_fingerprint(wave: np.ndarray) -> np.ndarray:
+    """Fingerprint (frames,) uint32 of finite mono samples (n,) at ``SAMPLE_RATE``; empty below 0.74 s."""
+    slow = soxr.resample(np.asarray(wave, dtype=np.float32), SAMPLE_RATE, RATE, quality="LQ")
     if len(slow) < WINDOW + LAG * HOP:
         return np.zeros(0, dtype=np.uint32)
     energy = _band_energies(slow)
@@ -78,11 +79,14 @@ def _band_energies(wave: np.ndarray) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def find_missing_artists(artists: pd.Series) -> pd.DataFrame:
-    """The tracks whose artist is missing or blank: nothing would keep them from leaking between sets."""
-    blank = artists.isna() | (artists.astype(str).str.strip() == "")
-    detail = "no artist; name one so that the track can be kept in one set with its artist's others"
-    return pd.DataFrame({"track_id": artists.index[blank], "problem": "missing_artist", "detail": detail})
+def join_fingerprints(fingerprints: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Fingerprints as two arrays that can be stored: ``lengths`` (n,) and ``bits``."""
+    return {"lengths": np.array([len(words) for words in fingerprints], dtype=np.int64), "bits": np.concatenate(fingerprints)}
+
+
+def split_fingerprints(lengths: np.ndarray, bits: np.ndarray) -> list[np.ndarray]:
+    """What ``join_fingerprints`` was given."""
+    return np.split(bits, np.cumsum(lengths)[:-1])
 
 
 def find_exact_duplicates(digests: pd.Series) -> pd.DataFrame:
@@ -93,17 +97,14 @@ def find_exact_duplicates(digests: pd.Series) -> pd.DataFrame:
     known = digests[digests.notna() & (digests != "")].sort_index()
     first = pd.Series(known.index, index=known.index).groupby(known.to_numpy()).transform("first")
     copies = first[first != first.index]
-    pairs = {
-        "track_id": copies.index,
-        "other": copies.to_numpy(),
-        "problem": "exact_duplicate",
-        "detail": "same content",
-    }
-    return pd.DataFrame(pairs, columns=PAIR_COLUMNS)
+    return pd.DataFrame(
+        {"track_id": copies.index, "other": copies.to_numpy(), "problem": "exact_duplicate", "detail": "same content"},
+        columns=PAIR_COLUMNS,
+    )
 
 
-def find_near_duplicates(fingerprints: Mapping[str, np.ndarray] | pd.Series, max_bit_error: float = MAX_BIT_ERROR) -> pd.DataFrame:
-    """Pairs of tracks whose fingerprints differ in at most ``max_bit_error`` of the bits where they overlap.
+def find_near_duplicates(fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Pairs of tracks whose fingerprints differ in at most ``MAX_BIT_ERROR`` of the bits where they overlap.
 
     The overlap may lie anywhere but holds at least half of the shorter track and 2 s of sound.
 
@@ -112,22 +113,19 @@ def find_near_duplicates(fingerprints: Mapping[str, np.ndarray] | pd.Series, max
     A remix that leaves the melody in place counts as a copy. In a group of many copies, not every pair is listed, but
     the pairs connect the group.
     """
-    if not 0 <= max_bit_error < 0.5:
-        raise ValueError(f"max_bit_error: {max_bit_error} is not in [0, 0.5); unrelated music differs in about half of the bits")
-    ids = sorted(fingerprints.keys())
+    ids = sorted(fingerprints)
     if not ids:
         return pd.DataFrame(columns=PAIR_COLUMNS)
-    words = [np.asarray(fingerprints[track_id], dtype=np.uint32) for track_id in ids]
-    starts = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int64)
-    words = np.concatenate(words)
-    first, second, offset = _candidates(words, starts)
-    errors, offsets = _compare(words, starts, first, second, offset)
-    found = pd.DataFrame({"first": first, "second": second, "error": errors, "offset": offsets})
-    found = found[found["error"] <= max_bit_error].sort_values(["first", "second", "error", "offset"])
-    found = found.drop_duplicates(["first", "second"])
+    tracks = [fingerprints[track_id] for track_id in ids]
+    rows = []
+    for first, second, offset in zip(*_candidates(tracks), strict=True):
+        error, offset = min((_bit_error(tracks[first], tracks[second], offset + shift), offset + shift) for shift in (-1, 0, 1))
+        if error <= MAX_BIT_ERROR:
+            rows.append((ids[second], ids[first], error, offset))
+    found = pd.DataFrame(rows, columns=["track_id", "other", "error", "offset"])
+    found = found.sort_values(["other", "track_id", "error", "offset"]).drop_duplicates(["other", "track_id"])
     details = [f"bit error rate {row.error:.3f}, offset {row.offset * HOP / RATE:+.2f} s" for row in found.itertuples(index=False)]
-    pairs = {"track_id": [ids[i] for i in found["second"]], "other": [ids[i] for i in found["first"]]}
-    return pd.DataFrame({**pairs, "problem": "near_duplicate", "detail": details}, columns=PAIR_COLUMNS)
+    return found.assign(problem="near_duplicate", detail=details)[PAIR_COLUMNS].reset_index(drop=True)
 
 
 def find_duplicates(digests: pd.Series, fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -138,9 +136,9 @@ def find_duplicates(digests: pd.Series, fingerprints: Mapping[str, np.ndarray]) 
     return pd.concat([exact, near], ignore_index=True) if len(near) else exact
 
 
-def _candidates(words: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _candidates(tracks: list[np.ndarray]) -> tuple[list[int], list[int], list[int]]:
     """Alignments worth comparing: first track, second (later) track, offset in frames (position in first - in second)."""
-    n_tracks = len(starts) - 1
+    words, starts = np.concatenate(tracks), np.cumsum([0, *map(len, tracks)])
     spoken = np.flatnonzero(words)
     entries = words[spoken].astype(np.uint64) << np.uint64(32) | spoken.astype(np.uint64)
     entries.sort()  # by word, then track, then position: one word of 64 bits each keeps 100 000 tracks within memory
@@ -154,113 +152,60 @@ def _candidates(words: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.n
     for step in range(1, NEIGHBOURS + 1):
         same = np.flatnonzero(word[step:] == word[:-step])
         offset = position[same] - position[same + step] + span // 2
-        votes.append((track[same] * n_tracks + track[same + step]) * span + offset)
+        votes.append((track[same] * len(tracks) + track[same + step]) * span + offset)
     key, count = np.unique(np.concatenate(votes), return_counts=True)
     key, count = key[count >= MIN_VOTES], count[count >= MIN_VOTES]
     pair = key // span
     order = np.lexsort((-count, pair))
     rank = np.arange(len(pair)) - np.searchsorted(pair, pair)  # ``pair`` is sorted, ``order`` permutes only within a pair
     best = order[rank < OFFSETS]
-    return pair[best] // n_tracks, pair[best] % n_tracks, key[best] % span - span // 2
+    pair, offset = pair[best], key[best] % span - span // 2
+    return (pair // len(tracks)).tolist(), (pair % len(tracks)).tolist(), offset.tolist()
 
 
-@njit(cache=True)
-def _ones(word):
-    """Number of ones of 32 bits: sums of neighbouring pairs, fours, eights, then all."""
-    word = np.uint64(word)
-    word -= (word >> np.uint64(1)) & np.uint64(0x55555555)
-    word = (word & np.uint64(0x33333333)) + ((word >> np.uint64(2)) & np.uint64(0x33333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F)
-    return np.int64(((word * np.uint64(0x01010101)) & np.uint64(0xFFFFFFFF)) >> np.uint64(24))
+def _bit_error(a: np.ndarray, b: np.ndarray, offset: int) -> float:
+    """Bit error rate when frame ``offset`` + i of ``a`` meets frame i of ``b``; 1 where too little overlaps."""
+    start, end = max(0, -offset), min(len(b), len(a) - offset)
+    x, y = a[start + offset : end + offset], b[start:end]
+    compared = (x != 0) & (y != 0)
+    frames = np.count_nonzero(compared)
+    if frames < max(MIN_FRAMES, MIN_OVERLAP * min(len(a), len(b))):
+        return 1.0
+    return float(np.bitwise_count((x ^ y)[compared]).sum() / (32 * frames))
 
 
-@njit(cache=True)
-def _errors_at(a, b, offset):
-    """Bits that differ and frames compared when frame ``offset`` + i of ``a`` meets frame i of ``b``."""
-    bits, compared = 0, 0
-    for i in range(max(0, -offset), min(len(b), len(a) - offset)):
-        x, y = a[i + offset], b[i]
-        if x != 0 and y != 0:
-            compared += 1
-            bits += _ones(x ^ y)
-    return bits, compared
+def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -> tuple[pd.Index, pd.DataFrame]:
+    """Keep one copy of each group of ``duplicates`` (track_id, other, problem, detail).
 
+    ``tracks`` is indexed by track_id, with columns path and artist; ``labelled`` (track_id -> bool) says which tracks have labels. Of a
+    group, a copy with an artist is kept, rather a labelled one, then the first in the order of ids. Where no copy has an artist, so that
+    none can be used, all stay.
 
-@njit(cache=True)
-def _compare(words, starts, first, second, offset):
-    """Lowest bit error rate within a frame of each candidate's offset, and where it is; 1 where too little overlaps."""
-    errors, offsets = np.ones(len(first)), offset.copy()
-    for c in range(len(first)):
-        a = words[starts[first[c]] : starts[first[c] + 1]]
-        b = words[starts[second[c]] : starts[second[c] + 1]]
-        enough = max(MIN_FRAMES, MIN_OVERLAP * min(len(a), len(b)))
-        for shift in range(-1, 2):
-            bits, compared = _errors_at(a, b, offset[c] + shift)
-            if compared >= enough and bits < errors[c] * 32 * compared:
-                errors[c], offsets[c] = bits / (32 * compared), offset[c] + shift
-    return errors, offsets
-
-
-def clean(tracks: pd.DataFrame, *problems: pd.DataFrame, labelled: pd.Series | None = None) -> tuple[pd.Index, pd.DataFrame]:
-    """Remove what ``problems`` name, keeping one copy of each group of duplicates.
-
-    ``tracks`` is indexed by track_id, with columns path and artist. ``labelled`` (track_id -> bool) says which tracks
-    have labels; without it, those whose column ``tags``, if there is one, is not blank. Of a group, the copy that has
-    no other problem is kept, rather a labelled one, then the first in the order of ids. A row about a track that
-    ``tracks`` lacks is passed on, a pair with such a track is dropped.
-
-    Returns the kept ids, in the order of ``tracks``, and a table of the removed, one row per problem, ``track_id,
-    path, problem, detail``.
+    Returns the kept ids, in the order of ``tracks``, and a table of the removed: ``track_id, path, problem, detail``.
     """
-    missing = [name for name in ("path", "artist") if name not in tracks]
-    if missing:
-        raise ValueError(f"tracks: column {missing[0]} is missing; path and artist are needed")
-    if labelled is None:
-        blank = pd.Series("", index=tracks.index)
-        labelled = tracks.get("tags", blank).fillna("").astype(str).str.strip() != ""
-    labelled = set(labelled.index[labelled.astype(bool)])
-    single, pairs = _gather(problems, tracks)
-    unusable = set(single["track_id"])
-    members = sorted(set(pairs["track_id"]) | set(pairs["other"]), key=lambda i: (i in unusable, i not in labelled, i))
-    copies = _duplicate_rows(pairs, tracks, members, unusable)
-    removed = pd.concat([single, copies], ignore_index=True)
-    kept = tracks.index[~tracks.index.isin(removed["track_id"])]
-    return kept, removed.sort_values(["track_id", "problem"], kind="stable", ignore_index=True)
-
-
-def _gather(problems: tuple[pd.DataFrame, ...], tracks: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Problems of single tracks (track_id, path, problem, detail) and pairs of duplicates within ``tracks``."""
-    empty = pd.DataFrame(columns=["track_id", "path", "other", "problem", "detail"], dtype=object)
-    table = pd.concat([empty, *(part.astype(object) for part in problems)], ignore_index=True)
-    known = table["track_id"].isin(tracks.index)
-    table.loc[known, "path"] = table.loc[known, "track_id"].map(tracks["path"])
-    paired = table["other"].notna()
-    both = paired & known & table["other"].isin(tracks.index)
-    return table.loc[~paired, REMOVED_COLUMNS], table.loc[both, PAIR_COLUMNS]
-
-
-def _duplicate_rows(pairs: pd.DataFrame, tracks: pd.DataFrame, members: list, unusable: set) -> pd.DataFrame:
-    """A row for each of ``members``, best first, that goes because a better copy stays."""
-    group, exact_group = _groups(pairs, members), _groups(pairs[pairs["problem"] == "exact_duplicate"], members)
-    evidence = {frozenset(pair[:2]): pair[2] for pair in pairs[["track_id", "other", "detail"]].itertuples(index=False)}
-    kept_of, rows = {}, []
-    for track_id in members:
-        kept = kept_of.setdefault(group[track_id], track_id)
-        if kept == track_id or kept in unusable:
+    artists = artist_keys(tracks["artist"])
+    ids = {*duplicates["track_id"], *duplicates["other"]}
+    best = sorted(ids, key=lambda track_id: (not artists[track_id], not labelled[track_id], track_id))
+    kept_of = _first_of_group(duplicates, best)
+    exact_of = _first_of_group(duplicates[duplicates["problem"] == "exact_duplicate"], best)
+    evidence = {frozenset(ends): detail for *ends, detail in duplicates[["track_id", "other", "detail"]].itertuples(index=False)}
+    rows = []
+    for track_id, kept in sorted(kept_of.items()):
+        if kept == track_id or not artists[kept]:
             continue
-        exact = exact_group[track_id] == exact_group[kept]
+        exact = exact_of[track_id] == exact_of[kept]
         detail = "same content" if exact else evidence.get(frozenset((track_id, kept)), "through another copy")
-        artist, other = tracks.at[track_id, "artist"], tracks.at[kept, "artist"]
-        spans = "" if artist == other else f"; artists differ: {artist} here, {other} there"
+        here, there = tracks.at[track_id, "artist"], tracks.at[kept, "artist"]
+        spans = "" if artists[track_id] == artists[kept] else f"; artists differ: {here} here, {there} there"
         problem = "exact_duplicate" if exact else "near_duplicate"
         rows.append((track_id, tracks.at[track_id, "path"], problem, f"copy of {kept}, which is kept: {detail}{spans}"))
-    return pd.DataFrame(rows, columns=REMOVED_COLUMNS)
+    removed = pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
+    return tracks.index[~tracks.index.isin(removed["track_id"])], removed
 
 
-def _groups(pairs: pd.DataFrame, members: list) -> dict:
-    """Member -> number of the connected group that it belongs to."""
-    position = pd.Series(range(len(members)), index=members, dtype=np.int64)
-    ends = (position[pairs["track_id"]].to_numpy(), position[pairs["other"]].to_numpy())
-    links = sparse.coo_matrix((np.ones(len(pairs)), ends), shape=(len(members),) * 2)
-    numbers = connected_components(links, directed=False)[1] if members else ()
-    return dict(zip(members, numbers, strict=True))
+def _first_of_group(pairs: pd.DataFrame, ids: list[str]) -> pd.Series:
+    """track_id -> the first of ``ids`` that pairs connect it with."""
+    index = pd.Index(ids, dtype=object)
+    ends = index.get_indexer(pairs["track_id"]), index.get_indexer(pairs["other"])
+    groups = connected_components(sparse.coo_matrix((np.ones(len(pairs)), ends), shape=(len(index),) * 2), directed=False)[1]
+    return index.to_series().groupby(groups).transform("first")

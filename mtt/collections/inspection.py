@@ -1,10 +1,9 @@
 """One pass over every file of a collection: is it usable, how long is it, what does it hold.
 
 Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, so a copy in another container of
-the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was
-found belongs to a file's path, size and time of
-change and is kept in shards of a few files, each written whole as soon as it is done: a pass that was stopped goes on, and a second one
-reads only what is new.
+the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was found belongs to a file's path, size and
+time of change and to the settings it was found with (``_settings``). It is kept in shards of a few files, each written whole as soon as it
+is done: a pass that was stopped goes on, and a second one reads only what is new.
 """
 
 from __future__ import annotations
@@ -18,27 +17,29 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from mtt.collections.duplicates import audio_fingerprint
+from mtt.collections.duplicates import audio_fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
+from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, checked, decode_audio, mix_down
 from mtt.data.corpus import PROBLEM_COLUMNS
-from mtt.files import fingerprint, write_arrays
+from mtt.files import fingerprint, read_arrays, write_arrays
 
 log = logging.getLogger(__name__)
 MINIMUM_SECONDS = 1.0
 SILENCE_DB = -60.0
 FULL_SCALE = 0.999  # samples beyond it count as clipped
-FORMAT_VERSION = 2
+VERSION = 3  # raise it with every change of what is measured, or how
 FILES_PER_SHARD = 32
 
 Stamp = tuple[str, int, int]  # path, size in bytes and time of change in ns; -1 where there is no such file
+Found = dict[Stamp, tuple[dict, np.ndarray]]  # the file's row of the table, and its fingerprint
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """``table``: track_id -> path, seconds, announced, sample_rate, channels, level_db, clipped, digest, problem, detail.
+    """``table``: track_id -> path, size, changed, seconds, announced, sample_rate, channels, level_db, clipped, digest, problem, detail.
 
     ``seconds`` were decoded, ``announced`` stand in the header; ``clipped`` is a share of the samples. ``fingerprints`` by track_id.
     """
@@ -53,28 +54,31 @@ class Inspection:
         return bad.rename_axis("track_id").reset_index()[PROBLEM_COLUMNS]
 
 
-def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, workers: int | None = None, progress: bool = True) -> Inspection:
+def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool = True) -> Inspection:
     """Read every file of ``tracks`` (index track_id, column path relative to ``root``) once.
 
-    Unreadable, silent (below -60 dB), too short (below 1 s) files and paths that lead out of ``root`` get a ``problem`` and a ``detail``;
-    nothing is raised for them. ``cache`` is a folder.
+    Unreadable, silent, too short files and paths that lead out of ``root`` get a ``problem`` and a ``detail``; nothing is raised for them.
+    ``cache`` is a folder.
     """
-    store = cache / f"inspection-{fingerprint([FORMAT_VERSION, str(root)])}"
+    store = cache / f"inspection-{fingerprint([_settings(), str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
-    known = _read_store(store)
+    known: Found = {}
+    for path in store.glob("[!.]*.npz"):
+        known |= _read_shard(path)
     new = [stamp for stamp in dict.fromkeys(stamps) if stamp not in known]
     shards = [new[i : i + FILES_PER_SHARD] for i in range(0, len(new), FILES_PER_SHARD)]
-    parallel = Parallel(n_jobs=min(workers or os.cpu_count() or 1, len(shards) or 1), return_as="generator")
-    results = parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards)
+    parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator")
     with tqdm(total=len(new), desc="reading files", unit="file", disable=not progress or not new) as bar:
-        for part in results:
+        for part in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
             known |= part
             bar.update(len(part))
     table = pd.DataFrame([known[stamp][0] for stamp in stamps], index=tracks.index)
     return Inspection(table, {track_id: known[stamp][1] for track_id, stamp in zip(tracks.index, stamps, strict=True)})
 
 
-Found = dict[Stamp, tuple[dict, np.ndarray]]  # the file's row of the table, and its fingerprint
+def _settings() -> list:
+    """All that what is found follows from, beside the files."""
+    return [VERSION, SAMPLE_RATE, MINIMUM_SECONDS, SILENCE_DB, FULL_SCALE, fingerprint_settings()]
 
 
 def _stamp(root: Path, path: str) -> Stamp:
@@ -85,48 +89,31 @@ def _stamp(root: Path, path: str) -> Stamp:
     return path, status.st_size, status.st_mtime_ns
 
 
-def _inspect_shard(root: Path, store: Path, shard: list[Stamp]) -> Found:
-    found = {stamp: _inspect_file(root, stamp[0]) for stamp in shard}
+def _inspect_shard(root: Path, store: Path, stamps: list[Stamp]) -> Found:
+    found = {stamp: _inspect_file(root, stamp) for stamp in stamps}
     rows, prints = zip(*found.values(), strict=True)
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    sizes = {"_size": np.array([stamp[1] for stamp in shard]), "_changed": np.array([stamp[2] for stamp in shard])}
-    lengths, bits = np.array([len(p) for p in prints], dtype=int), np.concatenate(prints)
-    write_arrays(store / f"{fingerprint(shard)}.npz", _lengths=lengths, _bits=bits, **sizes, **columns)
+    write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **join_fingerprints(prints))
     return found
 
 
-def _read_store(store: Path) -> Found:
-    found: Found = {}
-    for path in sorted(store.glob("[!.]*.npz")):
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                arrays = {name: data[name] for name in data.files}
-            prints = np.split(arrays["_bits"], np.cumsum(arrays["_lengths"])[:-1])
-            columns = [name for name in arrays if not name.startswith("_")]
-            values = [arrays[name].tolist() for name in ("path", "_size", "_changed", *columns)]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            log.warning("%s: not readable (%s); its files are read again", path, error)
-            continue
-        for (name, size, changed, *row), bits in zip(zip(*values, strict=True), prints, strict=True):
-            found[name, size, changed] = dict(zip(columns, row, strict=True)), bits
-    return found
+def _read_shard(path: Path) -> Found:
+    try:
+        arrays = read_arrays(path)
+        prints = split_fingerprints(arrays.pop("lengths"), arrays.pop("bits"))
+        rows = pd.DataFrame(arrays).to_dict("records")
+        return {(row["path"], row["size"], row["changed"]): (row, bits) for row, bits in zip(rows, prints, strict=True)}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        log.warning("%s: not readable (%s); its files are read again", path, error)
+        return {}
 
 
-def _inspect_file(root: Path, path: str) -> tuple[dict, np.ndarray]:
-    row = {
-        "path": path,
-        "seconds": 0.0,
-        "announced": 0.0,
-        "sample_rate": 0,
-        "channels": 0,
-        "level_db": -np.inf,
-        "clipped": 0.0,
-        "digest": "",
-        "problem": "",
-        "detail": "",
-    }
+def _inspect_file(root: Path, stamp: Stamp) -> tuple[dict, np.ndarray]:
+    path, size, changed = stamp
+    row = {"path": path, "size": size, "changed": changed, "seconds": 0.0, "announced": 0.0, "sample_rate": 0, "channels": 0}
+    row |= {"level_db": -np.inf, "clipped": 0.0, "digest": "", "problem": "", "detail": ""}
     nothing = np.zeros(0, dtype=np.uint32)
-    if os.path.isabs(path) or os.path.normpath(path).startswith(".."):
+    if os.path.isabs(path) or Path(os.path.normpath(path)).parts[:1] == ("..",):
         return {**row, "problem": "outside", "detail": "the path leads out of the collection's folder"}, nothing
     try:
         samples, info = decode_audio(root / path)
@@ -139,7 +126,7 @@ def _inspect_file(root: Path, path: str) -> tuple[dict, np.ndarray]:
     row["clipped"] = float((np.count_nonzero(samples >= FULL_SCALE) + np.count_nonzero(samples <= -FULL_SCALE)) / samples.size)
     row["digest"] = hashlib.sha256(np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16).tobytes()).hexdigest()[:32]
     if row["seconds"] < MINIMUM_SECONDS:
-        row["problem"], row["detail"] = "too_short", f"{row['seconds']:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"
+        row |= {"problem": "too_short", "detail": f"{row['seconds']:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"}
     elif row["level_db"] < SILENCE_DB:
-        row["problem"], row["detail"] = "silent", f"level {row['level_db']:.0f} dB; below {SILENCE_DB:g} dB counts as silence"
+        row |= {"problem": "silent", "detail": f"level {row['level_db']:.0f} dB; below {SILENCE_DB:g} dB counts as silence"}
     return row, nothing if row["problem"] else audio_fingerprint(wave)

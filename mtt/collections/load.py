@@ -1,56 +1,63 @@
-"""Collections: the embedded one, a reader's own CSV, and published data sets in the layout they are published in, each as a ``Corpus``.
+"""Collections: the embedded one, a reader's own CSV, a packed one, and published data sets, each as a ``Corpus``.
 
-Conventions: a collection is a CSV with the columns ``path`` (relative to the CSV), ``artist``, ``tags`` (joined by ``|``; empty =
-unlabelled) and optionally ``track_id``, ``title``, ``album``, ``split``. A published data set is ``NAME:ROOT`` or ``NAME/VARIANT:ROOT``;
-what ROOT holds is told by the module of the layout:
+Conventions: a source is ``synthetic``, the path of a CSV (``mtt.collections.table``) or of a packed folder (``mtt.collections.pack``), or
+``NAME:ROOT`` or ``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds.
+``collection_help`` lists them.
 
-============================  =======================================================================================
-``msd:ROOT``                  Million Song Dataset with CALS; ``msd/conventional:ROOT`` (``mtt.collections.msd``)
-``magnatagatune:ROOT``        MagnaTagATune, split by folder; ``magnatagatune/listed:ROOT`` (``mtt.collections.magnatagatune``)
-``mtg-jamendo:ROOT``          MTG-Jamendo, top-50 tags; ``/genre``, ``/instrument``, ``/mood``, ``/all``; each in the
-                              official split-0 unless ``/split-1`` to ``/split-4`` follows (``mtt.collections.jamendo``)
-``gtzan:ROOT``                GTZAN, split by artist; ``gtzan/filtered:ROOT`` (``mtt.collections.gtzan``)
-============================  =======================================================================================
-
-Absent audio files are an error that counts them, unless ``?partial`` ends the source: then the others make the collection, and the absent
-ones are listed among its problems.
+Absent audio files of a data set are an error that counts them, unless ``?partial`` ends the source: then the others make the collection,
+and the absent ones are listed among its problems.
 """
 
 from __future__ import annotations
 
-import csv
-import json
+import importlib
 import logging
+import pkgutil
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from mtt.collections import gtzan, magnatagatune
-from mtt.collections import jamendo as mtg_jamendo
-from mtt.collections import msd as million_song
+from mtt.collections import published
 from mtt.collections.inspection import inspect_tracks
-from mtt.collections.packed import load_packed, packed_folder
-from mtt.collections.published import CollectionError, find_audio
+from mtt.collections.pack import load_packed, packed_folder
+from mtt.collections.published.base import DataSet, find_audio
+from mtt.collections.table import CollectionError, read_collection
 from mtt.config import SyntheticConfig, home, identity
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
-from mtt.files import fingerprint
+from mtt.files import fingerprint, read_json
 from mtt.synthetic.render import make_corpus
 
 log = logging.getLogger(__name__)
-REQUIRED_COLUMNS = ("path", "artist", "tags")
-OPTIONAL_COLUMNS = ("title", "album")
-LAYOUTS = {"msd": million_song, "magnatagatune": magnatagatune, "mtg-jamendo": mtg_jamendo, "gtzan": gtzan}
-SPELLINGS = f"synthetic, a CSV file of tracks, or {', '.join(f'{name}:ROOT' for name in LAYOUTS)}"
 PARTIAL = "?partial"
+
+
+def data_sets() -> dict[str, DataSet]:
+    """Name -> data set, for every module of ``mtt.collections.published`` that has a ``DATA_SET``."""
+    found = pkgutil.iter_modules(published.__path__, f"{published.__name__}.")
+    modules = [importlib.import_module(module.name) for module in found]
+    return {module.DATA_SET.name: module.DATA_SET for module in modules if hasattr(module, "DATA_SET")}
+
+
+def collection_help() -> str:
+    """What a collection's source may be, a line each, for the help of commands that take one."""
+    lines = {
+        "synthetic": "the embedded corpus",
+        "tracks.csv": "a CSV file of tracks (path,artist,tags)",
+        "FOLDER": "a folder made by python -m mtt pack",
+    }
+    for data_set in data_sets().values():
+        lines |= data_set.lines
+    lines[f"NAME:ROOT{PARTIAL}"] = "a data set of which some audio is absent, used all the same"
+    width = max(map(len, lines))
+    return "\n".join(f"{source:<{width}}  {about}" for source, about in lines.items())
 
 
 @dataclass(frozen=True)
 class Source:
-    """A collection's source, taken apart: ``synthetic`` or ``csv`` or the name of a layout; the path is empty for ``synthetic``."""
+    """A collection's source, taken apart: ``synthetic`` or ``csv`` or the name of a data set; the path is empty for ``synthetic``."""
 
     kind: str
     path: Path
@@ -59,7 +66,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """``synthetic``, the CSV's name, or the layout and its variant."""
+        """``synthetic``, the CSV's name, or the data set and its variant."""
         if self.kind == "csv":
             return self.path.stem
         return f"{self.kind}/{self.variant}" if self.variant else self.kind
@@ -72,28 +79,31 @@ class Source:
         return "-".join(part for part in [*parts, "partial" if self.partial else ""] if part)
 
 
-def parse_source(source: str) -> Source:
+def parse_source(source: str | Path) -> Source:
     """``source`` taken apart; no file is looked at but to tell a CSV from a misspelt name. Raises ``CollectionError``."""
     if source == "synthetic":
         return Source("synthetic", Path())
-    named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", source, re.DOTALL)
-    if named is None or (named[1] not in LAYOUTS and Path(source).exists()):
+    named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", str(source), re.DOTALL)
+    if named is None:
         return Source("csv", Path(source))
     kind, variant, root = named[1], named[2][1:], named[3]
-    if kind not in LAYOUTS:
-        raise CollectionError(f"unknown collection {source!r}; give {SPELLINGS}")
-    if variant not in LAYOUTS[kind].VARIANTS:
-        raise CollectionError(f"unknown collection {source!r}; there are {LAYOUTS[kind].SPELLING}")
+    known = data_sets()
+    if kind not in known:
+        if Path(source).exists():
+            return Source("csv", Path(source))
+        spellings = ", ".join(f"{name}:ROOT" for name in known)
+        raise CollectionError(f"unknown collection {source!r}; give synthetic, a CSV file of tracks, or {spellings}")
+    if not known[kind].has(variant):
+        raise CollectionError(f"unknown collection {source!r}; there are {', '.join(known[kind].lines)}")
     if not root.removesuffix(PARTIAL):
         raise CollectionError(f"{source!r} names no folder; give {kind}:ROOT, the folder that holds the data set")
     return Source(kind, Path(root.removesuffix(PARTIAL)), variant, root.endswith(PARTIAL))
 
 
 def load_corpus(
-    source: str = "synthetic", synthetic: SyntheticConfig | None = None, cache: str | Path | None = None, progress: bool = True
+    source: str | Path = "synthetic", synthetic: SyntheticConfig | None = None, cache: str | Path | None = None, progress: bool = True
 ) -> Corpus:
-    """The corpus behind ``source``: ``"synthetic"`` (made on first use, then cached), the path of a ``tracks.csv`` or of a packed folder
-    (``mtt.collections.packed``), or a published data set such as ``"magnatagatune:ROOT"`` (see the module's docstring).
+    """The corpus behind ``source`` (see the module's docstring); ``"synthetic"`` is made on first use, then read from the cache.
 
     Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``CollectionError`` when the
     collection as a whole cannot be used.
@@ -105,42 +115,10 @@ def load_corpus(
         folder = cache / f"synthetic-{fingerprint(identity(config))}"
         table = make_corpus(folder, config, progress=progress)
         return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
-    if (folder := packed_folder(source)) is not None:
-        return load_packed(folder)
-    if where.kind == "csv":
-        return _load_csv(where.path, where.name, cache, progress)
-    return _load_published(where, cache, progress)
-
-
-def read_collection(path: Path) -> pd.DataFrame:
-    """The rows of a collection's CSV, indexed by track_id (the path where there is no such column), all columns as text.
-
-    Raises ``CollectionError`` naming the file and the column or row at fault.
-    """
-    if not path.is_file():
-        raise CollectionError(f"{path}: no such file; give the path of a CSV with the columns {', '.join(REQUIRED_COLUMNS)}")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", quoting=csv.QUOTE_MINIMAL)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise CollectionError(f"{path}: not a CSV in UTF-8 ({error}); save it as one".replace("\n", " ")) from error
-    missing = [name for name in REQUIRED_COLUMNS if name not in table]
-    if missing:
-        raise CollectionError(f"{path}: column {missing[0]!r} is missing; the columns are {', '.join(table.columns)}")
-    if not len(table):
-        raise CollectionError(f"{path}: has no rows; one row per track is needed")
-    if "track_id" not in table:
-        table["track_id"] = table["path"]
-    for column in ("path", "track_id"):
-        if (table[column].str.strip() == "").any():
-            row = int(np.argmax(table[column].str.strip() == "")) + 2
-            raise CollectionError(f"{path}: line {row} has no {column}; fill it in or remove the line")
-    twice = table["track_id"][table["track_id"].duplicated()]
-    if len(twice):
-        raise CollectionError(f"{path}: track_id {twice.iloc[0]!r} stands twice; make the ids unique")
-    for column in OPTIONAL_COLUMNS:
-        if column not in table:
-            table[column] = ""
-    return table.set_index("track_id")
+    if where.kind != "csv":
+        return _load_published(where, cache, progress)
+    folder = packed_folder(where.path)
+    return _load_csv(where.path, where.name, cache, progress) if folder is None else load_packed(folder)
 
 
 def _load_csv(path: Path, name: str, cache: Path, progress: bool) -> Corpus:
@@ -150,18 +128,21 @@ def _load_csv(path: Path, name: str, cache: Path, progress: bool) -> Corpus:
 def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
     if not where.path.is_dir():
         raise CollectionError(f"{where.path}: no such folder; give the one that holds the data set, as {where.name}:ROOT")
-    found = LAYOUTS[where.kind].read(where.path, where.variant)
+    data_set = data_sets()[where.kind]
+    found = data_set.read(where.path, where.variant)
     paths = find_audio(where.path, found, progress)
     absent = found.tracks[paths == ""]
     if len(absent) and (not where.partial or len(absent) == len(paths)):
         count = f"{len(absent):,} of {len(paths):,} audio files are absent"
         remedy = "" if len(absent) == len(paths) else f"; end the collection with {PARTIAL} to go on with those that are there"
-        raise CollectionError(f"{where.path}: {count}, such as {', '.join(absent['path'][:3])}; {found.audio_from}{remedy}")
+        raise CollectionError(f"{where.path}: {count}, such as {', '.join(absent['path'][:3])}; {data_set.audio_from}{remedy}")
     tracks = found.tracks.assign(path=paths)[paths != ""]
     corpus = _load_tracks(tracks, where.path, where.path.resolve(), where.name, cache, progress, found.tags)
     missing = absent.reset_index().assign(problem="absent", detail="not in the data set's folder")[PROBLEM_COLUMNS]
     problems = pd.concat([corpus.problems, missing], ignore_index=True) if len(missing) else corpus.problems
-    return replace(corpus, problems=problems, tag_kinds=found.kinds, split_name=found.split)
+    digest = fingerprint([corpus.digest, "complete"]) if data_set.complete else corpus.digest  # the same tags say more
+    about = {"tag_kinds": found.kinds, "split_name": found.split, "complete": data_set.complete}
+    return replace(corpus, problems=problems, digest=digest, **about)
 
 
 def _load_tracks(
@@ -188,13 +169,19 @@ def _load_tracks(
 
 def _with_truth(corpus: Corpus, folder: Path) -> Corpus:
     """Add what only the embedded corpus knows: true tags, timeline, kinds of tags, planted flaws."""
-    about = json.loads((folder / "corpus.json").read_text())
-    texts = {name: pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("truth", "planted")}
-    timeline = pd.read_csv(folder / "timeline.csv", dtype={"track_id": str, "instrument": str})
-    truth = texts["truth"].set_index("track_id")["tags"].reindex(corpus.tracks.index, fill_value="")
-    tags = list(about["tags"])
-    kinds = about["tags"] if isinstance(about["tags"], dict) else {}
-    labels = label_matrix(corpus.tracks["tags"], tags)
+    tables = {
+        name: pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype={"track_id": str})
+        for name in ("truth", "planted", "timeline")
+    }
+    kinds = read_json(folder / "corpus.json")["tags"]
+    tags = list(kinds)
+    truth = tables["truth"].set_index("track_id")["tags"].reindex(corpus.tracks.index, fill_value="")
     return replace(
-        corpus, tags=tags, labels=labels, truth=label_matrix(truth, tags), timeline=timeline, tag_kinds=kinds, planted=texts["planted"]
+        corpus,
+        tags=tags,
+        labels=label_matrix(corpus.tracks["tags"], tags),
+        truth=label_matrix(truth, tags),
+        timeline=tables["timeline"],
+        tag_kinds=kinds,
+        planted=tables["planted"],
     )

@@ -170,8 +170,9 @@ def _leak(judge: Judge) -> Measured | None:
     boot, heard, unheard = judge.leak_arms(*study.make("leak-a", "leak-b"))
     arms = {"heard": estimate(boot, heard), "unheard": estimate(boot, unheard)}
     corpus, ratios = study.corpus, study.ratios
-    by_track = audit_split(comparator_splits(corpus.artists, corpus.labels, ratios)["random tracks"], corpus.artists, corpus.labels, ratios)
-    beside = {"arms": {name: [one.value, one.lo, one.hi] for name, one in arms.items()}, "leaked_share": by_track.leaked_test_share}
+    by_track = comparator_splits(corpus.artists, corpus.labels, ratios)["random tracks"]
+    leaked = audit_split(by_track, corpus.artists, corpus.labels, ratios, corpus.tags).leaked_test_share
+    beside = {"arms": {name: [one.value, one.lo, one.hi] for name, one in arms.items()}, "leaked_share": leaked}
     return Measured(paired_difference(boot, heard, unheard), boot, beside=beside)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
-from mtt.collections.load import CollectionError, load_corpus, parse_source
+from mtt.collections.load import load_corpus, parse_source
+from mtt.collections.table import CollectionError
 from mtt.config import StudyConfig, home, identity, to_dict
 from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint, read_json, write_json

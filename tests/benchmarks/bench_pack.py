@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.load import load_corpus
-from mtt.collections.packing import pack_collection
+from mtt.collections.pack import pack_corpus
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
 from mtt.data.corpus import Corpus
@@ -63,7 +63,7 @@ def main() -> None:
             pd.DataFrame({"path": names, "artist": names, "tags": "t"}).to_csv(folder / "tracks.csv", index=False)
             corpus = load_corpus(str(folder / "tracks.csv"), cache=root / "cache", progress=False)
             times[kind] = [crop_time(corpus, seconds, crops) for seconds in (3.0, 10.0)]
-        packed = pack_collection(str(folder / "tracks.csv"), root / "pack", cache=root / "cache", progress=False)
+        packed = pack_corpus(corpus, root / "pack", progress=False)
         crop_time(packed, 3.0, crops)
         times["packed"] = [crop_time(packed, seconds, 20 * crops) for seconds in (3.0, 10.0)]
     print(f"random crops of {tracks} tracks of {SECONDS:g} s, ms of one core at {SAMPLE_RATE} Hz")

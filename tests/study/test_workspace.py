@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtt.collections.load import CollectionError
+from mtt.collections.table import CollectionError
 from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig, read_settings, to_dict
 from mtt.files import MttError, read_json
 from mtt.models import CheckpointError, build_model, save_model

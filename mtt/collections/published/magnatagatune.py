@@ -17,14 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtt.collections.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, track_table
+from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
+from mtt.collections.table import CollectionError, read_table
 from mtt.data.corpus import tag_texts
 
-VARIANTS = {
-    "": "split by folder, 12:1:3",
-    "listed": "the clips and sets of given lists",
-}
-SPELLING = "magnatagatune:ROOT, magnatagatune/listed:ROOT"
 AUDIO_FROM = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset publishes them (mp3.zip.001 to .003, joined and unpacked)"
 FOLDERS = "0123456789abcdef"
 SETS = {"train": FOLDERS[:12], "valid": FOLDERS[12:13], "test": FOLDERS[13:]}
@@ -39,23 +35,22 @@ TAGS = tuple(
 
 def read(root: Path, variant: str) -> Published:
     """The clips of either split. Raises ``CollectionError``."""
-    source = first_file(root, ["annotations_final.csv"], f"the tags ({AUDIO_FROM.split(' publishes')[0]} publishes it)")
-    table = read_table(source, ["clip_id", *TAGS, "mp3_path"])
-    info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({AUDIO_FROM.split(' publishes')[0]} publishes it)")
-    info = read_table(info_file, ["clip_id", "artist", "title", "album"]).drop_duplicates("clip_id").set_index("clip_id")
-    unknown = table.index[~table["clip_id"].isin(info.index)]
+    page = AUDIO_FROM.split(" publishes")[0]
+    source = first_file(root, ["annotations_final.csv"], f"the tags ({page} publishes it)")
+    table = read_table(source, ["clip_id", *TAGS, "mp3_path"], "\t")
+    info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({page} publishes it)")
+    info = read_table(info_file, ["clip_id", "artist", "title", "album"], "\t").drop_duplicates("clip_id").set_index("clip_id")
+    table = table.join(info[["artist", "title", "album"]], on="clip_id")
+    unknown = table["clip_id"][table["artist"].isna()]
     if len(unknown):
-        raise CollectionError(f"{info_file}: lacks clip {table['clip_id'][unknown[0]]} of {source.name}; copy both again")
-    sets = _listed(root, table["mp3_path"]) if variant else _by_folder(source, table["mp3_path"])
-    table = table.assign(split=sets)[sets != ""]
-    about = info.loc[table["clip_id"]]
-    labels = (table[list(TAGS)] == "1").to_numpy()
-    texts = [list(about[name]) for name in ("title", "album")]
-    tracks = track_table(
-        source, table["clip_id"], list(table["mp3_path"]), list(about["artist"]), tag_texts(labels, TAGS), list(table["split"]), *texts
-    )
+        raise CollectionError(f"{info_file}: lacks clip {unknown.iloc[0]} of {source.name}; copy both again")
+    table["split"] = _listed(root, table["mp3_path"]) if variant else _by_folder(source, table["mp3_path"])
+    table = table[table["split"] != ""]
+    texts = tag_texts((table[list(TAGS)] == "1").to_numpy(), TAGS)
+    about = table[["artist", "title", "album", "split"]]
+    tracks = track_table(source, track_id=table["clip_id"], path=table["mp3_path"], tags=texts, **about)
     split = "the split of the given lists" if variant else "the split by folder (12:1:3)"
-    return Published(tracks, AUDIO_FROM, folders=("", "mp3", "audio"), endings=ENDINGS, split=split, tags=TAGS)
+    return Published(tracks, ("", "mp3", "audio"), split=split, tags=TAGS)
 
 
 def _by_folder(source: Path, paths: pd.Series) -> pd.Series:
@@ -83,3 +78,15 @@ def _listed(root: Path, paths: pd.Series) -> pd.Series:
             raise CollectionError(f"{source}: {twice!r} stands in another set too; a clip belongs in one set")
         found = pd.Series(np.where(rows, name, found), index=paths.index)
     return found
+
+
+DATA_SET = DataSet(
+    name="magnatagatune",
+    variants={
+        "": "MagnaTagATune, 50 tags, split by folder 12:1:3",
+        "listed": "MagnaTagATune, the clips and sets of given lists",
+    },
+    audio_from=AUDIO_FROM,
+    read=read,
+    complete=True,
+)

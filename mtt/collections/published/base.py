@@ -1,18 +1,17 @@
-"""What the readers of published data sets have in common: what they give, and how they read files that anyone may have made.
+"""What the readers of published data sets have in common: what a data set is, and how files that anyone may have made are read.
 
-Conventions: a reader is a module with ``VARIANTS`` (name -> what it is; ``""`` is the usual one), ``SPELLING`` (how sources name them) and
-``read(root, variant)``, which gives a ``Published``; it reads lists and labels, no audio. Its table is that of a collection's CSV: text
-columns ``path, artist, tags`` (joined by ``|``), ``title, album, split``, indexed by track_id. A ``path`` is the published one;
-``find_audio`` finds where it really lies. No pickle is ever run: the lists of strings that some data sets publish as pickles are read off
-their opcodes. mirdata, which has loaders for two of these data sets, is not used: each fetches an index from the network before it reads
-a folder, and none knows the splits and tag sets of tagging.
+Conventions: a data set is a module of this folder with a ``DATA_SET``. Its ``read(root, variant)`` gives a ``Published``; it reads lists
+and labels, no audio. The table is that of a collection's CSV: text columns ``path, artist, tags`` (joined by ``|``), ``title, album,
+split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it really lies. No pickle is ever run: the lists
+of strings that some data sets publish as pickles are read off their opcodes. mirdata, which has loaders for two of these data sets, is not
+used: each fetches an index from the network before it reads a folder, and none knows the splits and tag sets of tagging.
 """
 
 from __future__ import annotations
 
 import os
 import pickletools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,47 +19,57 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mtt.files import MttError
+from mtt.collections.table import CollectionError
+from mtt.files import one_line
 
 ENDINGS = (".wav", ".flac", ".mp3", ".ogg")
-COLUMNS = ("path", "artist", "tags", "title", "album", "split")
+COLUMNS = ("track_id", "path", "artist", "tags", "title", "album", "split")
 # What a pickled list is made of beside its strings. "LIST" and "EMPTY_LIST" begin it.
 _STRINGS = {"STRING", "UNICODE"} | {f"{size}BIN{kind}" for size in ("", "SHORT_") for kind in ("STRING", "UNICODE", "BYTES")}
 _FRAME = {"MARK", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "FRAME", "APPEND", "APPENDS", "TUPLE", "BUILD", "STOP"}
-
-
-class CollectionError(MttError):
-    """A collection that cannot be loaded; the message names the file, the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Published:
     """A data set as its files describe it, before any audio is looked at."""
 
-    tracks: pd.DataFrame  # see the module's conventions
-    audio_from: str  # where the audio is published
+    tracks: pd.DataFrame  # see the module's conventions; made by ``track_table``
     folders: Sequence[str]  # of the root, in which ``path`` may lie
-    endings: Sequence[str] = ()  # that may stand in for the one of ``path``
+    endings: Sequence[str] = ENDINGS  # that may stand in for the one of ``path``
     split: str = ""  # what the split in the table is called; "" for none
     tags: Sequence[str] | None = None  # in the order of a model's outputs; None: by frequency
     kinds: dict[str, str] = field(default_factory=dict)  # of tags, such as genre
 
 
-def track_table(
-    origin: Path,
-    track_id: Sequence[str],
-    path: Sequence[str],
-    artist: Sequence[str],
-    tags: Sequence[str],
-    split: Sequence[str] | str = "",
-    title: Sequence[str] | str = "",
-    album: Sequence[str] | str = "",
-) -> pd.DataFrame:
-    """The table of a ``Published``. ``CollectionError`` for an id that stands twice in ``origin``."""
-    columns = dict(zip(COLUMNS, (path, artist, tags, title, album, split), strict=True))
-    table = pd.DataFrame(columns, index=pd.Index(track_id, name="track_id", dtype=str), dtype=str)
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that sources name as ``NAME:ROOT`` or ``NAME/VARIANT:ROOT``."""
+
+    name: str
+    variants: Mapping[str, str]  # VARIANT -> a line on what it is; "" is the usual one
+    audio_from: str  # where the audio is published
+    read: Callable[[Path, str], Published]  # root and variant (``genre/split-1``); raises ``CollectionError``
+    splits: Sequence[str] = ()  # further ones, in which each variant can be had: NAME/VARIANT/SPLIT
+    complete: bool = False  # ``Corpus.complete``
+
+    def has(self, variant: str) -> bool:
+        """Whether ``variant``, as a source has it, is one of this data set."""
+        return variant in {"/".join(filter(None, (name, split))) for name in self.variants for split in ("", *self.splits)}
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """How a source names each variant -> a line on what it is."""
+        lines = {"/".join(filter(None, (self.name, variant))) + ":ROOT": about for variant, about in self.variants.items()}
+        if self.splits:
+            lines[f"{self.name}/.../{self.splits[0]}:ROOT"] = f"each of these in another split: {', '.join(self.splits)}"
+        return lines
+
+
+def track_table(origin: Path, **columns: Sequence[str] | str) -> pd.DataFrame:
+    """The table of a ``Published`` from those of ``COLUMNS`` that there are. ``CollectionError`` for an id that ``origin`` has twice."""
+    table = pd.DataFrame(dict.fromkeys(COLUMNS, "") | columns, dtype=str).set_index("track_id")
     if not len(table):
-        raise CollectionError(f"{origin}: lists no tracks")
+        raise CollectionError(f"{origin}: lists no tracks; copy it again")
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
         raise CollectionError(f"{origin}: {twice!r} stands in two sets or twice in one; a track belongs in one set")
@@ -89,26 +98,22 @@ def read_strings(path: Path) -> list[str]:
     try:
         return [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise CollectionError(f"{path}: not a text file in UTF-8 ({error.reason}); save it as one") from error
+        raise CollectionError(f"{path}: not a text file in UTF-8 ({error.reason}); save it as one, or copy it again") from error
 
 
 def _array_strings(path: Path) -> list[str]:
     with open(path, "rb") as file:
         try:
-            major, _ = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-            shape, _, kind = header(file)
+            np.lib.format.read_magic(file)
+            _, _, kind = np.lib.format.read_array_header_1_0(file)
         except (ValueError, EOFError) as error:
-            raise CollectionError(f"{path}: not a NumPy array ({error}); copy it again") from error
-        found = _pickled_strings(file.read(), path) if kind.hasobject else None
-    if found is None:
-        array = read_array(path).ravel()
-        if array.dtype.kind not in "US":
-            raise CollectionError(f"{path}: holds {array.dtype}, not strings; copy it again")
-        found = [text.decode() if isinstance(text, bytes) else str(text) for text in array]
-    if len(found) != int(np.prod(shape)):
-        raise CollectionError(f"{path}: announces {int(np.prod(shape))} strings but holds {len(found)}; copy it again")
-    return found
+            raise CollectionError(f"{path}: not a NumPy array ({one_line(error)}); copy it again") from error
+        if kind.hasobject:
+            return _pickled_strings(file.read(), path)
+    array = read_array(path).ravel()
+    if array.dtype.kind not in "US":
+        raise CollectionError(f"{path}: holds {array.dtype}, not strings; copy it again")
+    return (np.char.decode(array) if array.dtype.kind == "S" else array).tolist()
 
 
 def _pickled_strings(content: bytes, path: Path) -> list[str]:
@@ -134,10 +139,8 @@ def read_array(path: Path) -> np.ndarray:
     """An ``.npy`` without objects. Raises ``CollectionError``."""
     try:
         return np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise CollectionError(f"{path}: no such file") from error
     except (ValueError, EOFError, OSError) as error:
-        raise CollectionError(f"{path}: not a NumPy array of plain numbers or strings ({error}); copy it again") from error
+        raise CollectionError(f"{path}: not a NumPy array of plain numbers or strings ({one_line(error)}); copy it again") from error
 
 
 def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
@@ -147,20 +150,6 @@ def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
         kind = f"{labels.dtype} of shape {labels.shape}"
         raise CollectionError(f"{path}: is {kind}; numbers of shape ({n_tracks}, {n_tags}), a row a track, are needed")
     return labels > 0
-
-
-def read_table(path: Path, needed: Sequence[str], separator: str = "\t") -> pd.DataFrame:
-    """A table of texts. ``CollectionError`` names the file and what is wrong with it."""
-    try:
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise CollectionError(f"{path}: no such file") from error
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise CollectionError(f"{path}: not a table in UTF-8 ({error}); copy it again".replace("\n", " ")) from error
-    missing = [name for name in needed if name not in table]
-    if missing:
-        raise CollectionError(f"{path}: column {missing[0]!r} is missing; the columns are {', '.join(table.columns[:12])}")
-    return table
 
 
 def find_audio(root: Path, found: Published, progress: bool = True) -> pd.Series:

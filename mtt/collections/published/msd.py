@@ -15,31 +15,18 @@ the same as FLAC, MP3 or OGG.
 
 from __future__ import annotations
 
-import re
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from mtt.collections.published import (
-    ENDINGS,
-    CollectionError,
-    Published,
-    first_file,
-    read_labels,
-    read_strings,
-    read_table,
-    track_table,
-)
+from mtt.collections.published.base import DataSet, Published, first_file, read_labels, read_strings, track_table
+from mtt.collections.table import CollectionError, read_table
 from mtt.data.corpus import tag_texts
+from mtt.files import one_line
 from mtt.models.official import CALS_TAGS
 
-VARIANTS = {
-    "": "CALS: artists in one set only, and an unlabelled set",
-    "conventional": "the split of Choi et al. 2016, whose sets share artists",
-}
-SPELLING = "msd:ROOT, msd/conventional:ROOT"
 AUDIO_FROM = "the 30 s previews that 7digital served are published no more, so a lab brings its own copy"
 METADATA_FROM = "millionsongdataset.com publishes both as additional files"
 SETS = ("train", "valid", "test")
@@ -55,59 +42,51 @@ CONVENTIONAL_TAGS = tuple(
 
 def read(root: Path, variant: str) -> Published:
     """The tracks of either split. Raises ``CollectionError``."""
-    ids, tags, split = _conventional(root) if variant else _cals(root)
-    bad = next((track_id for track_id in ids if not re.fullmatch(r"TR[A-Z0-9]{16}", track_id)), None)
-    if bad is not None:
-        raise CollectionError(f"{root}: {bad!r} in the lists of ids is no track id (TR and 16 letters or digits); copy them again")
-    about = _artists(root, ids)
-    paths = [f"{i[2]}/{i[3]}/{i[4]}/{i}.wav" for i in ids]
-    table = track_table(root, ids, paths, list(about["artist"]), tags, split, list(about["title"]))
-    return Published(
-        table,
-        audio_from=AUDIO_FROM,
-        folders=("audio", ""),
-        endings=ENDINGS,
-        split="the conventional split" if variant else "CALS",
-        tags=CONVENTIONAL_TAGS if variant else CALS_TAGS,
-    )
+    table = _conventional(root) if variant else _cals(root)
+    ids = table["track_id"]
+    bad = ids[~ids.str.fullmatch("TR[A-Z0-9]{16}")]
+    if len(bad):
+        raise CollectionError(f"{root}: {bad.iloc[0]!r} in the lists of ids is no track id (TR and 16 letters or digits); copy them again")
+    tracks = track_table(root, **table, path=[f"{i[2]}/{i[3]}/{i[4]}/{i}.wav" for i in ids], **_about(root, list(ids)))
+    split, tags = ("the conventional split", CONVENTIONAL_TAGS) if variant else ("CALS", CALS_TAGS)
+    return Published(tracks, ("audio", ""), split=split, tags=tags)
 
 
-def _cals(root: Path) -> tuple[list[str], list[str], list[str]]:
-    """Ids, tags and sets of CALS."""
-    folder = root / "splits"
-    ids, tags, split = [], [], []
+def _labelled(folder: Path, ids_file: str, labels_file: str, tags: Sequence[str], split: str) -> pd.DataFrame:
+    """track_id, tags and split of the three labelled sets, whose files end as given."""
+    parts = []
     for name in SETS:
-        part = read_strings(first_file(folder, [f"{name}_ids.npy"], f"the ids of the {name} set of CALS"))
-        ids += part
-        tags += tag_texts(read_labels(folder / f"{name}_binaries.npy", len(part), len(CALS_TAGS)), CALS_TAGS)
-        split += [name] * len(part)
+        ids = read_strings(first_file(folder, [name + ids_file], f"the ids of the {name} set of {split}"))
+        labels = first_file(folder, [name + labels_file], f"the tags of the {name} set of {split}")
+        texts = tag_texts(read_labels(labels, len(ids), len(tags)), tags)
+        parts.append(pd.DataFrame({"track_id": ids, "tags": texts, "split": name}, dtype=str))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _cals(root: Path) -> pd.DataFrame:
+    folder = root / "splits"
+    labelled = _labelled(folder, "_ids.npy", "_binaries.npy", CALS_TAGS, "CALS")
     source = first_file(folder, ["student_ids.npy", "msd_splits.tsv"], "the ids of the unlabelled set of CALS")
     if source.suffix == ".npy":
         pool = read_strings(source)
     else:
-        table = read_table(source, ["clip_ids", "splits"])
-        pool = list(table.loc[table["splits"] == "STUDENT", "clip_ids"])
-    return ids + pool, tags + [""] * len(pool), split + ["unlabelled"] * len(pool)
+        table = read_table(source, ["clip_ids", "splits"], "\t")
+        pool = table.loc[table["splits"] == "STUDENT", "clip_ids"].tolist()
+    return pd.concat([labelled, pd.DataFrame({"track_id": pool, "tags": "", "split": "unlabelled"}, dtype=str)], ignore_index=True)
 
 
-def _conventional(root: Path) -> tuple[list[str], list[str], list[str]]:
-    """Ids, tags and sets of the conventional split."""
+def _conventional(root: Path) -> pd.DataFrame:
     folders = [folder for folder in ("MSD_split_for_tagging", "splits", ".") if (root / folder / "train_x_msd_id.txt").is_file()]
     folder = root / (folders or ["MSD_split_for_tagging"])[0]
-    ids, tags, split = [], [], []
-    for name in SETS:
-        part = read_strings(first_file(folder, [f"{name}_x_msd_id.txt"], f"the ids of the conventional {name} set"))
-        labels = read_labels(folder / f"{name}_y.npy", len(part), len(CONVENTIONAL_TAGS))
-        ids, tags, split = ids + part, tags + tag_texts(labels, CONVENTIONAL_TAGS), split + [name] * len(part)
+    table = _labelled(folder, "_x_msd_id.txt", "_y.npy", CONVENTIONAL_TAGS, "the conventional split")
     lists = [folder / f"filtered_list_{name}.cP" for name in ("train", "test")]
     if not all(path.is_file() for path in lists):
-        return ids, tags, split
-    long_enough = {track_id for path in lists for track_id in read_strings(path)}
-    kept = [row for row, track_id in enumerate(ids) if track_id in long_enough]
-    return [ids[row] for row in kept], [tags[row] for row in kept], [split[row] for row in kept]
+        return table
+    long_enough = [track_id for path in lists for track_id in read_strings(path)]
+    return table[table["track_id"].isin(long_enough)].reset_index(drop=True)
 
 
-def _artists(root: Path, ids: list[str]) -> pd.DataFrame:
+def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
     """artist and title of each id, in its order."""
     folders = ("", "AdditionalFiles/", "metadata/")
     names = [folder + name for folder in folders for name in ("unique_tracks.txt", "track_metadata.db")]
@@ -118,7 +97,7 @@ def _artists(root: Path, ids: list[str]) -> pd.DataFrame:
     unknown = wanted[about["artist"].isna() | (about["artist"] == "")]
     if len(unknown):
         raise CollectionError(f"{source}: names no artist for {len(unknown)} of {len(wanted)} tracks, such as {unknown[0]}; copy it again")
-    return about.fillna("")
+    return {name: about[name].tolist() for name in ("artist", "title")}
 
 
 def _unique_tracks(path: Path, wanted: set[str]) -> pd.DataFrame:
@@ -136,6 +115,17 @@ def _track_metadata(path: Path) -> pd.DataFrame:
         with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
             rows = database.execute("SELECT track_id, artist_name, title FROM songs").fetchall()
     except sqlite3.Error as error:
-        raise CollectionError(f"{path}: not the track metadata of the Million Song Dataset ({error}); copy it again") from error
-    table = pd.DataFrame(np.array(rows, dtype=object).reshape(-1, 3), columns=["track_id", "artist", "title"])
-    return table.drop_duplicates("track_id").set_index("track_id").fillna("").astype(str)
+        raise CollectionError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
+    table = pd.DataFrame(rows, columns=["track_id", "artist", "title"], dtype=str)
+    return table.drop_duplicates("track_id").set_index("track_id").fillna("")
+
+
+DATA_SET = DataSet(
+    name="msd",
+    variants={
+        "": "Million Song Dataset, CALS: artists in one set only, and an unlabelled set",
+        "conventional": "Million Song Dataset, the split of Choi et al. 2016, whose sets share artists",
+    },
+    audio_from=AUDIO_FROM,
+    read=read,
+)

@@ -7,26 +7,23 @@ them. Sturm, "The GTZAN dataset: its contents, its faults" (2013, arXiv 1306.146
 settled, so that a table has to be written from it once.
 
 * The usual split is ours, by artist.
-* ``filtered``: the fault-filtered split of Kereliuk, Sturm & Larsen (2015), which avoids repeated artists:
-  ``{train,valid,test}_filtered.txt`` (lines ``blues/blues.00029.wav``) of the repository ``coreyker/dnn-mgr``, in the root, ``split/`` or
-  ``gtzan/``. Excerpts that it names in no set are left out.
+* ``filtered``: the fault-filtered split of Kereliuk, Sturm & Larsen (2015), which avoids repeated artists: 443 / 197 / 290 excerpts, as
+  torchaudio lists them. Others are left out.
 """
 
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from mtt.collections.published import ENDINGS, CollectionError, Published, first_file, read_strings, read_table, track_table
+from torchaudio.datasets import gtzan as lists
 
-VARIANTS = {
-    "": "an artist-level split of ours",
-    "filtered": "the published fault-filtered split",
-}
-SPELLING = "gtzan:ROOT, gtzan/filtered:ROOT"
+from mtt.collections.published.base import ENDINGS, DataSet, Published, track_table
+from mtt.collections.table import CollectionError, read_table
+
 AUDIO_FROM = "GTZAN's own page is gone; copies, such as the one on Kaggle, keep its layout genres_original/blues/blues.00000.wav"
-GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+GENRES = tuple(lists.gtzan_genres)
 FOLDERS = ("genres_original", "genres", "Data/genres_original", "")
-SETS = ("train", "valid", "test")
+FILTERED = {"train": lists.filtered_train, "valid": lists.filtered_valid, "test": lists.filtered_test}
 
 
 def read(root: Path, variant: str) -> Published:
@@ -35,30 +32,15 @@ def read(root: Path, variant: str) -> Published:
     if folder is None:
         raise CollectionError(f"{root}: no folder such as genres/blues is there; {AUDIO_FROM}")
     if variant:
-        paths, split = _filtered(root)
+        paths = [f"{name.split('.')[0]}/{name}.wav" for names in FILTERED.values() for name in names]
+        split = [name for name, names in FILTERED.items() for _ in names]
     else:
         files = [path for genre in GENRES for path in sorted((root / folder / genre).glob("*")) if path.suffix.lower() in ENDINGS]
         paths, split = [f"{path.parent.name}/{path.name}" for path in files], ""
-    if not paths:
-        raise CollectionError(f"{root / folder}: holds no WAV, FLAC, MP3 or OGG files; {AUDIO_FROM}")
     names = [PurePosixPath(path).stem for path in paths]
     genres = [path.split("/")[0] for path in paths]
-    tracks = track_table(root / folder, names, paths, _artists(root, names), genres, split, names)
-    return Published(tracks, AUDIO_FROM, (folder,), ENDINGS, split="the fault-filtered split" if variant else "", tags=GENRES)
-
-
-def _filtered(root: Path) -> tuple[list[str], list[str]]:
-    """Paths and sets of the fault-filtered lists."""
-    paths, split = [], []
-    for name in SETS:
-        places = [folder + f"{name}_filtered.txt" for folder in ("", "split/", "gtzan/")]
-        source = first_file(root, places, f"the fault-filtered {name} set (the repository coreyker/dnn-mgr has it)")
-        part = read_strings(source)
-        bad = next((path for path in part if path.split("/")[0] not in GENRES or path.count("/") != 1), None)
-        if bad is not None:
-            raise CollectionError(f"{source}: {bad!r} is no path such as blues/blues.00029.wav; copy the file again")
-        paths, split = paths + part, split + [name] * len(part)
-    return paths, split
+    tracks = track_table(root / folder, track_id=names, path=paths, artist=_artists(root, names), tags=genres, title=names, split=split)
+    return Published(tracks, [folder], split="the fault-filtered split" if variant else "", tags=GENRES)
 
 
 def _artists(root: Path, names: list[str]) -> list[str]:
@@ -75,3 +57,14 @@ def _artists(root: Path, names: list[str]) -> list[str]:
     if len(nameless) == len(names):
         raise CollectionError(f"{root / 'artists.csv'}: names no excerpt; its column file holds names such as blues.00000.wav")
     return [known.get(name, "") for name in names]
+
+
+DATA_SET = DataSet(
+    name="gtzan",
+    variants={
+        "": "GTZAN, ten genres, split by artist (needs artists.csv: file,artist)",
+        "filtered": "GTZAN in the published fault-filtered split",
+    },
+    audio_from=AUDIO_FROM,
+    read=read,
+)

@@ -1,0 +1,212 @@
+"""A packed collection: audio decoded once, a file of int16 samples a track, from which a crop is read without decoding.
+
+Conventions: the folder holds ``audio/<ab>/<abcdef...>.i16``, named by the digest of a track's samples (mono, 22 050 Hz, little-endian,
+1/32768 a step), ``tracks.csv``, ``problems.csv``, ``fingerprints.npz`` and, written last, ``pack.json``: it marks a pack that is complete.
+A row of ``tracks.csv`` is a collection's row with what loading a collection finds out, and with its number of ``samples``.
+
+Sound: samples of 16 bits at 22 050 Hz come back as they were; others are rounded by at most 1/65536 where they lie in [-1, 1), which
+decoding may leave by a little: there they are clipped. Digests are those of the files, so a study on a pack and one on the files it was
+made from are the same study. What only the embedded corpus knows (its truth and timeline) is not packed. Packing that was stopped goes on
+with the next track, and a collection whose tags or sets have changed keeps its sound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, cpu_count, delayed
+from tqdm import tqdm
+
+from mtt.collections.duplicates import join_fingerprints, split_fingerprints
+from mtt.collections.table import CollectionError
+from mtt.config import SAMPLE_RATE, SettingsError, read_settings, setting, to_dict
+from mtt.data.audio import AudioError, read_audio
+from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
+from mtt.files import alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
+
+INDEX, TRACKS, PROBLEMS, FINGERPRINTS = "pack.json", "tracks.csv", "problems.csv", "fingerprints.npz"
+STEPS = 32_768  # of a sample, from 0 to 1
+SAMPLE_TYPE = np.dtype("<i2")
+KEPT_COLUMNS = ["path", "artist", "title", "album", "split"]  # of the collection, beside the tags
+MEASURES = {"seconds": float, "level_db": float, "digest": str, "samples": int}
+_AGAIN = "make it again with: python -m mtt pack"
+_SPARE = 50_000_000  # bytes: for the tables, and so that a disk is not filled to the brim
+
+
+@setting
+class Index:
+    """What ``pack.json`` holds."""
+
+    format: Literal[2]
+    name: str
+    tags: list[str]
+    tag_kinds: dict[str, str]
+    split_name: str
+    complete: bool
+    digest: str
+    files: dict[str, str]  # name -> SHA-256 of the other files but the sound
+
+
+@dataclass(frozen=True)
+class PackedAudio:
+    """Reads the tracks of a pack."""
+
+    folder: Path
+    sounds: dict[str, tuple[str, int]]  # track_id -> digest and samples
+
+    def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
+        """As ``read_audio``. Raises ``AudioError`` where there is no sound, ``CollectionError`` for a file that is gone or cut."""
+        if start < 0 or (seconds is not None and seconds <= 0):
+            raise ValueError(f"start must be >= 0 and seconds > 0, not {start} and {seconds}")
+        digest, samples = self.sounds[track_id]
+        first = round(start * SAMPLE_RATE)
+        count = samples - first if seconds is None else min(samples - first, round(seconds * SAMPLE_RATE))
+        if count <= 0:
+            raise AudioError(f"{self.folder}: nothing of {track_id!r} at {start:.1f} s; it has {samples / SAMPLE_RATE:.1f} s")
+        path = _sound_path(self.folder, digest)
+        try:
+            found = np.fromfile(path, SAMPLE_TYPE, count, offset=first * SAMPLE_TYPE.itemsize)
+        except OSError as error:
+            raise CollectionError(f"{path}: {error.strerror}; {_AGAIN}") from error
+        if len(found) < count:
+            raise CollectionError(f"{path}: is cut, and lacks samples of {track_id!r}; delete it and {_AGAIN}")
+        return found.astype(np.float32) * np.float32(1 / STEPS)
+
+
+def packed_folder(path: Path) -> Path | None:
+    """The packed collection that ``path`` means: its folder, or the ``tracks.csv`` in it; None where it is something else.
+
+    Raises ``CollectionError`` for any other folder.
+    """
+    folder = path.parent if path.name == TRACKS else path
+    if (folder / INDEX).is_file():
+        return folder
+    if path.is_dir():
+        raise CollectionError(f"{path}: is a folder without {INDEX}: no packed collection, or one that is not finished; {_AGAIN}")
+    return None
+
+
+def load_packed(folder: Path) -> Corpus:
+    """The corpus of a packed collection. Raises ``CollectionError`` for one that is damaged or was changed by hand."""
+    folder = folder.resolve()
+    try:
+        index = read_settings(Index, read_json(folder / INDEX))
+    except SettingsError as error:
+        raise CollectionError(f"{folder / INDEX}: not the index of a packed collection of this version ({error}); {_AGAIN}") from error
+    for name, digest in index.files.items():
+        if not (folder / name).is_file() or _sha256(folder / name) != digest:
+            remedy = f"change the collection it was made from and {_AGAIN} (sound is kept)"
+            raise CollectionError(f"{folder / name}: is gone or was changed after packing; {remedy}")
+    tables = [pd.read_csv(folder / name, dtype=str, keep_default_na=False) for name in (TRACKS, PROBLEMS)]
+    tracks = tables[0].set_index("track_id").astype(MEASURES)
+    gone = set(tracks["digest"]) - _sounds(folder)
+    if gone:
+        raise CollectionError(f"{folder}: lacks the sound of {len(gone)} tracks, such as {min(gone)}; {_AGAIN}")
+    return Corpus(
+        index.name,
+        folder,
+        tracks.drop(columns="samples"),
+        index.tags,
+        label_matrix(tracks["tags"], index.tags),
+        problems=tables[1],
+        fingerprints=dict(zip(tracks.index, split_fingerprints(**read_arrays(folder / FINGERPRINTS)), strict=True)),
+        digest=index.digest,
+        tag_kinds=index.tag_kinds,
+        split_name=index.split_name,
+        packed=PackedAudio(folder, dict(zip(tracks.index, zip(tracks["digest"], tracks["samples"], strict=True), strict=True))),
+        complete=index.complete,
+    )
+
+
+def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpus:
+    """Pack a corpus of ``load_corpus`` into the folder ``out`` and return it as packed.
+
+    Files that could not serve stay listed in its ``.problems``. Says how much room is needed before anything is written. Raises
+    ``CollectionError`` where it is not there, where ``out`` is being packed to or is no folder, and for a corpus that is packed already.
+    """
+    out = Path(out)
+    if corpus.packed is not None:
+        raise CollectionError(f"{corpus.root}: is packed already; give the collection that it was made from")
+    if out.exists() and not out.is_dir():
+        raise CollectionError(f"{out}: is a file; give a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    with alone(out / ".lock", busy=f"{out}: another process is packing to it; wait for it, or give another folder"):
+        for leftover in out.glob("audio/??/.*.partial"):
+            leftover.unlink()
+        missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
+        _require_room(out, corpus, missing["seconds"].sum(), progress)
+        parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator")
+        jobs = (delayed(_write_sound)(corpus.path(track_id), out, digest) for track_id, digest in missing["digest"].items())
+        bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
+        _write_index(out, corpus, faults={digest: fault for digest, fault in zip(missing["digest"], bar, strict=True) if fault})
+        for digest in _sounds(out) - set(corpus.tracks["digest"]):  # of an earlier pack in the same folder
+            _sound_path(out, digest).unlink()
+    return load_packed(out)
+
+
+def _sound_path(folder: Path, digest: str) -> Path:
+    return folder / "audio" / digest[:2] / f"{digest}.i16"
+
+
+def _sounds(folder: Path) -> set[str]:
+    """The digests of the tracks whose sound is there."""
+    return {path.stem for path in folder.glob("audio/??/*.i16")}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _require_room(out: Path, corpus: Corpus, seconds: float, progress: bool) -> None:
+    needed = int(seconds * SAMPLE_RATE) * SAMPLE_TYPE.itemsize + _SPARE
+    free = shutil.disk_usage(out).free
+    if progress:
+        hours = corpus.tracks["seconds"].sum() / 3600
+        room = f"{needed / 1e9:,.2f} GB to write, {free / 1e9:,.1f} GB free"
+        tqdm.write(f"{out}: {len(corpus):,} tracks, {hours:,.1f} hours; {room}", file=sys.stderr)
+    if needed > free:
+        remedy = "make room or give a folder on another disk"
+        raise CollectionError(f"{out}: packing needs {needed / 1e9:.2f} GB and the disk has {free / 1e9:.2f} GB free; {remedy}")
+
+
+def _write_sound(path: Path, out: Path, digest: str) -> str:
+    """Decode a file that had this digest; why it is no longer readable, or ``""``."""
+    try:
+        wave = read_audio(path)
+    except AudioError as error:
+        return str(error).removeprefix(f"{path}: ")
+    write_whole(_sound_path(out, digest), np.clip(np.round(wave * STEPS), -STEPS, STEPS - 1).astype(SAMPLE_TYPE).tobytes())
+    return ""
+
+
+def _write_index(out: Path, corpus: Corpus, faults: dict[str, str]) -> None:
+    """Write the tables and, last, ``pack.json``; ``faults`` (digest -> reason) are the tracks that could not be decoded again."""
+    bad = corpus.tracks[corpus.tracks["digest"].isin(faults)]
+    bad = bad.assign(problem="unreadable", detail=bad["digest"].map(faults)).rename_axis("track_id").reset_index()
+    tracks = corpus.tracks[~corpus.tracks["digest"].isin(faults)]
+    if tracks.empty:
+        raise CollectionError(f"{out}: no track of {corpus.name} could be decoded; {bad['detail'].iloc[0]}")
+    samples = [_sound_path(out, digest).stat().st_size // SAMPLE_TYPE.itemsize for digest in tracks["digest"]]
+    columns = [name for name in KEPT_COLUMNS if name in tracks] + ["tags", *MEASURES]
+    tracks = tracks.assign(tags=corpus.tag_texts, samples=samples)[columns].rename_axis("track_id")
+    write_whole(out / TRACKS, tracks.to_csv(lineterminator="\n"))
+    write_whole(out / PROBLEMS, pd.concat([corpus.problems, bad])[PROBLEM_COLUMNS].to_csv(index=False, lineterminator="\n"))
+    write_arrays(out / FINGERPRINTS, **join_fingerprints([corpus.fingerprints[track_id] for track_id in tracks.index]))
+    index = Index(
+        format=2,
+        name=corpus.name,
+        tags=corpus.tags,
+        tag_kinds=corpus.tag_kinds,
+        split_name=corpus.split_name,
+        complete=corpus.complete,
+        digest=corpus.digest if corpus.truth is None else fingerprint([corpus.digest, "labels without truth"]),
+        files={name: _sha256(out / name) for name in (TRACKS, PROBLEMS, FINGERPRINTS)},
+    )
+    write_json(out / INDEX, to_dict(index))

@@ -1,0 +1,71 @@
+"""MTG-Jamendo (Bogdanov et al. 2019): full tracks under Creative Commons licences, with genre, instrument and mood/theme tags.
+
+Conventions: the root is a copy of the repository ``MTG/mtg-jamendo-dataset`` or of its folder ``data``: the sets of its five official
+splits, none of which shares an artist, are ``splits/split-{0..4}/autotagging*-{train,validation,test}.tsv`` (columns TRACK_ID, ARTIST_ID,
+ALBUM_ID, PATH, DURATION, TAGS; one more column for each further tag). Tags are published as ``genre---rock``; here they are ``rock`` of
+the kind ``genre``. Audio is ``NN/ID.mp3`` or, of the low-quality copy, ``NN/ID.low.mp3``, in ``audio/``, ``raw_30s/audio/``,
+``raw_30s/audio-low/`` or the root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from mtt.collections.published.base import ENDINGS, DataSet, Published, first_file, read_strings, track_table
+from mtt.collections.table import CollectionError
+from mtt.data.corpus import join_tags
+
+SUBSETS = {  # variant -> the name that its files begin with, and what it is
+    "": ("autotagging_top50tags", "the 50 most frequent tags"),
+    "genre": ("autotagging_genre", "87 genres"),
+    "instrument": ("autotagging_instrument", "40 instruments"),
+    "mood": ("autotagging_moodtheme", "56 moods and themes"),
+    "all": ("autotagging", "all tags"),
+}
+SPLITS = ("split-0", "split-1", "split-2", "split-3", "split-4")
+AUDIO_FROM = "the repository MTG/mtg-jamendo-dataset has a script that downloads them (scripts/download/download.py)"
+SETS = {"train": "train", "valid": "validation", "test": "test"}  # our name of a set -> theirs
+HEADER = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
+
+
+def read(root: Path, variant: str) -> Published:
+    """The tracks of one subset of tags in one official split. Raises ``CollectionError``."""
+    subset, _, split = variant.rpartition("/")
+    if split not in SPLITS:
+        subset, split = variant, SPLITS[0]
+    rows, kinds = [], {}
+    for name, theirs in SETS.items():
+        file = f"splits/{split}/{SUBSETS[subset][0]}-{theirs}.tsv"
+        source = first_file(root, [file, f"data/{file}"], f"the {name} set (the repository MTG/mtg-jamendo-dataset has it)")
+        for row, tags in _read_set(source):
+            kinds |= {tag: kind for kind, tag in tags}
+            rows.append({**row, "tags": join_tags(tag for _, tag in tags), "split": name})
+    folders = ("audio", "raw_30s/audio", "raw_30s/audio-low", "audio-low", "")
+    several = kinds if len(set(kinds.values())) > 1 else {}
+    tracks = track_table(source.parent, **pd.DataFrame(rows))
+    return Published(tracks, folders, (".low.mp3", *ENDINGS), split=f"the official {split}", kinds=several)
+
+
+def _read_set(source: Path) -> Iterator[tuple[dict[str, str], list[tuple[str, ...]]]]:
+    """Columns of the table and (kind, tag)s of each line; the number of columns differs from line to line."""
+    header, *lines = read_strings(source) or [""]
+    if header.split("\t") != HEADER or not lines:
+        raise CollectionError(f"{source}: has no tracks under the header {' '.join(HEADER)}, tab separated; copy it again")
+    for number, line in enumerate(lines, 2):
+        track_id, artist, album, path, _, *tags = line.split("\t") + [""] * (5 - line.count("\t"))
+        pairs = [tuple(tag.split("---", 1)) for tag in tags if tag]
+        if not path or not artist or any(len(pair) != 2 for pair in pairs):
+            raise CollectionError(f"{source}: line {number} lacks an artist, a path or a tag such as genre---rock; copy the file again")
+        yield {"track_id": track_id, "path": path, "artist": artist, "title": track_id, "album": album}, pairs
+
+
+DATA_SET = DataSet(
+    name="mtg-jamendo",
+    variants={subset: f"MTG-Jamendo, {about}, in the official {SPLITS[0]}" for subset, (_, about) in SUBSETS.items()},
+    audio_from=AUDIO_FROM,
+    read=read,
+    splits=SPLITS[1:],
+)
