@@ -25,10 +25,10 @@ from mtt.collections.inspection import inspect_tracks
 from mtt.collections.pack import load_packed, packed_folder
 from mtt.collections.published.base import DataSet, find_audio
 from mtt.collections.table import CollectionError, read_collection
-from mtt.config import SyntheticConfig, home, identity
+from mtt.config import SyntheticConfig, home
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
 from mtt.files import fingerprint, read_json
-from mtt.synthetic.render import make_corpus
+from mtt.synthetic.render import corpus_folder, make_corpus
 
 log = logging.getLogger(__name__)
 PARTIAL = "?partial"
@@ -112,7 +112,7 @@ def load_corpus(
     where = parse_source(source)
     if where.kind == "synthetic":
         config = synthetic or SyntheticConfig()
-        folder = cache / f"synthetic-{fingerprint(identity(config))}"
+        folder = corpus_folder(cache, config)
         table = make_corpus(folder, config, progress=progress)
         return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
     if where.kind != "csv":

@@ -1,1 +1,9 @@
-"""What a model hears, when, and whether its explanations hold."""
+"""What a model hears, when, where it looks, and whether these explanations hold.
+
+``recording``: a recording read piece by piece, its tokens, and a model that is asked about it.
+``tagging``: tags of files.
+``curves``: tags over time.
+``attention``: where the Transformer looks, head by head or over a recording of any length.
+``localisation``: curves and attention against who really plays when.
+``deletion``: what taking attended frames away costs the tags.
+"""

@@ -24,8 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.curves import batch_of, count_tokens, token_grid, token_times, token_windows, window_seconds
-from mtt.explain.recording import Recording, as_recording, evaluating, to_model
+from mtt.explain.curves import token_windows, window_seconds
+from mtt.explain.recording import Recording, as_recording, count_tokens, evaluating, to_model, token_times
+from mtt.files import MttError
 from mtt.models.transformer import MusicTaggingTransformer
 
 
@@ -49,23 +50,26 @@ class AttentionMaps:
         return cls_rollout(self.maps)
 
     def _mean(self, layer: int | None, head: int | None) -> np.ndarray:
-        for name, given, count in (("layer", layer, self.maps.shape[0]), ("head", head, self.maps.shape[1])):
-            if given is not None and not -count <= given < count:
-                raise ValueError(f"{name} {given} does not exist: there are {count}, counted from 0")
         layers = self.maps.mean(axis=0) if layer is None else self.maps[layer]
         return layers.mean(axis=0) if head is None else layers[head]
 
 
 @dataclass(frozen=True)
 class AttentionCurves:
-    """Attention over a whole recording, relative to uniform attention (1): ``cls`` and ``rollout`` (frames,) at ``times`` (frames,).
+    """Attention over a whole recording, relative to uniform attention (1), at ``times`` (frames,) in seconds.
 
-    ``cls`` is the last layer's, the one whose output is classified, mean over heads. Both are the mean over the windows that hold a frame.
+    ``heads`` (layers, heads, frames) is CLS attention, ``rollout`` (frames,) the attention rollout; both are the mean over the windows that
+    hold a frame.
     """
 
     times: np.ndarray
-    cls: np.ndarray
+    heads: np.ndarray
     rollout: np.ndarray
+
+    @property
+    def last_layer(self) -> np.ndarray:
+        """CLS attention (frames,) of the last layer, the one whose output is classified, mean over heads."""
+        return self.heads[-1].mean(axis=0)
 
 
 def attention_maps(
@@ -80,19 +84,16 @@ def attention_maps(
     >>> maps.times[maps.cls(layer=-1).argmax()]      # what the last layer's CLS token looks at most
 
     ``audio`` is a path or samples (samples,) at 22 050 Hz; the excerpt is ``seconds`` from ``start``, to the end if None. Raises
-    ``AudioError`` for a file that cannot be read and ``ValueError`` for a model without attention, for an excerpt outside the recording,
-    and for one of more tokens than the model has positions.
+    ``AudioError`` for a file that cannot be read and an excerpt outside the recording, ``MttError`` for a model without attention and an
+    excerpt of more tokens than it has positions.
     """
     require_attention(model)
-    if not start >= 0 or not (seconds is None or seconds > 0):
-        raise ValueError(f"start must be at least 0 and seconds above 0, not {start} and {seconds}")
-    recording = Recording(audio)
-    first = round(start * SAMPLE_RATE)
-    last = recording.samples if seconds is None else first + max(1, round(seconds * SAMPLE_RATE))
-    frames, most = count_tokens(model, min(last, recording.samples) - first), model.config.max_positions
+    recording, first = Recording(audio), round(start * SAMPLE_RATE)
+    last = recording.samples if seconds is None else min(first + round(seconds * SAMPLE_RATE), recording.samples)
+    frames, most = count_tokens(model, last - first), model.config.max_positions
     if frames > most:
         longest = (model.max_frames * model.config.hop - 1) / SAMPLE_RATE
-        raise ValueError(f"{frames} frames are more than the {most} that the model sees at once: give seconds of {longest:.1f} or less")
+        raise MttError(f"{frames} frames are more than the {most} that the model sees at once: give seconds of {longest:.1f} or less")
     with evaluating(model):
         tokens = model.tokens(to_model(model, recording.read(first, last))[None])
         maps = stacked_maps(model, tokens)[0]
@@ -102,40 +103,38 @@ def attention_maps(
 def attention_curves(
     model: MusicTaggingTransformer, audio: str | Path | np.ndarray | Recording, window: float | None = None, hop: float = 0.5
 ) -> AttentionCurves:
-    """Attention over a recording of any length, from the windows of its tag curve (arguments as in ``tag_curves``).
+    """Attention over a recording of any length, from the windows of its tag curve (arguments and errors as in ``tag_curves``).
 
     A window's attention sums to one whatever it holds, so a single window says nothing of the next; a frame's mean over overlapping windows
-    compares it with what lies around it on both sides. Frames after the last window are left out.
+    compares it with what lies around it on both sides. Frames after the last window are left out. Raises ``MttError`` for a model without
+    attention.
     """
     require_attention(model)
     recording, window = as_recording(audio), window_seconds(model, window, hop)
-    starts, length = token_grid(model, recording, window, hop)
-    total = np.zeros((2, starts[-1] + length))
-    count = np.zeros(starts[-1] + length)
+    layers, heads = model.config.layers, model.config.heads
+    frames = count_tokens(model, recording.samples)
+    total, count = np.zeros((layers * heads + 1, frames)), np.zeros(frames)
     with evaluating(model):
-        for part, tokens in token_windows(model, recording, starts, length, batch_of(window)):
-            maps = stacked_maps(model, tokens)
-            for first, relative in zip(starts[part], length * np.stack([cls_attention(maps), cls_rollout(maps)], axis=1), strict=True):
+        for starts, tokens in token_windows(model, recording, window, hop):
+            maps, length = stacked_maps(model, tokens), tokens.shape[1]
+            rows = np.concatenate((maps[..., 0, 1:].reshape(len(maps), -1, length), cls_rollout(maps)[:, None]), axis=1)
+            for first, relative in zip(starts, length * rows, strict=True):
                 total[:, first : first + length] += relative
                 count[first : first + length] += 1
     held = np.flatnonzero(count)  # not all, where the hop is longer than the window
-    return AttentionCurves(token_times(model, held), *(total[:, held] / count[held]))
+    mean = total[:, held] / count[held]
+    return AttentionCurves(token_times(model, held), mean[:-1].reshape(layers, heads, -1), mean[-1])
 
 
 def require_attention(model: nn.Module) -> None:
-    """Raise ``ValueError`` for a model that has no attention to show."""
+    """Raise ``MttError`` for a model that has no attention to show."""
     if not isinstance(model, MusicTaggingTransformer):
-        raise ValueError(f"{type(model).__name__} has no attention; give a MusicTaggingTransformer")
+        raise MttError(f"{type(model).__name__} has no attention; give a MusicTaggingTransformer")
 
 
 def stacked_maps(model: MusicTaggingTransformer, tokens: Tensor) -> np.ndarray:
     """(batch, layers, heads, 1 + frames, 1 + frames), float32, of tokens (batch, frames, width); call it inside ``evaluating``."""
     return torch.stack(model.attention(tokens), dim=1).cpu().numpy()
-
-
-def cls_attention(maps: np.ndarray) -> np.ndarray:
-    """(..., layers, heads, 1 + n, 1 + n) → (..., n): CLS attention of the last layer, mean over heads."""
-    return maps[..., -1, :, 0, 1:].mean(axis=-2)
 
 
 def cls_rollout(maps: np.ndarray) -> np.ndarray:

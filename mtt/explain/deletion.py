@@ -12,7 +12,7 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,15 +24,12 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, interval
-from mtt.explain.attention import cls_attention, cls_rollout, require_attention, stacked_maps
-from mtt.explain.curves import batch_of, count_tokens
-from mtt.explain.localisation import clustered_means, output_names
-from mtt.explain.recording import evaluating, probabilities, to_model
+from mtt.explain.attention import require_attention, stacked_maps
+from mtt.explain.localisation import clustered_means
+from mtt.explain.recording import batch_of, count_tokens, evaluating, probabilities, tag_names, to_model
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import MusicTaggingTransformer
 
-RANKINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"attention": cls_attention, "rollout": cls_rollout}
-FILLS = ("mean", "drop")
 MASKS = ["attended", "random", "shifted"]
 DRAWS = 5  # of each control, per clip
 
@@ -64,105 +61,78 @@ def deletion_test(
     share: float = 0.2,
     seed: int = 0,
     clips: int = 4,
-    ranking: str = "attention",
-    fill: str = "mean",
     resamples: int = 1000,
 ) -> DeletionTest:
     """Take away the most attended ``share`` of the frames of ``clips`` evenly spaced clips of each track, and as many others.
 
-    ``ranking``: ``"attention"`` (CLS attention of the last layer, mean over heads) or ``"rollout"``. ``fill``: ``"mean"`` replaces the
-    frames in the spectrogram by the clip's mean spectrum, which sounds like the clip but says nothing of that moment (silence would be an
-    event of its own); ``"drop"`` leaves their tokens out of the attention of every layer, the rest keeping their positions. Tracks without
-    a true tag are left out. Raises ``ValueError`` for a model without attention, arguments that take nothing away, and too few tracks.
+    Most attended is by CLS attention of the last layer, mean over heads. Taken away, a frame of the spectrogram is the clip's mean spectrum,
+    which sounds like the clip but says nothing of that moment (silence would be an event of its own). Tracks without a true tag are left
+    out. Raises ``MttError`` for a model without attention, ``ValueError`` for arguments that take nothing away, and too few tracks.
     """
     require_attention(model)
-    if not 0 < share < 1 or clips < 1:
-        raise ValueError(f"share must lie between 0 and 1 and clips be at least 1, not {share} and {clips}")
-    for name, value, known in (("ranking", ranking, RANKINGS), ("fill", fill, FILLS)):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
-    if count_tokens(model, round(model.clip_seconds * SAMPLE_RATE)) < 2:
-        raise ValueError(f"clip_seconds of {model.clip_seconds} give one frame, and taking it away leaves none; set longer ones")
-    names = output_names(model, corpus)
+    frames = count_tokens(model, round(model.clip_seconds * SAMPLE_RATE))
+    if not 0 < share < 1 or clips < 1 or frames < 2:
+        raise ValueError(f"share must lie between 0 and 1, clips be at least 1 and have 2 frames, not {share}, {clips} and {frames}")
+    names = tag_names(model)
     shared = [tag for tag in names if tag in corpus.tags]
     truth = corpus.keep_tags(shared).true_labels(track_ids).astype(bool)  # (tracks, shared tags)
     ids, truth = [i for i, row in zip(track_ids, truth, strict=True) if row.any()], truth[truth.any(axis=1)]
-    if not ids:
-        raise ValueError(f"{corpus.name}: none of the {len(track_ids)} tracks has a tag that the model knows; give others")
     columns = [names.index(tag) for tag in shared]
     total = np.zeros((len(ids), len(MASKS)))
     with evaluating(model):
         for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, clips, batch_of(model.clip_seconds)):
             generators = [np.random.default_rng([seed, row, slot]) for row, slot in zip(rows, slots, strict=True)]
-            drops = _drops(model, to_model(model, waves.numpy()), share, RANKINGS[ranking], fill, generators)[..., columns]
+            drops = _drops(model, to_model(model, waves.numpy()), share, generators)[..., columns]
             of_true = np.where(truth[rows], drops, 0).sum(axis=-1) / truth[rows].sum(axis=-1)  # (masks, clips)
             np.add.at(total, rows, of_true.T / clips)
-    artists = corpus.artists.loc[ids].to_numpy()
-    drops = pd.DataFrame(total, columns=MASKS, index=pd.Index(ids, name="track_id")).assign(artist=artists)
-    return summarise_deletion(drops[["artist", *MASKS]], resamples, seed)
-
-
-def _drops(model: MusicTaggingTransformer, waves: Tensor, share: float, rank: Callable, fill: str, generators: list) -> np.ndarray:
-    """(masks, clips, tags): probability before minus after, mean over the draws of a control."""
-    mel = model.spectrogram(waves)
-    tokens = model.tokens(mel)
-    before = probabilities(model.score_tokens(tokens))
-    masks = _masks(most(rank(stacked_maps(model, tokens)), share), generators)
-    after = []
-    for mask in torch.from_numpy(masks).to(tokens.device):
-        after.append(probabilities(_fill_mean(model, mel, mask) if fill == "mean" else _drop_tokens(model, tokens, mask)))
-    return before - np.stack([after[0], np.mean(after[1 : 1 + DRAWS], axis=0), np.mean(after[1 + DRAWS :], axis=0)])
-
-
-def _masks(attended: np.ndarray, generators: list[np.random.Generator]) -> np.ndarray:
-    """(1 + 2 DRAWS, clips, frames): the attended frames, then the draws of random ones, then those of shifted ones."""
-    random, shifted = [], []
-    for mask, generator in zip(attended, generators, strict=True):
-        random.append([generator.permutation(mask) for _ in range(DRAWS)])
-        shifted.append([np.roll(mask, generator.integers(1, mask.size)) for _ in range(DRAWS)])
-    return np.concatenate((attended[None], np.swapaxes(random, 0, 1), np.swapaxes(shifted, 0, 1)))
-
-
-def most(values: np.ndarray, share: float) -> np.ndarray:
-    """Mask of the largest ``share`` of each row of ``values`` (rows, n), at least one and not all; of equals the earlier."""
-    n = values.shape[1]
-    count = min(max(1, round(share * n)), n - 1)
-    mask = np.zeros(values.shape, dtype=bool)
-    np.put_along_axis(mask, np.argsort(-values, axis=1, kind="stable")[:, :count], True, axis=1)
-    return mask
-
-
-def _fill_mean(model: MusicTaggingTransformer, mel: Tensor, mask: Tensor) -> Tensor:
-    """Logits with the masked tokens' frames replaced by the clip's mean spectrum (in dB)."""
-    frames = torch.zeros(len(mel), 1, mel.shape[-1], dtype=torch.bool, device=mel.device)
-    frames[:, 0, : MIN_FRAMES * mask.shape[1]] = mask.repeat_interleave(MIN_FRAMES, dim=1)
-    return model.score_tokens(model.tokens(torch.where(frames, mel.mean(dim=-1, keepdim=True), mel)))
-
-
-def _drop_tokens(model: MusicTaggingTransformer, tokens: Tensor, mask: Tensor) -> Tensor:
-    """Logits with the masked tokens left out of every layer: what masking them as keys gives, since nothing else reads them."""
-    kept = torch.nonzero(~mask)[:, 1].view(len(mask), -1, 1).expand(-1, -1, tokens.shape[-1])
-    placed = (tokens + model.positions[:, 1 : 1 + tokens.shape[1]]).gather(1, kept)
-    cls = (model.cls_token + model.positions[:, :1]).expand(len(tokens), 1, -1)
-    x = torch.cat((cls, placed), dim=1)
-    for layer in model.layers:
-        x = layer(x)
-    return model.head(x[:, 0])
+    drops = pd.DataFrame(total, columns=MASKS, index=pd.Index(ids, name="track_id"))
+    drops.insert(0, "artist", corpus.artists.loc[ids].to_numpy())
+    return summarise_deletion(drops, resamples, seed)
 
 
 def summarise_deletion(drops: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> DeletionTest:
     """``deletion_test`` from its ``drops``. Raises ``ValueError`` for fewer than two artists."""
-    artists = drops["artist"].to_numpy()
-    if len(np.unique(artists)) < 2:
-        raise ValueError("deletion test: all tracks are by one artist; its intervals resample artists and need at least two")
-    pairs = {"versus_random": "random", "versus_shifted": "shifted"}
-    values = np.column_stack([drops[MASKS].to_numpy(), *(drops["attended"] - drops[control] for control in pairs.values())])
-    means, drawn = clustered_means(values, artists, resamples, seed)
-    summary = pd.DataFrame(
-        [(means[i], *interval(drawn[:, i])) for i in range(len(MASKS))], columns=["drop", "lo", "hi"], index=pd.Index(MASKS, name="frames")
-    )
-    differences = {
-        name: Difference(float(means[i]), *interval(drawn[:, i]), float(np.std(drawn[:, i], ddof=1)), "probability drop", drawn[:, i])
-        for i, name in enumerate(pairs, len(MASKS))
+    if drops["artist"].nunique() < 2:
+        raise ValueError("deletion test: its intervals resample artists; give tracks of two or more, with a tag that the model knows")
+    versus = {f"versus_{control}": drops["attended"] - drops[control] for control in MASKS[1:]}  # by track, so paired
+    columns = drops[MASKS].assign(**versus)
+    effects, *drawn = clustered_means(columns.to_numpy(), drops["artist"].to_numpy(), resamples, seed)
+    found = {
+        name: Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), "probability drop", values)
+        for name, effect, values in zip(columns, effects, np.transpose(drawn), strict=True)
     }
-    return DeletionTest(drops, summary, **differences)
+    rows = [(found[mask].effect, found[mask].lo, found[mask].hi) for mask in MASKS]
+    summary = pd.DataFrame(rows, columns=["drop", "lo", "hi"], index=pd.Index(MASKS, name="frames"))
+    return DeletionTest(drops, summary, *(found[name] for name in versus))
+
+
+def _drops(model: MusicTaggingTransformer, waves: Tensor, share: float, generators: list[np.random.Generator]) -> np.ndarray:
+    """(masks, clips, tags): probability before minus after, mean over the draws of a control."""
+    mel = model.spectrogram(waves)
+    tokens = model.tokens(mel)
+    before = probabilities(model.score_tokens(tokens))
+    attention = stacked_maps(model, tokens)[:, -1, :, 0, 1:].mean(axis=1)
+    masks = torch.from_numpy(_masks(attention, share, generators)).to(mel.device)
+    after = [probabilities(model.score_tokens(model.tokens(_without(mel, mask)))) for mask in masks]
+    return before - np.stack([after[0], np.mean(after[1 : 1 + DRAWS], axis=0), np.mean(after[1 + DRAWS :], axis=0)])
+
+
+def _masks(attention: np.ndarray, share: float, generators: list[np.random.Generator]) -> np.ndarray:
+    """(1 + 2 DRAWS, clips, frames): the most attended frames, at least one and not all, then the draws of random ones and of shifted ones."""
+    frames = attention.shape[1]
+    count = min(max(1, round(share * frames)), frames - 1)
+    attended = np.zeros(attention.shape, dtype=bool)
+    np.put_along_axis(attended, np.argsort(-attention, axis=1, kind="stable")[:, :count], True, axis=1)
+    clips = []
+    for mask, generator in zip(attended, generators, strict=True):
+        random = [generator.permutation(mask) for _ in range(DRAWS)]
+        shifted = [np.roll(mask, generator.integers(1, frames)) for _ in range(DRAWS)]
+        clips.append([mask, *random, *shifted])
+    return np.stack(clips, axis=1)
+
+
+def _without(mel: Tensor, mask: Tensor) -> Tensor:
+    """The spectrograms (clips, mels, frames) with the frames of masked tokens (clips, tokens) replaced by the clip's mean spectrum (in dB)."""
+    masked = torch.zeros(len(mel), 1, mel.shape[-1], dtype=torch.bool, device=mel.device)
+    masked[:, 0, : MIN_FRAMES * mask.shape[1]] = mask.repeat_interleave(MIN_FRAMES, dim=1)
+    return torch.where(masked, mel.mean(dim=-1, keepdim=True), mel)

@@ -1,14 +1,17 @@
-"""What every explanation starts from: a recording, read piece by piece, and a model in evaluation mode.
+"""What every explanation starts from: a recording, read piece by piece, and a model in evaluation mode that is asked about it.
 
-Conventions: audio is given as the path of a file or as mono samples (samples,) in [-1, 1] at 22 050 Hz. Models compute in float32, also
-where the study scores in bfloat16: an explanation should not depend on the processor.
+Conventions: audio is given as the path of a file or as mono samples (samples,) in [-1, 1] at 22 050 Hz. A *token* of the Transformer is
+four frames of the spectrogram, 0.093 s. Models compute in float32, also where the study scores in bfloat16: an explanation should not
+depend on the processor.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -16,43 +19,49 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, audio_info, read_audio
+from mtt.models.frontend import MIN_FRAMES
+from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 
 SHORTFALL = SAMPLE_RATE // 10  # samples that a file may lack at its end before its length is called wrong
+SHORTEST_BLOCK = 64  # tokens
+BATCH_SECONDS = 96.0  # of audio in a batch of windows, overlaps counted
+
+
+# --- Recordings ---
 
 
 class Recording:
-    """Samples of a file or an array, read from anywhere; of a file never more than what is asked for is in memory.
+    """Samples of a file or an array, read from anywhere, and the tokens that models make of them.
 
-    Raises ``AudioError`` for a file that cannot be read, ``ValueError`` for samples of the wrong kind.
+    A file's samples are never in memory but where they are asked for; tokens are kept for all windows that are asked for later, 0.7 MB a
+    minute at the published size, so a model must not be trained meanwhile. Raises ``AudioError`` for a file that cannot be read,
+    ``ValueError`` for samples of the wrong kind.
     """
 
     def __init__(self, audio: str | Path | np.ndarray) -> None:
-        self.path: Path | None = Path(audio) if isinstance(audio, str | Path) else None
+        self._tokens: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
+        self.path = Path(audio) if isinstance(audio, str | Path) else None
         if self.path is not None:
             self.samples = round(audio_info(self.path).seconds * SAMPLE_RATE)
-            if not self.samples:
-                raise AudioError(f"{self.path}: holds no audio; the file may be truncated")
             return
-        self._wave = np.asarray(audio)
-        if self._wave.ndim != 1 or not self._wave.size or self._wave.dtype.kind != "f":
-            kind = f"{self._wave.dtype} {self._wave.shape}"
-            raise ValueError(f"audio: expected a path or float samples (samples,) in [-1, 1] at {SAMPLE_RATE} Hz, got {kind}")
-        self.samples = self._wave.size
+        wave = np.asarray(audio)
+        if wave.ndim != 1 or not wave.size or wave.dtype.kind != "f" or not np.isfinite(wave).all():
+            wanted = f"a path or finite float samples (samples,) in [-1, 1] at {SAMPLE_RATE} Hz"
+            raise ValueError(f"audio: expected {wanted}, got {wave.dtype} {wave.shape}")
+        self._wave, self.samples = wave, wave.size
 
     @property
     def seconds(self) -> float:
         return self.samples / SAMPLE_RATE
 
     def read(self, first: int = 0, last: int | None = None) -> np.ndarray:
-        """Samples ``first`` to ``last`` (to the end if None), float32; fewer where the recording ends before."""
+        """Samples ``first`` to ``last`` (to the end if None), float32; fewer where the recording ends before. Raises ``AudioError``."""
         last = self.samples if last is None else min(last, self.samples)
         if not 0 <= first < last:
-            raise ValueError(f"audio: nothing at {first / SAMPLE_RATE:.1f} s; the recording has {self.seconds:.1f} s")
+            span = f"{first / SAMPLE_RATE:.1f} to {last / SAMPLE_RATE:.1f} s"
+            raise AudioError(f"{self.path or 'audio'}: nothing from {span}; the recording has {self.seconds:.1f} s")
         if self.path is None:
-            wave = np.asarray(self._wave[first:last], dtype=np.float32)
-            if not np.isfinite(wave).all():
-                raise ValueError(f"audio: sample {first + int(np.argmin(np.isfinite(wave)))} is not a number; repair the samples")
-            return wave
+            return np.asarray(self._wave[first:last], dtype=np.float32)
         wave = read_audio(self.path, first / SAMPLE_RATE, (last - first) / SAMPLE_RATE)
         missing = last - first - len(wave)
         if missing > SHORTFALL:
@@ -60,10 +69,38 @@ class Recording:
             raise AudioError(f"{self.path}: ends at {end:.1f} s, its header says {self.seconds:.1f} s; re-encode the file")
         return np.pad(wave, (0, missing)) if missing else wave
 
+    def tokens(self, model: MusicTaggingTransformer) -> Tensor:
+        """(tokens, width) of the whole recording, the same as one pass gives, computed once for each model; call it in ``evaluating``."""
+        if model in self._tokens:
+            return self._tokens[model]
+        step, total, blocks = MIN_FRAMES * model.config.hop, count_tokens(model, self.samples), []
+        context = CONTEXT_TOKENS + math.ceil(model.config.n_fft / 2 / step)  # the spectrogram reflects a block at its borders too
+        size = max(SHORTEST_BLOCK, model.config.max_positions - 2 * context)
+        for first in range(0, total, size):
+            last, begin = min(first + size, total), max(0, first - context)
+            # The last block also takes the samples that do not fill a token: they are context of the last ones.
+            end = (last + context) * step if last + context < total else None
+            blocks.append(model.tokens(to_model(model, self.read(begin * step, end))[None])[0, first - begin : last - begin])
+        self._tokens[model] = torch.cat(blocks)
+        return self._tokens[model]
+
 
 def as_recording(audio: str | Path | np.ndarray | Recording) -> Recording:
     """``audio`` as a ``Recording``; one that is one already as it is."""
     return audio if isinstance(audio, Recording) else Recording(audio)
+
+
+def count_tokens(model: MusicTaggingTransformer, samples: int) -> int:
+    """Tokens that the model makes of a waveform of so many samples."""
+    return max(1, (1 + samples // model.config.hop) // MIN_FRAMES)
+
+
+def token_times(model: MusicTaggingTransformer, first: np.ndarray, count: int = 1) -> np.ndarray:
+    """Centre, in seconds, of ``count`` tokens from token ``first`` on: the middle of the centres of their frames."""
+    return (MIN_FRAMES * first + (MIN_FRAMES * count - 1) / 2) * model.config.hop / SAMPLE_RATE
+
+
+# --- Models ---
 
 
 @contextmanager
@@ -78,10 +115,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
+def batch_of(window: float) -> int:
+    """Windows of so many seconds in a batch of BATCH_SECONDS."""
+    return max(1, int(BATCH_SECONDS / window))
+
+
 def to_model(model: nn.Module, wave: np.ndarray) -> Tensor:
-    """``wave`` as a tensor on the model's device."""
-    first = next(model.parameters(), None)
-    return torch.tensor(wave, dtype=torch.float32, device="cpu" if first is None else first.device)
+    """``wave`` as a float32 tensor on the model's device."""
+    return torch.tensor(wave, dtype=torch.float32, device=next(model.parameters()).device)
 
 
 def probabilities(logits: Tensor) -> np.ndarray:
@@ -91,4 +132,4 @@ def probabilities(logits: Tensor) -> np.ndarray:
 
 def tag_names(model: nn.Module) -> list[str]:
     """Names of the model's outputs: its tags, or ``tag 0``, ``tag 1``, … where it was given none."""
-    return list(model.tags) if getattr(model, "tags", None) else [f"tag {i}" for i in range(model.n_tags)]
+    return list(model.tags or (f"tag {i}" for i in range(model.n_tags)))

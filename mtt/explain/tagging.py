@@ -15,8 +15,7 @@ from torch import nn
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
 from mtt.data.batches import slot_starts
-from mtt.explain.curves import batch_of
-from mtt.explain.recording import Recording, evaluating, probabilities, tag_names, to_model
+from mtt.explain.recording import Recording, batch_of, evaluating, probabilities, tag_names, to_model
 
 SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})  # what soundfile reads
 
@@ -40,9 +39,7 @@ def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None
     return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top if top else len(table))
 
 
-def tag_files(
-    model: nn.Module, paths: Iterable[str | Path], top: int | None = None, clips: int = 8
-) -> Iterator[tuple[Path, pd.DataFrame | str]]:
+def tag_files(model: nn.Module, paths: Iterable[str | Path], top: int | None = None) -> Iterator[tuple[Path, pd.DataFrame | str]]:
     """``(path, tags)`` of each file, one by one, or ``(path, reason)`` for one that cannot be read; the others go on.
 
     A folder stands for the audio files in it and below (endings in SUFFIXES; none whose name starts with a dot), sorted by path. The tags
@@ -54,10 +51,9 @@ def tag_files(
             yield path, f"{path}: no audio file in this folder; the endings are {', '.join(sorted(SUFFIXES))}"
         for file in files:
             try:
-                result: pd.DataFrame | str = tag(model, file, top, clips)
+                yield file, tag(model, file, top)
             except AudioError as error:
-                result = str(error)
-            yield file, result
+                yield file, str(error)
 
 
 def audio_files(folder: Path) -> list[Path]:
@@ -66,12 +62,12 @@ def audio_files(folder: Path) -> list[Path]:
 
 
 def _mean_over_clips(model: nn.Module, recording: Recording, clips: int) -> np.ndarray:
-    length = round(model.clip_seconds * SAMPLE_RATE)
-    total, size = np.zeros(model.n_tags), batch_of(model.clip_seconds)
+    length, size = round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
     starts = np.rint(slot_starts(recording.seconds, model.clip_seconds, clips) * SAMPLE_RATE).astype(int)
+    total = np.zeros(model.n_tags)
     with evaluating(model):
-        for first in range(0, clips, size):
-            waves = [recording.read(start, start + length) for start in starts[first : first + size].tolist()]
+        for part in (starts[first : first + size] for first in range(0, clips, size)):
+            waves = [recording.read(start, start + length) for start in part]
             padded = np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves])
             total += probabilities(model(to_model(model, padded))).sum(axis=0)
     return (total / clips).astype(np.float32)

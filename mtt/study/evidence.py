@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.curves import count_tokens
 from mtt.explain.deletion import DeletionTest, deletion_test, summarise_deletion
 from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
+from mtt.explain.recording import count_tokens
 from mtt.files import kept_arrays
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.study.cells import THREADS, Cell

@@ -26,8 +26,8 @@ from mtt.config import DEMO, SAMPLE_RATE
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import tag_curves
-from mtt.explain.deletion import FILLS, deletion_test
-from mtt.explain.localisation import localisation_scores
+from mtt.explain.deletion import deletion_test
+from mtt.explain.localisation import summarise_localisation, track_localisation
 from mtt.models import build_model, load_model
 from mtt.models.frontend import TaggingModel
 
@@ -81,14 +81,13 @@ def borders(model: TaggingModel, waves: list[np.ndarray]) -> None:
 
 def scores(model: TaggingModel, corpus: Corpus, ids: list[str]) -> None:
     start = time.process_time()
-    table = localisation_scores(model, corpus, ids, window=model.clip_seconds)
+    table = summarise_localisation(track_localisation(model, corpus, ids))
     print(f"localisation, {len(ids)} tracks: {time.process_time() - start:.1f} s\n{table.round(3).to_string()}")
-    for fill in FILLS:
-        start = time.process_time()
-        found = deletion_test(model, corpus, ids, fill=fill)
-        print(f"deletion, {fill}, {len(ids)} tracks: {time.process_time() - start:.1f} s\n{found.summary.round(4).to_string()}")
-        for name, difference in (("random", found.versus_random), ("shifted", found.versus_shifted)):
-            print(f"attended minus {name}: {difference.effect:.4f} [{difference.lo:.4f}, {difference.hi:.4f}]")
+    start = time.process_time()
+    found = deletion_test(model, corpus, ids)
+    print(f"deletion, {len(ids)} tracks: {time.process_time() - start:.1f} s\n{found.summary.round(4).to_string()}")
+    for name, difference in (("random", found.versus_random), ("shifted", found.versus_shifted)):
+        print(f"attended minus {name}: {difference.effect:.4f} [{difference.lo:.4f}, {difference.hi:.4f}]")
 
 
 def hour(model: TaggingModel) -> None:
@@ -130,6 +129,7 @@ def main() -> None:
     cost(model, noise)
     if arguments.corpus:
         corpus = load_corpus("synthetic", DEMO.corpus, progress=False)
+        model.tags = model.tags or corpus.tags
         ids = list(corpus.tracks.index[corpus.truth.any(axis=1)][-arguments.tracks :])
         borders(model, [corpus.read(track_id) for track_id in ids[:10]])
         scores(model, corpus, ids)

@@ -21,8 +21,12 @@ class Level(nn.Module):
 
     n_tags, tags, clip_seconds = 2, TAGS, 0.5
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
     def forward(self, waveform: Tensor) -> Tensor:
-        level = waveform.square().mean(dim=1)
+        level = self.scale * waveform.square().mean(dim=1)
         return torch.stack([level, -level], dim=1)
 
 

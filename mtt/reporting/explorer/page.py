@@ -19,16 +19,17 @@ from markupsafe import Markup
 from PIL import Image
 
 from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.explain.attention import AttentionCurves
 from mtt.explain.curves import TagCurves
 from mtt.explain.recording import Recording
 from mtt.models import load_model
 from mtt.reporting.explorer.player import encode_mp3
-from mtt.reporting.explorer.scenes import HeadAttention, Scene, Segments, choose_scenes, corpus_scene, scene_of
+from mtt.reporting.explorer.scenes import Scene, Segments, choose_scenes, corpus_scene, scene_of
 from mtt.reporting.figures.sound import FREQUENCIES, RANGE_DB, mel_power
 from mtt.reporting.figures.style import BLUE, GREEN, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import TEMPLATES, Page, duration, page_text, render_page
 
-__all__ = ["HeadAttention", "Scene", "choose_scenes", "corpus_scene", "explain_file", "render_explorer", "scene_of"]
+__all__ = ["Scene", "choose_scenes", "corpus_scene", "explain_file", "render_explorer", "scene_of"]
 
 LONGEST = 600.0  # seconds of a file that are shown
 COLUMNS = 1200  # of a spectrogram's picture, at most
@@ -143,7 +144,7 @@ def as_script_json(value: object) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _encode_model(name: str, curves: TagCurves, tags: list[str], attention: HeadAttention | None, place: int) -> dict:
+def _encode_model(name: str, curves: TagCurves, tags: list[str], attention: AttentionCurves | None, place: int) -> dict:
     colour = PAGE_COLOURS.get(model_colour(name), list(PAGE_COLOURS.values())[place % len(PAGE_COLOURS)])
     columns = [curves.tags.index(tag) if tag in curves.tags else -1 for tag in tags]
     return {
@@ -157,9 +158,9 @@ def _encode_model(name: str, curves: TagCurves, tags: list[str], attention: Head
     }
 
 
-def _encode_attention(attention: HeadAttention) -> dict:
-    layers, heads, frames = attention.cls.shape
-    rows = np.concatenate((attention.cls.reshape(-1, frames), attention.rollout[None]))
+def _encode_attention(attention: AttentionCurves) -> dict:
+    layers, heads, frames = attention.heads.shape
+    rows = np.concatenate((attention.heads.reshape(-1, frames), attention.rollout[None]))
     largest = np.maximum(rows.max(axis=1), 1e-6)
     return {
         "times": np.round(attention.times, 3).tolist(),

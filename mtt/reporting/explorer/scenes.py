@@ -17,9 +17,9 @@ from torch import nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.attention import cls_rollout, stacked_maps
-from mtt.explain.curves import KeptRecording, TagCurves, batch_of, tag_curves, token_grid, token_times, token_windows, window_seconds
-from mtt.explain.recording import Recording, as_recording, evaluating
+from mtt.explain.attention import AttentionCurves, attention_curves
+from mtt.explain.curves import TagCurves, tag_curves
+from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.explorer.listening import worst_errors
 from mtt.study.workspace import Result, Study
@@ -29,15 +29,6 @@ Segments = Sequence[tuple[float, float]]
 LATE = 1 / 3  # of a track, after which an entry counts as late
 CANDIDATES = 8  # late entries whose curves are computed
 FAILURES = 6  # errors to choose from, misses and false alarms
-
-
-@dataclass(frozen=True)
-class HeadAttention:
-    """CLS attention ``cls`` (layers, heads, frames) and ``rollout`` (frames,) at ``times`` (frames,), relative to uniform attention (1)."""
-
-    times: np.ndarray
-    cls: np.ndarray
-    rollout: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Scene:
     wave: np.ndarray
     sample_rate: int
     curves: Mapping[str, TagCurves]
-    attention: Mapping[str, HeadAttention] = field(default_factory=dict)
+    attention: Mapping[str, AttentionCurves] = field(default_factory=dict)
     labels: Sequence[str] | None = None
     true_labels: Sequence[str] | None = None
     truth: Mapping[str, Segments] | None = None
@@ -80,7 +71,7 @@ class Scene:
 
 def scene_of(
     models: Mapping[str, nn.Module],
-    audio: str | Path | np.ndarray | KeptRecording,
+    audio: str | Path | np.ndarray,
     title: str,
     artist: str = "",
     note: str = "",
@@ -95,33 +86,13 @@ def scene_of(
     """
     if not models:
         raise ValueError("scene: no models; give at least one")
-    heard = audio if isinstance(audio, KeptRecording) else KeptRecording(audio)
+    wave = Recording(audio).read()
+    heard = Recording(wave)
     curves = {name: tag_curves(model, heard, window, hop) for name, model in models.items()}
     attention = {
-        name: head_attention(model, heard, window, hop) for name, model in models.items() if isinstance(model, MusicTaggingTransformer)
+        name: attention_curves(model, heard, window, hop) for name, model in models.items() if isinstance(model, MusicTaggingTransformer)
     }
-    return Scene(title, artist, note, heard.read(), SAMPLE_RATE, curves, attention, **known)
-
-
-def head_attention(
-    model: MusicTaggingTransformer, audio: np.ndarray | Recording, window: float | None = None, hop: float = 0.5
-) -> HeadAttention:
-    """``attention_curves`` with every layer and head apart."""
-    recording, window = as_recording(audio), window_seconds(model, window, hop)
-    starts, length = token_grid(model, recording, window, hop)
-    frames = starts[-1] + length
-    total = np.zeros((model.config.layers * model.config.heads + 1, frames))
-    count = np.zeros(frames)
-    with evaluating(model):
-        for part, tokens in token_windows(model, recording, starts, length, batch_of(window)):
-            maps = stacked_maps(model, tokens)
-            rows = np.concatenate((maps[..., 0, 1:].reshape(len(maps), -1, length), cls_rollout(maps)[:, None]), axis=1)
-            for first, relative in zip(starts[part], length * rows, strict=True):
-                total[:, first : first + length] += relative
-                count[first : first + length] += 1
-    held = np.flatnonzero(count)
-    mean = total[:, held] / count[held]
-    return HeadAttention(token_times(model, held), mean[:-1].reshape(model.config.layers, model.config.heads, -1), mean[-1])
+    return Scene(title, artist, note, wave, SAMPLE_RATE, curves, attention, **known)
 
 
 Choice = tuple[str, str, list[str]]  # track_id, why it is shown, the tags that this is about

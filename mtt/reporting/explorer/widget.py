@@ -18,11 +18,12 @@ from torch import nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.curves import KeptRecording, TagCurves, tag_curves
+from mtt.explain.attention import AttentionCurves, attention_curves
+from mtt.explain.curves import TagCurves, tag_curves
 from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.explorer.page import LONGEST, embedded_page, encode_scene, encode_sound
-from mtt.reporting.explorer.scenes import Choice, HeadAttention, Scene, head_attention, known_of
+from mtt.reporting.explorer.scenes import Choice, Scene, known_of
 from mtt.reporting.pages.frame import duration
 from mtt.study.workspace import Result, Study
 
@@ -110,23 +111,23 @@ class ExplorerWidget(ipywidgets.VBox):
             f'style="display:block;width:100%;height:{HEIGHT}px;border:0"></iframe>'
         )
 
-    def _open(self, kind: str, name: str) -> tuple[KeptRecording, dict, dict]:
+    def _open(self, kind: str, name: str) -> tuple[Recording, dict, dict]:
         """A recording, what is known of it as fields of a scene, and its sound and spectrogram as the page wants them."""
         if kind == "track":
-            recording, fields = KeptRecording(self.corpus.read(name)), known_of(self.corpus, name, *self.about.get(name, ("", ())))
+            recording, fields = Recording(self.corpus.read(name)), known_of(self.corpus, name, *self.about.get(name, ("", ())))
         else:
             path = Path(name).expanduser()
             whole = Recording(path)
-            recording = KeptRecording(whole.read(0, round(LONGEST * SAMPLE_RATE)))
+            recording = Recording(whole.read(0, round(LONGEST * SAMPLE_RATE)))
             note = "" if whole.seconds <= LONGEST else f"The first {duration(LONGEST)} of {duration(whole.seconds)}."
             fields = {"title": path.name, "artist": "", "note": note}
         return recording, fields, encode_sound(recording.read(), SAMPLE_RATE)
 
-    def _hear(self, kind: str, source: str, name: str, window: float) -> tuple[TagCurves, HeadAttention | None]:
+    def _hear(self, kind: str, source: str, name: str, window: float) -> tuple[TagCurves, AttentionCurves | None]:
         recording, model = self._opened(kind, source)[0], self.models[name]
         curves = tag_curves(model, recording, window, HOP)
         attends = isinstance(model, MusicTaggingTransformer)
-        return curves, head_attention(model, recording, window, HOP) if attends else None
+        return curves, attention_curves(model, recording, window, HOP) if attends else None
 
 
 def explore(

@@ -17,11 +17,11 @@ from PIL import Image
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, write_audio
 from mtt.data.corpus import Corpus
-from mtt.explain.attention import attention_curves
+from mtt.explain.attention import AttentionCurves
 from mtt.explain.curves import TagCurves
 from mtt.models import build_model, save_model
 from mtt.reporting.explorer.page import as_script_json, encode_scene, explain_file, quantise, render_explorer
-from mtt.reporting.explorer.scenes import HeadAttention, Scene, choose_scenes, head_attention, scene_of
+from mtt.reporting.explorer.scenes import Scene, choose_scenes, scene_of
 from tests.tiny import TINY_MODEL
 
 TAGS = [f"tag {i}" for i in range(50)]
@@ -51,7 +51,7 @@ def made_up_scene(seconds=30.0, seed=0, **changes):
     random, times = np.random.default_rng(seed), np.arange(1.5, seconds - 1, 0.5)
     frames = np.arange(0.05, seconds, 0.0929)
     curves = {name: TagCurves(times, random.random((len(times), len(TAGS))), TAGS, 3.0, 0.5) for name in ("teacher", "student")}
-    attention = {name: HeadAttention(frames, 3 * random.random((4, 8, len(frames))), random.random(len(frames))) for name in curves}
+    attention = {name: AttentionCurves(frames, 3 * random.random((4, 8, len(frames))), random.random(len(frames))) for name in curves}
     scene = Scene("A title", "An artist", "A clear success: really.", noise(seconds, seed), SAMPLE_RATE, curves, attention)
     return dataclasses.replace(scene, **changes)
 
@@ -76,7 +76,7 @@ def test_numbers_come_back_to_within_half_a_step():
         np.testing.assert_allclose(entry["times"], curves.times, atol=5e-4)
         given, attention = entry["attention"], scene.attention[name]
         rows = decoded(given["rows"]).reshape(33, -1) / 255 * np.array(given["largest"])[:, None]
-        np.testing.assert_allclose(rows[:32].reshape(4, 8, -1), attention.cls, atol=0.501 * 3 / 255)
+        np.testing.assert_allclose(rows[:32].reshape(4, 8, -1), attention.heads, atol=0.501 * 3 / 255)
         np.testing.assert_allclose(rows[32], attention.rollout, atol=0.501 / 255)
 
 
@@ -142,15 +142,6 @@ def test_models_with_other_tags_share_a_page():
     data = encode_scene(made_up_scene(3.0, curves=curves, attention={}))
     assert [tag["name"] for tag in data["tags"]] == ["piano", "jazz", "rock"]
     assert [entry["columns"] for entry in data["models"]] == [[1, -1, 0], [-1, 0, -1]]
-
-
-def test_attention_of_heads_is_that_of_the_attention_curves(model):
-    wave = noise(9)
-    found, known = head_attention(model, wave, 2.0), attention_curves(model, wave, 2.0)
-    assert found.cls.shape == (2, 2, len(known.times))
-    np.testing.assert_allclose(found.times, known.times)
-    np.testing.assert_allclose(found.cls[-1].mean(axis=0), known.cls, rtol=1e-5)
-    np.testing.assert_allclose(found.rollout, known.rollout, rtol=1e-5)
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.7, 20.0])

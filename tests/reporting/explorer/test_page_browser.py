@@ -7,9 +7,10 @@ import html
 import numpy as np
 import pytest
 
+from mtt.explain.attention import AttentionCurves
 from mtt.explain.curves import TagCurves
 from mtt.reporting.explorer.page import embedded_page, encode_scene, render_explorer
-from mtt.reporting.explorer.scenes import HeadAttention, Scene
+from mtt.reporting.explorer.scenes import Scene
 
 RATE, SECONDS = 22_050, 8.0
 TAGS = ["piano", "drums", "jazz", "rock", "sad", "fast"]
@@ -34,7 +35,7 @@ def scene(title="First tune", artist="Somebody", **changes):
         "wave": (0.2 * np.sin(2 * np.pi * 220 * np.arange(int(SECONDS * RATE)) / RATE)).astype(np.float32),
         "sample_rate": RATE,
         "curves": {name: TagCurves(times, values, TAGS, 3.0, 0.5) for name, values in names.items()},
-        "attention": {name: HeadAttention(frames, random.random((2, 4, len(frames))), random.random(len(frames))) for name in names},
+        "attention": {name: AttentionCurves(frames, random.random((2, 4, len(frames))), random.random(len(frames))) for name in names},
         "labels": ["drums"],
         "true_labels": ["piano", "drums"],
         "truth": {"piano": [(4.0, 8.0)], "drums": [(0.0, 8.0)], "sad": []},
