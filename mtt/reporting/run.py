@@ -28,7 +28,8 @@ from mtt.config import home
 from mtt.evaluation.predict import bfloat16_is_fast, pick_device
 from mtt.files import MttError, write_json
 from mtt.reporting import figures
-from mtt.reporting.explorer.page import choose_scenes, render_explorer
+from mtt.reporting.explorer.choices import choose_tracks, scenes_of
+from mtt.reporting.explorer.page import render_explorer
 from mtt.reporting.pages import tables
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.index import render_index
@@ -93,16 +94,10 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
 
 
 def _write_explorer(study: Study, out: Path, pages: list[Page], provenance: Mapping) -> None:
-    """The page on which teacher and student are played with; no page where no test track shows anything."""
+    """The page on which teacher and student are played with."""
     teacher = recipes.teacher(study.config)
-    made = study.make(teacher, recipes.student(study.config, teacher))
-    try:
-        scenes = choose_scenes(study, {result.name: result for result in made})
-    except ValueError as error:
-        print(f"      no explorer page: {error}", file=sys.stderr)
-        out.unlink(missing_ok=True)
-        return
-    render_explorer(scenes, out, pages, provenance)
+    results = {result.name: result for result in study.make(teacher, recipes.student(study.config, teacher))}
+    render_explorer(scenes_of(study, choose_tracks(study, results), results), out, pages, provenance)
 
 
 def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:
