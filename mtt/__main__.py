@@ -139,8 +139,7 @@ def explain(
     out: Annotated[Path, typer.Option(help="HTML page to write")],
 ) -> None:
     """Write a page that plays a file and shows its tags and attention over time; it works offline."""
-    named = {folder.name: folder for folder in model}
-    print(mtt.explain_file(audio, named, out))
+    print(mtt.explain_file(audio, model, out))
 
 
 @app.command("import-official")

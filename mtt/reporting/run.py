@@ -27,7 +27,8 @@ from mtt.config import home
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import MttError, read_json, write_json, write_whole
 from mtt.reporting import figures
-from mtt.reporting.explorer.page import choose_scenes, render_explorer
+from mtt.reporting.explorer.choices import choose_tracks, scenes_of
+from mtt.reporting.explorer.page import render_explorer
 from mtt.reporting.pages import tables, words
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.index import render_index
@@ -91,14 +92,9 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
 
 
 def _write_explorer(study: Study, out: Path, pages: list[Page], provenance: Mapping) -> None:
-    """The page on which teacher and student are played with; no page where no test track shows anything."""
-    try:
-        scenes = choose_scenes(study, study.make_named(["teacher", "student"]))
-    except MttError as error:
-        print(f"      no explorer page: {error}", file=sys.stderr)
-        out.unlink(missing_ok=True)
-        return
-    render_explorer(scenes, out, pages, provenance)
+    """The page on which teacher and student are played with."""
+    results = study.make_named(["teacher", "student"])
+    render_explorer(scenes_of(study, choose_tracks(study, results), results), out, pages, provenance)
 
 
 def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:

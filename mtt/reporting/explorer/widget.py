@@ -16,57 +16,39 @@ from pathlib import Path
 import ipywidgets
 from torch import nn
 
-from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.attention import AttentionCurves, attention_curves
-from mtt.explain.curves import TagCurves, tag_curves
-from mtt.explain.recording import Recording
-from mtt.models.transformer import MusicTaggingTransformer
-from mtt.reporting.explorer.page import LONGEST, embedded_page, encode_scene, encode_sound
-from mtt.reporting.explorer.scenes import Choice, Scene, known_of
-from mtt.reporting.pages.frame import duration
+from mtt.files import MttError, one_line
+from mtt.reporting.explorer.choices import Choice, first_models
+from mtt.reporting.explorer.page import embedded_page, encode_scene, encode_sound
+from mtt.reporting.explorer.scenes import Heard, Scene, Track, corpus_track, file_track, full_title, heard_by
 from mtt.study.workspace import Result, Study
 
-HOP = 0.5
 WINDOWS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)  # besides the models' own clip lengths
 KEPT = 12  # recordings
 HEIGHT = 760  # pixels, until the page has said how high it is
 WIDE = {"style": {"description_width": "5rem"}, "layout": ipywidgets.Layout(width="min(100%, 46rem)")}
+FRAME = f'<iframe title="Explorer" allow="autoplay" srcdoc="{{}}" style="display:block;width:100%;height:{HEIGHT}px;border:0"></iframe>'
 
 
 class ExplorerWidget(ipywidgets.VBox):
     """A track under the curves and the attention of chosen models.
 
     ``track``, ``file`` (a path; it goes before the track while it stands there), ``window`` and ``switches`` (a check box for each model)
-    are the controls; ``stage`` holds the page and ``status`` says what could not be done, in one line.
-
-    Args:
-        corpus: where the tracks are from.
-        choices: what is offered: a label and a track_id each.
-        models: by name; the last one is drawn most strongly.
-        shown: the models that are switched on at first; all if None.
-        about: the note and the tags that it is about, for the tracks that have one.
+    are the controls; ``stage`` holds the page and ``status`` says what could not be done, in one line. ``offered`` are the tracks, each
+    under what the control calls it. Of ``models``, by name, the last one is drawn most strongly, and those ``shown`` are on at first, all
+    if None.
     """
 
     def __init__(
-        self,
-        corpus: Corpus,
-        choices: Sequence[tuple[str, str]],
-        models: Mapping[str, nn.Module],
-        shown: Sequence[str] | None = None,
-        about: Mapping[str, tuple[str, Sequence[str]]] | None = None,
+        self, corpus: Corpus, offered: Sequence[tuple[str, Choice]], models: Mapping[str, nn.Module], shown: Sequence[str] | None = None
     ) -> None:
-        if not models or not choices:
-            raise ValueError("widget: nothing to explore; give at least one track and one model")
-        self.corpus, self.models, self.about = corpus, dict(models), dict(about or {})
-        self.key = uuid.uuid4().hex
+        self.corpus, self.models, self.key = corpus, dict(models), uuid.uuid4().hex
         self._opened, self._heard = lru_cache(KEPT)(self._open), lru_cache(40 * KEPT)(self._hear)
         clips = sorted({float(model.clip_seconds) for model in self.models.values()})
-        self.track = ipywidgets.Dropdown(options=list(choices), description="Track", **WIDE)
-        self.file = ipywidgets.Text(
-            placeholder="or the path of a file of yours, then Enter", description="File", continuous_update=False, **WIDE
-        )
         windows = [(f"{seconds:g} s", seconds) for seconds in sorted({*WINDOWS, *clips})]
+        hint = "or the path of a file of yours, then Enter"
+        self.track = ipywidgets.Dropdown(options=list(offered), description="Track", **WIDE)
+        self.file = ipywidgets.Text(placeholder=hint, description="File", continuous_update=False, **WIDE)
         self.window = ipywidgets.SelectionSlider(options=windows, value=clips[-1], description="Window", continuous_update=False, **WIDE)
         on = self.models if shown is None else shown
         self.switches = {name: ipywidgets.Checkbox(value=name in on, description=name, indent=False) for name in self.models}
@@ -77,70 +59,42 @@ class ExplorerWidget(ipywidgets.VBox):
             control.observe(self._changed, names="value")
         self._changed({"owner": None})
 
-    def scene(self) -> Scene:
-        """What the controls ask for. Raises ``AudioError`` or ``ValueError`` for what cannot be shown."""
-        source, names = self._source(), [name for name, switch in self.switches.items() if switch.value]
-        if not names:
-            raise ValueError("no model is switched on; choose at least one")
-        recording, fields, _ = self._opened(*source)
-        heard = {name: self._heard(*source, name, self.window.value) for name in names}
-        return Scene(
-            wave=recording.read(),
-            sample_rate=SAMPLE_RATE,
-            curves={name: curves for name, (curves, _) in heard.items()},
-            attention={name: attention for name, (_, attention) in heard.items() if attention is not None},
-            **fields,
-        )
-
-    def _source(self) -> tuple[str, str]:
-        path = self.file.value.strip()
-        return ("file", path) if path else ("track", self.track.value)
-
     def _changed(self, change: Mapping) -> None:
         if change["owner"] is self.track and self.file.value:
             self.file.value = ""  # which comes back here
             return
         try:
-            page = embedded_page(encode_scene(self.scene(), self._opened(*self._source())[2]), self.key)
-        except (OSError, ValueError) as error:  # the page that is there stays
-            self.status.value = f'<p role="alert">{html.escape(" ".join(str(error).split()))}</p>'
-            return
-        self.status.value = ""
-        self.stage.value = (
-            f'<iframe title="Explorer" allow="autoplay" srcdoc="{html.escape(page)}" '
-            f'style="display:block;width:100%;height:{HEIGHT}px;border:0"></iframe>'
-        )
-
-    def _open(self, kind: str, name: str) -> tuple[Recording, dict, dict]:
-        """A recording, what is known of it as fields of a scene, and its sound and spectrogram as the page wants them."""
-        if kind == "track":
-            recording, fields = Recording(self.corpus.read(name)), known_of(self.corpus, name, *self.about.get(name, ("", ())))
+            page = self._page()
+        except (MttError, OSError) as error:  # the page that is there stays
+            self.status.value = f'<p role="alert">{html.escape(one_line(error))}</p>'
         else:
-            path = Path(name).expanduser()
-            whole = Recording(path)
-            recording = Recording(whole.read(0, round(LONGEST * SAMPLE_RATE)))
-            note = "" if whole.seconds <= LONGEST else f"The first {duration(LONGEST)} of {duration(whole.seconds)}."
-            fields = {"title": path.name, "artist": "", "note": note}
-        return recording, fields, encode_sound(recording.read(), SAMPLE_RATE)
+            self.status.value, self.stage.value = "", FRAME.format(html.escape(page))
 
-    def _hear(self, kind: str, source: str, name: str, window: float) -> tuple[TagCurves, AttentionCurves | None]:
-        recording, model = self._opened(kind, source)[0], self.models[name]
-        curves = tag_curves(model, recording, window, HOP)
-        attends = isinstance(model, MusicTaggingTransformer)
-        return curves, attention_curves(model, recording, window, HOP) if attends else None
+    def _page(self) -> str:
+        """The page of what the controls ask for. Raises ``MttError`` for what cannot be shown."""
+        names = [name for name, switch in self.switches.items() if switch.value]
+        if not names:
+            raise MttError("no model is switched on; choose at least one")
+        source = self.file.value.strip() or self.track.value
+        track, sound = self._opened(source)
+        scene = Scene(track, {name: self._heard(source, name, self.window.value) for name in names})
+        return embedded_page(encode_scene(scene, sound), self.key)
+
+    def _open(self, source: str | Choice) -> tuple[Track, dict]:
+        """A file or a track of the corpus, and its sound and spectrogram as the page wants them."""
+        track = file_track(Path(source).expanduser()) if isinstance(source, str) else corpus_track(self.corpus, *source)
+        return track, encode_sound(track)
+
+    def _hear(self, source: str | Choice, name: str, window: float) -> Heard:
+        return heard_by(self.models[name], self._opened(source)[0].recording, window)
 
 
 def explore(
     study: Study, results: Mapping[str, Result], choices: Sequence[Choice] = (), shown: Sequence[str] | None = None
 ) -> ExplorerWidget:
     """The widget over the study's test tracks, those of ``choices`` first, for the first seed's models of ``results``."""
-    corpus, about = study.corpus, {track_id: (note, tags) for track_id, note, tags in choices}
-    ids = [*about, *(track_id for track_id in study.ids("test") if track_id not in about)]
-    tracks = corpus.tracks.loc[ids]
-    names = [" – ".join(filter(None, (row.artist, row.title or str(row.Index)))) for row in tracks.itertuples()]
-    labels = [
-        f"{about[track_id][0].split(':')[0]}: {name}" if track_id in about else name for track_id, name in zip(ids, names, strict=True)
-    ]
-    order = sorted(range(len(ids)), key=lambda place: (place >= len(about), "" if place < len(about) else labels[place]))
-    models = {name: result.stages[0].load_model() for name, result in results.items()}
-    return ExplorerWidget(corpus, [(labels[place], ids[place]) for place in order], models, shown, about)
+    tracks = study.corpus.tracks.loc[study.ids("test")]
+    names = {track_id: full_title(row["artist"], row["title"] or str(track_id)) for track_id, row in tracks.iterrows()}
+    chosen = [(f"{choice.note.split(':')[0]}: {names.pop(choice.track_id)}", choice) for choice in choices]
+    others = sorted((name, Choice(track_id, "")) for track_id, name in names.items())
+    return ExplorerWidget(study.corpus, chosen + others, first_models(results), shown)

@@ -1,0 +1,177 @@
+"""Which tracks are shown, and why: rules that look at labels and scores alone.
+
+Conventions: ``scores`` are song-level probabilities (tracks, tags) of the tracks ``ids``, in the order of the corpus's tags. A rule gives
+its choices best first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from mtt.data.corpus import Corpus
+from mtt.explain.curves import tag_curves
+from mtt.reporting.explorer.scenes import Scene, corpus_track, scene_of
+from mtt.study.workspace import Result, Study
+
+LATE = 1 / 3  # of a track, after which an entry counts as late
+CANDIDATES = 8  # late entries whose curves are computed
+FAILURES = 6  # errors to choose from, misses and false alarms
+
+
+class Choice(NamedTuple):
+    """A track and why it is shown: what stands before the colon of ``note`` names the rule, ``about`` the tags it speaks of."""
+
+    track_id: str
+    note: str
+    about: tuple[str, ...] = ()
+
+
+class Mistake(NamedTuple):
+    """A miss, or else a false alarm: row and column of the scores."""
+
+    row: int
+    tag: int
+    missed: bool
+
+
+def scenes_of(study: Study, choices: Sequence[Choice], results: Mapping[str, Result]) -> list[Scene]:
+    """The scenes of chosen tracks, by the first seed's models."""
+    models = first_models(results)
+    return [scene_of(corpus_track(study.corpus, *choice), models) for choice in choices]
+
+
+def first_models(results: Mapping[str, Result]) -> dict[str, nn.Module]:
+    """The first seed's model of each result."""
+    return {name: result.first.load_model() for name, result in results.items()}
+
+
+def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Choice]:
+    """At most ``count`` test tracks that show what the models do, each of its own artist.
+
+    ``results`` by name, the teacher first and the student last; the first seed's model and song-level scores are used. In turn until there
+    are enough, by rules that look at nothing else:
+
+    - *a clear success*: at least three true tags, all scored above all others; the widest gap between them first;
+    - *a missing label recovered*: a true tag that the labels lack; the student's score is above one half and above the teacher's (where
+      there is one); the largest gain first, another tag each time as far as there are any. Needs a corpus whose truth is known;
+    - *an instrument that enters late*: after a third of the track. Of the eight most probable such entries, of different tags as far as
+      there are any, the one whose curve rises most from before the entry to after it first. Needs a timeline;
+    - *a failure*: the most confident misses below one half and false alarms above it, in turn (``worst_errors``).
+
+    Where no rule finds a track: the one with the most tags.
+    """
+    corpus, ids = study.corpus, study.ids("test")
+    scores = {name: result.first.scores("test") for name, result in results.items()}
+    student = list(scores)[-1]
+    model = results[student].first.load_model()
+    rules = [
+        _successes(corpus, ids, scores[student]),
+        _recovered(corpus, ids, scores),
+        _late_entries(corpus, ids, scores[student], model),
+        _failures(corpus, ids, student, scores[student]),
+    ]
+    richest = ids[int(corpus.true_labels(ids).sum(axis=1).argmax())]
+    return _in_turn(rules, corpus.artists, count) or [Choice(richest, "The test track with the most tags.")]
+
+
+def worst_errors(labels: np.ndarray, scores: np.ndarray, count: int = 4) -> list[Mistake]:
+    """The most confident errors, at most one a track and a tag: misses, then as many false alarms, ``count`` in all.
+
+    A miss is a true tag that scores low among the tracks that have it; a false alarm a wrong tag that scores high among those that do not:
+    both as the share of the other side's tracks that they are wrongly ranked against.
+    """
+    labels, wrong = labels.astype(bool), np.zeros(scores.shape)
+    for column, has, score in zip(wrong.T, labels.T, scores.T, strict=True):
+        if has.any() and not has.all():
+            above = 1 - np.searchsorted(np.sort(score[~has]), score) / (~has).sum()
+            below = np.searchsorted(np.sort(score[has]), score) / has.sum()
+            column[:] = np.where(has, above, below)
+    found: list[Mistake] = []
+    for missed, mask in ((True, labels), (False, ~labels)):
+        places, wanted = np.argwhere(mask), len(found) + count // 2
+        for row, tag in places[np.argsort(-wrong[mask], kind="stable")].tolist():
+            if len(found) < wanted and not any(row == other.row or tag == other.tag for other in found):
+                found.append(Mistake(row, tag, missed))
+    return found
+
+
+def _in_turn(rules: Sequence[Iterator[Choice]], artists: pd.Series, count: int) -> list[Choice]:
+    """The first choice of each rule, then the second, ...; grouped by rule. An artist who has been chosen is passed over."""
+    taken: set[str] = set()
+
+    def fresh(rule: Iterator[Choice]) -> Iterator[Choice]:
+        for choice in rule:
+            if artists.at[choice.track_id] not in taken:
+                taken.add(artists.at[choice.track_id])
+                yield choice
+
+    turns = zip_longest(*map(fresh, rules))  # which asks each rule once a turn
+    chosen = [(place, choice) for turn in turns for place, choice in enumerate(turn) if choice is not None]
+    return [choice for _, choice in sorted(chosen[:count], key=itemgetter(0))]
+
+
+def _best_of_each_tag(found: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Rows by falling ``by``, but the best of each tag before the second of any, and so on."""
+    ranked = found.sort_values(by, ascending=False, kind="stable")
+    return ranked.iloc[ranked.groupby("tag").cumcount().argsort(kind="stable")]
+
+
+def _successes(corpus: Corpus, ids: Sequence[str], scores: np.ndarray) -> Iterator[Choice]:
+    labels = corpus.true_labels(ids).astype(bool)
+    several = (labels.sum(axis=1) >= 3) & ~labels.all(axis=1)
+    gap = np.where(labels, scores, np.inf).min(axis=1) - np.where(labels, -np.inf, scores).max(axis=1)
+    for row in np.argsort(-np.where(several, gap, -np.inf), kind="stable"):
+        if several[row] and gap[row] > 0:
+            yield Choice(ids[row], f"A clear success: all {labels[row].sum()} true tags are scored above all others.")
+
+
+def _recovered(corpus: Corpus, ids: Sequence[str], scores: Mapping[str, np.ndarray]) -> Iterator[Choice]:
+    teacher, student = list(scores)[0], list(scores)[-1]
+    labels, before, after = corpus.labels[corpus.rows(ids)], scores[teacher], scores[student]
+    gain = after - before if len(scores) > 1 else after
+    missing = (corpus.true_labels(ids) > labels) & labels.any(axis=1, keepdims=True)
+    places = np.argwhere(missing & (after > 0.5) & (gain > 0))
+    found = pd.DataFrame(places, columns=["row", "tag"]).assign(gain=gain[tuple(places.T)])
+    for row, column in _best_of_each_tag(found, "gain")[["row", "tag"]].itertuples(index=False):
+        tag, versus = corpus.tags[column], f", the {teacher} {before[row, column]:.2f}" if len(scores) > 1 else ""
+        yield Choice(ids[row], f"A missing label recovered: {tag}. The {student} gives it {after[row, column]:.2f}{versus}.", (tag,))
+
+
+def _late_entries(corpus: Corpus, ids: Sequence[str], scores: np.ndarray, model: nn.Module) -> Iterator[Choice]:
+    if corpus.timeline is None:
+        return
+    played = corpus.timeline.rename(columns={"instrument": "tag"})
+    played = played[played["track_id"].isin(ids) & played["tag"].isin(corpus.tags)]
+    entries = played.groupby(["track_id", "tag"], as_index=False)["start"].min()
+    entries = entries[entries["start"].to_numpy() > LATE * corpus.tracks.loc[entries["track_id"], "seconds"].to_numpy()]
+    columns = [corpus.tags.index(tag) for tag in entries["tag"]]
+    entries = entries.assign(score=scores[pd.Index(ids).get_indexer(entries["track_id"]), columns])
+    likeliest = _best_of_each_tag(entries, "score").head(CANDIDATES)
+    rises = [_rise(model, corpus.read(entry.track_id), entry.tag, entry.start) for entry in likeliest.itertuples()]
+    risen = likeliest.assign(rise=np.array(rises, float))
+    for entry in _best_of_each_tag(risen[risen["rise"] > 0], "rise").itertuples():
+        yield Choice(entry.track_id, f"An instrument that enters late: {entry.tag}, at {entry.start:.0f} s.", (entry.tag,))
+
+
+def _rise(model: nn.Module, wave: np.ndarray, tag: str, start: float) -> float:
+    """By how much the curve of a tag is higher from ``start`` on than before; 0 where it has no points on one of the sides."""
+    curves = tag_curves(model, wave)
+    before, after = curves.curve(tag)[curves.times < start], curves.curve(tag)[curves.times >= start]
+    return float(after.mean() - before.mean()) if len(before) and len(after) else 0.0
+
+
+def _failures(corpus: Corpus, ids: Sequence[str], student: str, scores: np.ndarray) -> Iterator[Choice]:
+    found = worst_errors(corpus.true_labels(ids), scores, FAILURES)
+    sides = [[error for error in found if error.missed == missed] for missed in (True, False)]
+    for row, column, missed in (error for turn in zip_longest(*sides) for error in turn if error is not None):
+        tag, score = corpus.tags[column], scores[row, column]
+        if missed == (score < 0.5):  # ranked wrongly, and wrong to the eye as well
+            there = "is there" if missed else "is not there"
+            yield Choice(ids[row], f"A failure: {tag} {there}, but the {student} gives it {score:.2f}.", (tag,))
