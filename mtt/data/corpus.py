@@ -163,11 +163,6 @@ class Corpus:
         """The cleanest labels there are: the truth where it is known, the observed labels elsewhere."""
         return (self.labels if self.truth is None else self.truth)[self.rows(track_ids)]
 
-    def tags_of(self, track_id: str, true: bool = False) -> list[str]:
-        """The observed tags of a track, or by the cleanest labels there are (``true``)."""
-        row = self.true_labels([track_id])[0] if true else self.labels[self.rows([track_id])[0]]
-        return [tag for tag, on in zip(self.tags, row, strict=True) if on]
-
     def keep_tracks(self, track_ids: Iterable[str]) -> Corpus:
         """The corpus of these tracks alone, in this order."""
         ids = list(track_ids)

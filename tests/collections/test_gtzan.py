@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from mtt.collections.gtzan import GENRES
+
 from mtt.collections.load import CollectionError, load_corpus
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio

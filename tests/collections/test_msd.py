@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mtt.collections.msd import CALS_TAGS, CONVENTIONAL_TAGS
 
 from mtt.collections.load import CollectionError, load_corpus
-from mtt.collections.msd import CALS_TAGS, CONVENTIONAL_TAGS
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
 

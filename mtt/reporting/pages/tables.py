@@ -22,19 +22,6 @@ from mtt.study.evidence import EXPLANATIONS, NAMES, Evidence
 from mtt.study.workspace import Result, Study
 
 
-def shown(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
-    """A table as text: thousands separated, ``digits`` decimals, a dash where there is nothing."""
-
-    def text(value: object) -> str:
-        if isinstance(value, str):
-            return value
-        if pd.isna(value):
-            return "–"
-        return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.{digits}f}".replace("-", "−")
-
-    return table.map(text)
-
-
 def with_intervals(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> pd.Series:
     """Estimates as texts, ``0.912 [0.905, 0.919]``."""
     return pd.Series([with_interval(*row, digits, sign) for row in table[["estimate", "low", "high"]].to_numpy()], table.index, dtype=str)
