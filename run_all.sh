@@ -10,96 +10,28 @@ LOG=$VENV/install.log
 UNFINISHED=$VENV/.mtt-unfinished  # stands while packages are being installed
 CHILD=""                          # process group of the command that `attend` waits for
 
-USAGE="usage: run_all.sh [--profile smoke|demo|full|paper] [--collection synthetic|CSV|NAME:FOLDER] [--out FOLDER] [-p NAME VALUE]...
-       run_all.sh test [PYTEST ARGUMENT]... | lab [JUPYTER ARGUMENT]... | --help"
-
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "run_all.sh: $*"; exit 1; }
-misuse() { say "run_all.sh: $*"; say "$USAGE"; exit 2; }
 
 show_help() {
     cat <<HELP
-$USAGE
-
-Renders the study: executes every notebook and writes reports/index.html, the other pages and results.json.
-
-  --profile NAME      smoke (every code path, in a few minutes), demo (the default: two CPU cores, the embedded corpus),
-                      full (several seeds, more comparisons) or paper (the authors' settings: a GPU and a real collection)
-  --collection WHAT   synthetic (the default: the embedded corpus), a CSV file of tracks (path,artist,tags),
-                      a folder made by python -m mtt pack, or a data set in the layout it is published in, as NAME:FOLDER:
-                        msd:FOLDER             Million Song Dataset, CALS; msd/conventional:FOLDER
-                        magnatagatune:FOLDER   MagnaTagATune, split by folder; magnatagatune/listed:FOLDER
-                        mtg-jamendo:FOLDER     MTG-Jamendo, 50 tags; mtg-jamendo/genre, /instrument, /mood, /all;
-                                               then /split-1 to /split-4 for another split than split-0
-                        gtzan:FOLDER           GTZAN, split by artist; gtzan/filtered:FOLDER
-                      With ?partial at its end, a data set of which some audio is absent is used all the same
-  --out FOLDER        where the pages go (default: reports)
-  -p NAME VALUE       sets a parameter of the notebooks; may be repeated
-  test                checks the code with ruff, then runs the tests (arguments go to pytest)
-  lab                 opens JupyterLab at notebooks/ (arguments go to JupyterLab)
+usage: run_all.sh [OPTION]...               renders the study: executes every notebook and writes reports/index.html
+       run_all.sh test [PYTEST ARGUMENT]...     checks the code with ruff, then runs the tests
+       run_all.sh lab [JUPYTER ARGUMENT]...     opens JupyterLab at notebooks/
 
 Relative paths start from the folder you are in. A study that was stopped goes on where it was: run the same command again.
 
 Environment: MTT_PYTHON, or else the activated virtual or conda environment, is used as it is when it has the packages of
 pyproject.toml. Otherwise .venv is made from requirements.lock, once, and needs the network only then.
 Exit status: 0 done, 1 failed with a one-line reason, 2 wrong usage.
+
 HELP
-}
-
-# ---- arguments -------------------------------------------------------------------------------------------------------
-
-absolute() {  # a path as the caller meant it
-    case $1 in
-        /*) printf '%s' "$1" ;;
-        "~" | "~/"*) printf '%s' "${HOME:-}${1#\~}" ;;
-        *) printf '%s' "$CALLER_DIR/$1" ;;
-    esac
-}
-
-set_collection() {
-    local folder
-    case $1 in
-        synthetic) COLLECTION=$1 && return ;;
-    esac
-    COLLECTION=$(absolute "$1")
-    if [ -f "$COLLECTION" ] || [ -f "$COLLECTION/pack.json" ]; then return; fi
-    case $1 in
-        msd:?* | msd/*:?* | magnatagatune:?* | magnatagatune/*:?* | mtg-jamendo:?* | mtg-jamendo/*:?* | gtzan:?* | gtzan/*:?*)
-            folder=$(absolute "${1#*:}")
-            COLLECTION=${1%%:*}:$folder
-            [ -d "${folder%\?partial}" ] || fail "--collection $1: there is no folder ${folder%\?partial}"
-            ;;
-        *) fail "--collection $1: there is no such file; give synthetic, a CSV file of tracks, a packed folder or NAME:FOLDER (see --help)" ;;
-    esac
-}
-
-parse_study() {
-    PROFILE=demo COLLECTION=synthetic OUT=$ROOT/reports PARAMETERS=()
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --profile=* | --collection=* | --out=*)
-                local option=${1%%=*} value=${1#*=}
-                shift
-                set -- "$option" "$value" "$@"
-                continue
-                ;;
-            --profile | --collection | --out) [ -n "${2:-}" ] || misuse "$1 needs a value" ;;
-            -p) [ $# -ge 3 ] || misuse "-p needs a name and a value" ;;
-            -h | --help) show_help && exit 0 ;;
-            *) misuse "unknown argument $1" ;;
-        esac
-        case $1 in
-            --profile)
-                case $2 in smoke | demo | full | paper) PROFILE=$2 ;; *) misuse "unknown profile $2" ;; esac ;;
-            --collection) set_collection "$2" ;;
-            --out) OUT=$(absolute "$2") ;;
-            -p)
-                case $2 in init_from) PARAMETERS+=(-p "$2" "$(absolute "$3")") ;; *) PARAMETERS+=(-p "$2" "$3") ;; esac
-                shift
-                ;;
-        esac
-        shift 2
-    done
+    cd "$ROOT"
+    if use_active_environment study 2>/dev/null || { is_complete && PYTHON=$VENV/bin/python; }; then
+        export PYTHONPATH=$ROOT
+        "$PYTHON" -m mtt study --help && exec "$PYTHON" -m mtt collections
+    fi
+    echo "The options of the study are listed here too once the environment is there; to make it now: run_all.sh --profile smoke"
 }
 
 # ---- waiting, stopping -----------------------------------------------------------------------------------------------
@@ -339,9 +271,8 @@ case ${1:-} in
         exec "$PYTHON" -m jupyterlab --notebook-dir="$ROOT/notebooks" "$@"
         ;;
     *)
-        parse_study "$@"
         prepare study
-        exec "$PYTHON" -m mtt study --profile "$PROFILE" --collection "$COLLECTION" --out "$OUT" \
-            ${PARAMETERS[@]+"${PARAMETERS[@]}"}
+        cd "$CALLER_DIR"
+        exec "$PYTHON" -m mtt study "$@"
         ;;
 esac

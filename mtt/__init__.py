@@ -31,8 +31,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reporting.pages.audit": ["audit_text", "write_audit"],
         "reporting.explorer.page": ["explain_file"],
         "reporting.run": ["run_study"],
+        "study.claims": ["Judge"],
         "study.job": ["read_job", "run_job"],
-        "study.parameters": ["check_parameters", "parse_parameters"],
         "study.workspace": ["notebook_study", "open_study"],
     },
 )

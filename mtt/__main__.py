@@ -13,22 +13,33 @@ import typer
 from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
+from mtt.config import PROFILES, home
 from mtt.files import MttError, one_line
+from mtt.study.parameters import check_parameters, parse_parameters
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The Semi-supervised Music Tagging Transformer study.")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, options_metavar="[OPTIONS] [-p NAME VALUE]...")
 def study(
     context: typer.Context,
-    profile: Annotated[str, typer.Option(help="smoke, demo, full or paper")] = "demo",
-    collection: Annotated[str, typer.Option(help="'synthetic', a tracks.csv, or NAME:ROOT (magnatagatune:ROOT)")] = "synthetic",
-    out: Annotated[Path, typer.Option(help="folder for the pages")] = Path("reports"),
+    profile: Annotated[str, typer.Option(help=f"sizes of corpus, models and training: {', '.join(PROFILES)}")] = "demo",
+    collection: Annotated[str, typer.Option(help="what to study: see python -m mtt collections")] = "synthetic",
+    out: Annotated[Path | None, typer.Option(help="folder for the pages  [default: reports of the checkout]")] = None,
 ) -> None:
-    """Run all notebooks and render the reports. Any number of ``-p NAME VALUE`` set notebook parameters."""
-    parameters = mtt.check_parameters({"profile": profile, "collection": collection, **mtt.parse_parameters(context.args)})
-    index = mtt.run_study(parameters, out)  # imports all there is: mistakes are answered before it
+    """Run all notebooks and render the reports; -p sets a notebook parameter.
+
+    Example: python -m mtt study --profile smoke -p steps 20 --out my-pages
+    """
+    parameters = check_parameters({"profile": profile, "collection": collection, **parse_parameters(context.args)})
+    index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
     print(f"{index}")
+
+
+@app.command()
+def collections() -> None:
+    """List what --collection takes: the embedded corpus, tables, packs, and published data sets as NAME:FOLDER."""
+    print(mtt.collection_help())
 
 
 @app.command()

@@ -6,7 +6,7 @@ Conventions: None means the profile's value. Nothing heavy is imported here, so 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mtt.config import PROFILES, SettingsError, StudyConfig, read_settings
 
@@ -67,7 +67,7 @@ def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
     return settings
 
 
-def parse_parameters(words: list[str]) -> dict[str, object]:
+def parse_parameters(words: Sequence[str]) -> dict[str, object]:
     """``-p NAME VALUE -p NAME VALUE ...`` as typed, with values read as papermill reads them. Raises ``ParameterError``."""
     parsed: dict[str, object] = {}
     while words:

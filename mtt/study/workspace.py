@@ -150,7 +150,7 @@ class Study:
     @cached_property
     def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
         """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
-        return clean(self.collection.tracks, self.duplicates, labelled=self.collection.is_labelled)
+        return clean(self.collection.tracks, self.collection.is_labelled, self.duplicates)
 
     @cached_property
     def split(self) -> pd.Series:
