@@ -1,30 +1,27 @@
-"""What every architecture must do: published size, any length, batches, determinism, gradients, precision."""
+"""What every architecture must do: published size, any length, batches, determinism, gradients, precision, being kept."""
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from mtt.config import ARCHITECTURES, SAMPLE_RATE, ModelConfig
-from mtt.models import CRNN, FCN, MusicTaggingTransformer, SampleCNN, ShortChunkResNet, build_model
-from mtt.models.build import MODELS
-from mtt.models.frontend import ResidualBlock
+from mtt.config import SAMPLE_RATE, ModelConfig, SettingsError
+from mtt.models import MODELS, MusicTaggingTransformer, SampleCNN, build_model, load_model, save_model
+from mtt.models.frontend import MelTaggingModel, ResidualBlock
+from tests.tiny import TINY_MODEL
 
-PUBLISHED = [
-    ("transformer", 256, 4_567_732),
-    ("transformer", 64, 1_108_852),
-    ("short_chunk_resnet", 256, 12_104_244),
-    ("fcn", 256, 447_732),
-    ("crnn", 32, 394_100),
-    ("sample_cnn", 256, 1_869_874),
+SMALL = replace(TINY_MODEL, layers=2, max_positions=64, dropout=0.0)
+PUBLISHED = [  # width, parameters, seconds of a clip
+    ("transformer", 256, 4_567_732, 10.0),
+    ("transformer", 64, 1_108_852, 10.0),
+    ("short_chunk_resnet", 256, 12_104_244, 3.69),
+    ("fcn", 256, 447_732, 29.1),
+    ("crnn", 32, 394_100, 29.1),
+    ("sample_cnn", 256, 1_869_874, 2.68),
 ]
-
-
-def small(architecture: str, **changes) -> ModelConfig:
-    config = ModelConfig(architecture=architecture, channels=4, width=16, heads=2, layers=2, max_positions=64)
-    return dataclasses.replace(config, **changes)
 
 
 def clips(batch: int, seconds: float, seed: int = 0) -> torch.Tensor:
@@ -36,7 +33,7 @@ def clips(batch: int, seconds: float, seed: int = 0) -> torch.Tensor:
     return 0.3 * tones + 0.02 * torch.randn(tones.shape, generator=generator)
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+@pytest.fixture(scope="module", params=sorted(MODELS))
 def architecture(request):
     return request.param
 
@@ -44,7 +41,7 @@ def architecture(request):
 @pytest.fixture(scope="module")
 def model(architecture):
     """In eval mode, with running statistics of the input: without them an untrained deep stack gives a constant."""
-    model = build_model(small(architecture, dropout=0.0), 5, seed=0)
+    model = build_model(replace(SMALL, architecture=architecture), 5, seed=0)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             module.momentum = 1.0
@@ -53,45 +50,28 @@ def model(architecture):
     return model.eval()
 
 
-def test_every_architecture_has_a_class():
-    assert set(MODELS) == set(ARCHITECTURES)
-
-
-@pytest.mark.parametrize(("name", "width", "parameters"), PUBLISHED)
-def test_parameters_at_the_published_size(name, width, parameters):
+@pytest.mark.parametrize(("name", "width", "parameters", "seconds"), PUBLISHED)
+def test_published_sizes(name, width, parameters, seconds):
     model = build_model(ModelConfig(architecture=name, width=width), 50, seed=0)
     assert sum(p.numel() for p in model.parameters()) == parameters
-
-
-def test_native_seconds():
-    seconds = {c: c.native_seconds for c in (MusicTaggingTransformer, ShortChunkResNet, FCN, CRNN, SampleCNN)}
-    assert [round(s, 2) for s in seconds.values()] == [10.0, 3.69, 29.1, 29.1, 2.68]
+    assert round(model.native_seconds, 2) == seconds and model.clip_seconds == model.native_seconds
 
 
 @pytest.mark.parametrize("seconds", [1 / SAMPLE_RATE, 0.01, 0.1, 1.0, 47.5, 60.0])
 @torch.inference_mode()
-def test_any_length(model, seconds):
-    logits = model(clips(1, seconds))
-    assert logits.shape == (1, 5)
-    assert logits.dtype == torch.float32
-    assert torch.isfinite(logits).all()
+def test_any_length_and_silence(model, seconds):
+    for waveform in (clips(1, seconds), torch.zeros(1, round(seconds * SAMPLE_RATE))):
+        logits = model(waveform)
+        assert (logits.shape, logits.dtype) == ((1, 5), torch.float32)
+        assert torch.isfinite(logits).all()
 
 
 @torch.inference_mode()
-def test_silence_is_scored(model):
-    assert torch.isfinite(model(torch.zeros(2, SAMPLE_RATE))).all()
-
-
-@torch.inference_mode()
-def test_a_clip_alone_equals_the_clip_in_a_batch(model):
+def test_a_clip_alone_equals_the_clip_in_a_batch_and_decides_its_logits(model):
     batch = clips(3, 2.0)
-    torch.testing.assert_close(model(batch[1:2]), model(batch)[1:2], rtol=0, atol=2e-5)
-
-
-@torch.inference_mode()
-def test_the_waveform_decides_the_logits(model):
-    a, b = model(clips(1, 2.0, seed=1)), model(clips(1, 2.0, seed=2))
-    assert (a - b).abs().max() > 1e-3
+    logits = model(batch)
+    torch.testing.assert_close(model(batch[1:2]), logits[1:2], rtol=0, atol=2e-5)
+    assert (logits[0] - logits[1]).abs().max() > 1e-3
 
 
 @torch.inference_mode()
@@ -113,10 +93,12 @@ def test_from_mel_equals_the_waveform_path(model):
     if isinstance(model, SampleCNN):
         assert not hasattr(model, "spectrogram")
         return
-    waveform = clips(2, 3.0)
-    assert torch.equal(model.from_mel(model.spectrogram(waveform)), model(waveform))
-    assert model.from_mel(torch.zeros(1, 128, 1)).shape == (1, 5)
-    with pytest.raises(ValueError, match="expected 128 mel bands, got 96"):
+    waveform = clips(2, 2.0)
+    mel = model.spectrogram(waveform)
+    assert torch.equal(model.from_mel(mel), model(waveform))
+    torch.testing.assert_close(model.score_mel(mel), model(waveform))
+    assert model.from_mel(torch.zeros(1, 32, 1)).shape == (1, 5)
+    with pytest.raises(ValueError, match="expected 32 mel bands, got 96"):
         model.from_mel(torch.zeros(1, 96, 10))
 
 
@@ -126,35 +108,29 @@ def test_wrong_waveform_is_named(model):
 
 
 def test_a_seed_fixes_the_weights_and_leaves_the_global_state(architecture):
+    config = replace(SMALL, architecture=architecture)
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    first = build_model(small(architecture), 5, seed=7).state_dict()
+    first = build_model(config, 5, seed=7).state_dict()
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(2)
-    again, other = (build_model(small(architecture), 5, seed=s).state_dict() for s in (7, 8))
+    again, other = (build_model(config, 5, seed=s).state_dict() for s in (7, 8))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_training_steps_are_bit_identical(architecture):
-    def gradients() -> list[torch.Tensor]:
-        model = build_model(small(architecture, dropout=0.0), 5, seed=0)
-        torch.nn.functional.binary_cross_entropy_with_logits(model(clips(3, 1.0)), torch.ones(3, 5)).backward()
-        return [p.grad for p in model.parameters()]
-
-    assert all(torch.equal(a, b) for a, b in zip(gradients(), gradients(), strict=True))
-
-
-def test_gradients_reach_every_parameter(architecture):
-    model = build_model(small(architecture, dropout=0.0), 5, seed=0)
-    labels = torch.eye(4, 5)
-    torch.nn.functional.binary_cross_entropy_with_logits(model(clips(4, 3.0)), labels).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
+def test_gradients_are_bit_identical_and_reach_every_parameter(architecture):
+    found = []
+    for _ in range(2):
+        model = build_model(replace(SMALL, architecture=architecture), 5, seed=0)
+        cross_entropy(model(clips(4, 3.0)), torch.eye(4, 5)).backward()
+        found.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    for (name, _), gradient in zip(model.named_parameters(), found[0], strict=True):
+        assert torch.isfinite(gradient).all(), name
         # A bias before batch normalisation is subtracted again, and a key's share of a softmax can vanish: not others.
         if "conv" not in name or "weight" in name:
-            assert parameter.grad.abs().max() > 0, name
+            assert gradient.abs().max() > 0, name
 
 
 @torch.inference_mode()
@@ -172,25 +148,78 @@ def test_convolutions_are_channels_last(model):
     assert all(w.is_contiguous(memory_format=torch.channels_last) for w in weights)
 
 
+def test_a_saved_model_comes_back_bit_identical(architecture, tmp_path):
+    model = build_model(replace(SMALL, architecture=architecture), 3, seed=3)
+    model(clips(2, 1.0))  # moves the running statistics
+    save_model(model, tmp_path, ["rock", "pop", "jazz"], {"stage": "teacher", "clip_seconds": 3.0})
+    again = load_model(tmp_path)
+    assert not again.training
+    assert (again.tags, again.config, again.clip_seconds) == (["rock", "pop", "jazz"], model.config, 3.0)
+    before, after = model.state_dict(), again.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "vgg"}, "architecture: 'vgg' is unknown, choose one of transformer"),
+        ({"architecture": "vgg"}, "architecture: 'vgg' is unknown, choose one of .*transformer"),
         ({"heads": 3}, "heads: 3 does not divide width 16"),
-        ({"channels": 0}, "channels: expected a whole number of at least 1, got 0"),
-        ({"width": 16.0}, "width: expected a whole number"),
-        ({"dropout": 1.0}, "dropout: expected a number from 0 to below 1"),
+        ({"n_mels": 7}, "n_mels: expected at least 8"),
         ({"architecture": "fcn", "channels": 5}, "channels: expected an even number"),
+        ({"architecture": "crnn", "channels": 5}, "channels: expected an even number"),
     ],
 )
 def test_settings_that_make_no_model(changes, message):
-    with pytest.raises(ValueError, match=message):
-        build_model(dataclasses.replace(small("transformer"), **changes), 5)
+    with pytest.raises(SettingsError, match=message):
+        build_model(replace(SMALL, **changes), 5)
+    if "architecture" not in changes:  # what the Transformer cannot have is nothing to another model
+        build_model(replace(SMALL, architecture="short_chunk_resnet", **changes), 5)
 
 
-def test_no_tags():
-    with pytest.raises(ValueError, match="n_tags: expected at least 1, got 0"):
-        build_model(small("fcn"), 0)
+@pytest.fixture
+def own_models():
+    """What is registered in a test is taken out again."""
+    kept = dict(MODELS)
+    yield {"label": "Loudness", "about": "the mean level", "colour": "#000000", "native_seconds": 1.0}
+    MODELS.clear()
+    MODELS.update(kept)
+
+
+def test_a_model_of_ones_own_needs_its_class_and_nothing_else(tmp_path, own_models):
+    class Loudness(MelTaggingModel):
+        architecture, label, about, colour, native_seconds = "loudness", *own_models.values()
+
+        def __init__(self, config, n_tags):
+            super().__init__(config, n_tags)
+            self.head = torch.nn.Sequential(torch.nn.Linear(1, n_tags))
+
+        @classmethod
+        def check(cls, config):
+            if config.n_mels > 64:
+                raise SettingsError(f"n_mels: expected at most 64, got {config.n_mels}")
+
+        def score_mel(self, mel):
+            return self.head(mel.mean(dim=(1, 2))[:, None])
+
+    config = replace(SMALL, architecture="loudness")
+    model = build_model(config, 2, seed=0).eval()
+    again = load_model(save_model(model, tmp_path, ["loud", "quiet"]))
+    assert isinstance(again, Loudness) and torch.equal(again(clips(2, 1.0)), model(clips(2, 1.0)))
+    with pytest.raises(SettingsError, match="n_mels: expected at most 64, got 65"):
+        build_model(replace(config, n_mels=65), 2)
+
+
+def test_a_class_that_is_no_whole_model_is_refused(own_models):
+    for body, message in [
+        ({**own_models, "architecture": "fcn"}, "Other: architecture 'fcn' is FCN already"),
+        ({"architecture": "other", "label": "Other"}, "Other: a model needs about, colour, native_seconds"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            type("Other", (MelTaggingModel,), body)
+    with pytest.raises(TypeError, match="abstract method '?score_mel"):
+        type("Deaf", (MelTaggingModel,), {**own_models, "architecture": "deaf"})(SMALL, 2)
+    assert len({model.colour for model in MODELS.values()}) == len(MODELS)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
