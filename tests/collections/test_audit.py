@@ -6,9 +6,10 @@ import pytest
 import soundfile
 
 from mtt.collections.audit import PROBLEMS, audit_collection
-from mtt.collections.load import CollectionError
+from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
+from tests.collections.trees import write_jamendo, write_table
 
 
 def tune(seconds: float, seed: int, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -72,55 +73,66 @@ def flawed(tmp_path_factory):
 
 def test_each_problem_is_found_once_and_nothing_else(flawed):
     folder, expected = flawed
-    audit = audit_collection(str(folder / "tracks.csv"), cache=folder / "cache", progress=False)
-    assert list(audit.rows.columns) == ["track_id", "path", "problem", "detail"]
-    found = list(zip(audit.rows["track_id"], audit.rows["problem"], strict=True))
+    made = audit(folder)
+    assert list(made.rows.columns) == ["track_id", "path", "problem", "detail"]
+    found = list(zip(made.rows["track_id"], made.rows["problem"], strict=True))
     assert len(found) == len(set(found)) and set(found) == expected
-    assert list(audit.counts.index) == [name for name in PROBLEMS if name in {problem for _, problem in expected}]
-    details = audit.rows.set_index("problem")["detail"]
+    assert list(made.counts.index) == [name for name in PROBLEMS if name in {problem for _, problem in expected}]
+    details = made.rows.set_index("problem")["detail"]
     assert "8000 Hz; nothing above 4 kHz" in details["low_rate"] and "48000 Hz" in details["unusual_rate"]
     assert "copy of copy.flac" in details["exact_duplicate"] and "artists differ" in details["exact_duplicate"]
     assert "copy of near.mp3" in details["near_duplicate"]
     assert details["rare_tag"] == "tag 'one of a kind': 1 track of 1 artist"
     assert "1 in train, 1 in valid" in details["artist_across_sets"]
     assert details["duplicate_across_sets"] == "in train; copy.flac, same content, is in test"
-    assert audit.tracks == 48 and audit.sentence.endswith("14 problems of 14 kinds.")
+    assert made.tracks == 48 and made.sentence.endswith("14 problems of 14 kinds.")
 
 
 def test_a_given_split_replaces_the_column(flawed, tmp_path):
     folder, expected = flawed
     ids = pd.read_csv(folder / "tracks.csv")["path"]
     pd.DataFrame({"track_id": ids, "split": "train"}).to_csv(tmp_path / "split.csv", index=False)
-    audit = audit_collection(str(folder / "tracks.csv"), tmp_path / "split.csv", folder / "cache", progress=False)
+    made = audit_collection(folder / "tracks.csv", tmp_path / "split.csv", folder / "cache", progress=False)
     gone = {"unknown_set", "artist_across_sets", "duplicate_across_sets"}
-    assert set(audit.rows["problem"]) == {problem for _, problem in expected} - gone
+    assert set(made.rows["problem"]) == {problem for _, problem in expected} - gone
+
+
+def audit(folder):
+    return audit_collection(folder / "tracks.csv", cache=folder / "cache", progress=False)
 
 
 def test_a_header_that_promises_more_than_there_is(tmp_path):
-    for number in range(3):
-        write_audio(tmp_path / f"{number}.wav", tune(4, number))
+    names = [f"{number}.wav" for number in range(3)] + ["cut.mp3"]
+    for number, name in enumerate(names[:3]):
+        write_audio(tmp_path / name, tune(4, number))
     whole = encode_audio(tune(20, 9), format="MP3")
     (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
-    names = [f"{number}.wav" for number in range(3)] + ["cut.mp3"]
-    pd.DataFrame({"path": names, "artist": names, "tags": ""}).to_csv(tmp_path / "tracks.csv", index=False)
-    audit = audit_collection(str(tmp_path / "tracks.csv"), cache=tmp_path / "cache", progress=False)
-    assert audit.rows["track_id"].tolist() == ["cut.mp3"] and audit.rows["problem"].tolist() == ["cut_short"]
-    assert "of 20" in audit.rows["detail"][0]
+    write_table(tmp_path, names, tags="")
+    rows = audit(tmp_path).rows
+    assert rows["track_id"].tolist() == ["cut.mp3"] and rows["problem"].tolist() == ["cut_short"]
+    assert "of 20" in rows["detail"][0]
 
 
 def test_a_clean_collection_has_no_problem(tmp_path):
     names = [f"{number}.wav" for number in range(16)]
     for number, name in enumerate(names):
         write_audio(tmp_path / name, tune(3, number))
-    pd.DataFrame({"path": names, "artist": names, "tags": "t"}).to_csv(tmp_path / "tracks.csv", index=False)
-    audit = audit_collection(str(tmp_path / "tracks.csv"), cache=tmp_path / "cache", progress=False)
-    assert audit.rows.empty and audit.counts.empty and audit.sentence.endswith("no problem found.")
+    write_table(tmp_path, names)
+    found = audit(tmp_path)
+    assert found.rows.empty and found.counts.empty and found.sentence.endswith("no problem found.")
+
+
+def test_audio_that_is_absent_from_a_data_set_is_counted(tmp_path):
+    (write_jamendo(tmp_path) / "audio/14/214.mp3").unlink()
+    found = audit_collection(f"mtg-jamendo:{tmp_path}?partial", cache=tmp_path / "cache", progress=False)
+    assert found.rows["problem"].tolist()[0] == "absent" and found.counts.at["absent", "rows"] == 1
+    assert found.counts["rows"].sum() == len(found.rows)
 
 
 def test_what_cannot_be_audited_is_said(tmp_path):
-    (tmp_path / "tracks.csv").write_text("path,artist,tags\ngone.wav,x,t\n")
+    write_table(tmp_path, ["gone.wav"])
     with pytest.raises(CollectionError, match=r"none of the 1 files can be used; the first, gone\.wav, is unreadable"):
-        audit_collection(str(tmp_path / "tracks.csv"), cache=tmp_path / "cache", progress=False)
+        audit(tmp_path)
+    (tmp_path / "split.csv").write_text("track,set\n")
     with pytest.raises(ValueError, match="split.csv"):
-        (tmp_path / "split.csv").write_text("track,set\n")
-        audit_collection(str(tmp_path / "tracks.csv"), tmp_path / "split.csv", tmp_path / "cache", progress=False)
+        audit_collection(tmp_path / "tracks.csv", tmp_path / "split.csv", tmp_path / "cache", progress=False)

@@ -11,16 +11,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtt.collections.duplicates import (
-    MAX_BIT_ERROR,
-    audio_fingerprint,
-    clean,
-    find_exact_duplicates,
-    find_missing_artists,
-    find_near_duplicates,
-)
+from mtt.collections import duplicates
+from mtt.collections.duplicates import MAX_BIT_ERROR, audio_fingerprint, clean, find_exact_duplicates, find_near_duplicates
+from mtt.config import SAMPLE_RATE as RATE
 
-RATE = 22_050
 BEAT = RATE // 2  # samples
 SECONDS = 12
 
@@ -94,9 +88,10 @@ def test_a_copy_is_found_and_other_songs_over_the_same_loop_are_not(songs, copy)
     assert np.abs(rates[1] - lag).max() < 0.06
 
 
-def test_songs_over_the_same_loop_stay_far_from_the_threshold(songs):
+def test_songs_over_the_same_loop_stay_far_from_the_threshold(songs, monkeypatch):
+    monkeypatch.setattr(duplicates, "MAX_BIT_ERROR", 1.3 * MAX_BIT_ERROR)
     prints = {name: audio_fingerprint(wave) for name, wave in songs.items() if name.endswith("2.0")}
-    assert find_near_duplicates(prints, max_bit_error=1.3 * MAX_BIT_ERROR).empty
+    assert find_near_duplicates(prints).empty
 
 
 def test_a_fingerprint_ignores_gain_exactly_where_the_gain_is_a_power_of_two(songs):
@@ -109,8 +104,6 @@ def test_fingerprint_shape_rate_and_silence():
     bits = audio_fingerprint(wave)
     assert bits.dtype == np.uint32
     assert len(bits) == (SECONDS * 5512.5 - 2048) // 256 + 1 - 8
-    slow = audio_fingerprint(scipy.signal.resample_poly(wave, 1, 2).astype(np.float32), RATE // 2)
-    assert np.bitwise_count(slow ^ bits).sum() / (32 * len(bits)) < 0.05
     assert not audio_fingerprint(np.zeros(5 * RATE, dtype=np.float32)).any()
     assert len(audio_fingerprint(wave[: RATE // 2])) == 0 == len(audio_fingerprint(wave[:0]))
     gap = wave.copy()
@@ -125,12 +118,6 @@ def test_fingerprints_of_long_tracks_do_not_depend_on_the_block(songs):
     part = audio_fingerprint(long[: 60 * RATE])
     assert len(bits) > 2000
     assert np.bitwise_count(bits[: len(part) - 1] ^ part[:-1]).sum() / (32 * len(part)) < 0.01  # the floor moves a little
-
-
-@pytest.mark.parametrize("wave", [np.zeros((2, RATE)), np.array([0.0, np.nan]), np.float32(0.5)])
-def test_fingerprint_refuses_other_than_finite_mono(wave):
-    with pytest.raises(ValueError, match="finite mono samples of shape"):
-        audio_fingerprint(np.asarray(wave))
 
 
 def test_silent_and_short_tracks_match_nothing():
@@ -150,23 +137,21 @@ def test_overlap_of_half_the_shorter_is_needed():
     assert len(find_near_duplicates({"a": bits, "b": np.concatenate([bits[140:], other])[:300]})) == 1
 
 
-def test_bit_error_rate_by_hand():
+def test_bit_error_rate_by_hand(monkeypatch):
     bits = np.random.default_rng(0).integers(2**16, 2**32, 100, dtype=np.uint32)
     noisy = bits.copy()
     noisy[:50] ^= 0b1111  # 4 of 32 bits in half of the frames
     assert find_near_duplicates({"a": bits, "b": noisy})["detail"].tolist() == ["bit error rate 0.062, offset +0.00 s"]
-    assert len(find_near_duplicates({"a": bits, "b": noisy}, max_bit_error=0.0625)) == 1
-    assert find_near_duplicates({"a": bits, "b": noisy}, max_bit_error=0.0624).empty
-    with pytest.raises(ValueError, match=r"max_bit_error: 0.5 is not in \[0, 0.5\)"):
-        find_near_duplicates({"a": bits}, max_bit_error=0.5)
+    for limit, found in {0.0625: 1, 0.0624: 0}.items():
+        monkeypatch.setattr(duplicates, "MAX_BIT_ERROR", limit)
+        assert len(find_near_duplicates({"a": bits, "b": noisy})) == found
 
 
 def test_many_copies_of_one_track_form_one_group():
     bits = np.random.default_rng(0).integers(1, 2**32, 300, dtype=np.uint32)
-    prints = pd.Series({f"t{i:02d}": bits[i:] for i in range(30)})
-    found = find_near_duplicates(prints)
-    tracks = pd.DataFrame({"path": "x.flac", "artist": "a"}, index=prints.index)
-    kept, removed = clean(tracks, found)
+    prints = {f"t{i:02d}": bits[i:] for i in range(30)}
+    tracks = pd.DataFrame({"path": "x.flac", "artist": "a"}, index=list(prints))
+    kept, removed = clean(tracks, pd.Series(True, tracks.index), find_near_duplicates(prints))
     assert list(kept) == ["t00"] and len(removed) == 29
 
 
@@ -181,24 +166,20 @@ def test_exact_duplicates_by_hand():
     assert list(find_exact_duplicates(pd.Series(dtype=str)).columns) == ["track_id", "other", "problem", "detail"]
 
 
-def test_missing_artists():
-    found = find_missing_artists(pd.Series({"a": "x", "b": None, "c": " ", "d": np.nan}))
-    assert found["track_id"].tolist() == ["b", "c", "d"] and set(found["problem"]) == {"missing_artist"}
+def collection(*artists: str, labelled: tuple[int, ...] = ()) -> tuple[pd.DataFrame, pd.Series]:
+    ids = [f"t{i}" for i in range(len(artists))]
+    tracks = pd.DataFrame({"path": [f"{i}.mp3" for i in ids], "artist": artists}, index=pd.Index(ids, name="track_id"))
+    return tracks, pd.Series([number in labelled for number in range(len(ids))], tracks.index)
 
 
-def collection(**columns) -> pd.DataFrame:
-    ids = [f"t{i}" for i in range(len(columns["artist"]))]
-    return pd.DataFrame({"path": [f"{i}.mp3" for i in ids], **columns}, index=pd.Index(ids, name="track_id"))
-
-
-def pairs(kind: str, *both: tuple[str, str]) -> pd.DataFrame:
-    rows = [(a, b, f"{kind}_duplicate", "found") for a, b in both]
+def pairs(*found: tuple[str, str, str]) -> pd.DataFrame:
+    """Pairs of copies, from (track, other, ``exact`` or ``near``)."""
+    rows = [(a, b, f"{kind}_duplicate", "found") for a, b, kind in found]
     return pd.DataFrame(rows, columns=["track_id", "other", "problem", "detail"])
 
 
 def test_clean_keeps_the_labelled_copy_then_the_first():
-    tracks = collection(artist=["a", "a", "b", "b", "c"], tags=["", "rock", "", "", ""])
-    kept, removed = clean(tracks, pairs("exact", ("t1", "t0"), ("t3", "t2")))
+    kept, removed = clean(*collection("a", "a", "b", "b", "c", labelled=(1,)), pairs(("t1", "t0", "exact"), ("t3", "t2", "exact")))
     assert list(kept) == ["t1", "t2", "t4"]
     assert removed.to_numpy().tolist() == [
         ["t0", "t0.mp3", "exact_duplicate", "copy of t1, which is kept: same content"],
@@ -206,15 +187,9 @@ def test_clean_keeps_the_labelled_copy_then_the_first():
     ]
 
 
-def test_clean_takes_labels_from_a_mask():
-    tracks = collection(artist=["a", "a"])
-    kept, _ = clean(tracks, pairs("near", ("t1", "t0")), labelled=pd.Series({"t0": False, "t1": True}))
-    assert list(kept) == ["t1"]
-
-
 def test_clean_tells_when_copies_have_other_artists_and_how_they_are_linked():
-    tracks = collection(artist=["a", "b", "a", "a"])
-    kept, removed = clean(tracks, pairs("near", ("t1", "t0"), ("t2", "t1")), pairs("exact", ("t3", "t2")))
+    found = pairs(("t1", "t0", "near"), ("t2", "t1", "near"), ("t3", "t2", "exact"))
+    kept, removed = clean(*collection("a", "b", "a", "A "), found)
     assert list(kept) == ["t0"]
     assert removed["problem"].tolist() == ["near_duplicate"] * 3
     assert removed["detail"].tolist() == [
@@ -224,39 +199,19 @@ def test_clean_tells_when_copies_have_other_artists_and_how_they_are_linked():
     ]
 
 
-def test_clean_keeps_no_copy_with_another_problem_and_lists_every_problem():
-    tracks = collection(artist=["", "a", ""], tags=["rock", "", ""])
-    unusable = pd.DataFrame({"track_id": ["t2", "gone"], "path": ["", "gone.mp3"], "problem": "unreadable", "detail": "not audio"})
-    kept, removed = clean(tracks, pairs("exact", ("t1", "t0"), ("t1", "gone")), find_missing_artists(tracks["artist"]), unusable)
-    assert list(kept) == ["t1"]
-    assert removed[["track_id", "path", "problem"]].to_numpy().tolist() == [
-        ["gone", "gone.mp3", "unreadable"],
-        ["t0", "t0.mp3", "exact_duplicate"],
-        ["t0", "t0.mp3", "missing_artist"],
-        ["t2", "t2.mp3", "missing_artist"],
-        ["t2", "t2.mp3", "unreadable"],
-    ]
-
-
-def test_clean_of_copies_that_are_all_unusable_keeps_none():
-    tracks = collection(artist=["", ""])
-    kept, removed = clean(tracks, pairs("exact", ("t1", "t0")), find_missing_artists(tracks["artist"]))
-    assert list(kept) == [] and removed["problem"].tolist() == ["missing_artist"] * 2
-
-
-def test_clean_without_problems_and_with_a_missing_column():
-    tracks = collection(artist=["a", "b"])
-    kept, removed = clean(tracks)
-    assert list(kept) == ["t0", "t1"] and list(removed.columns) == ["track_id", "path", "problem", "detail"] and removed.empty
-    with pytest.raises(ValueError, match="column path is missing"):
-        clean(tracks.drop(columns="path"))
+def test_clean_keeps_no_copy_without_an_artist_where_another_has_one():
+    kept, removed = clean(*collection(" ", "a", labelled=(0,)), pairs(("t1", "t0", "exact")))
+    assert list(kept) == ["t1"] and removed["track_id"].tolist() == ["t0"]
+    kept, removed = clean(*collection("", ""), pairs(("t1", "t0", "exact")))  # neither can be used: neither is a copy of one that is kept
+    assert list(kept) == ["t0", "t1"] and removed.empty
+    assert list(removed.columns) == ["track_id", "path", "problem", "detail"]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] != p[1]), max_size=12))
 def test_clean_leaves_one_of_each_connected_group(edges):
-    tracks = collection(artist=["a"] * 10)
-    kept, removed = clean(tracks, pairs("near", *[(f"t{a}", f"t{b}") for a, b in edges]))
+    tracks, labelled = collection(*["a"] * 10)
+    kept, removed = clean(tracks, labelled, pairs(*[(f"t{a}", f"t{b}", "near") for a, b in edges]))
     groups = [{i} for i in range(10)]
     for a, b in edges:
         joined = [g for g in groups if a in g or b in g]

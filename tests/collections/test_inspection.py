@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtt.collections import inspection
+from mtt.collections import duplicates, inspection
 from mtt.collections.inspection import FILES_PER_SHARD, inspect_tracks
-from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
+from tests.collections.trees import noise, write_sounds
 
 SCRIPT = """
 import sys
@@ -21,12 +21,8 @@ import pandas as pd
 from mtt.collections.inspection import inspect_tracks
 folder = Path(sys.argv[1])
 paths = sorted(path.name for path in folder.glob("*.wav"))
-inspect_tracks(pd.DataFrame({"path": paths}, index=paths), folder, folder / "cache", workers=1, progress=False)
+inspect_tracks(pd.DataFrame({"path": paths}, index=paths), folder, folder / "cache", progress=False)
 """
-
-
-def noise(seconds: float, seed: int = 0) -> np.ndarray:
-    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
 
 
 def tracks_in(folder: Path) -> pd.DataFrame:
@@ -34,15 +30,20 @@ def tracks_in(folder: Path) -> pd.DataFrame:
     return pd.DataFrame({"path": paths}, index=pd.Index(paths, name="track_id"))
 
 
+def inspect(folder: Path, cache: str = "cache") -> inspection.Inspection:
+    return inspect_tracks(tracks_in(folder), folder, folder / cache, progress=False)
+
+
 @pytest.fixture
 def reads(monkeypatch) -> list[str]:
-    """The files that were read, in order; needs ``workers=1``."""
+    """The files that were read, in order, all in this process."""
     seen, real = [], inspection._inspect_file
-    monkeypatch.setattr(inspection, "_inspect_file", lambda root, path: (seen.append(path), real(root, path))[1])
+    monkeypatch.setattr(inspection, "_inspect_file", lambda root, stamp: (seen.append(stamp[0]), real(root, stamp))[1])
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     return seen
 
 
-def test_killed_in_the_middle_it_goes_on_without_reading_finished_shards_again(tmp_path, reads):
+def test_killed_in_the_middle_it_goes_on_without_reading_finished_shards_again(tmp_path, reads, monkeypatch):
     for number in range(10 * FILES_PER_SHARD):
         write_audio(tmp_path / f"{number:03d}.wav", noise(1.5, number % 7))
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -56,21 +57,21 @@ def test_killed_in_the_middle_it_goes_on_without_reading_finished_shards_again(t
     done = len(list(tmp_path.glob("cache/inspection-*/[!.]*.npz")))
     assert 2 <= done < 10, "the kill came too late to test anything"
     tracks = tracks_in(tmp_path)
-    resumed = inspect_tracks(tracks, tmp_path, tmp_path / "cache", workers=1, progress=False)
+    resumed = inspect(tmp_path)
     assert reads == list(tracks["path"])[done * FILES_PER_SHARD :]
-    whole = inspect_tracks(tracks, tmp_path, tmp_path / "other", workers=2, progress=False)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    whole = inspect(tmp_path, "other")
     pd.testing.assert_frame_equal(resumed.table, whole.table)
     assert all(np.array_equal(resumed.fingerprints[name], whole.fingerprints[name]) for name in tracks.index)
 
 
 def test_a_second_pass_reads_only_what_is_new_or_changed(tmp_path, reads):
-    for number in range(5):
-        write_audio(tmp_path / f"{number}.wav", noise(1.5, number))
-    first = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False)
+    write_sounds(tmp_path, *[f"{number}.wav" for number in range(5)])
+    first = inspect(tmp_path)
     reads.clear()
     write_audio(tmp_path / "3.wav", noise(2, 9))
     write_audio(tmp_path / "new.ogg", noise(2, 10))
-    second = inspect_tracks(tracks_in(tmp_path).iloc[::-1], tmp_path, tmp_path / "cache", workers=1, progress=False)
+    second = inspect_tracks(tracks_in(tmp_path).iloc[::-1], tmp_path, tmp_path / "cache", progress=False)
     assert sorted(reads) == ["3.wav", "new.ogg"]
     assert list(second.table.index) == sorted(second.table.index, reverse=True)
     same = ["0.wav", "1.wav", "2.wav", "4.wav"]
@@ -80,12 +81,43 @@ def test_a_second_pass_reads_only_what_is_new_or_changed(tmp_path, reads):
 
 def test_a_damaged_shard_is_read_again(tmp_path, reads):
     write_audio(tmp_path / "a.wav", noise(1.5))
-    first = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False)
+    first = inspect(tmp_path)
     (shard,) = tmp_path.glob("cache/inspection-*/*.npz")
     shard.write_bytes(shard.read_bytes()[:100])
-    again = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False)
+    again = inspect(tmp_path)
     assert reads == ["a.wav", "a.wav"]
     pd.testing.assert_frame_equal(again.table, first.table)
+
+
+@pytest.mark.parametrize(
+    ("module", "constant", "value"),
+    [
+        (inspection, "MINIMUM_SECONDS", 2.0),
+        (inspection, "SILENCE_DB", -10.0),
+        (inspection, "FULL_SCALE", 0.01),
+        (duplicates, "LAG", 4),
+        (duplicates, "BAND_EDGES_HZ", np.geomspace(300.0, 2400.0, 34)),
+    ],
+)
+def test_what_was_found_belongs_to_the_constants_it_was_found_with(tmp_path, reads, monkeypatch, module, constant, value):
+    write_audio(tmp_path / "a.wav", noise(1.5))
+    first = inspect(tmp_path)
+    monkeypatch.setattr(module, constant, value)
+    second = inspect(tmp_path)
+    assert reads == ["a.wav", "a.wav"]
+    same = np.array_equal(first.fingerprints["a.wav"], second.fingerprints["a.wav"])
+    assert not (same and first.table.equals(second.table))
+    monkeypatch.undo()
+    pd.testing.assert_frame_equal(inspect(tmp_path).table, first.table)
+
+
+def test_only_paths_that_lead_out_are_refused(tmp_path):
+    inside = ["..and justice for all.wav", "a/..b/c.wav", "a/../d.wav"]
+    write_sounds(tmp_path / "root", "a/..b/c.wav", *inside)
+    write_sounds(tmp_path, "e.wav")
+    paths = [*inside, "../e.wav", "a/../../e.wav", str(tmp_path / "e.wav"), ".."]
+    found = inspect_tracks(pd.DataFrame({"path": paths}, index=paths), tmp_path / "root", tmp_path / "cache", progress=False)
+    assert found.table["problem"].tolist() == [""] * 3 + ["outside"] * 4
 
 
 def test_what_a_file_holds_is_measured(tmp_path):
@@ -95,7 +127,7 @@ def test_what_a_file_holds_is_measured(tmp_path):
     write_audio(tmp_path / "same.wav", np.round(noise(3) * 32768) / 32768)
     whole = encode_audio(noise(20), format="MP3")
     (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
-    table = inspect_tracks(tracks_in(tmp_path), tmp_path, tmp_path / "cache", workers=1, progress=False).table
+    table = inspect(tmp_path).table
     assert table["problem"].eq("").all()
     clipped = np.mean(np.abs(loud) >= 0.999) / 2  # one channel of two
     assert table.at["clipped.flac", "clipped"] == pytest.approx(clipped, rel=0.01) and clipped > 0.2

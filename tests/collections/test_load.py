@@ -1,35 +1,25 @@
+import os
+
 import numpy as np
 import pytest
 
-from mtt.collections.load import CollectionError, load_corpus, parse_source, read_collection
-from mtt.config import SAMPLE_RATE
+from mtt.collections import load as loading
+from mtt.collections import published
+from mtt.collections.load import collection_help, data_sets, load_corpus, parse_source
+from mtt.collections.table import CollectionError
+from mtt.config import PROFILES, SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
-
-
-def noise(seconds: float, seed: int = 0, level: float = 0.1) -> np.ndarray:
-    return (level * np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
-
-
-def collection(folder, rows: str):
-    table = folder / "tracks.csv"
-    table.write_text(rows, encoding="utf-8")
-    return table
+from mtt.data.corpus import label_matrix
+from tests.collections.trees import load, noise, write_sounds, write_table
 
 
 def test_unusable_files_are_listed_with_the_reason_and_left_out(tmp_path):
-    write_audio(tmp_path / "good.ogg", noise(2))
-    write_audio(tmp_path / "good.mp3", noise(2, 1))
+    write_sounds(tmp_path, "good.ogg", "good.mp3")
     write_audio(tmp_path / "silent.wav", np.zeros(3 * SAMPLE_RATE, np.float32))
     write_audio(tmp_path / "short.flac", noise(0.4))
     (tmp_path / "text.mp3").write_text("no music in here")
     (tmp_path / "cut.wav").write_bytes(encode_audio(noise(2))[:30])
-    rows = "path,artist,tags\n" + "".join(
-        f"{p},someone,a|b\n" for p in ("good.ogg", "silent.wav", "short.flac", "text.mp3", "cut.wav", "gone.wav", "../good.mp3", "good.mp3")
-    )
-    corpus = load_corpus(str(collection(tmp_path, rows)), cache=tmp_path / "cache", progress=False)
-    assert list(corpus.tracks.index) == ["good.ogg", "good.mp3"]
-    problems = corpus.problems.set_index("track_id")["problem"].to_dict()
-    assert problems == {
+    problems = {
         "silent.wav": "silent",
         "short.flac": "too_short",
         "text.mp3": "unreadable",
@@ -37,53 +27,58 @@ def test_unusable_files_are_listed_with_the_reason_and_left_out(tmp_path):
         "gone.wav": "unreadable",
         "../good.mp3": "outside",
     }
+    corpus = load(write_table(tmp_path, ["good.ogg", *problems, "good.mp3"]))
+    assert list(corpus.tracks.index) == ["good.ogg", "good.mp3"]
+    assert corpus.problems.set_index("track_id")["problem"].to_dict() == problems
     details = corpus.problems.set_index("track_id")["detail"]
     assert details["short.flac"].startswith("0.40 s") and "no such file" in details["gone.wav"]
 
 
-def test_second_loading_reads_the_cache_and_a_changed_file_is_read_again(tmp_path, monkeypatch):
-    write_audio(tmp_path / "a.wav", noise(2))
-    table = collection(tmp_path, "path,artist,tags\na.wav,x,t\n")
-    first = load_corpus(str(table), cache=tmp_path / "cache", progress=False)
-    assert load_corpus(str(table), cache=tmp_path / "cache", progress=False).digest == first.digest
+def test_second_loading_reads_the_cache_and_a_changed_file_is_read_again(tmp_path):
+    write_sounds(tmp_path, "a.wav")
+    table = write_table(tmp_path, ["a.wav"])
+    first = load(table)
+    assert load(table).digest == first.digest
     assert len(list((tmp_path / "cache").glob("inspection-*"))) == 1
     write_audio(tmp_path / "a.wav", noise(2, seed=9))
-    assert load_corpus(str(table), cache=tmp_path / "cache", progress=False).digest != first.digest
+    assert load(table).digest != first.digest
 
 
-def test_tags_are_ordered_by_frequency_and_empty_means_unlabelled(tmp_path):
-    for name in "abc":
-        write_audio(tmp_path / f"{name}.wav", noise(1.5, seed=ord(name)))
-    table = collection(tmp_path, "track_id,path,artist,tags\n1,a.wav,x,jazz\n2,b.wav,y, jazz | rock|\n3,c.wav,z,\n")
-    corpus = load_corpus(str(table), cache=tmp_path / "cache", progress=False)
+def test_tags_are_ordered_by_frequency_and_empty_means_unlabelled_in_any_set(tmp_path):
+    write_sounds(tmp_path, "a.wav", "b.wav", "c.wav")
+    tags = ["jazz", " jazz | rock|", ""]
+    corpus = load(write_table(tmp_path, ["a.wav", "b.wav", "c.wav"], track_id=[1, 2, 3], tags=tags, split="train"))
     assert corpus.tags == ["jazz", "rock"]
     assert corpus.labels.tolist() == [[1, 0], [1, 1], [0, 0]]
     assert corpus.is_labelled.to_dict() == {"1": True, "2": True, "3": False}
+    untagged = load(write_table(tmp_path, ["a.wav"], tags=""))  # can be looked at
+    assert len(untagged) == 1 and untagged.tags == [] and untagged.labels.shape == (1, 0)
+
+
+def test_label_matrix_ignores_foreign_tags():
+    assert label_matrix(["a|x", "", "b"], ["a", "b"]).tolist() == [[1, 0], [0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("table", "message"),
     [
-        ("path,tags\na.wav,x\n", "column 'artist' is missing"),
+        (None, "no such file; give a table with the columns path, artist, tags"),
+        ("path,tags\na.wav,x\n", "column 'artist' is missing; the columns are path, tags"),
         ("path,artist,tags\n", "has no rows"),
         ("path,artist,tags\na.wav,x,t\n ,y,t\n", "line 3 has no path"),
+        ("track_id,path,artist,tags\n1,a.wav,x,t\n,b.wav,y,t\n", "line 3 has no track_id"),
         ("path,artist,tags\na.wav,x,t\na.wav,y,t\n", "'a.wav' stands twice"),
-        ("", "not a CSV"),
+        ("", "not a table in UTF-8"),
+        ("path,artist,tags\n\xe9.wav,x,t\n", "not a table in UTF-8"),
+        ("path,artist,tags\ngone.wav,x,t\n", r"none of the 1 files can be used; the first, gone\.wav, is unreadable"),
     ],
 )
-def test_faulty_tables_are_refused_by_name(tmp_path, text, message):
-    with pytest.raises(CollectionError, match=rf"tracks\.csv: .*{message}"):
-        read_collection(collection(tmp_path, text))
-
-
-def test_a_collection_without_any_usable_file_says_why(tmp_path):
-    with pytest.raises(CollectionError, match=r"none of the 1 files can be used; the first, gone\.wav, is unreadable"):
-        load_corpus(str(collection(tmp_path, "path,artist,tags\ngone.wav,x,t\n")), cache=tmp_path / "cache", progress=False)
-
-
-def test_missing_table_is_named():
-    with pytest.raises(CollectionError, match="nowhere.csv: no such file"):
-        load_corpus("nowhere.csv")
+def test_faulty_tables_are_refused_by_name(tmp_path, table, message):
+    if table is not None:
+        (tmp_path / "tracks.csv").write_text(table, encoding="latin-1")
+    with pytest.raises(CollectionError, match=rf"tracks\.csv: .*{message}") as caught:
+        load(tmp_path / "tracks.csv")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +88,7 @@ def test_missing_table_is_named():
         ("msd:/data/MSD", "msd", "", "/data/MSD", False, "msd-MSD"),
         ("msd/conventional:/data/MSD/", "msd", "conventional", "/data/MSD", False, "msd-conventional-MSD"),
         ("mtg-jamendo/genre/split-3:/d/a:b", "mtg-jamendo", "genre/split-3", "/d/a:b", False, "mtg-jamendo-genre-split-3-a:b"),
+        ("mtg-jamendo/split-1:/d/a", "mtg-jamendo", "split-1", "/d/a", False, "mtg-jamendo-split-1-a"),
         ("gtzan:/d/my gtzan?partial", "gtzan", "", "/d/my gtzan", True, "gtzan-my gtzan-partial"),
     ],
 )
@@ -105,8 +101,9 @@ def test_sources_are_taken_apart_and_name_a_folder(source, kind, variant, path, 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("mds:/data", "unknown collection 'mds:/data'; give synthetic, a CSV file of tracks, or msd:ROOT, magnatagatune:ROOT"),
-        ("mtg-jamendo/moods:/data", "unknown collection .*; there are mtg-jamendo:ROOT, mtg-jamendo/genre:ROOT, /instrument"),
+        ("mds:/data", "unknown collection 'mds:/data'; give synthetic, a CSV file of tracks, or gtzan:ROOT, mtg-jamendo:ROOT"),
+        ("mtg-jamendo/moods:/data", "unknown collection .*; there are mtg-jamendo:ROOT, mtg-jamendo/genre:ROOT, mtg-jamendo/instrument"),
+        ("mtg-jamendo/split-1/genre:/data", "unknown collection"),
         ("gtzan:", "'gtzan:' names no folder; give gtzan:ROOT"),
         ("gtzan:?partial", "names no folder"),
         ("gtzan:/no/such/folder", "/no/such/folder: no such folder; give the one that holds the data set, as gtzan:ROOT"),
@@ -119,12 +116,57 @@ def test_misspelt_sources_are_refused_with_the_spellings(source, message):
 
 def test_a_csv_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_audio(tmp_path / "a.wav", noise(2))
-    collection(tmp_path, "path,artist,tags\na.wav,x,t\n").rename(tmp_path / "my:tracks.csv")
+    write_sounds(tmp_path, "a.wav")
+    write_table(tmp_path, ["a.wav"]).rename("my:tracks.csv")
     assert len(load_corpus("my:tracks.csv", cache=tmp_path / "cache", progress=False)) == 1
 
 
-def test_a_collection_without_tags_can_be_looked_at(tmp_path):
-    write_audio(tmp_path / "a.wav", noise(2))
-    corpus = load_corpus(str(collection(tmp_path, "path,artist,tags\na.wav,x,\n")), cache=tmp_path / "cache", progress=False)
-    assert len(corpus) == 1 and corpus.tags == [] and corpus.labels.shape == (1, 0)
+def test_synthetic_is_the_corpus_of_the_demo(tmp_path, monkeypatch):
+    asked = []
+
+    def make_corpus(folder, config, progress):
+        asked.append((folder, config))
+        raise InterruptedError
+
+    monkeypatch.setattr(loading, "make_corpus", make_corpus)
+    for config in (None, PROFILES["demo"].corpus, PROFILES["smoke"].corpus):
+        with pytest.raises(InterruptedError):
+            load_corpus("synthetic", config, tmp_path)
+    assert asked[0] == asked[1] != asked[2] and asked[0][0].parent == tmp_path
+
+
+TOY = """
+from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
+
+def read(root, variant):
+    names = read_strings(first_file(root, ["list.txt"], "the tracks"))[:1 if variant else None]
+    return Published(track_table(root, track_id=names, path=[f"{name}.wav" for name in names], artist=names, tags="toy"), [""])
+
+DATA_SET = DataSet("toy", {"": "Toys", "small": "One toy"}, "a shop sells them", read, complete=True)
+"""
+
+
+def test_a_data_set_is_added_by_one_module(tmp_path, monkeypatch):
+    (tmp_path / "toys").mkdir()
+    (tmp_path / "toys" / "toy.py").write_text(TOY)
+    monkeypatch.setattr(published, "__path__", [*published.__path__, str(tmp_path / "toys")])
+    write_sounds(tmp_path / "root", "bear.ogg", "doll.flac")
+    (tmp_path / "root" / "list.txt").write_text("bear\ndoll\n")
+    corpus = load(f"toy:{tmp_path / 'root'}")
+    assert list(corpus.tracks.index) == ["bear", "doll"] and corpus.tags == ["toy"] and corpus.complete
+    assert list(load(f"toy/small:{tmp_path / 'root'}").tracks["path"]) == ["bear.ogg"]
+    assert "toy/small:ROOT" in collection_help() and "One toy" in collection_help()
+    with pytest.raises(CollectionError, match="there are toy:ROOT, toy/small:ROOT"):
+        load_corpus("toy/large:x")
+    os.remove(tmp_path / "root" / "bear.ogg")
+    with pytest.raises(CollectionError, match="1 of 2 audio files are absent, such as bear.wav; a shop sells them"):
+        load(f"toy:{tmp_path / 'root'}")
+
+
+def test_help_has_a_line_for_each_variant():
+    lines = collection_help().splitlines()
+    assert all(len(line) < 120 for line in lines)
+    for data_set in data_sets().values():
+        for source, about in data_set.lines.items():
+            assert sum(line.startswith(f"{source} ") and line.endswith(about) for line in lines) == 1
+    assert {"gtzan", "magnatagatune", "msd", "mtg-jamendo"} <= data_sets().keys()

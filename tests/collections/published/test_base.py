@@ -1,10 +1,10 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from mtt.collections.published import CollectionError, Published, find_audio, read_labels, read_strings, read_table, track_table
+from mtt.collections.published.base import Published, find_audio, read_labels, read_strings, track_table
+from mtt.collections.table import CollectionError
 
 IDS = ["TRAAAAA128F0000001", "TRBBBBB128F0000002", "TRCCCCC128F0000003"]
 
@@ -62,7 +62,7 @@ def test_damaged_files_are_named(tmp_path):
         ("cut.npy", whole[:-30], "is a pickle of more than a list"),
         ("none.npy", b"", "not a NumPy array"),
         ("text.npy", b"TRAAAAA128F0000001\n", "not a NumPy array"),
-        ("short.npy", whole.replace(b"(3,), }", b"(4,), }"), "announces 4 strings but holds 3"),
+        ("latin.txt", b"\xe9\n", "not a text file in UTF-8"),
     ]:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(CollectionError, match=f"{name}: .*{message}"):
@@ -70,9 +70,6 @@ def test_damaged_files_are_named(tmp_path):
     np.save(tmp_path / "numbers.npy", np.zeros(3))
     with pytest.raises(CollectionError, match="holds float64, not strings"):
         read_strings(tmp_path / "numbers.npy")
-    (tmp_path / "latin.txt").write_bytes(b"\xe9\n")
-    with pytest.raises(CollectionError, match="latin.txt: not a text file in UTF-8"):
-        read_strings(tmp_path / "latin.txt")
 
 
 def test_labels_have_a_row_a_track(tmp_path):
@@ -85,25 +82,10 @@ def test_labels_have_a_row_a_track(tmp_path):
         read_labels(tmp_path / "o.npy", 1, 1)
 
 
-def test_tables_lacking_a_column_are_named(tmp_path):
-    (tmp_path / "t.csv").write_text("a\tb\n1\t2\n")
-    assert read_table(tmp_path / "t.csv", ["a"]).to_dict("list") == {"a": ["1"], "b": ["2"]}
-    with pytest.raises(CollectionError, match=r"t\.csv: column 'c' is missing; the columns are a, b"):
-        read_table(tmp_path / "t.csv", ["c"])
-    with pytest.raises(CollectionError, match="no such file"):
-        read_table(tmp_path / "u.csv", ["c"])
-
-
 def test_audio_is_found_in_any_folder_and_with_any_ending(tmp_path):
     for path in ("audio/1/a.b.mp3", "2/c.flac", "audio/d.wav"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    table = track_table(tmp_path, list("acdef"), ["1/a.b.wav", "2/c.wav", "d.wav", "gone.wav", "nul\0.wav"], [""] * 5, [""] * 5)
-    found = find_audio(tmp_path, Published(table, "", ("audio", ""), (".flac", ".mp3")), progress=False)
+    table = track_table(tmp_path, track_id=list("acdef"), path=["1/a.b.wav", "2/c.wav", "d.wav", "gone.wav", "nul\0.wav"])
+    found = find_audio(tmp_path, Published(table, ("audio", "")), progress=False)
     assert found.to_dict() == {"a": "audio/1/a.b.mp3", "c": "2/c.flac", "d": "audio/d.wav", "e": "", "f": ""}
-
-
-def test_a_track_in_two_sets_is_refused(tmp_path):
-    with pytest.raises(CollectionError, match="'a' stands in two sets"):
-        track_table(tmp_path, ["a", "a"], ["x", "y"], ["", ""], ["", ""], ["train", "test"])
-    assert isinstance(track_table(tmp_path, ["a"], ["x"], [""], [""]), pd.DataFrame)

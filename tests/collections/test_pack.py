@@ -1,0 +1,235 @@
+import json
+import os
+import pickle  # of our own object, as it goes to our own processes
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from mtt.collections import pack
+from mtt.collections.audit import audit_collection
+from mtt.collections.load import load_corpus
+from mtt.collections.pack import pack_corpus
+from mtt.collections.table import CollectionError
+from mtt.config import SAMPLE_RATE
+from mtt.data.audio import AudioError, write_audio
+from mtt.data.batches import ClipBatches
+from mtt.data.corpus import Corpus
+from mtt.files import MttError, alone
+from tests.collections.trees import load, noise, write_table
+
+ROUNDING = 1 / 65_536 + 1e-6  # half a step of 16 bits, and float32's own
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    """Tracks of all formats and several rates, with all metadata, and two files that cannot serve."""
+    folder = tmp_path_factory.mktemp("source")
+    rates = {"a.wav": SAMPLE_RATE, "b.flac": 44_100, "c.mp3": 44_100, "d.ogg": 48_000, "e.mp3": SAMPLE_RATE, "f.flac": 16_000}
+    for seed, (name, rate) in enumerate(rates.items()):
+        write_audio(folder / name, noise(2 + seed / 2, seed, rate), rate)
+    (folder / "text.mp3").write_text("no music")
+    write_audio(folder / "silent.wav", np.zeros(2 * SAMPLE_RATE, np.float32))
+    paths, tags = [*rates, "text.mp3", "silent.wav"], ["x|y", "y", "", " y | z", "x", "y", "y", "q"]
+    about = {"track_id": [f"t{name[0]}" for name in paths], "title": [f"title, {name}" for name in paths], "split": "train"}
+    return write_table(folder, paths, tags=tags, **about)
+
+
+@pytest.fixture(scope="module")
+def original(source) -> Corpus:
+    return load(source)
+
+
+@pytest.fixture(scope="module")
+def made(original, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("made") / "pack"
+    pack_corpus(original, out, progress=False)
+    return out
+
+
+@pytest.fixture
+def copy(made, tmp_path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[str]:
+    """The files that were decoded for packing, in order, all in this process."""
+    seen, real = [], pack.read_audio
+    monkeypatch.setattr(pack, "read_audio", lambda path: (seen.append(path.name), real(path))[1])
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    return seen
+
+
+def sounds(folder: Path) -> list[Path]:
+    return sorted(folder.glob("audio/*/*.i16"))
+
+
+@pytest.mark.parametrize("way", ["folder", "table"])
+def test_a_packed_corpus_is_the_original_one(made, original, way):
+    packed = load_corpus(made if way == "folder" else str(made / "tracks.csv"))
+    assert (packed.tags, packed.digest, packed.name, packed.complete) == (original.tags, original.digest, original.name, False)
+    np.testing.assert_array_equal(packed.labels, original.labels)
+    shared = ["path", "artist", "title", "album", "split", "seconds", "level_db", "digest"]
+    pd.testing.assert_frame_equal(packed.tracks[shared], original.tracks[shared], check_dtype=False)
+    pd.testing.assert_frame_equal(packed.problems, original.problems, check_dtype=False)
+    assert all(np.array_equal(packed.fingerprints[i], original.fingerprints[i]) for i in original.tracks.index)
+
+
+def test_whole_tracks_and_crops_are_the_same_samples_within_the_rounding(made, original):
+    packed = load_corpus(made)
+    for track_id in original.tracks.index:
+        np.testing.assert_allclose(packed.read(track_id), original.read(track_id), rtol=0, atol=ROUNDING)
+        for start, seconds in ((0.0, 1.0), (0.777, 0.5), (1.2345, 0.25)):
+            crop = packed.read(track_id, start, seconds)
+            assert crop.dtype == np.float32 and len(crop) == round(seconds * SAMPLE_RATE)
+            np.testing.assert_allclose(crop, original.read(track_id, start, seconds), rtol=0, atol=ROUNDING + 2e-6)
+        last = original.tracks.at[track_id, "seconds"] - 0.1
+        assert len(packed.read(track_id, last, 1.0)) == pytest.approx(0.1 * SAMPLE_RATE, abs=2)
+    np.testing.assert_array_equal(packed.read("ta"), original.read("ta"))  # sixteen bits at the program's rate
+
+
+def test_training_crops_come_from_the_pack(made, original):
+    """In another process too, and when the files are gone."""
+    packed = pickle.loads(pickle.dumps(load_corpus(made)))
+    ids = list(original.tracks.index)
+    batches = [ClipBatches(corpus, ids, 4, 1.0, seed=3).batch(5).waveforms.numpy() for corpus in (packed, original)]
+    np.testing.assert_allclose(*batches, rtol=0, atol=ROUNDING + 2e-6)
+    assert not any((made / path).exists() for path in packed.tracks["path"])
+
+
+def test_what_lies_outside_full_scale_is_clipped(tmp_path):
+    soundfile.write(tmp_path / "loud.wav", 15 * noise(2), SAMPLE_RATE, subtype="FLOAT")
+    packed = pack_corpus(load(write_table(tmp_path, ["loud.wav"])), tmp_path / "pack", progress=False)
+    expected = np.clip(15 * noise(2), -1, 32_767 / 32_768)
+    np.testing.assert_allclose(packed.read("loud.wav"), expected, rtol=0, atol=ROUNDING)
+
+
+def test_reading_says_what_is_wrong_as_reading_a_file_does(made):
+    packed = load_corpus(made)
+    with pytest.raises(AudioError, match=r"nothing of 'ta' at 2\.0 s; it has 2\.0 s"):
+        packed.read("ta", 2.0)
+    with pytest.raises(ValueError, match="start must be >= 0"):
+        packed.read("ta", -1.0)
+
+
+def edit_index(folder: Path, **values) -> None:
+    about = json.loads((folder / "pack.json").read_text())
+    (folder / "pack.json").write_text(json.dumps(about | values))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: sounds(folder)[0].unlink(), "lacks the sound of 1 tracks, such as"),
+        (lambda folder: (folder / "tracks.csv").write_text("track_id\n"), r"tracks\.csv: is gone or was changed after packing"),
+        (lambda folder: (folder / "problems.csv").unlink(), r"problems\.csv: is gone or was changed after packing"),
+        (lambda folder: (folder / "fingerprints.npz").write_bytes(b"PK"), r"fingerprints\.npz: is gone or was changed"),
+        (lambda folder: (folder / "pack.json").write_text("{"), r"pack\.json: not the index of a packed collection"),
+        (lambda folder: edit_index(folder, format=1), r"pack\.json: not the index .*format: must be 2, not 1"),
+        (lambda folder: edit_index(folder, tags="rock"), r"pack\.json: not the index .*tags: must be of kind array"),
+        (lambda folder: (folder / "pack.json").unlink(), r"is a folder without pack\.json"),
+    ],
+)
+def test_damage_is_named_in_one_line(copy, damage, message):
+    damage(copy)
+    with pytest.raises(CollectionError, match=message) as caught:
+        load_corpus(copy)
+    assert "\n" not in str(caught.value) and re.search("make it again with: python -m mtt pack", str(caught.value))
+
+
+def test_sound_that_is_cut_or_goes_after_loading_is_named_when_it_is_read(copy):
+    packed = load_corpus(copy)
+    for path in sounds(copy):
+        path.write_bytes(path.read_bytes()[:-2])
+    assert len(packed.read("ta", 0.0, 1.0)) == SAMPLE_RATE
+    with pytest.raises(CollectionError, match=r"\.i16: is cut, and lacks samples of 'ta'; delete it and make it again"):
+        packed.read("ta")
+    shutil.rmtree(copy)
+    with pytest.raises(CollectionError, match=r"\.i16: No such file"):
+        packed.read("ta")
+
+
+def test_packing_again_decodes_no_sound_that_is_there(source, copy, reads):
+    table = pd.read_csv(source, dtype=str, keep_default_na=False).assign(tags="new")
+    table.to_csv(source.with_name("new.csv"), index=False)
+    before = sounds(copy)
+    packed = pack_corpus(load(source.with_name("new.csv")), copy, progress=False)
+    assert packed.tags == ["new"] and reads == [] and sounds(copy) == before
+    table.iloc[[1]].to_csv(source.with_name("few.csv"), index=False)
+    packed = pack_corpus(load(source.with_name("few.csv")), copy, progress=False)
+    assert list(packed.tracks.index) == ["tb"] and reads == [] and len(sounds(copy)) == 1
+
+
+SCRIPT = """
+import sys
+from mtt.collections.load import load_corpus
+from mtt.collections.pack import pack_corpus
+pack_corpus(load_corpus(sys.argv[1], cache=sys.argv[2], progress=False), sys.argv[3], progress=False)
+"""
+
+
+def test_killed_in_the_middle_it_goes_on_with_the_next_track(tmp_path, reads):
+    names = [f"{number:03d}.flac" for number in range(80)]
+    for number, name in enumerate(names):
+        write_audio(tmp_path / name, noise(5, number, 44_100), 44_100)
+    corpus = load(write_table(tmp_path, names))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "script.py", "tracks.csv", "cache", "pack"]
+    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    while process.poll() is None and len(sounds(tmp_path / "pack")) < 3:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in sounds(tmp_path / "pack")}
+    assert 3 <= len(done) < 80, "the kill came too late to test anything"
+    with pytest.raises(CollectionError, match="not finished"):
+        load_corpus(tmp_path / "pack")
+    resumed = pack_corpus(corpus, tmp_path / "pack", progress=False)
+    assert len(reads) == 80 - len(done) and all(path.stat().st_mtime_ns == stamp for path, stamp in done.items())
+    assert not list(tmp_path.glob("pack/audio/*/.*"))
+    for name in names[::7]:
+        np.testing.assert_allclose(resumed.read(name), corpus.read(name), rtol=0, atol=ROUNDING)
+
+
+def test_too_little_room_is_said_before_anything_is_written(original, tmp_path, monkeypatch, capsys):
+    full = shutil.disk_usage("/")._replace(free=10_000)
+    monkeypatch.setattr(pack.shutil, "disk_usage", lambda path: full)
+    with pytest.raises(CollectionError, match=r"packing needs 0\.05 GB and the disk has 0\.00 GB free; make room"):
+        pack_corpus(original, tmp_path / "pack")
+    assert not sounds(tmp_path / "pack") and "6 tracks" in capsys.readouterr().err
+
+
+def test_a_file_that_went_bad_since_it_was_inspected_is_listed(source, original, tmp_path):
+    folder = Path(shutil.copytree(source.parent, tmp_path / "copy"))
+    corpus = load(folder / "tracks.csv")
+    (folder / "b.flac").write_text("rotten")
+    packed = pack_corpus(corpus, tmp_path / "pack", progress=False)
+    assert "tb" not in packed.tracks.index and len(packed) == 5
+    reasons = packed.problems.set_index("track_id")["detail"]
+    assert set(reasons.index) == {"tt", "ts", "tb"} and reasons["tb"].startswith("not readable as audio")
+    np.testing.assert_allclose(packed.read("tc"), original.read("tc"), rtol=0, atol=ROUNDING)
+    for path in corpus.tracks["path"]:
+        (folder / path).unlink()
+    with pytest.raises(CollectionError, match="no track of tracks could be decoded; no such file"):
+        pack_corpus(corpus, tmp_path / "nothing", progress=False)
+
+
+def test_places_that_cannot_be_packed_to_are_refused(original, made, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CollectionError, match="is a file; give a folder"):
+        pack_corpus(original, tmp_path / "file", progress=False)
+    with pytest.raises(CollectionError, match="is packed already"):
+        pack_corpus(load_corpus(made), tmp_path / "again", progress=False)
+    with pytest.raises(CollectionError, match="the audit reads original files"):
+        audit_collection(made, progress=False)
+    with alone(made / ".lock"), pytest.raises(MttError, match="another process is packing"):
+        pack_corpus(original, made, progress=False)
