@@ -64,7 +64,7 @@ class Picture:
         inside = text[text.index(">", text.index("<svg ")) + 1 :]
         inside = re.sub(r'<g id="[^"]*"', "<g", inside).replace("'DejaVu Sans'", "var(--sans,'DejaVu Sans',sans-serif)")
         inside = re.sub(r"(?<=: )#[0-9a-f]{6}(?=[;\"])", lambda found: PAGE_VARIABLES.get(found[0], found[0]), inside)
-        size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="display:block;width:100%;max-width:{120 * width:g}px;height:auto"'
+        size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="max-width:{120 * width:g}px"'
         return f'<svg class="{css_class}" role="img" aria-label="{html.escape(self.alt)}" {size}>{inside.strip()}'
 
     def image(self) -> str:
@@ -147,11 +147,8 @@ def beside(axes: Axes, row: float, text: str, colour: str = INK, rise: float = 0
 
 def told(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> str:
     """Each row's name, ``estimate`` and, where it has one, interval as text: what a dot plot shows, for its ``alt``."""
-    parts = table[["low", "high"]] if "low" in table else pd.DataFrame(np.nan, table.index, ["low", "high"])
-    bounds = parts.itertuples(index=False)
-    return listed(
-        f"{name} {with_interval(value, *ends, digits, sign)}" for (name, value), ends in zip(table["estimate"].items(), bounds, strict=True)
-    )
+    rows = table.reindex(columns=["estimate", "low", "high"]).itertuples()
+    return listed(f"{name} {with_interval(*numbers, digits, sign)}" for name, *numbers in rows)
 
 
 def difference_axis(axes: Axes) -> None:
@@ -194,10 +191,8 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], height
         axes.annotate(text, (x, y), color=text_colour(colour), arrowprops=arrow, **where)
 
 
-def spread(places: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> list[float]:
-    """Ascending ``places``, moved as little as needed to lie at least ``gap`` apart (blocks keep their centre) and, as far as there is
-    room, between ``low`` and ``high``.
-    """
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Ascending ``places`` moved to lie ``gap`` apart (blocks keep their centre) and, as there is room, between ``low`` and ``high``."""
     blocks: list[tuple[float, int]] = []  # each: where its first member goes, number of members
     for place in places:
         block = (place, 1)
@@ -222,9 +217,7 @@ def heatmap(figure: Figure, axes: Axes, values: pd.DataFrame, texts: pd.DataFram
         one.grid(visible=False)
 
 
-def time_axis(axes: Axes, start: float, end: float, label: bool = True) -> None:
-    """Make x of ``axes`` time in seconds, from ``start`` to ``end``, and mark it for the player's cursor."""
-    axes.set_xlim(start, end)
-    axes.set_gid(TIME_AXIS)
-    if label:
-        axes.set_xlabel("time (s)")
+def time_axis(axes: Axes, seconds: float) -> None:
+    """Make x of ``axes`` time, from 0 to ``seconds``, and mark it for the player's cursor."""
+    axes.set(xlim=(0, seconds), xlabel="time (s)", gid=TIME_AXIS)
+    axes.label_outer()  # of axes on top of each other, the lowest has the numbers

@@ -61,7 +61,8 @@ def deletion(summaries: Mapping[str, pd.DataFrame], share: float) -> Picture:
     """
     title = "What taking frames away costs the true tags"
     rows = pd.concat(summaries).rename(columns={"drop": "estimate", "lo": "low", "hi": "high"})
-    sheet, axes = row_canvas(title, [f"{model}: {MASKS[mask][0]}" for model, mask in rows.index], per_row=0.27)
+    names = [f"{model}: {MASKS[mask][0]}" for model, mask in rows.index]
+    sheet, axes = row_canvas(title, names, per_row=0.27)
     difference_axis(axes)
     for row, (model, mask) in enumerate(rows.index):
         colour = model_colour(model)
@@ -72,8 +73,7 @@ def deletion(summaries: Mapping[str, pd.DataFrame], share: float) -> Picture:
     axes.margins(x=0.08)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_xlabel(f"drop in probability without {share:.0%} of the frames (95% interval)")
-    numbers = told(rows.set_axis([f"{model}, {MASKS[mask][0]}" for model, mask in rows.index]), 4, sign=True)
-    return Picture(sheet, f"Dot plot with 95% intervals, {title}: {numbers}.")
+    return Picture(sheet, f"Dot plot with 95% intervals, {title}. {told(rows.set_axis(names), 4, sign=True)}.")
 
 
 @figure

@@ -14,19 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
-from mtt.reporting.figures.draw import (
-    DASHED,
-    Picture,
-    beside,
-    canvas,
-    difference_axis,
-    dots,
-    figure,
-    legend_above,
-    lines,
-    row_canvas,
-    told,
-)
+from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, difference_axis, dots, figure, legend_above, lines, row_canvas, told
 from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, with_interval
 
@@ -82,7 +70,7 @@ def paired_differences(differences: pd.DataFrame, title: str = "Paired differenc
     """
     narrow = width < WIDTH
     names = [textwrap.fill(str(name), 42) for name in differences.index]
-    per_row = 0.52 + 0.16 * max(name.count("\n") + 1 for name in names) if narrow else 0.48
+    per_row = 0.85 + 0.16 * max(name.count("\n") for name in names) if narrow else 0.48
     sheet, axes = row_canvas(title, [""] * len(names) if narrow else list(differences.index), per_row, extra=1.3, width=width)
     difference_axis(axes)
     reach = 0.17 / per_row  # of margins to either side of a bar, in rows
@@ -104,6 +92,9 @@ def paired_differences(differences: pd.DataFrame, title: str = "Paired differenc
             beside(axes, row, values["verdict"], colour, rise=7, fontweight="bold")
             beside(axes, row, number, rise=-7)
     axes.margins(x=0.08)
+    if narrow:
+        axes.set_ylim(len(names) - 0.4, -0.7)
+        axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(round(width / 1.2)))
     axes.set_xlabel(textwrap.fill(f"difference in ROC-AUC ({'; '.join(notes)})", round(14 * width)))
     return Picture(sheet, f"Forest plot with 95% intervals, {title}. {listed(parts)}.")
@@ -112,9 +103,9 @@ def paired_differences(differences: pd.DataFrame, title: str = "Paired differenc
 def _above(axes: Axes, row: int, name: str, verdict: str, number: str, colour: str) -> None:
     """Name, verdict and number of a row on lines of their own above its bar."""
     for text, x, rise, font in (
-        (name, 0, 25, {}),
-        (verdict, 0, 11, {"color": text_colour(colour), "fontweight": "bold"}),
-        (number, 1, 11, {"ha": "right"}),
+        (name, 0, 27, {}),
+        (verdict, 0, 13, {"color": text_colour(colour), "fontweight": "bold"}),
+        (number, 1, 13, {"ha": "right"}),
     ):
         place = {"xycoords": axes.get_yaxis_transform(), "xytext": (0, rise), "textcoords": "offset points", "va": "bottom"}
         axes.annotate(text, (x, row), fontsize=9, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, **place, **font)

@@ -42,8 +42,7 @@ def _spectrograms(waveforms: Mapping[str, np.ndarray], sample_rate: int, title: 
     sheet, axes = canvas(title, 0.85 + (2.2 if len(powers) == 1 else 1.75 * len(powers)), rows=len(powers), sharex=True)
     for panel, (name, power) in zip(axes[:, 0], powers.items(), strict=True):
         image = draw_mel(panel, power, sample_rate, loudest)
-        time_axis(panel, 0, seconds)
-        panel.label_outer()
+        time_axis(panel, seconds)
         if len(powers) > 1:
             panel.set_title(name, color=INK)
     bar = sheet.colorbar(image, ax=list(axes[:, 0]), aspect=14 * len(powers), pad=0.015, shrink=0.9)

@@ -76,8 +76,7 @@ def _under_spectrogram(title: str, height: float, waveform: np.ndarray, sample_r
     power = mel_power(waveform, sample_rate)
     draw_mel(axes[0, 0], power, sample_rate, max(power.max(), 1e-10))
     for panel in axes[:, 0]:
-        time_axis(panel, 0, np.size(waveform) / sample_rate)
-        panel.label_outer()
+        time_axis(panel, np.size(waveform) / sample_rate)
     return sheet, axes[1, 0]
 
 

@@ -30,7 +30,7 @@ def sound(seconds=2.0, seed=0):
 def timeline(seconds=2.0):
     figure, axes = canvas("Who plays when", 2.0)
     axes[0, 0].barh(["piano", "flute"], [1, 1], left=[0, 1])
-    time_axis(axes[0, 0], 0, seconds)
+    time_axis(axes[0, 0], seconds)
     return Picture(figure, "Timeline: piano 0 to 1 s, flute 1 to 2 s")
 
 

@@ -22,7 +22,7 @@ def tune(hertz=220.0):
 def picture():
     figure, axes = canvas("Who plays when", 2.0)
     axes[0, 0].barh(["piano", "saxophone"], [3, 5], left=[0, 3])
-    time_axis(axes[0, 0], 0, SECONDS)
+    time_axis(axes[0, 0], SECONDS)
     return Picture(figure, "Timeline: piano 0 to 3 s, saxophone 3 to 8 s")
 
 

@@ -65,11 +65,8 @@ def test_svg_stands_in_a_page_and_follows_its_theme(hostile):
     styles = " ".join(element.get("style", "") for element in root.iter())
     assert "fill: var(--blue,#0072B2)" in styles and "fill: var(--paper,#FFFFFF)" in styles and "var(--sans," in styles
     assert not re.search(r"(fill|stroke): #", styles)
-
-
-def test_two_drawings_on_one_page_share_no_id():
-    first, second = (set(re.findall(r'id="([^"]+)"', three_bars(alt=alt).svg())) for alt in ("one", "other"))
-    assert first and not first & second
+    first, second = (set(re.findall(r'id="([^"]+)"', one)) for one in (svg, three_bars().svg()))
+    assert first and not first & second  # two of them stand on one page
 
 
 def test_palette_is_used_only_where_it_changes_nothing_visible():
@@ -95,14 +92,12 @@ def test_palette_is_used_only_where_it_changes_nothing_visible():
         ("short-chunk ResNet", "short-chunk-resnet"),
         ("teacher on validation tracks", "teacher"),
         ("teacher-plain-seed1", "teacher-plain"),
+        ("mystery", None),
+        ("", None),
     ],
 )
 def test_a_model_is_known_by_what_its_name_begins_with(name, known):
-    assert model_colour(name) == COLOURS[known]
-
-
-def test_unknown_model_is_grey():
-    assert model_colour("mystery") == model_colour("") == GREY
+    assert model_colour(name) == COLOURS.get(known, GREY)
 
 
 @pytest.mark.parametrize("colour", sorted(set(COLOURS.values())))
@@ -115,7 +110,7 @@ def test_text_colour_is_readable_on_white(colour):
 @given(st.lists(st.floats(-2, 2), max_size=12), st.floats(0.01, 0.5))
 def test_spread_keeps_labels_apart_in_order_and_moves_no_more_than_it_must(places, gap):
     places = sorted(places)
-    moved = spread(places, gap)
+    moved = spread(places, gap, -np.inf, np.inf)
     assert len(moved) == len(places)
     assert all(later - earlier >= gap - 1e-9 for earlier, later in zip(moved, moved[1:], strict=False))
     if all(later - earlier >= gap for earlier, later in zip(places, places[1:], strict=False)):

@@ -184,6 +184,24 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
     assert pyplot.get_fignums() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("tag_counts", "5 tags, from 800 to 3 tracks. piano 800; rock 90;"),
+        ("learning_curves", "teacher 0.3010 at step 800 of 1,000"),
+        ("paired_differences, phone", "C5: −0.020 [−0.024, −0.012], contradicted"),
+        ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
+        ("precision_recall", "top 5%: precision 0.400, recall 0.800"),
+        ("iterations", "student: iteration 0 0.920 [0.910, 0.940]"),
+        ("cost_by_length", "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.1 ms"),
+        ("before_after", "before mean −"),
+        ("deletion", "teacher: most attended +0.0500 [+0.0400, +0.0600]"),
+    ],
+)
+def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
+    assert words in pictures[name].alt
+
+
 def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
     for name in ("tag_counts", "paired_differences", "before_after"):
         png = pictures[name].png()
@@ -198,16 +216,12 @@ def test_time_figures_are_marked_for_the_player(pictures):
     assert marked == {"mel_spectrogram", "before_after", "tag_curves", "attention_over_time"}
 
 
-# --- a collection and its split ------------------------------------------------------------------------------------
-
-
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
     axes = pictures["tag_counts"].figure.axes[0]
     assert rows(pictures["tag_counts"]) == TAGS
     assert [bar.get_width() for bar in axes.patches] == [90, 70, 800, 3, 55]
     words = [text.get_text() for text in axes.texts]
     assert "800  (80.0%)" in words and {"genre", "instrument", "mood"} <= set(words)
-    assert "5 tags, from 800 to 3 tracks. piano 800; rock 90;" in pictures["tag_counts"].alt
 
 
 def test_a_name_is_shown_as_it_is_written():
@@ -254,9 +268,6 @@ def test_split_shares_shows_the_worst_tags():
     assert "the 30 of 31 tags" in picture.alt and "largest deviation 20.0 percentage points (tag 7)" in picture.alt
 
 
-# --- scores --------------------------------------------------------------------------------------------------------
-
-
 def test_model_scores_sorts_and_draws_the_intervals():
     picture = figures.model_scores(table({"fcn": 0.88, "teacher": 0.93}), reference="fcn")
     axes = picture.figure.axes[0]
@@ -296,7 +307,6 @@ def test_paired_differences_shows_verdicts_and_margins(pictures, name):
     margins = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert [(list(line.get_xdata()), np.mean(line.get_ydata())) for line in margins] == [([-0.005, -0.005], 2)]
     assert "margin fixed in advance" in axes.get_xlabel().replace("\n", " ") and "single trainings" not in axes.get_xlabel()
-    assert "C5: −0.020 [−0.024, −0.012], contradicted" in pictures[name].alt
 
 
 def test_single_trainings_are_strokes_under_their_interval_and_an_interval_may_lack():
@@ -310,11 +320,6 @@ def test_single_trainings_are_strokes_under_their_interval_and_an_interval_may_l
     assert "strokes: single trainings" in axes.get_xlabel() and "C5: −0.020, contradicted" in picture.alt
 
 
-def test_reliability_reports_the_mean_distance(pictures):
-    # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
-    assert "teacher 0.046; student 0.046" in pictures["reliability"].alt
-
-
 def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
     picture = figures.missing_labels([0.2, 0.6, 0.8, 0.9], [0.1] * 9 + [0.7])
     assert "missing labels (n = 4): median 0.700; true negatives (n = 10): median 0.100" in picture.alt
@@ -324,17 +329,12 @@ def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
 
 
 def test_precision_recall_joins_both(pictures):
-    assert "top 5%: precision 0.400, recall 0.800" in pictures["precision_recall"].alt
     axes = pictures["precision_recall"].figure.axes[0]
     assert [(dot.get_color(), list(dot.get_xdata())) for dot in marks(axes)] == [(BLUE, [0.9, 0.4]), (ORANGE, [0.1, 0.8])]
     assert bars(axes) == [(0.9, 0.1), (0.4, 0.8)]
 
 
-# --- training and length -------------------------------------------------------------------------------------------
-
-
 def test_learning_curves_mark_the_weights_that_are_kept(pictures):
-    assert "teacher 0.3010 at step 800 of 1,000" in pictures["learning_curves"].alt
     upper, lower = pictures["learning_curves"].figure.axes
     assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
     assert upper.get_ylim() != lower.get_ylim()  # a sum of two losses would flatten the other
@@ -362,17 +362,9 @@ def test_tags_by_length_is_a_change_from_the_shortest():
     assert "jazz +0.050; lo-fi −0.100" in picture.alt
 
 
-def test_cost_tells_time_and_memory_at_the_longest_input(pictures):
-    assert "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.1 ms" in pictures["cost_by_length"].alt
-
-
 def test_iterations_begin_with_the_teacher(pictures):
     axes = pictures["iterations"].figure.axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["teacher", "student 1", "student 2"]
-    assert "student: iteration 0 0.920 [0.910, 0.940]" in pictures["iterations"].alt
-
-
-# --- time ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_tone_shows_at_its_frequency_and_time():
@@ -395,7 +387,6 @@ def test_before_and_after_share_one_scale(pictures):
     assert before.images[0].get_clim() == after.images[0].get_clim() and bar.get_ylabel() == "dB relative to the loudest"
     assert before.images[0].get_array().max() == pytest.approx(0, abs=1e-4)
     assert after.images[0].get_array().max() == pytest.approx(-20, abs=0.01)
-    assert "before mean −" in pictures["before_after"].alt
 
 
 def test_tag_curves_put_known_truth_first_and_its_bars_below():
@@ -429,10 +420,9 @@ def test_localisation_stands_where_it_is_with_chance_marked():
     assert "tag curve of the teacher 0.600" in picture.alt and "CLS attention of the short-chunk-resnet" not in picture.alt
 
 
-def test_drops_are_drawn_and_told():
-    picture = figures.deletion({"teacher": dropped(0.0)}, share=0.2)
-    assert [float(dot.get_xdata()[0]) for dot in marks(picture.figure.axes[0])] == pytest.approx([0.05, 0.03, 0.04])
-    assert "teacher, most attended +0.0500 [+0.0400, +0.0600]" in picture.alt
+def test_drops_are_drawn():
+    dots = marks(figures.deletion({"teacher": dropped(0.0)}, share=0.2).figure.axes[0])
+    assert [float(dot.get_xdata()[0]) for dot in dots] == pytest.approx([0.05, 0.03, 0.04])
 
 
 def test_heads_are_apart_and_of_one_scale():
