@@ -92,13 +92,13 @@ def pack(
 def train(
     config: Annotated[Path, typer.Option(help="TOML or JSON file: collection, recipe, profile, [model], [train], [student]")],
 ) -> None:
-    """Train one model of the study's recipes with settings of your own; its folder is that of a stage of a study.
+    """Train one model of the study's recipes with settings of your own; its folder is that of a cell of a study.
 
     Stopped, it goes on where it was; done, it is read back.
     """
-    stage = mtt.run_job(mtt.read_job(config))
-    found = stage.metrics
-    print(f"{stage.folder}: ROC-AUC {found['test']['roc_auc']:.4f}, PR-AUC {found['test']['pr_auc']:.4f} on the test set")
+    cell = mtt.run_job(mtt.read_job(config))
+    found = cell.metrics
+    print(f"{cell.folder}: ROC-AUC {found['test']['roc_auc']:.4f}, PR-AUC {found['test']['pr_auc']:.4f} on the test set")
 
 
 class Format(StrEnum):
@@ -165,13 +165,11 @@ def import_official_command(
     print(f"{heads} heads were assumed: no tensor shows their number; give --heads if it was trained with another")
 
 
-def main() -> None:
-    """Run the command line; a user's mistake gives one line, not a traceback."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake gives one line, not a traceback. Any other exception is a fault of ours and keeps it."""
     try:
-        app()
-    except Exception as error:
-        if not isinstance(error, MttError | OSError) and not hasattr(error, "exit_code"):
-            raise  # a mistake of ours: its traceback is worth having
+        app(arguments)
+    except (MttError, OSError) as error:
         print(f"mtt: {one_line(error)}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:

@@ -167,86 +167,21 @@ def test_scripts_parse_and_are_executable(script):
     assert os.access(ROOT / script, os.X_OK)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["--profle", "demo"], "unknown argument --profle"),
-        (["study"], "unknown argument study"),
-        (["--profile"], "--profile needs a value"),
-        (["--out="], "--out needs a value"),
-        (["--profile", "huge"], "unknown profile huge"),
-        (["-p", "SEED"], "-p needs a name and a value"),
-    ],
-)
-def test_wrong_usage_exits_2_with_the_reason_and_the_usage(machine, arguments, reason):
-    result = machine.run(*arguments)
-    assert result.returncode == 2
-    assert result.stderr.startswith(f"run_all.sh: {reason}\nusage: run_all.sh ")
-    assert result.stdout == ""
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--profile", "smoke", "--help"]])
-def test_help_exits_0_and_makes_nothing(machine, arguments):
-    result = machine.run(*arguments)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "--collection WHAT" in result.stdout
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
+def test_help_makes_nothing_and_asks_python_for_the_options_of_the_study(machine, arguments):
+    alone = machine.run(*arguments)
+    assert (alone.returncode, alone.stderr) == (0, "") and "usage: run_all.sh" in alone.stdout and "lab [JUPYTER" in alone.stdout
     assert not (machine.checkout / ".venv").exists()
+    told = machine.run(*arguments, MTT_PYTHON=machine.recorder("mypython"))
+    assert "[-m][mtt][study][--help]" in told.stdout and "[-m][mtt][collections]" in told.stdout
 
 
-@pytest.mark.parametrize(
-    ("collection", "reason"),
-    [
-        ("tracks.csv", "there is no such file"),
-        ("music/tracks.csv", "there is no such file"),
-        ("mds:music", "there is no such file; give synthetic, a CSV"),
-        ("msd:music", "there is no folder {work}/music"),
-        ("gtzan/filtered:music?partial", "there is no folder {work}/music"),
-    ],
-)
-def test_missing_collection_is_said_before_anything_is_installed(machine, collection, reason):
-    result = machine.run("--collection", collection)
-    assert result.returncode == 1
-    assert reason.format(work=machine.work) in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
-def test_study_gets_its_arguments_with_paths_as_the_caller_meant_them(machine):
-    (machine.work / "my tracks.csv").touch()
-    arguments = ["--profile=smoke", "--collection", "my tracks.csv", "--out", "pages"]
-    parameters = ["-p", "SEED", "-1", "-p", "A", "b c"]
-    result = machine.run(*arguments, *parameters, MTT_PYTHON=machine.recorder("mypython"))
+def test_python_judges_every_argument_of_the_study_in_the_callers_folder(machine):
+    arguments = ["--profile=smoke", "--collection", "my tracks.csv", "--out", "pages", "-p", "SEED", "-1", "-p", "A", "b c", "--nonsense"]
+    result = machine.run(*arguments, MTT_PYTHON=machine.recorder("mypython"))
     assert result.returncode == 0, result.stderr
-    where, path, *call = words(result.stdout)
-    assert (where, path) == (str(machine.checkout), str(machine.checkout))
-    study = ["-m", "mtt", "study", "--profile", "smoke", "--collection", f"{machine.work}/my tracks.csv"]
-    assert call == [*study, "--out", f"{machine.work}/pages", *parameters]
-
-
-@pytest.mark.parametrize(
-    ("given", "passed"),
-    [
-        ("magnatagatune:mtat", "magnatagatune:{work}/mtat"),
-        ("mtg-jamendo/genre/split-1:mtat?partial", "mtg-jamendo/genre/split-1:{work}/mtat?partial"),
-        ("gtzan:{work}/mtat", "gtzan:{work}/mtat"),
-        ("msd:~/mtat", "msd:{home}/mtat"),
-    ],
-)
-def test_the_folder_of_a_published_data_set_is_the_callers(machine, given, passed):
-    (machine.work / "mtat").mkdir()
-    (machine.home / "mtat").mkdir()
-    place = {"work": machine.work, "home": machine.home}
-    result = machine.run("--collection", given.format(**place), MTT_PYTHON=machine.recorder("mypython"))
-    assert result.returncode == 0, result.stderr
-    assert passed.format(**place) in words(result.stdout)
-
-
-def test_study_has_defaults_and_a_collection_may_lie_at_home(machine):
-    (machine.home / "tracks.csv").touch()
-    python = machine.recorder("mypython")
-    defaults = words(machine.run(MTT_PYTHON=python).stdout)[2:]
-    expected = ["--profile", "demo", "--collection", "synthetic", "--out", f"{machine.checkout}/reports"]
-    assert defaults == ["-m", "mtt", "study", *expected]
-    assert f"{machine.home}/tracks.csv" in words(machine.run("--collection", "~/tracks.csv", MTT_PYTHON=python).stdout)
+    assert words(result.stdout) == [str(machine.work), str(machine.checkout), "-m", "mtt", "study", *arguments]
+    assert words(machine.run(MTT_PYTHON=machine.recorder("mypython")).stdout)[2:] == ["-m", "mtt", "study"]
 
 
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])

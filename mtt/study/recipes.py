@@ -105,64 +105,36 @@ def _leak(group: str) -> Entry:
     return Entry(f"leak-{group}", about, "#003F66", lambda study: replace(teacher(study), training_set=f"group {group}"))
 
 
+def _variant(name: str, about: str, colour: str, shows: str = "", learns_from: str = "teacher", **options) -> Entry:
+    """A student with these options; a control where it shows something."""
+    return Entry(name, about, colour, lambda study: student(study, learns_from, **options), "control" if shows else "student", shows)
+
+
+def _plain(study: StudyConfig) -> Recipe:
+    return replace(teacher(study), train=replace(study.train, augment=None))
+
+
+def _distilled(study: StudyConfig) -> Recipe:
+    return student(study, width=study.student_width)
+
+
+BLUE, GREEN, VIOLET = "#0072B2", "#009E73", "#6A4C93"
 _ENTRIES = (
-    Entry("teacher", "the Transformer, trained on labels with augmentation", "#0072B2", teacher),
-    Entry(
-        "teacher-plain",
-        "the teacher without augmentation",
-        "#56B4E9",
-        lambda study: replace(teacher(study), train=replace(study.train, augment=None)),
-    ),
+    Entry("teacher", "the Transformer, trained on labels with augmentation", BLUE, teacher),
+    Entry("teacher-plain", "the teacher without augmentation", "#56B4E9", _plain),
     Entry("teacher-from-scratch", "the teacher from random weights", "#8DA0CB", lambda study: replace(teacher(study), initial=None)),
     _leak("a"),
     _leak("b"),
-    Entry("student", "noisy student of the teacher, of its size (KE)", "#009E73", student, "student"),
-    Entry(
-        "student-distilled",
-        "noisy student of the teacher, smaller (KD)",
-        "#E69F00",
-        lambda study: student(study, width=study.student_width),
-        "student",
+    _variant("student", "noisy student of the teacher, of its size (KE)", GREEN),
+    Entry("student-distilled", "noisy student of the teacher, smaller (KD)", "#E69F00", _distilled, "student"),
+    _variant(
+        "control-labelled-only", "as many steps and clips as a student, all of them labelled", VIOLET, "the pseudo-labels", pool="none"
     ),
-    Entry(
-        "control-labelled-only",
-        "as many steps and clips as a student, all of them labelled",
-        "#6A4C93",
-        lambda study: student(study, pool="none"),
-        "control",
-        "the pseudo-labels",
-    ),
-    Entry(
-        "control-no-new-audio",
-        "a student with pseudo-labels of its own training tracks only",
-        "#6A4C93",
-        lambda study: student(study, pool="train"),
-        "control",
-        "the new audio",
-    ),
-    Entry(
-        "control-no-noise",
-        "a student that hears unlabelled clips clean",
-        "#6A4C93",
-        lambda study: student(study, noise=False),
-        "control",
-        "the noise",
-    ),
-    Entry(
-        "student-masked",
-        "a student that ignores negatives which the teacher doubts",
-        "#009E73",
-        lambda study: student(study, mask_percentile=95.0),
-        "student",
-    ),
+    _variant("control-no-new-audio", "a student with pseudo-labels of its own training tracks only", VIOLET, "the new audio", pool="train"),
+    _variant("control-no-noise", "a student that hears unlabelled clips clean", VIOLET, "the noise", noise=False),
+    _variant("student-masked", "a student that ignores negatives which the teacher doubts", GREEN, mask_percentile=95.0),
     *(_baseline(architecture) for architecture in MODELS if architecture != "transformer"),
-    Entry(
-        "short-chunk-resnet-student",
-        "noisy student of the residual CNN",
-        "#009E73",
-        lambda study: student(study, "short-chunk-resnet"),
-        "student",
-    ),
+    _variant("short-chunk-resnet-student", "noisy student of the residual CNN", GREEN, learns_from="short-chunk-resnet"),
     Entry(HAND_MADE, "logistic regression on hand-made features", "#222222", None),
 )
 LINEUP: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
@@ -174,7 +146,7 @@ def entry(name: str) -> Entry | None:
         number = int(generation[1])
         before = "student" if number == 2 else f"student-{number - 1}"
         about = f"generation {number}: the student of the one before"
-        return Entry(name, about, LINEUP["student"].colour, lambda study: student(study, before), "student")
+        return _variant(name, about, LINEUP["student"].colour, learns_from=before)
     return LINEUP.get(name)
 
 
