@@ -35,10 +35,10 @@ from mtt.collections import msd as million_song
 from mtt.collections.inspection import inspect_tracks
 from mtt.collections.packed import load_packed, packed_folder
 from mtt.collections.published import CollectionError, find_audio
-from mtt.config import SyntheticConfig, home, identity
+from mtt.config import SyntheticConfig, home
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
 from mtt.files import fingerprint
-from mtt.synthetic.render import make_corpus
+from mtt.synthetic.render import corpus_name, make_corpus
 
 log = logging.getLogger(__name__)
 REQUIRED_COLUMNS = ("path", "artist", "tags")
@@ -102,7 +102,7 @@ def load_corpus(
     where = parse_source(source)
     if where.kind == "synthetic":
         config = synthetic or SyntheticConfig()
-        folder = cache / f"synthetic-{fingerprint(identity(config))}"
+        folder = cache / corpus_name(config)
         table = make_corpus(folder, config, progress=progress)
         return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
     if (folder := packed_folder(source)) is not None:
