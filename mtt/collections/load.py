@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import pkgutil
 import re
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from mtt.collections.table import CollectionError, read_collection
 from mtt.config import SyntheticConfig, home
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
 from mtt.files import fingerprint, read_json
-from mtt.synthetic.render import corpus_folder, make_corpus
+from mtt.synthetic.render import corpus_name, make_corpus
 
 log = logging.getLogger(__name__)
 PARTIAL = "?partial"
@@ -72,6 +73,13 @@ class Source:
         return f"{self.kind}/{self.variant}" if self.variant else self.kind
 
     @property
+    def absolute(self) -> str:
+        """The source again, with an absolute path: what it means does not depend on the folder one is in."""
+        if self.kind in ("synthetic", "csv"):
+            return "synthetic" if self.kind == "synthetic" else os.path.abspath(self.path)
+        return f"{self.name}:{os.path.abspath(self.path)}{PARTIAL if self.partial else ''}"
+
+    @property
     def folder_name(self) -> str:
         """What sets the collection apart from others, as part of a folder's name: ``mtg-jamendo-genre-ROOT``, ``PARENT-CSV``."""
         place = self.path.resolve()
@@ -85,19 +93,19 @@ def parse_source(source: str | Path) -> Source:
         return Source("synthetic", Path())
     named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", str(source), re.DOTALL)
     if named is None:
-        return Source("csv", Path(source))
+        return Source("csv", Path(source).expanduser())
     kind, variant, root = named[1], named[2][1:], named[3]
     known = data_sets()
     if kind not in known:
         if Path(source).exists():
-            return Source("csv", Path(source))
+            return Source("csv", Path(source).expanduser())
         spellings = ", ".join(f"{name}:ROOT" for name in known)
         raise CollectionError(f"unknown collection {source!r}; give synthetic, a CSV file of tracks, or {spellings}")
     if not known[kind].has(variant):
         raise CollectionError(f"unknown collection {source!r}; there are {', '.join(known[kind].lines)}")
     if not root.removesuffix(PARTIAL):
         raise CollectionError(f"{source!r} names no folder; give {kind}:ROOT, the folder that holds the data set")
-    return Source(kind, Path(root.removesuffix(PARTIAL)), variant, root.endswith(PARTIAL))
+    return Source(kind, Path(root.removesuffix(PARTIAL)).expanduser(), variant, root.endswith(PARTIAL))
 
 
 def load_corpus(
@@ -112,7 +120,7 @@ def load_corpus(
     where = parse_source(source)
     if where.kind == "synthetic":
         config = synthetic or SyntheticConfig()
-        folder = corpus_folder(cache, config)
+        folder = cache / corpus_name(config)
         table = make_corpus(folder, config, progress=progress)
         return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
     if where.kind != "csv":

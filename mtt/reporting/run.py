@@ -23,6 +23,7 @@ import papermill
 import torch
 from papermill.exceptions import PapermillExecutionError
 
+from mtt.collections.load import parse_source
 from mtt.config import home
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import MttError, read_json, write_json, write_whole
@@ -60,7 +61,11 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
 
     Raises ``ParameterError`` before anything runs, ``StudyError`` when a notebook fails.
     """
-    parameters = {**check_parameters(parameters)}
+    parameters = check_parameters(parameters)
+    if "collection" in parameters:
+        parameters["collection"] = parse_source(parameters["collection"]).absolute  # notebooks run in a folder of their own
+    if "init_from" in parameters:
+        parameters["init_from"] = os.path.abspath(Path(parameters["init_from"]).expanduser())
     study = open_study(**parameters)
     notebooks = notebooks or Path(__file__).resolve().parents[2] / "notebooks"
     pages = [page for page in PAGES if (notebooks / f"{page.slug}.ipynb").exists()]

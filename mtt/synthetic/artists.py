@@ -1,7 +1,8 @@
 """The invented artists of the embedded corpus: names, favourite genres, instruments, sound, and titles of tracks.
 
 Conventions: an artist is a pure function of (seed, number); its tracks are numbered from 0. An artist's habits (tempo, mode, programs, mix)
-and production chain are heard on every track, so a model can tell artists apart: that is what a split sharing artists leaks.
+and production chain are heard on every track, so a model can tell artists apart: that is what a split sharing artists leaks. Levels are in
+dB, frequencies in Hz.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtt.synthetic.compose import Style
 from mtt.synthetic.genres import GENRES, INSTRUMENTS
-from mtt.synthetic.produce import Chain, draw_chain
 
 # Purposes of random streams: one stream never serves two, so changing one draw leaves the others alone.
 _DECK, _ARTIST, _CREDITS = 1, 2, 3
 
+EQ_POINTS = (60.0, 180.0, 500.0, 1400.0, 3500.0, 8000.0)  # Hz, where a chain's equaliser is set
 _FIRST = (
     "Ada Anton Beatriz Bruno Carla Cedric Dalia Dmitri Elena Emil Farah Felix Greta Hugo Ines Ivo Jonas Juno Kaito Lena Lucia Magnus Mara "
     "Milo Nadia Nils Odile Oskar Paloma Quentin Rafael Rosa Samir Signe Tadeo Thea Ulla Viktor Wanda Yara Zeno"
@@ -34,25 +34,54 @@ _NOUNS = (
     "Orchard Parade River Satellite Shadow Signal Station Sparrow Tiger Valley Wolf"
 ).split()
 _TITLES = (
-    "{adjective} {noun}",
-    "The {noun}",
-    "{noun} Song",
-    "After the {noun}",
-    "{adjective}",
-    "Under a {adjective} {noun}",
-    "No More {noun}",
-    "Letter to {first}",
-)
+    "{adjective} {noun}, The {noun}, {noun} Song, After the {noun}, {adjective}, Under a {adjective} {noun}, "
+    "No More {noun}, Letter to {first}"
+).split(", ")
+_NAMES = {"{first} {last}": 0.4, "The {adjective} {noun}s": 0.3, "{adjective} {noun}": 0.2, "{other} & the {noun}s": 0.1}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """An artist's sound: saturation, then equaliser, band limit and room, then noise floor and loudness."""
+
+    drive: float  # 0 is clean, 3 is heavily saturated
+    equaliser: tuple[float, ...]  # dB at EQ_POINTS
+    bandwidth: float  # Hz, above which nothing passes
+    room_seconds: float  # RT60
+    room_level: float  # dB of the reverberation relative to the direct sound
+    noise_level: float  # dB relative to the music
+    loudness: float  # dB RMS re full scale
+    room_seed: int
+
+
+def draw_chain(rng: np.random.Generator) -> Chain:
+    """A random but usable chain; the ranges span a home recording and a mastered release."""
+    tilt = rng.normal(0.0, 2.5)  # dB from the middle to either end
+    bumps = rng.normal(0.0, 3.5, len(EQ_POINTS)) + tilt * np.linspace(-1.0, 1.0, len(EQ_POINTS))
+    return Chain(
+        drive=float(rng.choice((0.0, 1.0)) * rng.uniform(0.3, 3.0)),
+        equaliser=tuple(np.clip(bumps, -10.0, 10.0).round(2).tolist()),
+        bandwidth=round(float(np.exp(rng.uniform(np.log(3500.0), np.log(10_800.0)))), 1),
+        room_seconds=round(float(np.exp(rng.uniform(np.log(0.15), np.log(1.4)))), 3),
+        room_level=round(float(rng.uniform(-22.0, -4.0)), 2),
+        noise_level=round(float(rng.uniform(-75.0, -34.0)), 2),
+        loudness=round(float(rng.uniform(-25.0, -13.0)), 2),
+        room_seed=int(rng.integers(2**31)),
+    )
 
 
 @dataclass(frozen=True)
 class Artist:
-    """One invented artist. ``genres`` maps the favourites to the share of the artist's songs."""
+    """One invented artist: favourites, habits, and sound."""
 
     number: int
     name: str
-    genres: dict[str, float]
-    style: Style
+    genres: dict[str, float]  # favourite -> share of the songs
+    tempo_bias: float  # -1 to 1
+    minor_bias: float  # -1 to 1
+    programs: dict[tuple[str, str], int]  # (tag, part of the texture) -> favourite General MIDI program
+    taste: dict[str, float]  # tag -> factor on the odds of being chosen
+    levels: dict[str, float]  # tag -> dB
     chain: Chain
 
 
@@ -69,7 +98,14 @@ def make_artists(seed: int, count: int) -> list[Artist]:
         while (name := _name(rng)) in names:
             pass
         names.add(name)
-        artists.append(Artist(number, name, genres, _style(rng), draw_chain(rng)))
+        habits = {
+            "tempo_bias": float(rng.uniform(-1.0, 1.0)),
+            "minor_bias": float(rng.uniform(-1.0, 1.0)),
+            "programs": {(tag, part): int(rng.choice(choices)) for tag, parts in INSTRUMENTS.items() for part, choices in parts.items()},
+            "taste": {tag: float(np.exp(rng.normal(0.0, 1.4))) for tag in INSTRUMENTS},
+            "levels": {tag: float(rng.normal(0.0, 2.5)) for tag in INSTRUMENTS},
+        }
+        artists.append(Artist(number, name, genres, **habits, chain=draw_chain(rng)))
     return artists
 
 
@@ -82,37 +118,14 @@ def _favourites(first: str, rng: np.random.Generator) -> dict[str, float]:
     return dict(zip([first, *extra.tolist()], shares, strict=True))
 
 
-def _style(rng: np.random.Generator) -> Style:
-    return Style(
-        tempo_bias=float(rng.uniform(-1.0, 1.0)),
-        minor_bias=float(rng.uniform(-1.0, 1.0)),
-        programs={(tag, part): int(rng.choice(choices)) for tag, parts in INSTRUMENTS.items() for part, choices in parts.items()},
-        taste={tag: float(np.exp(rng.normal(0.0, 1.4))) for tag in INSTRUMENTS},
-        levels={tag: float(rng.normal(0.0, 2.5)) for tag in INSTRUMENTS},
-    )
-
-
 def _words(rng: np.random.Generator) -> dict[str, str]:
     return {"adjective": str(rng.choice(_ADJECTIVES)), "noun": str(rng.choice(_NOUNS)), "first": str(rng.choice(_FIRST))}
 
 
 def _name(rng: np.random.Generator) -> str:
     """A person, a band, or a project; some 4 000 names."""
-    words = _words(rng)
-    plural = _plural(words["noun"])
-    kinds = (
-        f"{words['first']} {rng.choice(_LAST)}",
-        f"The {words['adjective']} {plural}",
-        f"{words['adjective']} {words['noun']}",
-        f"{rng.choice(_FIRST)} & the {plural}",
-    )
-    return kinds[int(rng.choice(4, p=(0.4, 0.3, 0.2, 0.1)))]
-
-
-def _plural(noun: str) -> str:
-    if noun == "Wolf":
-        return "Wolves"
-    return noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeiou" else noun + "s"
+    words = _words(rng) | {"last": rng.choice(_LAST), "other": rng.choice(_FIRST)}
+    return str(rng.choice(list(_NAMES), p=list(_NAMES.values()))).format(**words).replace("Wolfs", "Wolves")
 
 
 def _title(rng: np.random.Generator) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mtt.synthetic.genres import GENRES, INSTRUMENTS, Genre, Role
+from mtt.synthetic.artists import Artist
+from mtt.synthetic.genres import GENRES, INSTRUMENTS, Role
 from mtt.synthetic.patterns import SCALES, STEPS, Chord, Melody, bass_bar, chord_bar, drum_bar, parse_chord
 
 GAP = 1.0  # seconds of rest that split an instrument's time on the timeline
@@ -32,24 +33,10 @@ MOODS: dict[str, Callable[[Song], bool]] = {
     "energetic": lambda song: song.loud and song.tempo >= 112 and song.activity >= 7.0,
     "mellow": lambda song: song.activity <= 4.5 or (not song.loud and song.tempo <= 100),
 }
-TEMPI: dict[str, Callable[[Song], bool]] = {
-    "slow": lambda song: song.tempo < 84,
-    "fast": lambda song: song.tempo >= 132,
-}
+TEMPI: dict[str, Callable[[Song], bool]] = {"slow": lambda song: song.tempo < 84, "fast": lambda song: song.tempo >= 132}
 TAG_KINDS: dict[str, str] = {
     tag: kind for kind, tags in (("genre", GENRES), ("instrument", INSTRUMENTS), ("mood", MOODS), ("tempo", TEMPI)) for tag in tags
 }
-
-
-@dataclass(frozen=True)
-class Style:
-    """What an artist brings to every song: biases in [-1, 1], favourite programs, and how each instrument is liked."""
-
-    tempo_bias: float
-    minor_bias: float
-    programs: dict[tuple[str, str], int]  # (tag, part of the texture) -> General MIDI program
-    taste: dict[str, float]  # tag -> factor on the odds of being chosen
-    levels: dict[str, float]  # tag -> dB
 
 
 @dataclass(frozen=True)
@@ -70,7 +57,19 @@ class Song:
     tempo: float
     minor: bool
     seconds: float
-    parts: tuple[Part, ...]
+    lead_in: float  # seconds before the first bar
+    meter: int  # beats of a bar
+    tonic: int  # pitch class
+    chords: tuple[Chord, ...]  # of each bar
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def sections(self) -> list[int]:
+        """Section of each bar: four bars long, shorter in short excerpts; a stray last bar joins the section before."""
+        n_bars = len(self.chords)
+        length = 4 if n_bars >= 10 else 2 if n_bars >= 4 else 1
+        last = max(0, (n_bars - 1) // length - (1 if n_bars % length == 1 and length > 1 else 0))
+        return [min(bar // length, last) for bar in range(n_bars)]
 
     @property
     def timeline(self) -> list[tuple[str, float, float]]:
@@ -108,90 +107,67 @@ def merge_spans(starts: np.ndarray, ends: np.ndarray, gap: float) -> list[tuple[
     return [(round(start, 3), round(end, 3)) for start, end in spans]
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """What the parts of one song share."""
-
-    genre: Genre
-    tempo: float
-    minor: bool
-    bar_length: int  # steps
-    tonic: int
-    lead_in: float  # seconds before the first bar
-    seconds: float
-    chords: list[Chord]  # of each bar
-    sections: list[int]  # of each bar
-    rng: np.random.Generator
-
-
-def compose(genre_name: str, style: Style, seconds: float, rng: np.random.Generator) -> Song:
-    """Draw one song. A part sounds in at least one section, the main accompaniment in all: a song is never empty."""
-    genre = GENRES[genre_name]
-    low, high = genre.tempo
-    position = np.clip(rng.beta(2, 2) + 0.25 * style.tempo_bias, 0.0, 1.0)
+def compose(genre: str, artist: Artist, seconds: float, rng: np.random.Generator) -> Song:
+    """Draw one song of ``artist``. A part sounds in at least one section, the main accompaniment in all: a song is never empty."""
+    ranges = GENRES[genre]
+    low, high = ranges.tempo
+    position = np.clip(rng.beta(2, 2) + 0.25 * artist.tempo_bias, 0.0, 1.0)
     tempo = round(float(low * (high / low) ** position), 2)
-    minor = bool(rng.random() < np.clip(genre.minor + 0.25 * style.minor_bias, 0.02, 0.98))
-    meter = int(rng.choice(genre.meters))
+    minor = bool(rng.random() < np.clip(ranges.minor + 0.25 * artist.minor_bias, 0.02, 0.98))
+    meter = int(rng.choice(ranges.meters))
     tonic = int(rng.integers(12))
     lead_in = float(rng.uniform(0.0, min(0.4, 0.03 * seconds)))
     n_bars = math.ceil((seconds - lead_in) / (meter * 60.0 / tempo))
-    numerals = str(rng.choice(genre.progressions[minor])).split()
-    chords = [parse_chord(numerals[bar % len(numerals)], tonic) for bar in range(n_bars)]
-    frame = _Frame(genre, tempo, minor, meter * STEPS, tonic, lead_in, seconds, chords, _sections(n_bars), rng)
+    numerals = str(rng.choice(ranges.progressions[minor])).split()
+    chords = tuple(parse_chord(numerals[bar % len(numerals)], tonic) for bar in range(n_bars))
+    song = Song(genre, tempo, minor, seconds, lead_in, meter, tonic, chords)
     parts: list[Part] = []
     taken: set[str] = set()
-    for role in genre.roles:
+    for role in ranges.roles:
         if rng.random() < role.chance:
-            part = _perform(role, style, frame, taken)
+            part = _perform(role, artist, song, taken, rng)
             taken.add(part.instrument)
             parts += [part] if len(part.notes) else []
-    return Song(genre_name, tempo, minor, seconds, tuple(parts))
+    return replace(song, parts=tuple(parts))
 
 
-def _sections(n_bars: int) -> list[int]:
-    """Section of each bar: four bars long, shorter in short excerpts; a stray last bar joins the section before."""
-    length = 4 if n_bars >= 10 else 2 if n_bars >= 4 else 1
-    last = max(0, (n_bars - 1) // length - (1 if n_bars % length == 1 and length > 1 else 0))
-    return [min(bar // length, last) for bar in range(n_bars)]
-
-
-def _perform(role: Role, style: Style, frame: _Frame, taken: set[str]) -> Part:
+def _perform(role: Role, artist: Artist, song: Song, taken: set[str], rng: np.random.Generator) -> Part:
     """Choose the instrument, the sections in which it plays and what it plays, and write out its notes."""
-    rng = frame.rng
     presence, level, centre = ROLES[role.name]
-    odds = {tag: weight * style.taste[tag] for tag, weight in role.instruments.items()}
+    odds = {tag: weight * artist.taste[tag] for tag, weight in role.instruments.items()}
     odds = {tag: weight for tag, weight in odds.items() if tag not in taken} or odds
     weights = np.array(list(odds.values()))
     instrument = str(rng.choice(list(odds), p=weights / weights.sum()))
     group = role.programs if role.programs in INSTRUMENTS[instrument] else "any"
     program = int(rng.choice(INSTRUMENTS[instrument][group]))
     if rng.random() < FAVOURITE:
-        program = style.programs[instrument, group]
-    n_sections = frame.sections[-1] + 1
+        program = artist.programs[instrument, group]
+    n_sections = song.sections[-1] + 1
     present = rng.random(n_sections) < (1.0 if role.chance == 1.0 else presence)  # what a genre cannot do without is always there
     present[int(rng.integers(max(1, n_sections - 1)))] = True  # not only in the last section, which the excerpt's end may cut short
-    notes = _to_seconds(_play(role, frame, present, centre), frame)
-    return Part(instrument, program, notes, float(level + style.levels[instrument] + rng.normal(0.0, 1.5)))
+    notes = _to_seconds(_play(role, song, present, centre, rng), song, rng)
+    return Part(instrument, program, notes, float(level + artist.levels[instrument] + rng.normal(0.0, 1.5)))
 
 
-def _play(role: Role, frame: _Frame, present: np.ndarray, centre: int) -> np.ndarray:
+def _play(role: Role, song: Song, present: np.ndarray, centre: int, rng: np.random.Generator) -> np.ndarray:
     """The part's notes, (n, 4), with start and duration in steps from the song's first bar."""
-    rng, length, last = frame.rng, frame.bar_length, len(frame.chords) - 1
+    genre, sections, length = GENRES[song.genre], song.sections, song.meter * STEPS
     style = str(rng.choice(role.styles))
     variants = rng.permutation(12)[:2]
     centre += int(rng.integers(-3, 4))
-    melody = Melody(SCALES[frame.genre.scale][frame.minor], frame.tonic, centre, frame.genre.density, length, rng)
+    scale = {(song.tonic + interval) % 12 for interval in SCALES[genre.scale][song.minor]}
+    melody = Melody(scale, centre, genre.density, length, rng)  # of every part, so that a style that is added shifts no other draw
     notes = []
-    for bar, (chord, section) in enumerate(zip(frame.chords, frame.sections, strict=True)):
+    for bar, (chord, section) in enumerate(zip(song.chords, sections, strict=True)):
         if not present[section]:
             continue
         variant = int(variants[section % 2])
         if role.name == "drums":
-            opens = section > 0 and frame.sections[bar - 1] != section
-            closes = bar < last and frame.sections[bar + 1] != section
+            opens = section > 0 and sections[bar - 1] != section
+            closes = section < sections[-1] and sections[bar + 1] != section
             played = drum_bar(style, variant, length, opens, closes, rng)
         elif role.name == "bass":
-            played = bass_bar(style, chord, frame.chords[(bar + 1) % len(frame.chords)], length, rng)
+            played = bass_bar(style, chord, song.chords[(bar + 1) % len(song.chords)], length, rng)
         elif style == "melody":
             played = melody.bar(bar, chord)
         else:
@@ -200,14 +176,14 @@ def _play(role: Role, frame: _Frame, present: np.ndarray, centre: int) -> np.nda
     return np.array(notes, dtype=np.float64).reshape(-1, 4)
 
 
-def _to_seconds(notes: np.ndarray, frame: _Frame) -> np.ndarray:
+def _to_seconds(notes: np.ndarray, song: Song, rng: np.random.Generator) -> np.ndarray:
     """Swing, small human deviations, and steps to seconds; notes past the end are dropped or cut."""
-    swing = frame.genre.swing
+    swing = GENRES[song.genre].swing
     beats, fraction = np.divmod(notes[:, 0] / STEPS, 1.0)
     fraction = np.where(fraction < 0.5, fraction * 2 * swing, swing + (fraction - 0.5) * 2 * (1 - swing))
-    notes[:, 0] = frame.lead_in + (beats + fraction) * 60.0 / frame.tempo
-    notes[:, 0] = np.maximum(notes[:, 0] + frame.rng.normal(0.0, 0.004, len(notes)), 0.0)
-    notes[:, 1] = np.minimum(notes[:, 1] / STEPS * 60.0 / frame.tempo, frame.seconds - notes[:, 0])
-    notes[:, 3] = np.clip(notes[:, 3] * frame.rng.normal(1.0, 0.06, len(notes)), 0.05, 1.0)
+    notes[:, 0] = song.lead_in + (beats + fraction) * 60.0 / song.tempo
+    notes[:, 0] = np.maximum(notes[:, 0] + rng.normal(0.0, 0.004, len(notes)), 0.0)
+    notes[:, 1] = np.minimum(notes[:, 1] / STEPS * 60.0 / song.tempo, song.seconds - notes[:, 0])
+    notes[:, 3] = np.clip(notes[:, 3] * rng.normal(1.0, 0.06, len(notes)), 0.05, 1.0)
     notes = notes[notes[:, 1] > 0.02]
     return notes[np.argsort(notes[:, 0], kind="stable")]

@@ -1,15 +1,15 @@
 """The instruments and the twelve genres of the embedded corpus, as plain tables.
 
-Conventions: programs are General MIDI numbers from 0, tempo is in beats per minute. Chords are Roman numerals relative to the major scale of
-the tonic (``bVI`` is a major triad on the flat sixth; lower case is minor). Styles are names in the tables of ``mtt.synthetic.patterns``.
+Conventions: programs are General MIDI numbers from 0. Chords are Roman numerals relative to the major scale of the tonic (``bVI`` is a
+major triad on the flat sixth; lower case is minor). Styles are names in the tables of ``mtt.synthetic.patterns``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Tag -> part of the texture -> programs. An artist has a favourite of each: its piano stays the same piano. The favourites are drawn in this
-# order, so a line that is added changes every artist, even where no genre asks for the part yet ("mute", "slap").
+# Tag -> part of the texture -> programs. An artist has a favourite of each: its piano stays the same piano. All are drawn, in this
+# order, so what is added or taken away changes every artist, even where no genre asks for the part ("mute", "slap").
 INSTRUMENTS: dict[str, dict[str, tuple[int, ...]]] = {
     "piano": {"any": (0, 1, 2, 3, 4)},
     "acoustic guitar": {"any": (24, 25)},
@@ -52,160 +52,124 @@ class Genre:
     popularity: float = 1.0
 
 
-def _genre(tempo: tuple[float, float], minor: float, in_major: tuple[str, ...], in_minor: tuple[str, ...], *roles: Role, **rest) -> Genre:
-    return Genre(tempo, minor, (in_major, in_minor), roles, **rest)
-
-
 GENRES: dict[str, Genre] = {
-    "rock": _genre(
-        (104, 150),
-        0.35,
-        ("I V vi IV", "I IV V IV", "I bVII IV I"),
-        ("i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI bVII"),
-        Role("drums", {"drums": 1.0}, 0.97, ("rock",)),
-        Role("bass", {"bass": 1.0}, 0.95, ("eighths", "roots")),
-        Role("comp", {"distorted guitar": 0.55, "electric guitar": 0.45}, 1.0, ("strum", "power")),
-        Role("fill", {"acoustic guitar": 0.3, "organ": 0.4, "piano": 0.3}, 0.4, ("sustain", "strum")),
-        Role("lead", {"electric guitar": 0.5, "distorted guitar": 0.4, "saxophone": 0.1}, 0.55, ("melody",)),
-        scale="pentatonic",
-        popularity=2.0,
-    ),
-    "pop": _genre(
-        (92, 130),
-        0.3,
-        ("I V vi IV", "vi IV I V", "I vi IV V", "IV I V vi"),
-        ("i bVI bIII bVII", "i iv bVII bIII"),
-        Role("drums", {"drums": 1.0}, 0.92, ("pop",)),
-        Role("bass", {"bass": 1.0}, 0.88, ("roots", "eighths", "syncopated")),
-        Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15}, 1.0, ("strum", "arpeggio")),
-        Role("pad", {"synth": 0.5, "strings": 0.5}, 0.55, ("sustain",), "pad"),
-        Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15}, 0.6, ("melody",), "lead"),
-        popularity=2.0,
-    ),
-    "metal": _genre(
-        (120, 184),
-        0.95,
-        ("I bVII bVI bVII",),
-        ("i bVI bVII i", "i bII i bVII", "i bIII bVI bII"),
-        Role("drums", {"drums": 1.0}, 0.97, ("metal",)),
-        Role("bass", {"bass": 1.0}, 0.9, ("eighths", "sixteenths")),
-        Role("comp", {"distorted guitar": 1.0}, 1.0, ("chug", "power")),
-        Role("pad", {"strings": 0.5, "synth": 0.25, "organ": 0.25}, 0.25, ("sustain",), "pad"),
-        Role("lead", {"distorted guitar": 0.7, "electric guitar": 0.3}, 0.6, ("melody",)),
-        density=0.85,
-    ),
-    "jazz": _genre(
-        (84, 196),
-        0.4,
-        ("ii7 V7 Imaj7 VI7", "Imaj7 vi7 ii7 V7", "iii7 VI7 ii7 V7"),
-        ("i7 iv7 bVII7 bIIImaj7", "i7 bVI7 V7 i7"),
-        Role("drums", {"drums": 1.0}, 0.85, ("jazz",), "jazz"),
-        Role("bass", {"bass": 1.0}, 0.92, ("walking",), "acoustic"),
-        Role("comp", {"piano": 0.6, "electric guitar": 0.3, "organ": 0.1}, 1.0, ("stabs",)),
-        Role("lead", {"saxophone": 0.45, "brass": 0.35, "flute": 0.1, "piano": 0.1}, 0.9, ("melody",), "lead"),
-        Role("fill", {"brass": 0.6, "saxophone": 0.4}, 0.25, ("sustain",)),
-        swing=0.66,
-        density=0.8,
-    ),
-    "classical": _genre(
-        (60, 136),
-        0.45,
-        ("I IV V I", "I vi ii V", "I V vi iii IV I ii V"),
-        ("i iv V i", "i bVI iv V", "i V i bVII bIII bVI iv V"),
-        Role("comp", {"strings": 0.5, "piano": 0.5}, 1.0, ("alberti", "sustain", "arpeggio"), "pad"),
-        Role("lead", {"strings": 0.4, "flute": 0.3, "brass": 0.15, "piano": 0.15}, 0.85, ("melody",), "lead"),
-        Role("pad", {"strings": 0.7, "brass": 0.2, "organ": 0.1}, 0.55, ("sustain",), "pad"),
-        Role("fill", {"flute": 0.4, "brass": 0.3, "strings": 0.3}, 0.35, ("sustain", "arpeggio")),
-        density=0.6,
-        meters=(4, 4, 3),
-    ),
-    "house": _genre(
-        (116, 134),
-        0.7,
-        ("I V vi IV", "IV V iii vi"),
-        ("i7 bVII bVI7 bVII", "i iv bVI V", "i7 i7 iv7 iv7"),
-        Role("drums", {"drums": 1.0}, 0.96, ("house",), "electronic"),
-        Role("bass", {"bass": 1.0}, 0.92, ("offbeat", "octaves"), "synth"),
-        Role("comp", {"synth": 0.65, "piano": 0.35}, 1.0, ("stabs", "offbeat")),
-        Role("pad", {"synth": 0.7, "strings": 0.3}, 0.5, ("sustain",), "pad"),
-        Role("lead", {"synth": 0.8, "flute": 0.1, "brass": 0.1}, 0.5, ("melody",), "lead"),
-        density=0.6,
-    ),
-    "hip-hop": _genre(
-        (74, 100),
-        0.8,
-        ("I vi ii V", "Imaj7 IV I V"),
-        ("i bVI i bVII", "i7 iv7 i7 V7", "i i bVI V"),
-        Role("drums", {"drums": 1.0}, 0.97, ("hip-hop",), "electronic"),
-        Role("bass", {"bass": 1.0}, 0.9, ("long", "syncopated"), "synth"),
-        Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15}, 1.0, ("arpeggio", "stabs")),
-        Role("lead", {"flute": 0.3, "synth": 0.3, "brass": 0.2, "saxophone": 0.2}, 0.45, ("melody",), "lead"),
-        Role("pad", {"synth": 0.6, "strings": 0.4}, 0.35, ("sustain",), "pad"),
-        swing=0.56,
-        density=0.4,
-        scale="pentatonic",
-    ),
-    "folk": _genre(
-        (80, 136),
-        0.3,
-        ("I IV I V", "I V vi IV", "I bVII IV I"),
-        ("i bVII i bVII", "i bIII bVII i"),
-        Role("drums", {"drums": 1.0}, 0.2, ("light",), "jazz"),
-        Role("bass", {"bass": 1.0}, 0.45, ("alternating",), "acoustic"),
-        Role("comp", {"acoustic guitar": 1.0}, 1.0, ("arpeggio", "strum")),
-        Role("lead", {"strings": 0.5, "flute": 0.35, "acoustic guitar": 0.15}, 0.75, ("melody",), "lead"),
-        Role("fill", {"piano": 0.4, "organ": 0.2, "strings": 0.4}, 0.3, ("sustain",)),
-        meters=(4, 4, 3),
-    ),
-    "blues": _genre(
-        (64, 124),
-        0.25,
-        ("I7 I7 I7 I7 IV7 IV7 I7 I7 V7 IV7 I7 V7",),
-        ("i7 i7 i7 i7 iv7 iv7 i7 i7 bVI7 V7 i7 V7",),
-        Role("drums", {"drums": 1.0}, 0.88, ("shuffle",)),
-        Role("bass", {"bass": 1.0}, 0.92, ("walking", "shuffle")),
-        Role("comp", {"electric guitar": 0.6, "piano": 0.3, "acoustic guitar": 0.1}, 1.0, ("shuffle", "stabs")),
-        Role("fill", {"organ": 0.6, "piano": 0.3, "brass": 0.1}, 0.5, ("sustain", "stabs")),
-        Role("lead", {"electric guitar": 0.5, "saxophone": 0.3, "distorted guitar": 0.2}, 0.75, ("melody",)),
-        swing=0.66,
-        density=0.55,
-        scale="blues",
-    ),
-    "reggae": _genre(
-        (66, 94),
-        0.4,
-        ("I IV I V", "I V vi IV", "I ii I ii"),
-        ("i iv i iv", "i bVII i bVII", "i bVII bVI bVII"),
-        Role("drums", {"drums": 1.0}, 0.95, ("reggae",)),
-        Role("bass", {"bass": 1.0}, 0.96, ("dub",)),
-        Role("comp", {"electric guitar": 0.75, "piano": 0.25}, 1.0, ("offbeat",)),
-        Role("fill", {"organ": 1.0}, 0.7, ("bubble",)),
-        Role("lead", {"brass": 0.45, "saxophone": 0.3, "flute": 0.1, "synth": 0.15}, 0.5, ("melody",)),
-        density=0.45,
-        scale="pentatonic",
-    ),
-    "ambient": _genre(
-        (54, 86),
-        0.55,
-        ("Imaj7 IVmaj7", "I iii IV I", "Imaj7 ii7"),
-        ("i bVI", "i7 bVImaj7 iv7 bVI", "i bVII bVI bVI"),
-        Role("drums", {"drums": 1.0}, 0.1, ("light",), "electronic"),
-        Role("bass", {"bass": 1.0}, 0.3, ("long",), "synth"),
-        Role("pad", {"synth": 0.65, "strings": 0.3, "organ": 0.05}, 1.0, ("sustain",), "pad"),
-        Role("comp", {"piano": 0.4, "synth": 0.4, "acoustic guitar": 0.2}, 0.6, ("arpeggio",), "pad"),
-        Role("lead", {"piano": 0.35, "flute": 0.35, "synth": 0.2, "strings": 0.1}, 0.55, ("melody",), "lead"),
-        density=0.2,
-    ),
-    "latin": _genre(
-        (92, 132),
-        0.5,
-        ("I IV V IV", "ii7 V7 Imaj7 Imaj7", "I V V I"),
-        ("i iv V V", "i bVII bVI V", "i7 iv7 V7 i7"),
-        Role("drums", {"drums": 1.0}, 0.95, ("latin",)),
-        Role("bass", {"bass": 1.0}, 0.9, ("tumbao",), "acoustic"),
-        Role("comp", {"piano": 0.55, "acoustic guitar": 0.45}, 1.0, ("montuno", "stabs")),
-        Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1}, 0.75, ("melody",), "lead"),
-        Role("fill", {"brass": 0.7, "strings": 0.3}, 0.3, ("stabs", "sustain")),
-        density=0.65,
-    ),
-}
+    "rock": Genre(
+        tempo=(104, 150), minor=0.35, scale="pentatonic", popularity=2.0,
+        progressions=(("I V vi IV", "I IV V IV", "I bVII IV I"), ("i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI bVII")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.97, ("rock",)),
+            Role("bass", {"bass": 1.0}, 0.95, ("eighths", "roots")),
+            Role("comp", {"distorted guitar": 0.55, "electric guitar": 0.45}, 1.0, ("strum", "power")),
+            Role("fill", {"acoustic guitar": 0.3, "organ": 0.4, "piano": 0.3}, 0.4, ("sustain", "strum")),
+            Role("lead", {"electric guitar": 0.5, "distorted guitar": 0.4, "saxophone": 0.1}, 0.55, ("melody",)),
+        )),
+    "pop": Genre(
+        tempo=(92, 130), minor=0.3, popularity=2.0,
+        progressions=(("I V vi IV", "vi IV I V", "I vi IV V", "IV I V vi"), ("i bVI bIII bVII", "i iv bVII bIII")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.92, ("pop",)),
+            Role("bass", {"bass": 1.0}, 0.88, ("roots", "eighths", "syncopated")),
+            Role("comp", {"piano": 0.4, "acoustic guitar": 0.25, "electric guitar": 0.2, "synth": 0.15}, 1.0, ("strum", "arpeggio")),
+            Role("pad", {"synth": 0.5, "strings": 0.5}, 0.55, ("sustain",), "pad"),
+            Role("lead", {"synth": 0.35, "piano": 0.2, "flute": 0.15, "saxophone": 0.15, "brass": 0.15}, 0.6, ("melody",), "lead"),
+        )),
+    "metal": Genre(
+        tempo=(120, 184), minor=0.95, density=0.85,
+        progressions=(("I bVII bVI bVII",), ("i bVI bVII i", "i bII i bVII", "i bIII bVI bII")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.97, ("metal",)),
+            Role("bass", {"bass": 1.0}, 0.9, ("eighths", "sixteenths")),
+            Role("comp", {"distorted guitar": 1.0}, 1.0, ("chug", "power")),
+            Role("pad", {"strings": 0.5, "synth": 0.25, "organ": 0.25}, 0.25, ("sustain",), "pad"),
+            Role("lead", {"distorted guitar": 0.7, "electric guitar": 0.3}, 0.6, ("melody",)),
+        )),
+    "jazz": Genre(
+        tempo=(84, 196), minor=0.4, swing=0.66, density=0.8,
+        progressions=(("ii7 V7 Imaj7 VI7", "Imaj7 vi7 ii7 V7", "iii7 VI7 ii7 V7"), ("i7 iv7 bVII7 bIIImaj7", "i7 bVI7 V7 i7")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.85, ("jazz",), "jazz"),
+            Role("bass", {"bass": 1.0}, 0.92, ("walking",), "acoustic"),
+            Role("comp", {"piano": 0.6, "electric guitar": 0.3, "organ": 0.1}, 1.0, ("stabs",)),
+            Role("lead", {"saxophone": 0.45, "brass": 0.35, "flute": 0.1, "piano": 0.1}, 0.9, ("melody",), "lead"),
+            Role("fill", {"brass": 0.6, "saxophone": 0.4}, 0.25, ("sustain",)),
+        )),
+    "classical": Genre(
+        tempo=(60, 136), minor=0.45, density=0.6, meters=(4, 4, 3),
+        progressions=(("I IV V I", "I vi ii V", "I V vi iii IV I ii V"), ("i iv V i", "i bVI iv V", "i V i bVII bIII bVI iv V")),
+        roles=(
+            Role("comp", {"strings": 0.5, "piano": 0.5}, 1.0, ("alberti", "sustain", "arpeggio"), "pad"),
+            Role("lead", {"strings": 0.4, "flute": 0.3, "brass": 0.15, "piano": 0.15}, 0.85, ("melody",), "lead"),
+            Role("pad", {"strings": 0.7, "brass": 0.2, "organ": 0.1}, 0.55, ("sustain",), "pad"),
+            Role("fill", {"flute": 0.4, "brass": 0.3, "strings": 0.3}, 0.35, ("sustain", "arpeggio")),
+        )),
+    "house": Genre(
+        tempo=(116, 134), minor=0.7, density=0.6,
+        progressions=(("I V vi IV", "IV V iii vi"), ("i7 bVII bVI7 bVII", "i iv bVI V", "i7 i7 iv7 iv7")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.96, ("house",), "electronic"),
+            Role("bass", {"bass": 1.0}, 0.92, ("offbeat", "octaves"), "synth"),
+            Role("comp", {"synth": 0.65, "piano": 0.35}, 1.0, ("stabs", "offbeat")),
+            Role("pad", {"synth": 0.7, "strings": 0.3}, 0.5, ("sustain",), "pad"),
+            Role("lead", {"synth": 0.8, "flute": 0.1, "brass": 0.1}, 0.5, ("melody",), "lead"),
+        )),
+    "hip-hop": Genre(
+        tempo=(74, 100), minor=0.8, swing=0.56, density=0.4, scale="pentatonic",
+        progressions=(("I vi ii V", "Imaj7 IV I V"), ("i bVI i bVII", "i7 iv7 i7 V7", "i i bVI V")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.97, ("hip-hop",), "electronic"),
+            Role("bass", {"bass": 1.0}, 0.9, ("long", "syncopated"), "synth"),
+            Role("comp", {"piano": 0.45, "synth": 0.2, "strings": 0.2, "electric guitar": 0.15}, 1.0, ("arpeggio", "stabs")),
+            Role("lead", {"flute": 0.3, "synth": 0.3, "brass": 0.2, "saxophone": 0.2}, 0.45, ("melody",), "lead"),
+            Role("pad", {"synth": 0.6, "strings": 0.4}, 0.35, ("sustain",), "pad"),
+        )),
+    "folk": Genre(
+        tempo=(80, 136), minor=0.3, meters=(4, 4, 3),
+        progressions=(("I IV I V", "I V vi IV", "I bVII IV I"), ("i bVII i bVII", "i bIII bVII i")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.2, ("light",), "jazz"),
+            Role("bass", {"bass": 1.0}, 0.45, ("alternating",), "acoustic"),
+            Role("comp", {"acoustic guitar": 1.0}, 1.0, ("arpeggio", "strum")),
+            Role("lead", {"strings": 0.5, "flute": 0.35, "acoustic guitar": 0.15}, 0.75, ("melody",), "lead"),
+            Role("fill", {"piano": 0.4, "organ": 0.2, "strings": 0.4}, 0.3, ("sustain",)),
+        )),
+    "blues": Genre(
+        tempo=(64, 124), minor=0.25, swing=0.66, density=0.55, scale="blues",
+        progressions=(("I7 I7 I7 I7 IV7 IV7 I7 I7 V7 IV7 I7 V7",), ("i7 i7 i7 i7 iv7 iv7 i7 i7 bVI7 V7 i7 V7",)),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.88, ("shuffle",)),
+            Role("bass", {"bass": 1.0}, 0.92, ("walking", "shuffle")),
+            Role("comp", {"electric guitar": 0.6, "piano": 0.3, "acoustic guitar": 0.1}, 1.0, ("shuffle", "stabs")),
+            Role("fill", {"organ": 0.6, "piano": 0.3, "brass": 0.1}, 0.5, ("sustain", "stabs")),
+            Role("lead", {"electric guitar": 0.5, "saxophone": 0.3, "distorted guitar": 0.2}, 0.75, ("melody",)),
+        )),
+    "reggae": Genre(
+        tempo=(66, 94), minor=0.4, density=0.45, scale="pentatonic",
+        progressions=(("I IV I V", "I V vi IV", "I ii I ii"), ("i iv i iv", "i bVII i bVII", "i bVII bVI bVII")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.95, ("reggae",)),
+            Role("bass", {"bass": 1.0}, 0.96, ("dub",)),
+            Role("comp", {"electric guitar": 0.75, "piano": 0.25}, 1.0, ("offbeat",)),
+            Role("fill", {"organ": 1.0}, 0.7, ("bubble",)),
+            Role("lead", {"brass": 0.45, "saxophone": 0.3, "flute": 0.1, "synth": 0.15}, 0.5, ("melody",)),
+        )),
+    "ambient": Genre(
+        tempo=(54, 86), minor=0.55, density=0.2,
+        progressions=(("Imaj7 IVmaj7", "I iii IV I", "Imaj7 ii7"), ("i bVI", "i7 bVImaj7 iv7 bVI", "i bVII bVI bVI")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.1, ("light",), "electronic"),
+            Role("bass", {"bass": 1.0}, 0.3, ("long",), "synth"),
+            Role("pad", {"synth": 0.65, "strings": 0.3, "organ": 0.05}, 1.0, ("sustain",), "pad"),
+            Role("comp", {"piano": 0.4, "synth": 0.4, "acoustic guitar": 0.2}, 0.6, ("arpeggio",), "pad"),
+            Role("lead", {"piano": 0.35, "flute": 0.35, "synth": 0.2, "strings": 0.1}, 0.55, ("melody",), "lead"),
+        )),
+    "latin": Genre(
+        tempo=(92, 132), minor=0.5, density=0.65,
+        progressions=(("I IV V IV", "ii7 V7 Imaj7 Imaj7", "I V V I"), ("i iv V V", "i bVII bVI V", "i7 iv7 V7 i7")),
+        roles=(
+            Role("drums", {"drums": 1.0}, 0.95, ("latin",)),
+            Role("bass", {"bass": 1.0}, 0.9, ("tumbao",), "acoustic"),
+            Role("comp", {"piano": 0.55, "acoustic guitar": 0.45}, 1.0, ("montuno", "stabs")),
+            Role("lead", {"brass": 0.45, "flute": 0.25, "saxophone": 0.2, "acoustic guitar": 0.1}, 0.75, ("melody",), "lead"),
+            Role("fill", {"brass": 0.7, "strings": 0.3}, 0.3, ("stabs", "sustain")),
+        )),
+}  # fmt: skip

@@ -8,13 +8,14 @@ pitch as a MIDI note number and velocity in (0, 1]. ``length`` is a bar's, in st
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
 Note = tuple[float, float, int, float]
+Chord = tuple[int, ...]  # pitch classes, the root first
 
 STEPS = 4  # of a beat
+BASS_LOW_E, LOW_E = 28, 40  # pitches of the lowest strings of a bass and of a guitar
 VELOCITY = {"X": 1.0, "x": 0.75, "o": 0.4}
 
 DRUMS = {  # note of the General MIDI percussion map, and the seconds in which a stroke falls by 1/e
@@ -25,58 +26,38 @@ DRUMS = {  # note of the General MIDI percussion map, and the seconds in which a
 TOMS = ("snare", "high tom", "mid tom", "low tom")  # in the order of a fill
 CALM = ("light", "jazz", "latin")  # styles whose fills are short and land on no kick
 
-# Each style has variants; a variant maps a drum to its bar. A song uses two of them, for every other section.
-DRUM_STYLES: dict[str, tuple[dict[str, str], ...]] = {
-    "rock": (
-        {"kick": "X.......X.x.....", "snare": "....X.......X...", "closed hat": "X.x.x.x.X.x.x.x."},
-        {"kick": "X..x..x.X.......", "snare": "....X..o....X..o", "open hat": "X...x...X...x..."},
-        {"kick": "X.....x.x.x.....", "snare": "....X.......X...", "ride": "X.x.x.x.X.x.x.x."},
-    ),
-    "pop": (
-        {"kick": "X.....x.X.......", "snare": "....X.......X...", "closed hat": "x.x.x.x.x.x.x.x."},
-        {"kick": "X...x...X...x...", "clap": "....X.......X...", "closed hat": "xoxoxoxoxoxoxoxo"},
-        {"kick": "X..x....X..x....", "snare": "....X.......X...", "closed hat": "x.x.x.x.x.x.....", "open hat": "..............x."},
-    ),
-    "metal": (
-        {"kick": "XxxxXxxxXxxxXxxx", "snare": "....X.......X...", "crash": "X.......x.......", "ride": "x...x...x...x..."},
-        {"kick": "X.xxX.xxX.xxX.xx", "snare": "....X.......X...", "open hat": "x...x...x...x..."},
-        {"kick": "X.x.X.x.X.x.X.x.", "snare": ".x.x.x.x.x.x.x.x", "ride": "x.x.x.x.x.x.x.x."},
-    ),
-    "jazz": (
-        {"ride": "X...x.x.X...x.x.", "closed hat": "....x.......x...", "kick": "o.......o.......", "snare": "......o........."},
-        {"ride": "X...x.x.X...x.x.", "closed hat": "....x.......x...", "snare": "..o.......o...x.", "kick": "......x........."},
-    ),
-    "house": (
-        {"kick": "X...X...X...X...", "open hat": "..x...x...x...x.", "clap": "....X.......X..."},
-        {"kick": "X...X...X...X...", "open hat": "..x...x...x...x.", "closed hat": "xoxoxoxoxoxoxoxo", "clap": "....X.......X..o"},
-        {"kick": "X...X...X...X.x.", "closed hat": "o.xoo.xoo.xoo.xo", "rim": "...x..x....x...."},
-    ),
-    "hip-hop": (
-        {"kick": "X.......x.X.....", "snare": "....X.......X...", "closed hat": "x.x.x.x.x.x.x.x."},
-        {"kick": "X..x......X..x..", "clap": "....X.......X...", "closed hat": "x.xxx.x.xxx.x.xx"},
-        {"kick": "X.x....x..X.....", "snare": "....X..o.o..X...", "closed hat": "x.x.x.x.x.x.x..."},
-    ),
-    "light": (
-        {"kick": "x.......x.......", "tambourine": "....x.......x...", "snare": "....o.o.....o.o."},
-        {"kick": "x.......x.......", "rim": "....x.......x...", "closed hat": "o...o...o...o..."},
-    ),
-    "shuffle": (
-        {"ride": "X...x.x.X...x.x.", "kick": "X.......X.......", "snare": "....X.......X..."},
-        {"closed hat": "X.x.X.x.X.x.X.x.", "kick": "X.....x.X.......", "snare": "....X.......X.x."},
-    ),
-    "reggae": (
-        {"kick": "........X.......", "rim": "........X.......", "closed hat": "x.X.x.X.x.X.x.X."},
-        {"kick": "X.......X.......", "rim": "....o...X..o....", "closed hat": "x.xox.x.x.xox.x."},
-        {"kick": "X...X...X...X...", "snare": "........X.....o.", "closed hat": "..X...X...X...X."},
-    ),
-    "latin": (
-        {"claves": "X..X..X...X.X...", "conga": "....x.xx....x.xx", "muted conga": "x.x.....x.x.....", "kick": "...x..x....x..x."},
-        {"cowbell": "X.x.X.xxX.x.X.xx", "conga": "......xx......xx", "rim": "..X...X.X..X....", "kick": "...x...x...x...x"},
-        {"rim": "X..X..X...X..X..", "closed hat": "xoxoxoxoxoxoxoxo", "kick": "X..xX..xX..xX..x"},
-    ),
-}
+# Style and, for each drum, its bar. A song uses two beats of its style, for every other section.
+BEATS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("rock", {"kick": "X.......X.x.....", "snare": "....X.......X...", "closed hat": "X.x.x.x.X.x.x.x."}),
+    ("rock", {"kick": "X..x..x.X.......", "snare": "....X..o....X..o", "open hat": "X...x...X...x..."}),
+    ("rock", {"kick": "X.....x.x.x.....", "snare": "....X.......X...", "ride": "X.x.x.x.X.x.x.x."}),
+    ("pop", {"kick": "X.....x.X.......", "snare": "....X.......X...", "closed hat": "x.x.x.x.x.x.x.x."}),
+    ("pop", {"kick": "X...x...X...x...", "clap": "....X.......X...", "closed hat": "xoxoxoxoxoxoxoxo"}),
+    ("pop", {"kick": "X..x....X..x....", "snare": "....X.......X...", "closed hat": "x.x.x.x.x.x.....", "open hat": "..............x."}),
+    ("metal", {"kick": "XxxxXxxxXxxxXxxx", "snare": "....X.......X...", "crash": "X.......x.......", "ride": "x...x...x...x..."}),
+    ("metal", {"kick": "X.xxX.xxX.xxX.xx", "snare": "....X.......X...", "open hat": "x...x...x...x..."}),
+    ("metal", {"kick": "X.x.X.x.X.x.X.x.", "snare": ".x.x.x.x.x.x.x.x", "ride": "x.x.x.x.x.x.x.x."}),
+    ("jazz", {"ride": "X...x.x.X...x.x.", "closed hat": "....x.......x...", "kick": "o.......o.......", "snare": "......o........."}),
+    ("jazz", {"ride": "X...x.x.X...x.x.", "closed hat": "....x.......x...", "snare": "..o.......o...x.", "kick": "......x........."}),
+    ("house", {"kick": "X...X...X...X...", "open hat": "..x...x...x...x.", "clap": "....X.......X..."}),
+    ("house", {"kick": "X...X...X...X...", "open hat": "..x...x...x...x.", "closed hat": "xoxoxoxoxoxoxoxo", "clap": "....X.......X..o"}),
+    ("house", {"kick": "X...X...X...X.x.", "closed hat": "o.xoo.xoo.xoo.xo", "rim": "...x..x....x...."}),
+    ("hip-hop", {"kick": "X.......x.X.....", "snare": "....X.......X...", "closed hat": "x.x.x.x.x.x.x.x."}),
+    ("hip-hop", {"kick": "X..x......X..x..", "clap": "....X.......X...", "closed hat": "x.xxx.x.xxx.x.xx"}),
+    ("hip-hop", {"kick": "X.x....x..X.....", "snare": "....X..o.o..X...", "closed hat": "x.x.x.x.x.x.x..."}),
+    ("light", {"kick": "x.......x.......", "tambourine": "....x.......x...", "snare": "....o.o.....o.o."}),
+    ("light", {"kick": "x.......x.......", "rim": "....x.......x...", "closed hat": "o...o...o...o..."}),
+    ("shuffle", {"ride": "X...x.x.X...x.x.", "kick": "X.......X.......", "snare": "....X.......X..."}),
+    ("shuffle", {"closed hat": "X.x.X.x.X.x.X.x.", "kick": "X.....x.X.......", "snare": "....X.......X.x."}),
+    ("reggae", {"kick": "........X.......", "rim": "........X.......", "closed hat": "x.X.x.X.x.X.x.X."}),
+    ("reggae", {"kick": "X.......X.......", "rim": "....o...X..o....", "closed hat": "x.xox.x.x.xox.x."}),
+    ("reggae", {"kick": "X...X...X...X...", "snare": "........X.....o.", "closed hat": "..X...X...X...X."}),
+    ("latin", {"claves": "X..X..X...X.X...", "conga": "....x.xx....x.xx", "muted conga": "x.x.....x.x.....", "kick": "...x..x....x..x."}),
+    ("latin", {"cowbell": "X.x.X.xxX.x.X.xx", "conga": "......xx......xx", "rim": "..X...X.X..X....", "kick": "...x...x...x...x"}),
+    ("latin", {"rim": "X..X..X...X..X..", "closed hat": "xoxoxoxoxoxoxoxo", "kick": "X..xX..xX..xX..x"}),
+)
 
-# Voicing, steps that a stroke is held (None: until the next one), and rhythms, which are chosen like the variants of drums.
+# Voicing, steps that a stroke is held (None: until the next one), and rhythms, of which a song uses two.
 COMPING = {
     "strum": ("chord", None, ("X.x.x.x.X.x.x.x.", "X...x.x...x.x.x.", "X..x..x.X..x..x.")),
     "power": ("power", None, ("X.......X.......", "X...x.X.....x.x.", "X.....X.....X...")),
@@ -113,31 +94,20 @@ SCALES = {  # semitones above the tonic, in major and in minor
     "blues": ((0, 3, 4, 5, 7, 9, 10), (0, 3, 5, 6, 7, 10)),
 }
 _DEGREES = {"i": 0, "ii": 2, "iii": 4, "iv": 5, "v": 7, "vi": 9, "vii": 11}
+_SEVENTH = {"": (), "7": (10,), "maj7": (11,)}
 _NUMERAL = re.compile(r"(b?)([IViv]+)(maj7|7|)")
-
-
-@dataclass(frozen=True)
-class Chord:
-    """Pitch class of the root and the intervals above it, in semitones."""
-
-    root: int
-    intervals: tuple[int, ...]
-
-    @property
-    def pitch_classes(self) -> tuple[int, ...]:
-        return tuple((self.root + interval) % 12 for interval in self.intervals)
-
-    def voiced(self, centre: int) -> list[int]:
-        """One pitch for each chord tone, within a tritone of ``centre``: chords then follow by small steps."""
-        return sorted(centre - 6 + (pitch_class - centre + 6) % 12 for pitch_class in self.pitch_classes)
 
 
 def parse_chord(numeral: str, tonic: int) -> Chord:
     """``bVII``, ``ii7`` or ``IVmaj7`` in the key of pitch class ``tonic``."""
     flat, degree, suffix = _NUMERAL.fullmatch(numeral).groups()
-    triad = (0, 4, 7) if degree.isupper() else (0, 3, 7)
-    seventh = {"": (), "7": (10,), "maj7": (11,)}[suffix]
-    return Chord((tonic + _DEGREES[degree.lower()] - len(flat)) % 12, triad + seventh)
+    root = tonic + _DEGREES[degree.lower()] - len(flat)
+    return tuple((root + interval) % 12 for interval in (0, 4 if degree.isupper() else 3, 7, *_SEVENTH[suffix]))
+
+
+def lowest(pitch_class: int, bound: int) -> int:
+    """The lowest pitch of a class that is not below ``bound``."""
+    return bound + (pitch_class - bound) % 12
 
 
 def strokes(rhythm: str, length: int) -> list[tuple[int, float, int]]:
@@ -149,9 +119,9 @@ def strokes(rhythm: str, length: int) -> list[tuple[int, float, int]]:
 def chord_bar(style: str, variant: int, chord: Chord, length: int, centre: int) -> list[Note]:
     """One bar of accompaniment."""
     voicing, hold, rhythms = COMPING[style]
-    pitches = chord.voiced(centre)
+    pitches = sorted(lowest(tone, centre - 6) for tone in chord)  # chords then follow by small steps
     if voicing == "power":
-        root = 40 + (chord.root - 40) % 12  # from the guitar's low E
+        root = lowest(chord[0], LOW_E)
         played = [[root, root + 7, root + 12]]
     elif voicing == "arpeggio":  # up to the octave and down again
         played = [[pitch] for pitch in (*pitches, pitches[0] + 12, *pitches[:0:-1])]
@@ -169,24 +139,25 @@ def chord_bar(style: str, variant: int, chord: Chord, length: int, centre: int) 
 def bass_bar(style: str, chord: Chord, following: Chord, length: int, rng: np.random.Generator) -> list[Note]:
     """One bar of bass; a walking line goes through chord tones and approaches ``following``'s root by a semitone."""
     rhythm, intervals = BASS[style]
-    root, next_root = (28 + (each.root - 28) % 12 for each in (chord, following))  # from the bass guitar's low E
+    root, following_root = (lowest(each[0], BASS_LOW_E) for each in (chord, following))
     notes = []
     for index, (step, velocity, gap) in enumerate(strokes(rhythm, length)):
         pitch = root + intervals[index % len(intervals)]
         if style == "walking" and index:
-            pitch = root + chord.intervals[int(rng.integers(len(chord.intervals)))]
+            pitch = lowest(int(rng.choice(chord)), root)
             if step + gap == length:
-                pitch = next_root + int(rng.choice((-1, 1)))
+                pitch = following_root + int(rng.choice((-1, 1)))
         notes.append((step, 0.95 * gap, pitch, velocity))
     return notes
 
 
 def drum_bar(style: str, variant: int, length: int, crash: bool, fill: bool, rng: np.random.Generator) -> list[Note]:
     """One bar of drums, with small deviations; ``crash`` opens a section, ``fill`` ends it with a run of toms."""
+    beats = [bars for name, bars in BEATS if name == style]
     calm = style in CALM
     fill_from = length - (1 if calm else int(rng.integers(1, 3))) * STEPS if fill else length
     played = []  # step, steps, drum, velocity
-    for drum, rhythm in DRUM_STYLES[style][variant % len(DRUM_STYLES[style])].items():
+    for drum, rhythm in beats[variant % len(beats)].items():
         for step, velocity, _ in strokes(rhythm, length):
             if step < fill_from and (velocity == 1.0 or rng.random() > 0.06):
                 played.append((step, 1, drum, velocity))
@@ -203,12 +174,12 @@ def drum_bar(style: str, variant: int, length: int, crash: bool, fill: bool, rng
 class Melody:
     """A tune built from a two-bar motif that returns, moved to the chord of the moment, with small changes.
 
-    ``density`` in (0, 1] is about the share of eighth notes that are played; the line stays within an octave of ``centre``.
+    ``scale`` are pitch classes; ``density`` in (0, 1] is about the share of eighths played; the line stays within an octave of ``centre``.
     """
 
-    def __init__(self, scale: tuple[int, ...], tonic: int, centre: int, density: float, length: int, rng: np.random.Generator) -> None:
+    def __init__(self, scale: set[int], centre: int, density: float, length: int, rng: np.random.Generator) -> None:
         self.length, self.rng, self.density = length, rng, density
-        self.ladder = [pitch for pitch in range(centre - 9, centre + 13) if (pitch - tonic) % 12 in scale]
+        self.ladder = [pitch for pitch in range(centre - 9, centre + 13) if pitch % 12 in scale]
         self.motif = [self._phrase() for _ in range(2)]
         self.rung = len(self.ladder) // 2
 
@@ -227,7 +198,7 @@ class Melody:
         for (step, move), end in zip(phrase, ends, strict=True):
             self.rung = min(max(self.rung + move, 0), len(self.ladder) - 1)
             if step % STEPS == 0:
-                tones = [rung for rung, pitch in enumerate(self.ladder) if pitch % 12 in chord.pitch_classes]
+                tones = [rung for rung, pitch in enumerate(self.ladder) if pitch % 12 in chord]
                 self.rung = min(tones or [self.rung], key=lambda rung: abs(rung - self.rung))
             notes.append((step, min(0.92 * (end - step), 6), self.ladder[self.rung], 0.7 + 0.3 * self.rng.random()))
         return notes

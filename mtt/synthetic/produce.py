@@ -11,7 +11,6 @@ envelopes, velocities and the mix are applied here.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import signal
@@ -19,13 +18,13 @@ from symusic import Note, Score, Synthesizer, Track
 
 from mtt.config import SAMPLE_RATE
 from mtt.synthetic import soundfont
+from mtt.synthetic.artists import EQ_POINTS, Chain
 from mtt.synthetic.compose import Part, Song
 from mtt.synthetic.patterns import DRUMS
 
 TICKS_PER_SECOND = 1000  # symusic's ticks per quarter note are 500 at its default tempo of 120 beats per minute
 SHORTEST, LONGEST = 0.5, 8.0  # seconds of a sampled note; lengths between are rounded up to powers of two, to share samples
 FIR_TAPS = 1023
-EQ_POINTS = (60.0, 180.0, 500.0, 1400.0, 3500.0, 8000.0)  # Hz, where a chain's equaliser is set
 
 # Seconds in which a note of a program falls by 1/e, at middle C (higher notes decay faster); programs not named here sustain.
 DECAY = {
@@ -96,36 +95,6 @@ def _active_rms(audio: np.ndarray, block: int = 2048) -> float:
 def mix(song: Song) -> np.ndarray:
     """All parts together, dry."""
     return functools.reduce(np.add, (play(part, song.seconds) for part in song.parts))
-
-
-@dataclass(frozen=True)
-class Chain:
-    """An artist's sound: saturation, then equaliser, band limit and room, then noise floor and loudness."""
-
-    drive: float  # 0 is clean, 3 is heavily saturated
-    equaliser: tuple[float, ...]  # dB at EQ_POINTS
-    bandwidth: float  # Hz, above which nothing passes
-    room_seconds: float  # RT60
-    room_level: float  # dB of the reverberation relative to the direct sound
-    noise_level: float  # dB relative to the music
-    loudness: float  # dB RMS re full scale
-    room_seed: int
-
-
-def draw_chain(rng: np.random.Generator) -> Chain:
-    """A random but usable chain; the ranges span a home recording and a mastered release."""
-    tilt = rng.normal(0.0, 2.5)  # dB from the middle to either end
-    bumps = rng.normal(0.0, 3.5, len(EQ_POINTS)) + tilt * np.linspace(-1.0, 1.0, len(EQ_POINTS))
-    return Chain(
-        drive=float(rng.choice((0.0, 1.0)) * rng.uniform(0.3, 3.0)),
-        equaliser=tuple(np.clip(bumps, -10.0, 10.0).round(2).tolist()),
-        bandwidth=round(float(np.exp(rng.uniform(np.log(3500.0), np.log(10_800.0)))), 1),
-        room_seconds=round(float(np.exp(rng.uniform(np.log(0.15), np.log(1.4)))), 3),
-        room_level=round(float(rng.uniform(-22.0, -4.0)), 2),
-        noise_level=round(float(rng.uniform(-75.0, -34.0)), 2),
-        loudness=round(float(rng.uniform(-25.0, -13.0)), 2),
-        room_seed=int(rng.integers(2**31)),
-    )
 
 
 @functools.lru_cache(maxsize=64)

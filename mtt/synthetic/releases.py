@@ -1,7 +1,7 @@
 """Which tracks the embedded corpus publishes: how many by whom, which lack tags or an artist, which are broken.
 
-Conventions: a *release* is a row of ``tracks.csv``: a piece (artist and track number) as published, perhaps a duplicate or an unusable file.
-Only numbers are drawn here; the music is made in ``mtt.synthetic.render``.
+Conventions: a *release* is a row of ``tracks.csv``: a piece (artist and track number) as published, perhaps a duplicate or an unusable
+file. Only numbers are drawn here; the music is made in ``mtt.synthetic.render``.
 """
 
 from __future__ import annotations

@@ -1,13 +1,11 @@
-"""The embedded corpus as files: several hundred invented artists and their tracks, with labels as imperfect as in the wild and the truth
-beside them.
+"""The embedded corpus as files: tracks of invented artists, with labels as imperfect as in the wild and the truth beside them.
 
 Conventions: times are seconds, audio is mono 16-bit PCM WAV at ``mtt.config.SAMPLE_RATE``. A *piece* is one song by one artist, a pure
-function of (seed, artist number, track number): the same configuration gives the same bytes with any number of workers. A *release* is a row
-of ``tracks.csv``: a piece as published, perhaps a duplicate or an unusable file.
+function of (seed, artist number, track number): the same configuration gives the same bytes with any number of workers.
 
 In the folder: ``audio/NN/<track_id>.wav``; ``tracks.csv`` (the collection: path, artist, tags, track_id, title, album), written last;
-``truth.csv`` (complete tags of every usable track), ``timeline.csv`` (which instrument sounds when), ``planted.csv`` (the known problems) and
-``corpus.json`` (what identifies the corpus, generator version, configuration, tags and their kinds).
+``truth.csv`` (complete tags of every usable track), ``timeline.csv`` (which instrument sounds when), ``planted.csv`` (the known problems)
+and ``corpus.json`` (what identifies the corpus, its configuration, the tags and their kinds).
 """
 
 from __future__ import annotations
@@ -39,20 +37,16 @@ _PIECE, _MISSING, _COPY = 20, 21, 22
 Facts = tuple[list[str], list[tuple[str, float, float]]]  # what is true of a release: its tags and its timeline
 
 
-def corpus_folder(cache: str | Path, config: SyntheticConfig) -> Path:
-    """The folder below ``cache`` that is the corpus of ``config`` and of this generator alone."""
-    return Path(cache) / f"synthetic-{_corpus_id(config)}"
-
-
-def _corpus_id(config: SyntheticConfig) -> str:
-    return fingerprint([GENERATOR_VERSION, SAMPLE_RATE, list(TAG_KINDS.items()), identity(config)])
+def corpus_name(config: SyntheticConfig) -> str:
+    """What identifies the corpus of ``config`` as this generator makes it; the name of its folder in a cache."""
+    return f"synthetic-{fingerprint([GENERATOR_VERSION, SAMPLE_RATE, list(TAG_KINDS.items()), identity(config)])}"
 
 
 def make_corpus(folder: str | Path, config: SyntheticConfig, workers: int | None = None, progress: bool = True) -> Path:
     """Write the corpus of ``config`` into ``folder`` and return the path of its ``tracks.csv``.
 
-    ``workers`` processes render (default: one a core); the result does not depend on their number. A complete folder is returned at once, an
-    interrupted one is continued. Raises ``MttError`` where the folder holds something else.
+    ``workers`` processes render (default: one a core); the result does not depend on their number. A complete folder is returned at once,
+    an interrupted one is continued. Raises ``MttError`` where the folder holds something else.
     """
     folder = Path(folder)
     _claim(folder, config)
@@ -77,32 +71,21 @@ def make_corpus(folder: str | Path, config: SyntheticConfig, workers: int | None
 
 def _claim(folder: Path, config: SyntheticConfig) -> None:
     """Write ``corpus.json``, or see that the one there is of the same corpus."""
-    about = {
-        "id": _corpus_id(config),
-        "generator": GENERATOR_VERSION,
-        "config": to_dict(config),
-        "sample_rate": SAMPLE_RATE,
-        "tags": TAG_KINDS,
-    }
+    about = {"name": corpus_name(config), "generator": GENERATOR_VERSION, "config": to_dict(config), "tags": TAG_KINDS}
     found = read_json(folder / "corpus.json")
     if found is None and not any((folder / name).exists() for name in ("tracks.csv", "audio")):
         write_json(folder / "corpus.json", about)
-    elif not isinstance(found, dict) or found.get("id") != about["id"]:
+    elif not isinstance(found, dict) or found.get("name") != about["name"]:
         raise MttError(f"{folder} holds something else than this synthetic corpus: choose another folder, or remove this one")
-
-
-def compose_piece(config: SyntheticConfig, artist: Artist, track: int) -> Song:
-    """The song an artist plays on a track."""
-    rng = np.random.default_rng([config.seed, _PIECE, artist.number, track, 0])
-    genre = str(rng.choice(list(artist.genres), p=list(artist.genres.values())))
-    return compose(genre, artist.style, config.seconds, rng)
 
 
 def _write_batch(folder: Path, config: SyntheticConfig, artist: Artist, releases: list[Release]) -> dict[int, Facts]:
     """Write the files of an artist's releases that are not there yet; the facts of all, by serial."""
     facts = {}
     for release in releases:
-        song = compose_piece(config, artist, release.track)
+        rng = np.random.default_rng([config.seed, _PIECE, artist.number, release.track, 0])
+        genre = str(rng.choice(list(artist.genres), p=list(artist.genres.values())))
+        song = compose(genre, artist, config.seconds, rng)
         cut = _trim(config, release)
         shifted = [(tag, round(max(start - cut, 0.0), 3), round(end - cut, 3)) for tag, start, end in song.timeline]
         facts[release.serial] = song.tags, [(tag, start, end) for tag, start, end in shifted if end > start]
@@ -115,11 +98,11 @@ def _file_bytes(config: SyntheticConfig, release: Release, artist: Artist, song:
     if release.problem == "not_audio":
         return NOT_AUDIO
     if release.problem == "truncated":  # nothing at all, or broken off within the header
-        return b"" if release.serial % 2 else _wav(np.zeros(SAMPLE_RATE, dtype=np.float32))[:36]
+        return b"" if release.serial % 2 else _encoded(np.zeros(SAMPLE_RATE, dtype=np.float32))[:36]
     if release.problem == "silent":
-        return _wav(np.zeros(round(config.seconds * SAMPLE_RATE), dtype=np.float32))
+        return _encoded(np.zeros(round(config.seconds * SAMPLE_RATE), dtype=np.float32))
     audio = produce(mix(song), artist.chain, np.random.default_rng([config.seed, _PIECE, artist.number, release.track, 1]))
-    return _wav(audio if release.copy is None else _remaster(config, release, audio))
+    return _encoded(audio if release.copy is None else _remaster(config, release, audio))
 
 
 def _trim(config: SyntheticConfig, release: Release) -> float:
@@ -136,15 +119,13 @@ def _remaster(config: SyntheticConfig, release: Release, audio: np.ndarray) -> n
     if release.copy % 2:
         low_pass = signal.butter(4, rng.uniform(3000.0, 7000.0), fs=SAMPLE_RATE, output="sos")
         return signal.sosfilt(low_pass, audio).astype(np.float32)
-    encoded = io.BytesIO()
-    soundfile.write(encoded, audio, SAMPLE_RATE, format="MP3")
-    encoded.seek(0)
-    return soundfile.read(encoded, dtype="float32")[0]
+    return soundfile.read(io.BytesIO(_encoded(audio, "MP3")), dtype="float32")[0]
 
 
-def _wav(audio: np.ndarray) -> bytes:
+def _encoded(audio: np.ndarray, kind: str = "WAV") -> bytes:
+    """A file of soundfile's default encoding; of WAV, 16-bit PCM."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, audio, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    soundfile.write(buffer, audio, SAMPLE_RATE, format=kind)
     return buffer.getvalue()
 
 

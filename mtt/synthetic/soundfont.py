@@ -1,12 +1,11 @@
 """The soundfont of the embedded corpus, corrected for what symusic 0.5.9's synthesizer does not read.
 
-The instruments are TimGM6mb.sf2, which the installed package pretty_midi ships. Source of the format: SoundFont Technical Specification 2.04,
-section 7 (the nine chunks of ``pdta``). Rendered as it is, most presets are out of tune by up to two octaves and a few are not reproducible:
-
-* The synthesizer takes a sample's pitch from its header and ignores the generators *overridingRootKey* (58) and *coarseTune* (51). Here each
-  zone gets a sample header of its own, with the pitch that the two generators mean.
-* It reads beyond a sample whose loop ends at the sample's last points: the note then holds a few arbitrary values. Here such loops are moved
-  towards the start, both ends by the same amount, which keeps their period and therefore the pitch.
+The instruments are TimGM6mb.sf2, which the installed package pretty_midi ships. Source of the format: SoundFont Technical Specification
+2.04, section 7 (the nine chunks of ``pdta``). Rendered as it is, most presets are out of tune by up to two octaves and a few are not
+reproducible. The synthesizer takes a sample's pitch from its header and ignores the generators *overridingRootKey* (58) and *coarseTune*
+(51): here each zone gets a sample header of its own, with the pitch that the two generators mean. And it reads beyond a sample whose loop
+ends at the sample's last points, so that the note holds a few arbitrary values: here such loops are moved towards the start, both ends by
+the same amount, which keeps their period and therefore the pitch.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib.metadata
+import io
 import tempfile
 from pathlib import Path
 
@@ -53,10 +53,10 @@ def corrected(content: bytes) -> bytes:
     """The soundfont with a sample header for each zone, pitches and loops corrected as the module says."""
     begin = content.rindex(b"pdta") - 8  # the list of presets, instruments and sample headers ends the file
     chunks = _chunks(content[begin + 12 :])
-    bags = np.frombuffer(chunks["ibag"], _BAG)
-    generators = np.frombuffer(chunks["igen"], _GENERATOR).copy()
-    instruments = np.frombuffer(chunks["inst"], _INSTRUMENT)
-    samples = np.frombuffer(chunks["shdr"], _SAMPLE)
+    bags = np.frombuffer(chunks[b"ibag"], _BAG)
+    generators = np.frombuffer(chunks[b"igen"], _GENERATOR).copy()
+    instruments = np.frombuffer(chunks[b"inst"], _INSTRUMENT)
+    samples = np.frombuffer(chunks[b"shdr"], _SAMPLE)
     headers = []
     for first, last in zip(instruments["bag"][:-1], instruments["bag"][1:], strict=True):
         common: dict[int, int] = {}
@@ -69,20 +69,18 @@ def corrected(content: bytes) -> bytes:
             generators["amount"][zone][generators["kind"][zone] == SAMPLE_ID] = len(headers)
             headers.append(_header(samples[settings[SAMPLE_ID]], settings))
     generators["amount"][generators["kind"] == COARSE_TUNE] = 0
-    chunks["igen"] = generators.tobytes()
-    chunks["shdr"] = np.array([*headers, samples[-1]], dtype=_SAMPLE).tobytes()
-    body = b"pdta" + b"".join(name.encode() + len(data).to_bytes(4, "little") + data for name, data in chunks.items())
+    chunks[b"igen"] = generators.tobytes()
+    chunks[b"shdr"] = np.array([*headers, samples[-1]], dtype=_SAMPLE).tobytes()
+    body = b"pdta" + b"".join(name + len(data).to_bytes(4, "little") + data for name, data in chunks.items())
     content = content[:begin] + b"LIST" + len(body).to_bytes(4, "little") + body
     return content[:4] + (len(content) - 8).to_bytes(4, "little") + content[8:]
 
 
-def _chunks(data: bytes) -> dict[str, bytes]:
+def _chunks(data: bytes) -> dict[bytes, bytes]:
     """Name and content of each chunk, in the file's order."""
-    chunks, position = {}, 0
-    while position < len(data):
-        size = int.from_bytes(data[position + 4 : position + 8], "little")
-        chunks[data[position : position + 4].decode()] = data[position + 8 : position + 8 + size]
-        position += 8 + size
+    chunks, stream = {}, io.BytesIO(data)
+    while name := stream.read(4):
+        chunks[name] = stream.read(int.from_bytes(stream.read(4), "little"))
     return chunks
 
 
