@@ -29,6 +29,7 @@ from torch import nn
 from tqdm import tqdm
 
 from mtt.config import to_dict
+from mtt.data.augment import stream_seed
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import macro
@@ -39,11 +40,10 @@ from mtt.splits.check import check_split
 from mtt.study.recipes import ARTIST_LEVEL, Recipe
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
 from mtt.training.ranks import Ranks
-from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed, pseudo_label
+from mtt.training.student import MissingLabelMask, NoisyStudent
 
-STAGE_VERSION = 3  # raise when the same recipe would give another result
+STAGE_VERSION = 4  # raise when the same recipe would give another result
 VALIDATION_CLIPS = 3  # per track
-NOISE_SEEDS = 1_000_000  # from one rank's augmentation to the next's
 THREADS = 1  # of a training on the CPU: several train side by side, and the count must not vary or results would
 
 
@@ -285,7 +285,7 @@ class Validation:
 
 def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = ALONE) -> Objective:
     corpus, train, train_ids = data.corpus, recipe.train, data.train_ids(recipe)
-    part, noise_seed = (ranks.rank, ranks.world), recipe.seed + NOISE_SEEDS * ranks.rank
+    part, noise_seed = (ranks.rank, ranks.world), ranks.own_seed(recipe.seed)
     labels = corpus.labels[corpus.rows(train_ids)]
     options = recipe.student
     if options is None or options.pool == "none":
@@ -299,24 +299,13 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = AL
     pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
     labelled_slots = None if options.mask_percentile is None else slots  # a mask needs the teacher's scores of the same clips
     labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, labelled_slots, part)
-    pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, recipe.seed + 1000, slots, part)
-    teacher = root / recipe.teacher.folder
-    mask, on_labelled = None, None
+    pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, stream_seed(recipe.seed, 0, "batches of the pool"), slots, part)
+    teacher, mask = root / recipe.teacher.folder, None
     if options.mask_percentile is not None:
-        scores = teacher_scores(teacher, data, train_ids, train.clip_seconds)
-        mask, on_labelled = MissingLabelMask.from_scores(scores, labels, options.mask_percentile), Precomputed(scores)
-    return NoisyStudent(
-        labelled,
-        labels,
-        pool,
-        Precomputed(teacher_scores(teacher, data, pool_ids, train.clip_seconds)),
-        train.augment,
-        train.augment if options.noise else None,
-        noise_seed,
-        options.unlabelled_weight,
-        mask,
-        on_labelled,
-    )
+        mask = MissingLabelMask(teacher_scores(teacher, data, train_ids, train.clip_seconds), labels, options.mask_percentile)
+    scores = teacher_scores(teacher, data, pool_ids, train.clip_seconds)
+    pool_noise = train.augment if options.noise else None
+    return NoisyStudent(labelled, labels, pool, scores, train.augment, pool_noise, noise_seed, options.unlabelled_weight, mask)
 
 
 def teacher_scores(folder: Path, data: TrainingData, track_ids: list[str], clip_seconds: float) -> np.ndarray:
@@ -326,7 +315,7 @@ def teacher_scores(folder: Path, data: TrainingData, track_ids: list[str], clip_
     if not store.exists():
         model = load_model(folder, device=pick_device())
         buffer = io.BytesIO()
-        np.save(buffer, pseudo_label(model, data.corpus, track_ids, clip_seconds, data.pool_slots))
+        np.save(buffer, predict_clips(model, data.corpus, track_ids, clip_seconds, data.pool_slots))
         write_whole(store, buffer.getvalue())
     return np.load(store, mmap_mode="r", allow_pickle=False)
 

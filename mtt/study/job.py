@@ -81,7 +81,7 @@ def read_job(path: str | Path) -> Job:
 def run_job(job: Job, progress: bool = True) -> Stage:
     """Train what the job names, or read it back where it is done; goes on where it was stopped. Under torchrun all ranks train it.
 
-    Raises ``RankError`` for a batch that they cannot share.
+    Raises ``SettingsError`` for a batch that they cannot share.
     """
     with joined() as ranks:
         if ranks.world == 1:
