@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import math
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,9 @@ import soundfile
 import soxr
 
 from mtt.config import SAMPLE_RATE
-from mtt.files import MttError, write_whole
+from mtt.files import MttError, one_line, write_whole
 
+SUBTYPES = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}  # of the formats that are written
 RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
 MP3_MARGIN = 0.75  # seconds read before a crop: MP3 frames borrow bits from earlier ones, and right after a jump they decode to noise
 
@@ -37,8 +39,8 @@ class AudioInfo:
 
 def audio_info(path: str | Path) -> AudioInfo:
     """Length, rate, channels and format of a file, from its header. Raises ``AudioError`` when it has none."""
-    with _open(path) as file:
-        return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels, file.format)
+    with _opened(path) as file:
+        return _info(file)
 
 
 def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = None, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -48,7 +50,7 @@ def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = Non
     """
     if start < 0 or (seconds is not None and seconds <= 0):
         raise ValueError(f"start must be >= 0 and seconds > 0, not {start} and {seconds}")
-    with _open(path) as file:
+    with _opened(path) as file:
         rate = file.samplerate
         margin = RESAMPLING_MARGIN if rate != sample_rate else 0.0
         lead = MP3_MARGIN if file.format == "MP3" else margin
@@ -57,7 +59,9 @@ def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = Non
         count = -1 if seconds is None else math.ceil((start + seconds + margin) * rate) - first
         if first >= file.frames:
             raise AudioError(f"{path}: nothing at {start:.1f} s; the file has {file.frames / rate:.1f} s")
-        wave = _decode(file, path, first, count)
+        if first:
+            file.seek(first)
+        wave = file.read(count, dtype="float32", always_2d=True)
     mono = mix_down(wave, rate, sample_rate)[round(start * sample_rate) - first * sample_rate // rate :]
     if seconds is not None:
         mono = mono[: round(seconds * sample_rate)]
@@ -68,9 +72,8 @@ def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = Non
 
 def decode_audio(path: str | Path) -> tuple[np.ndarray, AudioInfo]:
     """A whole file as it is, (samples, channels) float32 at its own rate, and what its header says. Raises ``AudioError``."""
-    with _open(path) as file:
-        info = AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels, file.format)
-        wave = _decode(file, path, 0, -1)
+    with _opened(path) as file:
+        info, wave = _info(file), file.read(dtype="float32", always_2d=True)
     if not len(wave):
         raise AudioError(f"{path}: holds no audio at 0.0 s; the file may be truncated")
     return wave, info
@@ -97,37 +100,30 @@ def checked(mono: np.ndarray, path: str | Path) -> np.ndarray:
 def encode_audio(wave: np.ndarray, sample_rate: int = SAMPLE_RATE, format: str = "WAV") -> bytes:
     """Encode mono (samples,) or multichannel (samples, channels) audio as WAV (16 bit), FLAC, MP3 or OGG."""
     buffer = io.BytesIO()
-    subtype = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}[format]
-    soundfile.write(buffer, np.clip(wave, -1.0, 1.0), sample_rate, format=format, subtype=subtype)
+    soundfile.write(buffer, np.clip(wave, -1.0, 1.0), sample_rate, format=format, subtype=SUBTYPES[format])
     return buffer.getvalue()
 
 
 def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
     """Write audio in the format that the file's ending names; the file appears whole or not at all."""
-    path = Path(path)
-    format = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}.get(path.suffix.lower())
-    if format is None:
-        raise AudioError(f"{path}: unknown audio ending; use .wav, .flac, .ogg or .mp3")
+    format = Path(path).suffix[1:].upper()
+    if format not in SUBTYPES:
+        raise AudioError(f"{path}: unknown audio ending; use {', '.join(f'.{name.lower()}' for name in SUBTYPES)}")
     write_whole(path, encode_audio(wave, sample_rate, format))
 
 
-def _open(path: str | Path) -> soundfile.SoundFile:
-    if not os.path.isfile(path):
+@contextmanager
+def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """The open file; what its decoder finds fault with, now or later, is an ``AudioError``."""
+    if not Path(path).is_file():
         raise AudioError(f"{path}: no such file; correct the path or leave the track out")
     try:
-        return soundfile.SoundFile(os.fspath(path))
+        with soundfile.SoundFile(path) as file:
+            yield file
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: not readable as audio ({_reason(error)}); re-encode the file or leave it out") from error
+        reason = one_line(error.error_string).rstrip(". ")
+        raise AudioError(f"{path}: not readable as audio ({reason}); re-encode the file or leave it out") from error
 
 
-def _decode(file: soundfile.SoundFile, path: str | Path, first: int, count: int) -> np.ndarray:
-    try:
-        if first:
-            file.seek(first)
-        return file.read(count, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: decoding stopped ({_reason(error)}); re-encode the file or leave it out") from error
-
-
-def _reason(error: soundfile.LibsndfileError) -> str:
-    return error.error_string.rstrip(". ").replace("\n", " ")
+def _info(file: soundfile.SoundFile) -> AudioInfo:
+    return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels, file.format)

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from mtt.config import TrainConfig, identity, to_dict
-from mtt.data.augment import EFFECTS
+from mtt.data.augment import EFFECTS, stream_seed
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import macro
@@ -31,7 +31,7 @@ from mtt.splits.check import check_split
 from mtt.study.recipes import ARTIST_LEVEL, HAND_MADE, Recipe
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
 from mtt.training.ranks import Ranks
-from mtt.training.student import MissingLabelMask, NoisyStudent, Precomputed
+from mtt.training.student import MissingLabelMask, NoisyStudent
 
 CELL_VERSION = 4  # raise when the same recipe would give another result
 HAND_MADE_VERSION = 3
@@ -252,32 +252,21 @@ class Validation:
 
 def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = ALONE) -> Objective:
     corpus, train, train_ids = data.corpus, recipe.train, data.train_ids(recipe)
-    part, options = (ranks.rank, ranks.world), recipe.student
+    part, seed, options = (ranks.rank, ranks.world), ranks.own_seed(recipe.seed), recipe.student
     labels = corpus.labels[corpus.rows(train_ids)]
     ranks.check(train.batch_size // (2 if recipe.uses_pool else 1))
     if not recipe.uses_pool:
         batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed, part=part)
-        return Supervised(batches, labels, train.augment, recipe.seed)
+        return Supervised(batches, labels, train.augment, seed)
     if not corpus.split_name:  # a published split is taken as it is: page 2 says what it shares
         check_split(data.split, corpus.tracks["artist"])
-    teacher, slots, half = Cell(root / recipe.teacher.folder), data.pool_slots, train.batch_size // 2
+    teacher, slots, half, mask = Cell(root / recipe.teacher.folder), data.pool_slots, train.batch_size // 2, None
     pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
     labelled_slots = None if options.mask_percentile is None else slots  # a mask needs the teacher's scores of the same clips
     labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, labelled_slots, part)
-    pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, recipe.seed + 1000, slots, part)
-    mask, on_labelled = None, None
+    pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, stream_seed(recipe.seed, 0, "batches of the pool"), slots, part)
     if options.mask_percentile is not None:
-        scores = teacher.pseudo_labels(data, train_ids, train.clip_seconds)
-        mask, on_labelled = MissingLabelMask.from_scores(scores, labels, options.mask_percentile), Precomputed(scores)
-    return NoisyStudent(
-        labelled,
-        labels,
-        pool,
-        Precomputed(teacher.pseudo_labels(data, pool_ids, train.clip_seconds)),
-        train.augment,
-        train.augment if options.noise else None,
-        recipe.seed,
-        options.unlabelled_weight,
-        mask,
-        on_labelled,
-    )
+        mask = MissingLabelMask(teacher.pseudo_labels(data, train_ids, train.clip_seconds), labels, options.mask_percentile)
+    scores = teacher.pseudo_labels(data, pool_ids, train.clip_seconds)
+    pool_noise = train.augment if options.noise else None
+    return NoisyStudent(labelled, labels, pool, scores, train.augment, pool_noise, seed, options.unlabelled_weight, mask)

@@ -69,8 +69,8 @@ class PseudoLabels:
         missing = np.broadcast_to(self._missing[:, None], self.train_scores.shape)
         rows = {}
         for percentile in percentiles:
-            mask = MissingLabelMask.from_scores(self.train_scores, self._observed, percentile)
-            marked = mask.ignored(self.train_scores, self._observed[:, None])
+            mask = MissingLabelMask(self.train_scores, self._observed, percentile)
+            marked = (self._observed[:, None] == 0) & (self.train_scores > mask.thresholds.numpy())
             hits = (marked & missing).sum()
             rows[f"top {100 - percentile:g}%"] = {"precision": hits / max(1, marked.sum()), "recall": hits / max(1, missing.sum())}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("ignored")

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtt.config import AugmentConfig, TrainConfig
-from mtt.data.augment import augment
+from mtt.data.augment import augment, stream_seed
 from mtt.data.batches import Batch, ClipBatches
-from mtt.evaluation.predict import bfloat16_is_fast
-from mtt.files import write_whole
+from mtt.evaluation.predict import effective_precision
+from mtt.files import MttError, write_whole
 from mtt.training.ranks import Ranks
 
 STATE_FILE = "training.pt"
@@ -51,15 +51,8 @@ class Supervised:
 
     def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
         device = next(model.parameters()).device
-        waveforms = distort(drawn.waveforms.to(device), self.augmentation, self.seed, step)
+        waveforms = augment(drawn.waveforms.to(device), self.augmentation, stream_seed(self.seed, step, "augmentation"))
         return F.binary_cross_entropy_with_logits(model(waveforms).float(), self.labels[drawn.rows].to(device))
-
-
-def distort(waveforms: Tensor, config: AugmentConfig | None, seed: int, step: int) -> Tensor:
-    """``augment`` with the randomness of (seed, step); the input itself when ``config`` is None."""
-    if config is None:
-        return waveforms
-    return augment(waveforms, config, _mix(seed, step, 2))
 
 
 def fit(
@@ -79,7 +72,7 @@ def fit(
 
     ``validate`` returns a loss (lower is better). The state is written to ``folder`` at each evaluation and read back if training was
     stopped before. ``on_step`` is told the number of steps done after each. Of several ``ranks``, the first validates and writes.
-    Raises ``FloatingPointError`` when the loss is no longer a number.
+    Raises ``MttError`` when the loss is no longer a number.
     """
     model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
@@ -95,9 +88,7 @@ def fit(
             if on_step is not None:
                 on_step(step + 1)
         valid_loss = ranks.agree(validate(model) if ranks.first else None)
-        if not math.isfinite(valid_loss):
-            remedy = f"lower the learning rate ({config.learning_rate:g})"
-            raise FloatingPointError(f"the validation loss is {valid_loss} at step {last}; {remedy}")
+        _check_finite(valid_loss, "validation", last, config)
         model.train()
         run.record([last, float(np.mean(losses)), float(valid_loss), learning_rate(config, last - 1), time.perf_counter() - started])
     run.finish()
@@ -110,10 +101,8 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         return config.learning_rate * (step + 1) / config.warmup_steps
     if config.schedule == "constant":
         return config.learning_rate
-    if config.schedule == "cosine":
-        done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-        return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-    raise ValueError(f"schedule must be 'constant' or 'cosine', not {config.schedule!r}")
+    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 def _train_steps(
@@ -128,32 +117,25 @@ def _train_steps(
 ) -> Iterator[tuple[int, float]]:
     """Yield (step, loss) after each update."""
     device = next(model.parameters()).device
-    use_bfloat16 = _use_bfloat16(config.precision, device)
+    use_bfloat16 = effective_precision(config.precision, device) == "bfloat16"
     for step, drawn in enumerate(objective.draw(first, last), start=first):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(_mix(seed, step, 3, *ranks.mark))  # dropout
+            torch.manual_seed(stream_seed(ranks.own_seed(seed), step, "dropout"))
             with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16):
                 loss = objective.loss(model, step, drawn)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
         optimizer.step()
         value = ranks.mean(loss)
-        if not math.isfinite(value):
-            raise FloatingPointError(f"the training loss is {value} at step {step}; lower the learning rate ({config.learning_rate:g})")
+        _check_finite(value, "training", step, config)
         yield step, value
 
 
-def _use_bfloat16(precision: str, device: torch.device) -> bool:
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {precision!r}")
-    return precision == "bfloat16" or (precision == "auto" and bfloat16_is_fast(device))
-
-
-def _mix(*numbers: int) -> int:
-    """One seed from several numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+def _check_finite(loss: float, kind: str, step: int, config: TrainConfig) -> None:
+    if not math.isfinite(loss):
+        raise MttError(f"the {kind} loss is {loss} at step {step}; lower the learning rate ({config.learning_rate:g})")
 
 
 class _Run:

@@ -19,14 +19,11 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mtt.files import MttError
+from mtt.config import SettingsError
+from mtt.data.augment import stream_seed
 
 PATIENCE = datetime.timedelta(hours=12)  # of ranks that wait while rank 0 loads, validates or labels a pool
 T = TypeVar("T")
-
-
-class RankError(MttError):
-    """Training that cannot be shared among the ranks; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,9 @@ class Ranks:
     def first(self) -> bool:
         return self.rank == 0
 
-    @property
-    def mark(self) -> tuple[int, ...]:
-        """What tells this rank's random streams from the others'; nothing where it is alone."""
-        return () if self.world == 1 else (self.rank,)
+    def own_seed(self, seed: int) -> int:
+        """The seed of this rank's noise; ``seed`` itself where it is alone."""
+        return seed if self.world == 1 else stream_seed(seed, self.rank, "rank")
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model, or one that averages its gradients over the ranks."""
@@ -66,9 +62,9 @@ class Ranks:
         return box[0]
 
     def check(self, batch_size: int) -> None:
-        """Raise ``RankError`` unless a batch can be dealt out evenly."""
+        """Raise ``SettingsError`` unless a batch can be dealt out evenly."""
         if batch_size % self.world:
-            raise RankError(f"batch_size: {batch_size} clips cannot be dealt out to {self.world} ranks evenly; use a multiple")
+            raise SettingsError(f"batch_size: {batch_size} clips cannot be dealt out to {self.world} ranks evenly; use a multiple")
 
 
 @contextmanager

@@ -14,10 +14,11 @@ import pytest
 import torch
 from torch import nn
 
+from mtt.config import SettingsError
 from mtt.data.batches import ClipBatches
 from mtt.models import load_model
 from mtt.training.fit import STATE_FILE, Supervised, fit
-from mtt.training.ranks import RankError, Ranks
+from mtt.training.ranks import Ranks
 from tests.tiny import TINY_TRAIN
 
 TRAIN = replace(TINY_TRAIN, steps=6, batch_size=4, evaluate_every=2, augment=None, precision="float32", learning_rate=1e-2)
@@ -97,5 +98,10 @@ def test_a_job_under_torchrun_makes_the_same_folder_each_time(tiny_table, tmp_pa
 
 def test_a_batch_that_cannot_be_dealt_out_evenly_is_refused():
     Ranks(1, 2).check(4)
-    with pytest.raises(RankError, match="5 clips cannot be dealt out to 2 ranks evenly"):
+    with pytest.raises(SettingsError, match="5 clips cannot be dealt out to 2 ranks evenly"):
         Ranks(1, 2).check(5)
+
+
+def test_each_rank_has_noise_of_its_own_and_one_alone_that_of_the_seed():
+    seeds = {Ranks(rank, world).own_seed(seed) for rank, world in ((0, 1), (0, 2), (1, 2)) for seed in range(50)}
+    assert Ranks().own_seed(7) == 7 and len(seeds) == 150

@@ -1,135 +1,110 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from mtt.data.batches import ClipBatches
+from mtt.data.batches import Batch, ClipBatches
+from mtt.evaluation.predict import predict_clips
 from mtt.models import build_model
-from mtt.training.student import MissingLabelMask, NoisyStudent, OnTheFly, Precomputed, pseudo_label
+from mtt.training.fit import Supervised
+from mtt.training.student import MissingLabelMask, NoisyStudent, clip_scores
 from tests.tiny import TINY_MODEL, TINY_TRAIN
 
+NOISE = TINY_TRAIN.augment
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def parts(tiny_data):
-    corpus = tiny_data.corpus
-    train, pool = tiny_data.ids("train"), tiny_data.ids("unlabelled")
+    corpus, train, pool = tiny_data.corpus, tiny_data.ids("train"), tiny_data.ids("unlabelled")
     teacher = build_model(TINY_MODEL, 3, seed=5)
     return {
-        "teacher": teacher,
         "labelled": ClipBatches(corpus, train, 2, 1.0, 0, slots=2),
         "labels": corpus.labels[corpus.rows(train)],
         "pool": ClipBatches(corpus, pool, 2, 1.0, 1, slots=2),
-        "scores": pseudo_label(teacher, corpus, pool, 1.0, 2),
-        "train_scores": pseudo_label(teacher, corpus, train, 1.0, 2),
+        "scores": predict_clips(teacher, corpus, pool, 1.0, 2),
     }
 
 
-def make(parts, pseudo_labels, **options):
-    noise = options.pop("pool_augmentation", TINY_TRAIN.augment)
-    return NoisyStudent(parts["labelled"], parts["labels"], parts["pool"], pseudo_labels, TINY_TRAIN.augment, noise, 0, **options)
+def make(parts, augmentation=NOISE, pool_augmentation=NOISE, seed=0, **options) -> NoisyStudent:
+    return NoisyStudent(**parts, augmentation=augmentation, pool_augmentation=pool_augmentation, seed=seed, **options)
 
 
-def loss_of(objective, step=0):
-    student = build_model(TINY_MODEL, 3, seed=1).eval()
-    drawn = next(iter(objective.draw(step, step + 1)))
-    return objective.loss(student, step, drawn).item()
+class Ear(torch.nn.Module):
+    """Answers with given logits, whatever it hears, and keeps it."""
+
+    def __init__(self, logits=None):
+        super().__init__()
+        self.weight, self.logits, self.heard = torch.nn.Parameter(torch.zeros(1)), logits, []
+
+    def forward(self, x):
+        self.heard.append(x.clone())
+        return self.weight + (torch.zeros(len(x), 3) if self.logits is None else torch.tensor(self.logits))
 
 
-def test_precomputed_and_on_the_fly_pseudo_labels_give_the_same_loss(parts):
-    for step in range(4):
-        fly, table = (loss_of(make(parts, p), step) for p in (OnTheFly(parts["teacher"]), Precomputed(parts["scores"])))
-        assert fly == pytest.approx(table, abs=1e-5)
+def listen(objective, step=0) -> torch.Tensor:
+    """What a student hears in a step."""
+    ear = Ear()
+    objective.loss(ear, step, next(iter(objective.draw(step, step + 1))))
+    return ear.heard[0]
 
 
 def test_the_loss_is_the_sum_of_both_halves_as_written_in_the_paper(parts):
-    objective = make(parts, Precomputed(parts["scores"]), unlabelled_weight=0.5, pool_augmentation=None)
-    objective.augmentation = None
+    objective = make(parts, None, None, unlabelled_weight=0.5)
     student = build_model(TINY_MODEL, 3, seed=1).eval()
     labelled, pool = next(iter(objective.draw(0, 1)))
     y = torch.as_tensor(parts["labels"][labelled.rows], dtype=torch.float32)
     soft = torch.from_numpy(parts["scores"][pool.rows, pool.slots])
-    expected = F.binary_cross_entropy_with_logits(student(labelled.waveforms), y)
-    expected = expected + 0.5 * F.binary_cross_entropy_with_logits(student(pool.waveforms), soft)
+    expected = cross_entropy(student(labelled.waveforms), y) + 0.5 * cross_entropy(student(pool.waveforms), soft)
     assert objective.loss(student, 0, (labelled, pool)).item() == pytest.approx(expected.item(), abs=1e-5)
 
 
-def test_the_teacher_hears_clean_clips_in_evaluation_mode_and_gets_no_gradient(parts):
-    heard = []
-
-    class Spy(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(1))
-
-        def forward(self, x):
-            heard.append((x.clone(), self.training))
-            return self.weight + torch.zeros(len(x), 3)
-
-    spy = Spy().train()
-    objective = make(parts, OnTheFly(spy))
-    drawn = next(iter(objective.draw(0, 1)))
-    objective.loss(build_model(TINY_MODEL, 3, seed=1), 0, drawn).backward()
-    ((clips, training),) = heard
-    assert torch.equal(clips, drawn[1].waveforms) and not training and spy.weight.grad is None
-
-
 def test_the_student_hears_noise_unless_it_is_switched_off(parts):
+    clean = torch.cat([half.waveforms for half in next(iter(make(parts).draw(0, 1)))])
+    for noise in (NOISE, None):
+        for pool_noise in (NOISE, None):
+            heard = listen(make(parts, noise, pool_noise))
+            assert torch.equal(heard[:2], clean[:2]) == (noise is None) and torch.equal(heard[2:], clean[2:]) == (pool_noise is None)
+
+
+def test_the_noise_of_one_half_is_that_of_no_other_half_seed_or_step(parts):
+    """The noise of seed 0's pool was once that of seed 1's labelled clips."""
+    same = {**parts, "pool": parts["labelled"], "scores": np.zeros((len(parts["labels"]), 2, 3))}  # clips alike: only noise differs
+    drawn = next(iter(make(same).draw(0, 1)))
     heard = []
-
-    class Ear(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(1))
-
-        def forward(self, x):
-            heard.append(x.clone())
-            return self.weight + torch.zeros(len(x), 3)
-
-    for noise in (TINY_TRAIN.augment, None):
-        objective = make(parts, Precomputed(parts["scores"]), pool_augmentation=noise)
-        drawn = next(iter(objective.draw(0, 1)))
-        objective.loss(Ear(), 0, drawn)
-        assert torch.equal(heard[-1][2:], drawn[1].waveforms) == (noise is None)
+    for seed in (0, 1, 2):
+        for step in (0, 1):
+            ear = Ear()
+            make(same, seed=seed).loss(ear, step, drawn)
+            heard += [half.numpy().tobytes() for half in ear.heard[0].split(2)]
+    assert len(set(heard)) == len(heard) == 12
+    labelled_only, ear = Supervised(parts["labelled"], parts["labels"], NOISE, 0), Ear()
+    labelled_only.loss(ear, 0, drawn[0])
+    assert ear.heard[0].numpy().tobytes() == heard[0]  # a student hears its labelled half as a teacher does
 
 
-def test_the_mask_ignores_exactly_the_negatives_above_the_tags_percentile():
+def test_the_mask_keeps_all_but_the_negatives_above_the_tags_percentile():
     scores = np.linspace(0, 1, 101).reshape(101, 1, 1).repeat(2, axis=2)
     labels = np.zeros((101, 2), dtype=int)
     labels[100, 0] = 1
-    mask = MissingLabelMask.from_scores(scores, labels, 90.0)
+    mask = MissingLabelMask(scores, labels, 90.0)
     np.testing.assert_allclose(mask.thresholds, [0.891, 0.9])
-    ignored = mask.ignored(scores[:, 0], labels)
-    assert ignored[:, 0].sum() == 10 and not ignored[100, 0] and ignored[:, 1].sum() == 10
-    with pytest.raises(ValueError, match=r"mask_percentile must be in \(0, 100\], not 0"):
-        MissingLabelMask.from_scores(scores, labels, 0)
+    kept = mask.kept(Batch(torch.zeros(101, 1), np.arange(101), np.zeros(101, int)), torch.from_numpy(labels))
+    assert (~kept[:, 0]).sum() == 10 and kept[100, 0] and (~kept[:, 1]).sum() == 10
 
 
-def test_a_masked_label_gives_no_gradient(parts):
-    everything = MissingLabelMask(np.full(3, -1.0))
-    masked = make(
-        parts, Precomputed(parts["scores"]), unlabelled_weight=0.0, mask=everything, teacher_on_labelled=Precomputed(parts["train_scores"])
-    )
-    plain = make(parts, Precomputed(parts["scores"]), unlabelled_weight=0.0)
-    student = build_model(TINY_MODEL, 3, seed=1).eval()
-    labelled, pool = next(iter(plain.draw(0, 1)))
-    positives = parts["labels"][labelled.rows].astype(bool)
-    logits = student(torch.cat([distort_like(masked, labelled), pool.waveforms]))[: len(positives)]
-    expected = (
-        F.binary_cross_entropy_with_logits(logits, torch.tensor(positives).float(), reduction="none")[torch.tensor(positives)].sum()
-        / positives.size
-    )
-    assert masked.loss(student, 0, (labelled, pool)).item() == pytest.approx(expected.item(), abs=1e-5)
-    assert plain.loss(student, 0, (labelled, pool)).item() > expected.item()
+@pytest.mark.parametrize(("threshold", "expected"), [(1.0, 4.639342 / 6), (0.5, 3.012818 / 4)])
+def test_the_masked_loss_is_the_mean_over_the_labels_that_are_kept(threshold, expected):
+    """By hand: the first clip's labels cost log 2, log(1 + e) and log(1 + e), the second's log 2, log(1 + 1/e) and log(1 + 1/e)."""
+    labels, scores = np.array([[1, 0, 1], [0, 1, 0]]), np.array([[[0.9, 0.8, 0.9]], [[0.1, 0.9, 0.8]]])
+    mask = MissingLabelMask(scores, labels, 100.0)
+    mask.thresholds = torch.full((3,), threshold)  # at 0.5 one negative of each clip is ignored, at 1 none
+    clips = Batch(torch.zeros(2, 10), np.array([0, 1]), np.array([0, 0]))
+    objective = NoisyStudent(None, labels, None, scores, None, None, 0, unlabelled_weight=0.0, mask=mask)
+    loss = objective.loss(Ear([[0.0, 1.0, -1.0]] * 4), 0, (clips, clips))
+    assert loss.item() == pytest.approx(expected, abs=1e-5)
 
 
-def distort_like(objective, labelled):
-    objective.augmentation = None
-    return labelled.waveforms
-
-
-def test_wrong_slots_and_a_mask_without_scores_are_refused(parts, tiny_data):
+def test_clips_from_other_slots_than_the_scores_are_refused(parts, tiny_data):
     anywhere = ClipBatches(tiny_data.corpus, tiny_data.ids("unlabelled"), 2, 1.0, 1)
     with pytest.raises(ValueError, match="not drawn from the 2 slots"):
-        Precomputed(parts["scores"])(anywhere.batch(0))
-    with pytest.raises(ValueError, match="give teacher_on_labelled"):
-        make(parts, Precomputed(parts["scores"]), mask=MissingLabelMask(np.zeros(3)))
+        clip_scores(parts["scores"], anywhere.batch(0))
