@@ -162,7 +162,7 @@ def import_official_command(
     """Turn the authors' checkpoint into a model folder."""
     model = mtt.import_official(checkpoint, out, heads=heads)
     print(f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags")
-    print(f"{heads} heads were assumed: no tensor shows their number; give --heads if it was trained with another")
+    print(f"{heads} heads were taken: no tensor shows their number; give --heads if it was trained with another")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -35,7 +35,7 @@ class CheckpointError(MttError):
     """A model file or folder that cannot be read; the message names it, the reason and the remedy in one line."""
 
 
-def different(names: list[str]) -> list[str]:
+def _different(names: list[str]) -> list[str]:
     """The names; ValueError where one is there twice."""
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise ValueError(f"{twice[0]!r} is there twice")
@@ -57,7 +57,7 @@ class Description:
 
     format: Literal[FORMAT]
     config: ModelConfig
-    tags: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), pydantic.AfterValidator(different)]  # in output order
+    tags: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), pydantic.AfterValidator(_different)]  # in output order
     audio: AudioDescription
     provenance: dict[str, pydantic.JsonValue]  # who made the model, of what
     weights_sha256: str
@@ -139,7 +139,7 @@ def take_tensors(model: TaggingModel, tensors: dict[str, Tensor], source: Path) 
     except RuntimeError as error:
         raise CheckpointError(f"{source}: does not fit the configuration: {textwrap.shorten(str(error), 400)}") from error
     if broken := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
-        raise CheckpointError(f"{source}: {broken[0]} holds NaN or infinite values: train again, at a lower learning rate")
+        raise CheckpointError(f"{source}: {broken[0]} holds NaN or infinite values: train again, or take another checkpoint")
 
 
 def _load(folder: Path) -> tuple[TaggingModel, str]:

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from mtt.data.batches import read_clip, slot_starts
+from mtt.evaluation import predict
 from mtt.evaluation.lengths import clips_to_cover, cost_of_length, sweep_lengths
-from mtt.evaluation.predict import pool_clips, predict_clips, predict_tracks
+from mtt.evaluation.predict import effective_precision, pool_clips, predict_clips, predict_tracks
 from mtt.models import build_model
 from tests.tiny import TINY_MODEL
 
@@ -51,6 +52,23 @@ def test_prediction_leaves_the_model_in_its_mode_and_ignores_dropout(tiny_corpus
     np.testing.assert_array_equal(first, predict_tracks(model, tiny_corpus, ids, 0.5, 2))
 
 
+@pytest.mark.parametrize("fast", [False, True])
+def test_scores_are_computed_in_the_precision_that_is_asked_for(tiny_corpus, monkeypatch, fast):
+    monkeypatch.setattr(predict, "bfloat16_is_fast", lambda device: fast)
+    model, ids, heard = build_model(TINY_MODEL, 3, seed=0), list(tiny_corpus.tracks.index[:2]), []
+    model.to_token.register_forward_hook(lambda _module, _inputs, output: heard.append(output.dtype))
+    native = torch.bfloat16 if fast else torch.float32
+    for precision, dtype in (("auto", native), ("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        predict_clips(model, tiny_corpus, ids, 0.5, 1, precision=precision)
+        predict_tracks(model, tiny_corpus, ids, 0.5, 1, precision=precision)
+        sweep_lengths(model, tiny_corpus, ids[:1], [2.5], precision)
+        assert set(heard) == {dtype} and len(heard) == 3
+        assert effective_precision(precision, "cpu") == str(dtype).removeprefix("torch.")
+        heard.clear()
+    with pytest.raises(ValueError, match="precision must be 'auto', 'float32' or 'bfloat16', not 'half'"):
+        predict_clips(model, tiny_corpus, ids, 0.5, 1, precision="half")
+
+
 def test_poolings():
     scores = np.array([[[0.1, 0.9], [0.3, 0.5]], [[0.8, 0.2], [0.6, 0.4]]])
     np.testing.assert_allclose(pool_clips(scores), [[0.2, 0.7], [0.7, 0.3]])
@@ -76,8 +94,6 @@ def test_sweep_gives_every_length_the_whole_track_and_single_its_middle(tiny_cor
     clips = clips_to_cover(float(tiny_corpus.tracks["seconds"].loc[ids].max()), 0.5)
     middle = predict_clips(Loudness(), tiny_corpus, ids, 0.5, clips)[:, clips // 2]
     np.testing.assert_allclose(sweep.single[0], middle, atol=1e-7)
-    with pytest.raises(ValueError, match="above 0 s"):
-        sweep_lengths(Loudness(), tiny_corpus, ids, [0.0])
 
 
 def test_longer_input_keeps_more_for_the_backward_pass():

@@ -57,7 +57,7 @@ def test_published_sizes(name, width, parameters, seconds):
     assert round(model.native_seconds, 2) == seconds and model.clip_seconds == model.native_seconds
 
 
-@pytest.mark.parametrize("seconds", [1 / SAMPLE_RATE, 0.01, 0.1, 1.0, 47.5, 60.0])
+@pytest.mark.parametrize("seconds", [1 / SAMPLE_RATE, 0.01, 0.1, 1.0, 6.0, 13.0])
 @torch.inference_mode()
 def test_any_length_and_silence(model, seconds):
     for waveform in (clips(1, seconds), torch.zeros(1, round(seconds * SAMPLE_RATE))):
@@ -102,9 +102,10 @@ def test_from_mel_equals_the_waveform_path(model):
         model.from_mel(torch.zeros(1, 96, 10))
 
 
-def test_wrong_waveform_is_named(model):
-    with pytest.raises(ValueError, match=r"waveform: expected a non-empty float tensor \(batch, samples\)"):
-        model(torch.zeros(SAMPLE_RATE))
+def test_wrong_waveforms_are_named(model):
+    for bad in (torch.zeros(SAMPLE_RATE), torch.zeros(1, 0), torch.zeros(1, 100, dtype=torch.int16)):
+        with pytest.raises(ValueError, match=r"waveform: expected a non-empty float tensor \(batch, samples\), got"):
+            model(bad)
 
 
 def test_a_seed_fixes_the_weights_and_leaves_the_global_state(architecture):

@@ -17,26 +17,24 @@ def noise(*shape: int) -> torch.Tensor:
     return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_spectrogram_is_torchaudios(spectrogram):
+@pytest.mark.parametrize("frames", [frontend.STFT_FRAMES, 7])  # in one piece, in many
+def test_spectrogram_is_torchaudios(spectrogram, monkeypatch, frames):
+    monkeypatch.setattr(frontend, "STFT_FRAMES", frames)
     reference = torch.nn.Sequential(
         torchaudio.transforms.MelSpectrogram(SAMPLE_RATE, n_fft=1024, f_min=0, f_max=11_025, n_mels=128, power=2),
         torchaudio.transforms.AmplitudeToDB(),
     )
-    waveform = noise(2, 3 * SAMPLE_RATE)
+    waveform = noise(2, 40 * 512 + 77)
     torch.testing.assert_close(spectrogram(waveform), reference(waveform), rtol=0, atol=1e-3)
 
 
-def test_frame_count_and_silence(spectrogram):
-    mel = spectrogram(torch.zeros(1, 10 * 512))
+def test_silence_has_a_spectrogram_and_a_gradient(spectrogram):
+    waveform = torch.zeros(1, 10 * 512, requires_grad=True)
+    mel = spectrogram(waveform)
     assert mel.shape == (1, 128, 11)
     assert torch.all(mel == frontend.SILENCE_DB)
-
-
-def test_spectrogram_in_pieces_equals_one_pass(spectrogram, monkeypatch):
-    waveform = noise(2, 40 * 512 + 77)
-    whole = spectrogram(waveform)
-    monkeypatch.setattr(frontend, "STFT_FRAMES", 7)
-    torch.testing.assert_close(spectrogram(waveform), whole, rtol=0, atol=1e-4)
+    mel.sum().backward()
+    assert torch.isfinite(waveform.grad).all()
 
 
 def test_spectrogram_stays_float32_under_autocast(spectrogram):
@@ -45,18 +43,6 @@ def test_spectrogram_stays_float32_under_autocast(spectrogram):
         mel = spectrogram(waveform)
     assert mel.dtype == torch.float32
     assert torch.equal(mel, spectrogram(waveform))
-
-
-def test_spectrogram_has_a_gradient_at_silence(spectrogram):
-    waveform = torch.zeros(1, SAMPLE_RATE, requires_grad=True)
-    spectrogram(waveform).sum().backward()
-    assert torch.isfinite(waveform.grad).all()
-
-
-@pytest.mark.parametrize("bad", [torch.zeros(100), torch.zeros(1, 0), torch.zeros(1, 100, dtype=torch.int16)])
-def test_wrong_waveforms_are_named(spectrogram, bad):
-    with pytest.raises(ValueError, match=r"waveform: expected a non-empty float tensor \(batch, samples\), got"):
-        spectrogram(bad)
 
 
 def test_mean_probability_is_the_mean_of_probabilities_and_never_saturates():
