@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.deletion import DeletionTest, deletion_test, summarise_deletion
+from mtt.explain.deletion import DeletionTest, summarise_deletion, track_deletion
 from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
 from mtt.explain.recording import count_tokens
 from mtt.files import fingerprint, write_arrays
@@ -65,7 +65,7 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
     found = Evidence(missing=missing)
     for (test, name), table in rows.items():
         if test == "deletion":
-            found.deletion[name] = summarise_deletion(table.set_index("track_id"), study.config.resamples)
+            found.deletion[name] = summarise_deletion(table, study.config.resamples)
         elif len(table):
             found.localisation[name] = summarise_localisation(with_enough_artists(table), study.config.resamples)
     if not found.localisation:
@@ -118,7 +118,7 @@ def _rows(test: str, stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFra
 
 
 def _delete(stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
-    return deletion_test(stage.load_model(), corpus, ids, share=SHARE, resamples=2).drops.reset_index()
+    return track_deletion(stage.load_model(), corpus, ids, SHARE)
 
 
 def _localise(stage: Stage, corpus: Corpus, ids: list[str]) -> pd.DataFrame:
