@@ -3,9 +3,8 @@
 Conventions
 -----------
 - Maps are (layers, heads, 1 + frames, 1 + frames): row = query (who looks), column = key (what is looked at), CLS first; rows sum to one.
-  They are computed apart from the forward pass, which stays as fast as it is, and are exactly the weights that it applies.
-- A *frame* here is a token of the Transformer: four frames of the spectrogram, 0.093 s. ``times`` are the centres, in seconds from the
-  start of the recording; a token hears 0.33 s before and after itself as well.
+  They are exactly the weights that the forward pass applies. A *frame* here is a token; ``times`` are the centres, in seconds from the
+  start of the recording, and a token hears 0.33 s before and after itself as well.
 - *CLS attention*: what the CLS row gives each frame; what it gives CLS itself is left out, so a curve sums to a little less than one.
 - *Rollout* (Abnar and Zuidema 2020, "Quantifying attention flow in transformers", section 3): attention followed through all layers, with
   the residual connection as an identity: the CLS row of A_L ··· A_1 with A = (mean over heads + I) / 2.
@@ -17,15 +16,14 @@ Attention says where information is taken from, not what it is used for: it is t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.curves import token_windows, window_seconds
-from mtt.explain.recording import Recording, as_recording, count_tokens, evaluating, to_model, token_times
+from mtt.explain.curves import token_windows, windows_asked
+from mtt.explain.recording import Audio, Recording, count_tokens, evaluating, to_model, token_times
 from mtt.files import MttError
 from mtt.models.transformer import MusicTaggingTransformer
 
@@ -56,10 +54,9 @@ class AttentionMaps:
 
 @dataclass(frozen=True)
 class AttentionCurves:
-    """Attention over a whole recording, relative to uniform attention (1), at ``times`` (frames,) in seconds.
+    """CLS attention ``heads`` (layers, heads, frames) and ``rollout`` (frames,) at ``times`` (frames,) of a whole recording.
 
-    ``heads`` (layers, heads, frames) is CLS attention, ``rollout`` (frames,) the attention rollout; both are the mean over the windows that
-    hold a frame.
+    Both are relative to uniform attention (1), and the mean over the windows that hold a frame.
     """
 
     times: np.ndarray
@@ -72,9 +69,7 @@ class AttentionCurves:
         return self.heads[-1].mean(axis=0)
 
 
-def attention_maps(
-    model: MusicTaggingTransformer, audio: str | Path | np.ndarray, start: float = 0.0, seconds: float | None = None
-) -> AttentionMaps:
+def attention_maps(model: nn.Module, audio: Audio, start: float = 0.0, seconds: float | None = None) -> AttentionMaps:
     """Attention of every layer and head over an excerpt of a recording.
 
     >>> model = mtt.load_model("runs/demo/student")
@@ -87,7 +82,8 @@ def attention_maps(
     ``AudioError`` for a file that cannot be read and an excerpt outside the recording, ``MttError`` for a model without attention and an
     excerpt of more tokens than it has positions.
     """
-    require_attention(model)
+    if not isinstance(model, MusicTaggingTransformer):
+        raise MttError(f"{type(model).__name__} has no attention; give a MusicTaggingTransformer")
     recording, first = Recording(audio), round(start * SAMPLE_RATE)
     last = recording.samples if seconds is None else min(first + round(seconds * SAMPLE_RATE), recording.samples)
     frames, most = count_tokens(model, last - first), model.config.max_positions
@@ -101,21 +97,18 @@ def attention_maps(
 
 
 def attention_curves(
-    model: MusicTaggingTransformer, audio: str | Path | np.ndarray | Recording, window: float | None = None, hop: float = 0.5
+    model: MusicTaggingTransformer, audio: Audio | Recording, window: float | None = None, hop: float = 0.5
 ) -> AttentionCurves:
     """Attention over a recording of any length, from the windows of its tag curve (arguments and errors as in ``tag_curves``).
 
     A window's attention sums to one whatever it holds, so a single window says nothing of the next; a frame's mean over overlapping windows
-    compares it with what lies around it on both sides. Frames after the last window are left out. Raises ``MttError`` for a model without
-    attention.
+    compares it with what lies around it on both sides. Frames after the last window are left out.
     """
-    require_attention(model)
-    recording, window = as_recording(audio), window_seconds(model, window, hop)
-    layers, heads = model.config.layers, model.config.heads
-    frames = count_tokens(model, recording.samples)
+    recording, window, moments = windows_asked(model, audio, window, hop)
+    layers, heads, frames = model.config.layers, model.config.heads, count_tokens(model, recording.samples)
     total, count = np.zeros((layers * heads + 1, frames)), np.zeros(frames)
     with evaluating(model):
-        for starts, tokens in token_windows(model, recording, window, hop):
+        for starts, tokens in token_windows(model, recording, window, moments):
             maps, length = stacked_maps(model, tokens), tokens.shape[1]
             rows = np.concatenate((maps[..., 0, 1:].reshape(len(maps), -1, length), cls_rollout(maps)[:, None]), axis=1)
             for first, relative in zip(starts, length * rows, strict=True):
@@ -124,12 +117,6 @@ def attention_curves(
     held = np.flatnonzero(count)  # not all, where the hop is longer than the window
     mean = total[:, held] / count[held]
     return AttentionCurves(token_times(model, held), mean[:-1].reshape(layers, heads, -1), mean[-1])
-
-
-def require_attention(model: nn.Module) -> None:
-    """Raise ``MttError`` for a model that has no attention to show."""
-    if not isinstance(model, MusicTaggingTransformer):
-        raise MttError(f"{type(model).__name__} has no attention; give a MusicTaggingTransformer")
 
 
 def stacked_maps(model: MusicTaggingTransformer, tokens: Tensor) -> np.ndarray:

@@ -4,16 +4,14 @@ Conventions
 -----------
 - Times are seconds from the start of the recording; a point of a curve is the centre of its window. Windows start at 0 and every ``hop``
   seconds as long as they fit; what is shorter than a window gives one point.
-- *Transformer.* The front end runs once over the recording, block by block, and the Transformer over windows of its tokens. A window
-  starts at the token nearest to its place (at most 46 ms off) and holds as many tokens as a clip of ``window`` seconds has.
+- *Transformer.* The front end runs once over the recording, and the Transformer over windows of its tokens. A window starts at the token
+  nearest to its place (at most 46 ms off) and holds as many tokens as a clip of ``window`` seconds has.
 - *Other models* score windows cut from the waveform, each from scratch.
-- Neither needs more memory for longer audio, but for the curve itself.
 
-How the Transformer's curve differs from cutting the waveform: tokens more than ``CONTEXT_TOKENS`` from the borders of a window are the same
-to 1e-5, and so is the curve of windows cut with that much context. Cut without it, the spectrogram reflects the window at its borders and
-the convolutions see zeros beyond them; here they see the music that is there. On eight tracks and a trained model of the demo profile's
-size that moves a probability by 0.005 on average, and by less than 0.05 at 99% of the points, with windows of 5 s
-(``tests/benchmarks/bench_explain.py`` measures it).
+The two ways differ at a window's borders. Cut, its spectrogram is reflected there and the convolutions see zeros beyond them; the
+Transformer's tokens know the music that is there. Windows cut with ``CONTEXT_TOKENS`` more on each side give the same curve to 1e-5. Cut
+without, the probabilities of a trained model of the demo profile's size move by 0.005 on average, and by less than 0.05 at 99% of the
+points (eight tracks, windows of 5 s; ``tests/benchmarks/bench_explain.py`` measures it).
 """
 
 from __future__ import annotations
@@ -21,24 +19,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.recording import (
-    Recording,
-    as_recording,
-    batch_of,
-    count_tokens,
-    evaluating,
-    probabilities,
-    tag_names,
-    to_model,
-    token_times,
-)
+from mtt.explain.recording import Audio, Recording, batch_of, count_tokens, evaluating, probabilities, tag_names, to_model, token_times
 from mtt.models.frontend import score_windows
 from mtt.models.transformer import MusicTaggingTransformer
 
@@ -62,7 +49,7 @@ class TagCurves:
         return self.probabilities[:, self.tags.index(tag)]
 
 
-def tag_curves(model: nn.Module, audio: str | Path | np.ndarray | Recording, window: float | None = None, hop: float = 0.5) -> TagCurves:
+def tag_curves(model: nn.Module, audio: Audio | Recording, window: float | None = None, hop: float = 0.5) -> TagCurves:
     """Tag curves of a recording.
 
     >>> model = mtt.load_model("runs/demo/student")
@@ -71,41 +58,35 @@ def tag_curves(model: nn.Module, audio: str | Path | np.ndarray | Recording, win
     >>> piano = curves.curve("piano")                # (points,)
     >>> curves.times[piano.argmax()]                 # when it is likeliest
 
-    Parameters
-    ----------
-    audio : path of a file, samples (samples,) at 22 050 Hz, or a ``KeptRecording`` for those who come back with other windows
-    window : seconds; the model's ``clip_seconds`` if None. The Transformer averages windows longer than it has positions for
-    hop : seconds from one window to the next; the Transformer's is no finer than a token (0.093 s)
-
-    Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for a window or hop that is not above 0.
+    ``audio`` is a path, samples (samples,) at 22 050 Hz, or a ``Recording`` for those who come back with other windows; ``window`` is in
+    seconds, the model's ``clip_seconds`` if None (the Transformer averages windows longer than it has positions for); from one window to
+    the next it is ``hop`` seconds, of the Transformer at least a token (0.093 s). Raises ``AudioError`` for a file that cannot be read and
+    ``ValueError`` for a window or hop that is not above 0.
     """
-    recording, window = as_recording(audio), window_seconds(model, window, hop)
+    recording, window, moments = windows_asked(model, audio, window, hop)
     score = _score_tokens if isinstance(model, MusicTaggingTransformer) else _score_waveform
     with evaluating(model):
-        times, scores = zip(*score(model, recording, window, hop), strict=True)
+        times, scores = zip(*score(model, recording, window, moments), strict=True)
     return TagCurves(np.concatenate(times), np.concatenate(scores), tag_names(model), window, hop)
 
 
-def window_seconds(model: nn.Module, window: float | None, hop: float) -> float:
-    """The window, or the model's clip length where it is None. Raises ``ValueError`` for a window or hop that is not above 0."""
+def windows_asked(model: nn.Module, audio: Audio | Recording, window: float | None, hop: float) -> tuple[Recording, float, np.ndarray]:
+    """The recording, the seconds of a window (the model's clip length for None), and the moments at which one is to start, to the end."""
     window = float(model.clip_seconds if window is None else window)
-    for name, value in (("window", window), ("hop", hop)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be a number of seconds above 0, not {value}")
-    return window
+    if not (0 < window < math.inf and 0 < hop < math.inf):
+        raise ValueError(f"window and hop must be seconds above 0, not {window} and {hop}")
+    recording = audio if isinstance(audio, Recording) else Recording(audio)
+    return recording, window, np.arange(int(recording.seconds / hop) + 2) * hop
 
 
-def token_windows(model: MusicTaggingTransformer, recording: Recording, window: float, hop: float) -> Iterator[tuple[np.ndarray, Tensor]]:
+def token_windows(
+    model: MusicTaggingTransformer, recording: Recording, window: float, moments: np.ndarray
+) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Windows of tokens in batches: (the first token of each, (windows, length, width)); call it inside ``evaluating``."""
     tokens = recording.tokens(model)
     length = min(count_tokens(model, round(window * SAMPLE_RATE)), len(tokens))
-    for part in _batches(_moments(recording, hop) / model.seconds_per_token, len(tokens) - length, window):
+    for part in _batches(moments / model.seconds_per_token, len(tokens) - length, window):
         yield part, tokens[torch.from_numpy(part[:, None] + np.arange(length)).to(tokens.device)]
-
-
-def _moments(recording: Recording, hop: float) -> np.ndarray:
-    """Seconds at which windows are asked for, to the end of the recording and a little beyond."""
-    return np.arange(int(recording.seconds / hop) + 2) * hop
 
 
 def _batches(places: np.ndarray, last: int, window: float) -> Iterator[np.ndarray]:
@@ -115,15 +96,15 @@ def _batches(places: np.ndarray, last: int, window: float) -> Iterator[np.ndarra
     return (starts[first : first + size] for first in range(0, len(starts), size))
 
 
-def _score_tokens(model: MusicTaggingTransformer, recording: Recording, window: float, hop: float) -> Batches:
-    for starts, windows in token_windows(model, recording, window, hop):
+def _score_tokens(model: MusicTaggingTransformer, recording: Recording, window: float, moments: np.ndarray) -> Batches:
+    for starts, windows in token_windows(model, recording, window, moments):
         logits = score_windows(model.score_tokens, windows, model.config.max_positions, dim=1)
         yield token_times(model, starts, windows.shape[1]), probabilities(logits)
 
 
-def _score_waveform(model: nn.Module, recording: Recording, window: float, hop: float) -> Batches:
+def _score_waveform(model: nn.Module, recording: Recording, window: float, moments: np.ndarray) -> Batches:
     length = min(max(1, round(window * SAMPLE_RATE)), recording.samples)
-    for part in _batches(_moments(recording, hop) * SAMPLE_RATE, recording.samples - length, window):
+    for part in _batches(moments * SAMPLE_RATE, recording.samples - length, window):
         span = recording.read(part[0], part[-1] + length)  # once, where windows overlap
         waves = np.lib.stride_tricks.sliding_window_view(span, length)[part - part[0]]
         yield (part + length / 2) / SAMPLE_RATE, probabilities(model(to_model(model, waves)))

@@ -3,11 +3,11 @@
 Conventions
 -----------
 - *Deletion test* (as for saliency maps: Petsiuk, Das and Saenko 2018, "RISE", section 4.2): how much the probability of a clip's true tags
-  drops when its most attended frames are taken away, minus how much it drops when others are. Two controls take away as many frames:
-  ``random`` ones, scattered, and ``shifted`` ones, the attended frames moved around the clip together. Scattered frames spoil more of their
-  neighbours than the runs that attention picks, since a token hears 0.33 s on both sides; the shifted control has the same runs.
+  drops without its most attended frames, minus how much it drops without as many others: ``random`` ones, scattered, or ``shifted`` ones,
+  the attended frames moved around the clip together. Scattered frames spoil more of their neighbours than the runs that attention picks,
+  since a token hears 0.33 s on both sides; the shifted control has the same runs.
 - A track's drop is the mean over its clips and true tags; intervals are those of ``mtt.explain.localisation``.
-- Randomness depends on ``seed`` alone, and for a clip not on the other clips.
+- Draws of a clip depend on its place among the tracks and clips alone.
 """
 
 from __future__ import annotations
@@ -20,27 +20,26 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mtt.config import SAMPLE_RATE
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, interval
-from mtt.explain.attention import require_attention, stacked_maps
+from mtt.explain.attention import stacked_maps
 from mtt.explain.localisation import clustered_means
-from mtt.explain.recording import batch_of, count_tokens, evaluating, probabilities, tag_names, to_model
+from mtt.explain.recording import batch_of, evaluating, probabilities, tag_names, to_model
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import MusicTaggingTransformer
 
 MASKS = ["attended", "random", "shifted"]
+CLIPS = 4  # of each track
 DRAWS = 5  # of each control, per clip
 
 
 @dataclass(frozen=True)
 class DeletionTest:
-    """What taking frames away does to the probability of the true tags.
+    """What taking frames away does to the probability of the true tags: the rows of ``track_deletion`` and what they say together.
 
-    ``drops``: one row a track (index ``track_id``), ``artist`` and the mean drop over its true tags and clips for ``attended``, ``random``
-    and ``shifted`` frames. ``summary``: the means of the three with ``drop``, ``lo``, ``hi``. ``versus_random`` and ``versus_shifted``:
-    attended minus control, paired by clip.
+    ``summary``: the means of ``attended``, ``random`` and ``shifted``, with ``drop``, ``lo``, ``hi``. ``versus_random`` and
+    ``versus_shifted``: attended minus control, paired by track.
     """
 
     drops: pd.DataFrame
@@ -48,55 +47,38 @@ class DeletionTest:
     versus_random: Difference
     versus_shifted: Difference
 
-    @property
-    def faithful(self) -> bool:
-        """Whether taking the attended frames away costs more than either control, by intervals that lie above zero."""
-        return self.versus_random.lo > 0 and self.versus_shifted.lo > 0
 
+def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Sequence[str], share: float = 0.2) -> pd.DataFrame:
+    """Take away the most attended ``share`` of the frames of evenly spaced clips of each track, and as many others.
 
-def deletion_test(
-    model: MusicTaggingTransformer,
-    corpus: Corpus,
-    track_ids: Sequence[str],
-    share: float = 0.2,
-    seed: int = 0,
-    clips: int = 4,
-    resamples: int = 1000,
-) -> DeletionTest:
-    """Take away the most attended ``share`` of the frames of ``clips`` evenly spaced clips of each track, and as many others.
-
-    Most attended is by CLS attention of the last layer, mean over heads. Taken away, a frame of the spectrogram is the clip's mean spectrum,
-    which sounds like the clip but says nothing of that moment (silence would be an event of its own). Tracks without a true tag are left
-    out. Raises ``MttError`` for a model without attention, ``ValueError`` for arguments that take nothing away, and too few tracks.
+    Columns: ``track_id``, ``artist``, and the mean drop over true tags and clips without ``attended``, ``random`` and ``shifted`` frames;
+    tracks without a true tag are left out. Attended is meant by CLS attention of the last layer, mean over heads. What is taken away
+    becomes the clip's mean spectrum, which sounds like the clip but says nothing of that moment (silence would be an event of its own).
     """
-    require_attention(model)
-    frames = count_tokens(model, round(model.clip_seconds * SAMPLE_RATE))
-    if not 0 < share < 1 or clips < 1 or frames < 2:
-        raise ValueError(f"share must lie between 0 and 1, clips be at least 1 and have 2 frames, not {share}, {clips} and {frames}")
+    if not 0 < share < 1:
+        raise ValueError(f"share must lie between 0 and 1, not {share}")
     names = tag_names(model)
     shared = [tag for tag in names if tag in corpus.tags]
-    truth = corpus.keep_tags(shared).true_labels(track_ids).astype(bool)  # (tracks, shared tags)
-    ids, truth = [i for i, row in zip(track_ids, truth, strict=True) if row.any()], truth[truth.any(axis=1)]
     columns = [names.index(tag) for tag in shared]
+    truth = corpus.keep_tags(shared).true_labels(track_ids).astype(bool)  # (tracks, shared tags)
+    ids, truth = list(pd.Index(track_ids)[truth.any(axis=1)]), truth[truth.any(axis=1)]
     total = np.zeros((len(ids), len(MASKS)))
     with evaluating(model):
-        for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, clips, batch_of(model.clip_seconds)):
-            generators = [np.random.default_rng([seed, row, slot]) for row, slot in zip(rows, slots, strict=True)]
+        for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, CLIPS, batch_of(model.clip_seconds)):
+            generators = [np.random.default_rng([0, row, slot]) for row, slot in zip(rows, slots, strict=True)]
             drops = _drops(model, to_model(model, waves.numpy()), share, generators)[..., columns]
             of_true = np.where(truth[rows], drops, 0).sum(axis=-1) / truth[rows].sum(axis=-1)  # (masks, clips)
-            np.add.at(total, rows, of_true.T / clips)
-    drops = pd.DataFrame(total, columns=MASKS, index=pd.Index(ids, name="track_id"))
-    drops.insert(0, "artist", corpus.artists.loc[ids].to_numpy())
-    return summarise_deletion(drops, resamples, seed)
+            np.add.at(total, rows, of_true.T / CLIPS)
+    return pd.DataFrame({"track_id": ids, "artist": corpus.artists.loc[ids].to_numpy(), **dict(zip(MASKS, total.T, strict=True))})
 
 
-def summarise_deletion(drops: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> DeletionTest:
-    """``deletion_test`` from its ``drops``. Raises ``ValueError`` for fewer than two artists."""
+def summarise_deletion(drops: pd.DataFrame, resamples: int = 1000) -> DeletionTest:
+    """The test on rows of ``track_deletion``. Raises ``ValueError`` for fewer than two artists."""
     if drops["artist"].nunique() < 2:
         raise ValueError("deletion test: its intervals resample artists; give tracks of two or more, with a tag that the model knows")
     versus = {f"versus_{control}": drops["attended"] - drops[control] for control in MASKS[1:]}  # by track, so paired
     columns = drops[MASKS].assign(**versus)
-    effects, *drawn = clustered_means(columns.to_numpy(), drops["artist"].to_numpy(), resamples, seed)
+    effects, *drawn = clustered_means(columns.to_numpy(), drops["artist"].to_numpy(), resamples)
     found = {
         name: Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), "probability drop", values)
         for name, effect, values in zip(columns, effects, np.transpose(drawn), strict=True)
@@ -118,7 +100,7 @@ def _drops(model: MusicTaggingTransformer, waves: Tensor, share: float, generato
 
 
 def _masks(attention: np.ndarray, share: float, generators: list[np.random.Generator]) -> np.ndarray:
-    """(1 + 2 DRAWS, clips, frames): the most attended frames, at least one and not all, then the draws of random ones and of shifted ones."""
+    """(1 + 2 DRAWS, clips, frames): the attended frames, at least one and not all, then the draws of random and of shifted ones."""
     frames = attention.shape[1]
     count = min(max(1, round(share * frames)), frames - 1)
     attended = np.zeros(attention.shape, dtype=bool)
@@ -132,7 +114,7 @@ def _masks(attention: np.ndarray, share: float, generators: list[np.random.Gener
 
 
 def _without(mel: Tensor, mask: Tensor) -> Tensor:
-    """The spectrograms (clips, mels, frames) with the frames of masked tokens (clips, tokens) replaced by the clip's mean spectrum (in dB)."""
+    """Spectrograms (clips, mels, frames) whose masked tokens (clips, tokens) are replaced by the clip's mean spectrum (in dB)."""
     masked = torch.zeros(len(mel), 1, mel.shape[-1], dtype=torch.bool, device=mel.device)
     masked[:, 0, : MIN_FRAMES * mask.shape[1]] = mask.repeat_interleave(MIN_FRAMES, dim=1)
     return torch.where(masked, mel.mean(dim=-1, keepdim=True), mel)

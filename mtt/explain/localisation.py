@@ -5,8 +5,7 @@ Conventions
 - *Localisation score*: ROC-AUC over the points of a curve within one track, of the curve against the instrument's timeline; 0.5 is chance.
   A point is positive when the instrument sounds at its time, the centre of its window. A track counts for an instrument that sounds at 10
   to 90% of its points: elsewhere there is too little to tell apart.
-- Attention is the same for all tags and says nothing across windows, so its score is that of its mean over overlapping windows
-  (``attention_curves``), brought to the points of the tag curve, against the same truth.
+- Attention is the same for all tags, so its curve (``attention_curves``) is brought to the points of the tag curve, against the same truth.
 - Intervals are 95% percentile intervals over resampled artists, as in ``mtt.evaluation.bootstrap``: a mean over tracks in each resample. A
   mean over tags weighs each tag alike, and its resamples take the same artists for all tags.
 """
@@ -32,14 +31,12 @@ MEAN = "mean over tags"  # the last row of ``summarise_localisation``
 EXPLANATIONS = ("curve", "attention", "rollout")
 
 
-def track_localisation(
-    model: TaggingModel, corpus: Corpus, track_ids: Sequence[str], window: float | None = None, hop: float = 0.5
-) -> pd.DataFrame:
-    """Localisation of each instrument in each track that counts for it.
+def track_localisation(model: TaggingModel, corpus: Corpus, track_ids: Sequence[str]) -> pd.DataFrame:
+    """Localisation of each instrument in each track that counts for it, by windows of the model's clip length.
 
     Columns: ``track_id``, ``artist``, ``tag``, ``share`` (of the points at which it sounds), and the ROC-AUC of ``curve``, ``attention``
-    and ``rollout``, the last two NaN for a model without attention. ``window`` and ``hop`` are seconds, as in ``tag_curves``. Raises
-    ``ValueError`` for a corpus without a timeline, or none of whose instruments is a tag of the model.
+    and ``rollout``, the last two NaN for a model without attention. Raises ``ValueError`` for a corpus without a timeline, or none of whose
+    instruments is a tag of the model.
     """
     names, known = tag_names(model), set() if corpus.timeline is None else set(corpus.timeline["instrument"])
     tags = [name for name in names if name in known]
@@ -48,7 +45,7 @@ def track_localisation(
     rows = []
     for track_id in track_ids:
         heard, played = Recording(corpus.read(track_id)), corpus.timeline[corpus.timeline["track_id"] == track_id]
-        curves = tag_curves(model, heard, window, hop)
+        curves = tag_curves(model, heard)
         truth = pd.DataFrame({tag: _sounding(played[played["instrument"] == tag], curves.times) for tag in tags})
         share = truth.mean()[lambda share: share.between(*SHARES)]
         if share.empty:
@@ -56,7 +53,7 @@ def track_localisation(
         truth = truth[share.index].to_numpy(dtype=np.uint8)
         found = {"curve": roc_auc(truth, curves.probabilities[:, [names.index(tag) for tag in share.index]])}
         if isinstance(model, MusicTaggingTransformer):
-            attended = attention_curves(model, heard, window, hop)
+            attended = attention_curves(model, heard)
             for name, values in (("attention", attended.last_layer), ("rollout", attended.rollout)):
                 at_points = _at_points(values, attended.times, curves.times)
                 found[name] = roc_auc(truth, np.repeat(at_points[:, None], len(share), axis=1))
@@ -65,21 +62,19 @@ def track_localisation(
     return pd.DataFrame(rows, columns=["track_id", "artist", "tag", "share", *EXPLANATIONS])
 
 
-def summarise_localisation(found: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+@np.errstate(invalid="ignore")  # the mean of nothing, 0 / 0, is NaN
+def summarise_localisation(found: pd.DataFrame, resamples: int = 1000) -> pd.DataFrame:
     """Mean localisation of each tag over the tracks that count for it, best curve first, then the mean over tags.
 
-    ``found``: rows of ``track_localisation``, at least one. Index ``tag``, the last row MEAN; columns ``tracks``, ``artists``, and for each
-    of EXPLANATIONS the mean ROC-AUC and its interval ``…_lo``, ``…_hi`` (NaN with fewer than two artists, and for a model without
-    attention).
+    ``found``: rows of ``track_localisation``, at least one. Index ``tag``, the last row MEAN; columns ``tracks``, ``artists``, and of each
+    of EXPLANATIONS the mean ROC-AUC and its interval ``…_lo``, ``…_hi`` (NaN of a single artist, and of a model without attention).
     """
     table = found.groupby("tag").agg(tracks=("track_id", "nunique"), artists=("artist", "nunique"))
     table.loc[MEAN] = [found["track_id"].nunique(), found["artist"].nunique()]
     for name in EXPLANATIONS:
         by_track = found.pivot(index=["track_id", "artist"], columns="tag", values=name)
-        means = clustered_means(by_track.to_numpy(), by_track.index.get_level_values("artist"), resamples, seed)
-        with np.errstate(invalid="ignore"):  # where no tag is defined
-            over_tags = np.nansum(means, axis=1) / np.isfinite(means).sum(axis=1)
-        means = np.column_stack((means, over_tags))
+        means = clustered_means(by_track.to_numpy(), by_track.index.get_level_values("artist"), resamples)
+        means = np.column_stack((means, np.nansum(means, axis=1) / np.isfinite(means).sum(axis=1)))
         borders = [_interval(drawn, artists) for drawn, artists in zip(means[1:].T, table["artists"], strict=True)]
         table[name] = means[0]
         table[[f"{name}_lo", f"{name}_hi"]] = np.array(borders)
@@ -87,7 +82,8 @@ def summarise_localisation(found: pd.DataFrame, resamples: int = 1000, seed: int
     return table.loc[[*order, MEAN]].rename_axis("tag")
 
 
-def clustered_means(values: np.ndarray, artists: Sequence[str], resamples: int, seed: int) -> np.ndarray:
+@np.errstate(invalid="ignore")
+def clustered_means(values: np.ndarray, artists: Sequence[str], resamples: int) -> np.ndarray:
     """Means of columns over tracks, and below them those in resamples of artists, (1 + resamples, columns).
 
     ``values`` (tracks, columns) may hold NaN, which is left out; a mean of nothing is NaN. The same artists are drawn for all columns.
@@ -96,10 +92,9 @@ def clustered_means(values: np.ndarray, artists: Sequence[str], resamples: int, 
     total, count = np.zeros((2, names.size, values.shape[1]))
     np.add.at(total, cluster, np.nan_to_num(values))
     np.add.at(count, cluster, np.isfinite(values))
-    picks = np.random.default_rng(seed).multinomial(names.size, np.full(names.size, 1 / names.size), size=resamples)
+    picks = np.random.default_rng(0).multinomial(names.size, np.full(names.size, 1 / names.size), size=resamples)
     weights = np.concatenate((np.ones((1, names.size)), picks))
-    with np.errstate(invalid="ignore"):
-        return (weights @ total) / (weights @ count)
+    return (weights @ total) / (weights @ count)
 
 
 def _interval(drawn: np.ndarray, artists: int) -> tuple[float, float]:

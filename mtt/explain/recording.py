@@ -1,8 +1,7 @@
 """What every explanation starts from: a recording, read piece by piece, and a model in evaluation mode that is asked about it.
 
-Conventions: audio is given as the path of a file or as mono samples (samples,) in [-1, 1] at 22 050 Hz. A *token* of the Transformer is
-four frames of the spectrogram, 0.093 s. Models compute in float32, also where the study scores in bfloat16: an explanation should not
-depend on the processor.
+Conventions: audio is mono, in [-1, 1] at 22 050 Hz. A *token* of the Transformer is four frames of the spectrogram, 0.093 s. Models
+compute in float32, also where the study scores in bfloat16: an explanation should not depend on the processor.
 """
 
 from __future__ import annotations
@@ -22,29 +21,25 @@ from mtt.data.audio import AudioError, audio_info, read_audio
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 
+Audio = str | Path | np.ndarray  # the path of a file, or samples (samples,)
 SHORTFALL = SAMPLE_RATE // 10  # samples that a file may lack at its end before its length is called wrong
 SHORTEST_BLOCK = 64  # tokens
 BATCH_SECONDS = 96.0  # of audio in a batch of windows, overlaps counted
 
 
-# --- Recordings ---
-
-
 class Recording:
     """Samples of a file or an array, read from anywhere, and the tokens that models make of them.
 
-    A file's samples are never in memory but where they are asked for; tokens are kept for all windows that are asked for later, 0.7 MB a
-    minute at the published size, so a model must not be trained meanwhile. Raises ``AudioError`` for a file that cannot be read,
-    ``ValueError`` for samples of the wrong kind.
+    No more of a file is in memory than is asked for. Tokens are kept, 0.7 MB a minute at the published size, so a model must not be trained
+    meanwhile. Raises ``AudioError`` for a file that cannot be read, ``ValueError`` for samples of the wrong kind.
     """
 
-    def __init__(self, audio: str | Path | np.ndarray) -> None:
+    def __init__(self, audio: Audio) -> None:
         self._tokens: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
-        self.path = Path(audio) if isinstance(audio, str | Path) else None
-        if self.path is not None:
-            self.samples = round(audio_info(self.path).seconds * SAMPLE_RATE)
+        if isinstance(audio, str | Path):
+            self.path, self.samples = Path(audio), round(audio_info(audio).seconds * SAMPLE_RATE)
             return
-        wave = np.asarray(audio)
+        self.path, wave = None, np.asarray(audio)
         if wave.ndim != 1 or not wave.size or wave.dtype.kind != "f" or not np.isfinite(wave).all():
             wanted = f"a path or finite float samples (samples,) in [-1, 1] at {SAMPLE_RATE} Hz"
             raise ValueError(f"audio: expected {wanted}, got {wave.dtype} {wave.shape}")
@@ -58,15 +53,13 @@ class Recording:
         """Samples ``first`` to ``last`` (to the end if None), float32; fewer where the recording ends before. Raises ``AudioError``."""
         last = self.samples if last is None else min(last, self.samples)
         if not 0 <= first < last:
-            span = f"{first / SAMPLE_RATE:.1f} to {last / SAMPLE_RATE:.1f} s"
-            raise AudioError(f"{self.path or 'audio'}: nothing from {span}; the recording has {self.seconds:.1f} s")
+            raise AudioError(f"{self.path or 'audio'}: no such excerpt at {first / SAMPLE_RATE:.1f} s of {self.seconds:.1f} s")
         if self.path is None:
             return np.asarray(self._wave[first:last], dtype=np.float32)
         wave = read_audio(self.path, first / SAMPLE_RATE, (last - first) / SAMPLE_RATE)
         missing = last - first - len(wave)
         if missing > SHORTFALL:
-            end = (first + len(wave)) / SAMPLE_RATE
-            raise AudioError(f"{self.path}: ends at {end:.1f} s, its header says {self.seconds:.1f} s; re-encode the file")
+            raise AudioError(f"{self.path}: ends {missing / SAMPLE_RATE:.1f} s or more before its header says; re-encode the file")
         return np.pad(wave, (0, missing)) if missing else wave
 
     def tokens(self, model: MusicTaggingTransformer) -> Tensor:
@@ -85,11 +78,6 @@ class Recording:
         return self._tokens[model]
 
 
-def as_recording(audio: str | Path | np.ndarray | Recording) -> Recording:
-    """``audio`` as a ``Recording``; one that is one already as it is."""
-    return audio if isinstance(audio, Recording) else Recording(audio)
-
-
 def count_tokens(model: MusicTaggingTransformer, samples: int) -> int:
     """Tokens that the model makes of a waveform of so many samples."""
     return max(1, (1 + samples // model.config.hop) // MIN_FRAMES)
@@ -98,9 +86,6 @@ def count_tokens(model: MusicTaggingTransformer, samples: int) -> int:
 def token_times(model: MusicTaggingTransformer, first: np.ndarray, count: int = 1) -> np.ndarray:
     """Centre, in seconds, of ``count`` tokens from token ``first`` on: the middle of the centres of their frames."""
     return (MIN_FRAMES * first + (MIN_FRAMES * count - 1) / 2) * model.config.hop / SAMPLE_RATE
-
-
-# --- Models ---
 
 
 @contextmanager

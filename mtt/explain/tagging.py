@@ -34,16 +34,22 @@ def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None
     """
     if clips < 1 or (top is not None and top < 1):
         raise ValueError(f"clips and top must be at least 1, not {clips} and {top}")
-    scores = _mean_over_clips(model, Recording(audio), clips)
-    table = pd.DataFrame({"tag": tag_names(model), "probability": scores})
-    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top if top else len(table))
+    recording, length, size = Recording(audio), round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
+    starts = np.rint(slot_starts(recording.seconds, model.clip_seconds, clips) * SAMPLE_RATE).astype(int)
+    total = np.zeros(model.n_tags)
+    with evaluating(model):
+        for part in (starts[first : first + size] for first in range(0, clips, size)):
+            waves = [recording.read(start, start + length) for start in part]
+            padded = np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves])
+            total += probabilities(model(to_model(model, padded))).sum(axis=0)
+    table = pd.DataFrame({"tag": tag_names(model), "probability": (total / clips).astype(np.float32)})
+    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top or len(table))
 
 
 def tag_files(model: nn.Module, paths: Iterable[str | Path], top: int | None = None) -> Iterator[tuple[Path, pd.DataFrame | str]]:
     """``(path, tags)`` of each file, one by one, or ``(path, reason)`` for one that cannot be read; the others go on.
 
-    A folder stands for the audio files in it and below (endings in SUFFIXES; none whose name starts with a dot), sorted by path. The tags
-    are those of ``tag``.
+    A folder stands for the audio files in it and below (endings in SUFFIXES; none whose name starts with a dot), sorted by path.
     """
     for path in map(Path, paths):
         files = audio_files(path) if path.is_dir() else [path]
@@ -59,15 +65,3 @@ def tag_files(model: nn.Module, paths: Iterable[str | Path], top: int | None = N
 def audio_files(folder: Path) -> list[Path]:
     """The audio files in a folder and below, sorted by path."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file())
-
-
-def _mean_over_clips(model: nn.Module, recording: Recording, clips: int) -> np.ndarray:
-    length, size = round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
-    starts = np.rint(slot_starts(recording.seconds, model.clip_seconds, clips) * SAMPLE_RATE).astype(int)
-    total = np.zeros(model.n_tags)
-    with evaluating(model):
-        for part in (starts[first : first + size] for first in range(0, clips, size)):
-            waves = [recording.read(start, start + length) for start in part]
-            padded = np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves])
-            total += probabilities(model(to_model(model, padded))).sum(axis=0)
-    return (total / clips).astype(np.float32)

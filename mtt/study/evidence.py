@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.deletion import DeletionTest, deletion_test, summarise_deletion
+from mtt.explain.deletion import DeletionTest, summarise_deletion, track_deletion
 from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
 from mtt.explain.recording import count_tokens
 from mtt.files import kept_arrays
@@ -63,7 +63,7 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
     found = Evidence(missing=missing)
     for (test, name), table in rows.items():
         if test == "deletion":
-            found.deletion[name] = summarise_deletion(table.set_index("track_id"), study.config.resamples)
+            found.deletion[name] = summarise_deletion(table, study.config.resamples)
         elif len(table):
             found.localisation[name] = summarise_localisation(with_enough_artists(table), study.config.resamples)
     if not found.localisation:
@@ -109,10 +109,7 @@ def _rows(test: str, cell: Cell, corpus: Corpus, ids: list[str]) -> pd.DataFrame
 
     def make() -> dict[str, np.ndarray]:
         model = cell.load_model()
-        if test == "deletion":
-            table = deletion_test(model, corpus, ids, share=SHARE, resamples=2).drops.reset_index()
-        else:
-            table = track_localisation(model, corpus, ids)
+        table = track_deletion(model, corpus, ids, SHARE) if test == "deletion" else track_localisation(model, corpus, ids)
         return {name: np.array(list(column)) for name, column in table.items()}
 
     return pd.DataFrame(kept_arrays(cell.folder, test, [EVIDENCE_VERSION, cell.fingerprint, corpus.digest, corpus.tags, ids], make))

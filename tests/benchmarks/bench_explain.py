@@ -26,7 +26,7 @@ from mtt.config import DEMO, SAMPLE_RATE
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import tag_curves
-from mtt.explain.deletion import deletion_test
+from mtt.explain.deletion import summarise_deletion, track_deletion
 from mtt.explain.localisation import summarise_localisation, track_localisation
 from mtt.models import build_model, load_model
 from mtt.models.frontend import TaggingModel
@@ -84,7 +84,7 @@ def scores(model: TaggingModel, corpus: Corpus, ids: list[str]) -> None:
     table = summarise_localisation(track_localisation(model, corpus, ids))
     print(f"localisation, {len(ids)} tracks: {time.process_time() - start:.1f} s\n{table.round(3).to_string()}")
     start = time.process_time()
-    found = deletion_test(model, corpus, ids)
+    found = summarise_deletion(track_deletion(model, corpus, ids))
     print(f"deletion, {len(ids)} tracks: {time.process_time() - start:.1f} s\n{found.summary.round(4).to_string()}")
     for name, difference in (("random", found.versus_random), ("shifted", found.versus_shifted)):
         print(f"attended minus {name}: {difference.effect:.4f} [{difference.lo:.4f}, {difference.hi:.4f}]")
