@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import io
 import shutil
-import struct
-import zlib
 
-import nbformat
+import numpy as np
+import pandas as pd
 import pytest
+from nbformat import v4
+from PIL import Image
 
 from mtt.reporting.pages.frame import Page
+from mtt.reporting.pages.table import shown
+from mtt.study.claims import CLAIMS
 
 HOSTILE = "<script>window.hacked=1</script>\"onload='window.hacked=1' x=<img src=x onerror=window.hacked=1>"
 MARKDOWN = r"""# Noisy student
@@ -41,27 +45,22 @@ Half labelled, half unlabelled.
 
 ## Results
 """
-FRAME = """<div><style scoped>.dataframe tbody tr th {vertical-align: top;}</style>
-<table border="1" class="dataframe"><thead>
-<tr style="text-align: right;"><th></th><th>model</th><th>ROC-AUC</th></tr></thead>
-<tbody><tr><th>0</th><td>KE student</td><td>0.932 [0.921, 0.941]</td></tr>
-<tr><th>1</th><td>teacher</td><td>0.930 [0.919, 0.940]</td></tr></tbody></table></div>"""
+SCORES = pd.DataFrame(
+    {"interval": ["0.932 [0.921, 0.941]", "0.930 [0.919, 0.940]"], "tracks": [1234, 34], "trained, s": [np.nan, 2.5]},
+    index=pd.Index(["KE student", "teacher"], name="model"),
+)
+ALT = {"image/png": {"alt": 'A "bar"'}}
 PLAYER = """<div id="player"><button id="play" type="button">play</button> <output id="time">stopped</output></div>
 <script>document.getElementById("play").addEventListener("click", function () {
   document.getElementById("time").textContent = 1 < 2 && "playing"; });</script>"""
 
 
-def png(width: int = 640, height: int = 240) -> str:
+def png() -> str:
     """A white picture with a blue bar, base64."""
-    side, bar = b"\xff\xff\xff" * (width // 4), b"\x00\x72\xb2" * (width // 2)
-    line = b"\0" + side + bar + side
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(line * height)) + chunk(b"IEND", b"")
-    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
+    picture, buffer = Image.new("RGB", (640, 240), "white"), io.BytesIO()
+    picture.paste("#0072b2", (160, 0, 480, 240))
+    picture.save(buffer, "png")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 @pytest.fixture(scope="session")
@@ -81,57 +80,42 @@ def pages() -> list[Page]:
     ]
 
 
+def code(source: str, *outputs: dict):
+    """An executed code cell; an output is one of nbformat's or the data that is displayed."""
+    return v4.new_code_cell(source, outputs=[one if "output_type" in one else v4.new_output("display_data", one) for one in outputs])
+
+
 @pytest.fixture
 def notebook():
     """An executed notebook with one of each output a page has to deal with."""
-    v4 = nbformat.v4
     parameters = 'profile = "demo"  # sizes of everything\nseed = 0  # of all randomness\nverbose: bool = False\n'
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}}
+    figure = f'<figure><img alt="Two bars" src="data:image/png;base64,{png()}"></figure>'
     cells = [
         v4.new_markdown_cell(MARKDOWN),
         v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
         v4.new_code_cell('# Parameters\nseed = 7\nprofile = "demo"\n', metadata={"tags": ["injected-parameters"]}),
-        v4.new_code_cell(
+        code(
             "scores = compare(teacher, student)  # a comment\nscores",
-            outputs=[
-                v4.new_output("stream", name="stderr", text="WARNING noise\n"),
-                v4.new_output("stream", name="stdout", text="step  10%|#\rstep 100%|##########\rdone\n"),
-                v4.new_output("execute_result", data={"text/html": FRAME, "text/plain": "frame"}, execution_count=1),
-            ],
+            v4.new_output("stream", name="stderr", text="WARNING noise\n"),
+            v4.new_output("stream", name="stdout", text="step  10%|#\rstep 100%|##########\rdone\n"),
+            {"text/html": shown(SCORES)._repr_html_(), "text/plain": "frame"},
         ),
-        v4.new_code_cell(
-            "plot(scores)",
-            outputs=[
-                v4.new_output(
-                    "display_data",
-                    data={
-                        "text/html": f'<figure><img alt="Two bars" src="data:image/png;base64,{png()}">'
-                        "<figcaption>The student is ahead.</figcaption></figure>"
-                    },
-                ),
-                v4.new_output("display_data", data={"image/png": png()}, metadata={"image/png": {"alt": 'A "bar"'}}),
-            ],
-        ),  # fmt: skip
-        v4.new_code_cell("show(player)", outputs=[v4.new_output("display_data", data={"text/html": PLAYER})]),
-        v4.new_code_cell(
+        code("plot(scores)", {"text/html": figure}, v4.new_output("display_data", {"image/png": png()}, metadata=ALT)),
+        code("show(player)", {"text/html": PLAYER}),
+        code(
             "say()",
-            outputs=[
-                v4.new_output("display_data", data={"text/markdown": f"The track **{HOSTILE}** has $n=3$ tags."}),
-                v4.new_output(
-                    "display_data",
-                    data={
-                        "application/vnd.jupyter.widget-view+json": {"model_id": "a"},
-                        "text/plain": "  0%|          | 0/10",
-                    },
-                ),
-                v4.new_output(
-                    "display_data",
-                    data={"application/vnd.jupyter.widget-view+json": {"model_id": "b"}, "text/plain": "Dropdown()"},
-                ),
-            ],
-        ),  # fmt: skip
+            {"text/markdown": f"The track **{HOSTILE}** has $n=3$ tags."},
+            {**widget, "text/plain": "  0%|          | 0/10"},
+            {**widget, "text/plain": "Dropdown()"},
+        ),
         v4.new_code_cell(""),
     ]
-    metadata = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}, "widgets": {"state": {}}}
+    metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "papermill": {"parameters": {"seed": 7, "profile": "demo"}},
+        "widgets": {"state": {}},
+    }
     return v4.new_notebook(cells=cells, metadata=metadata)
 
 
@@ -143,26 +127,23 @@ def study() -> dict:
     }  # fmt: skip
 
 
-def claim(name, effect, interval, verdict, rule="superiority", margin=0.0, **more) -> dict:
-    return {
-        "id": name, "claim": f"Claim {name}.", "metric": "roc_auc", "unit": "ROC-AUC", "rule": rule, "margin": margin,
-        "effect": effect, "interval": interval, "verdict": verdict, "n_tracks": 540, "n_artists": 90, "seeds": 2,
-        **more,
-    }  # fmt: skip
-
-
 @pytest.fixture
 def results(study) -> dict:
-    """Made-up results of every claim and four models."""
+    """Made-up results of every claim and three models."""
+    effects = {
+        "C1": (0.026, [0.018, 0.034], "supported"),
+        "C2": (0.0032, [-0.0021, 0.0085], "inconclusive"),
+        "C3": (0.0096, [0.0041, 0.0152], "supported"),
+        "C4": (-0.0051, [-0.0093, -0.0011], "contradicted"),
+        "C5": (0.001, [-0.0029, 0.005], "supported"),
+        "C6": (0.0011, [-0.002, 0.0045], "supported"),
+        "C7": (0.004, [0.0012, 0.0071], "supported"),
+    }
     claims = [
-        claim("C1", 0.026, [0.018, 0.034], "supported"),
-        claim("C2", 0.0032, [-0.0021, 0.0085], "inconclusive", paper="Transformer .8916, Short-chunk ResNet .8898."),
-        claim("C3", 0.0096, [0.0041, 0.0152], "supported"),
-        claim("C4", -0.0051, [-0.0093, -0.0011], "contradicted", sentence="The student is worse here."),
-        claim("C5", 0.001, [-0.0029, 0.005], "supported", rule="non-inferiority", margin=-0.005),
-        claim("C6", 0.0011, [-0.002, 0.0045], "supported", rule="equivalence", margin=0.005),
-        claim("C7", 0.004, [0.0012, 0.0071], "supported", unit="ROC-AUC per doubling of the input length"),
-    ]
+        {"id": name, "claim": CLAIMS[name].statement, "effect": effect, "interval": interval, "by_seed": [], "verdict": verdict,
+         "n_tracks": 540, "n_artists": 90, "seeds": 2, "sentence": f"What {name} found.", "note": ""}
+        for name, (effect, interval, verdict) in effects.items()
+    ]  # fmt: skip
     models = [
         {"name": "teacher", "parameters": 4567732, "roc_auc": 0.9301, "roc_auc_interval": [0.925, 0.935],
          "pr_auc": 0.843, "pr_auc_interval": [0.83, 0.856], "seconds": 312.0},
@@ -176,12 +157,15 @@ def results(study) -> dict:
         {"model": "teacher", "seconds": 30.0, "roc_auc": 0.94, "roc_auc_interval": [0.93, 0.95]},
         {"model": "fcn", "seconds": 5.0, "roc_auc": 0.91, "roc_auc_interval": [0.9, 0.92]},
     ]
-    return {"study": study, "claims": claims, "models": models, "lengths": lengths, "explanations": explanations()}
+    findings = {"01_data_exploration": "There are 26 tags."}
+    return {
+        "study": study, "claims": claims, "models": models, "lengths": lengths, "explanations": explanations(), "findings": findings,
+    }  # fmt: skip
 
 
 def explanations() -> list[dict]:
     """Entries as ``mtt.study.evidence`` records them: teacher and student point, the ResNet has no attention."""
-    about = {"test": "localisation", "metric": "ROC-AUC", "chance": 0.5, "n_tracks": 40, "n_artists": 40}
+    about = {"test": "localisation", "n_artists": 40}
     found = []
     for model, curve in (("teacher", 0.71), ("student", 0.74), ("short-chunk-resnet", 0.69)):
         entry = {"model": model, "explanation": "tag curve", "effect": curve, "interval": [curve - 0.03, curve + 0.03]}
@@ -192,13 +176,7 @@ def explanations() -> list[dict]:
             found.append({**entry, **about, "explanation": "attention rollout", "interval": None, "sentence": "Rollout."})
     for model in ("teacher", "student"):
         entry = {"model": model, "test": "deletion", "explanation": "CLS attention", "effect": 0.012, "interval": [0.002, 0.022]}
-        entry |= {
-            "elsewhere": -0.001,
-            "elsewhere_interval": [-0.004, 0.002],
-            "n_artists": 41,
-            "sentence": f"Without them the {model} loses.",
-        }
-        found.append(entry | {"drops": {"attended": {"drop": 0.031, "interval": [0.02, 0.04]}}})
+        found.append({**entry, "n_artists": 41, "sentence": f"Without them the {model} loses."})
     return found
 
 
@@ -214,3 +192,23 @@ def browser():
         running = driver.chromium.launch(executable_path=executable, args=arguments)
         yield running
         running.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens an address; returns the page, the requests it made and what its console complained of."""
+    contexts = []
+
+    def opened(address: str, width: int = 1280, patient: bool = False):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme="light")
+        contexts.append(context)
+        page, requests, complaints = context.new_page(), [], []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address, wait_until="networkidle" if patient else "load")
+        return page, [url for url in requests if not url.startswith("data:")], complaints
+
+    yield opened
+    for context in contexts:
+        context.close()

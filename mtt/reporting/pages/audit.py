@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from mtt.collections.audit import Audit
 from mtt.files import MttError, write_whole
-from mtt.reporting.pages.frame import Heading, environment, render_page
+from mtt.reporting.pages.frame import Heading, render_page
 from mtt.reporting.pages.table import table
 
 ON_TERMINAL, ON_PAGE = 20, 500  # problems shown of a kind
@@ -61,14 +61,15 @@ def _write_page(audit: Audit, out: Path) -> Path:
         more = f"The first {ON_PAGE} of {len(rows):,}; a report in CSV lists all." if len(rows) > ON_PAGE else ""
         listed = rows[["track_id", "path", "detail"]].head(ON_PAGE).itertuples(index=False)
         sections.append((problem, _name(problem), more, table(("track", "path", "detail"), listed)))
-    content = {"counts": table(("problem", "rows", "", "meaning"), summary) if summary else "", "sections": sections}
     return render_page(
         out,
+        "audit.html.j2",
         title="Audit of a collection",
         lede=audit.sentence,
         description=audit.sentence,
         contents=[Heading(problem, _name(problem)) for problem in counts.index],
-        body=Markup(environment().get_template("audit.html.j2").render(content)),
+        counts=table(("problem", "rows", "", "meaning"), summary) if summary else "",
+        sections=sections,
     )
 
 

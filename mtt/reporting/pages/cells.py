@@ -8,9 +8,8 @@ scripts included. Markdown that code displays carries data, so raw HTML in it is
 from __future__ import annotations
 
 import ast
-import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import papermill
@@ -18,46 +17,40 @@ from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbformat import NotebookNode
 
-from mtt.reporting.pages.markdown import Markdown, data_address, formula
+from mtt.reporting.pages.markdown import Markdown, formula
 from mtt.reporting.pages.table import table
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-WIDGET_NOTE = "An interactive control stands here when the notebook runs in JupyterLab{}."
-TO_EXPLORER = Markup('; <a href="explorer.html">the explorer</a> does the same without Python')  # where the study has that page
-PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+NOTE = '<p class="note">An interactive control stands here when the notebook runs in JupyterLab{}.</p>'
+TO_EXPLORER = '; <a href="explorer.html">the explorer</a> does the same without Python'  # where the study has that page
+highlighted = Highlight2HTML()
 
 
 @dataclass(frozen=True)
 class Shown:
     """A cell as a reader sees it: prose, or code that is folded away with what it gave."""
 
-    prose: Markup = Markup()
-    code: Markup = Markup()
-    outputs: tuple[Markup, ...] = ()
+    prose: str = ""
+    code: str = ""
+    outputs: Sequence[str] = ()
 
 
 def shown_cells(notebook: NotebookNode, markdown: Markdown, explorer: bool = False) -> Iterator[Shown]:
-    """The cells that have anything to show, but for the page's title, which its header has.
+    """The cells that have anything to show, as HTML.
 
     A control becomes a note, with a link to ``explorer.html`` where the study has that page (``explorer``).
     """
-    note = Markup('<p class="note">{}</p>').format(Markup(WIDGET_NOTE).format(TO_EXPLORER if explorer else ""))
-    highlighted = Highlight2HTML(pygments_lexer="python3")
-    titled = False
+    note = NOTE.format(TO_EXPLORER if explorer else "")
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags", ())
-        source = cell.source.strip()
-        if cell.cell_type == "markdown":
-            source = source if titled else re.sub(r"\A#[ \t]+[^\n]*", "", source)
-            titled = True
-            if source:
-                yield Shown(prose=markdown.html(_with_attachments(source, cell)))
+        source, tags = cell.source.strip(), cell.metadata.get("tags", ())
+        if cell.cell_type == "markdown" and source:
+            yield Shown(prose=markdown.html(_with_attachments(source, cell)))
         elif cell.cell_type == "code" and "injected-parameters" not in tags:
-            outputs = [html for output in cell.outputs if (html := output_html(output, markdown, note))]
+            outputs = [html for output in cell.outputs if (html := _output(output, markdown, note))]
             if "parameters" in tags:
-                outputs[:0] = settings(notebook)
+                outputs[:0] = _settings(notebook)
             if source or outputs:
-                yield Shown(code=Markup(highlighted(source)) if source else Markup(), outputs=tuple(outputs))
+                yield Shown(code=source and highlighted(source), outputs=outputs)
 
 
 def _with_attachments(source: str, cell: NotebookNode) -> str:
@@ -67,7 +60,7 @@ def _with_attachments(source: str, cell: NotebookNode) -> str:
     return source
 
 
-def output_html(output: NotebookNode, markdown: Markdown, note: str) -> str:
+def _output(output: NotebookNode, markdown: Markdown, note: str) -> str:
     """One output in the best form that it has; empty where a reader has no use for it."""
     if output.output_type == "stream":
         # A terminal shows what follows the last carriage return; progress bars count on that.
@@ -78,39 +71,32 @@ def output_html(output: NotebookNode, markdown: Markdown, note: str) -> str:
     data = output.data
     if WIDGET in data:
         return "" if "%|" in data.get("text/plain", "") else note  # tqdm's bar
-    if "text/html" in data:
-        return Markup(data["text/html"])
+    if html := data.get("text/html") or data.get("image/svg+xml"):
+        return html
     if "text/markdown" in data:
         said = markdown.html(data["text/markdown"], trusted=False)
-        return said and Markup('<div class="prose">{}</div>').format(said)
-    for mime in PICTURES:
-        if mime in data:
-            picture = data[mime].encode() if "svg" in mime else base64.b64decode(data[mime])
-            alt = output.metadata.get(mime, {}).get("alt", "")
-            return Markup('<img src="{}" alt="{}">').format(data_address(mime, picture), alt)
+        return said and f'<div class="prose">{said}</div>'
+    for mime in data.keys() & {"image/png", "image/jpeg"}:
+        alt = output.metadata.get(mime, {}).get("alt", "")
+        return Markup('<img src="data:{};base64,{}" alt="{}">').format(mime, data[mime].strip(), alt)
     if "text/latex" in data:
-        return Markup(formula(data["text/latex"].strip().strip("$"), block=True))
+        return formula(data["text/latex"].strip("$ \n"), block=True)
     return _text(data["text/plain"]) if "text/plain" in data else ""
 
 
-def _text(text: str, kind: str = "") -> Markup:
-    return Markup('<pre class="text{}">{}</pre>').format(kind, Markup(ansi2html(text)))
+def _text(text: str, kind: str = "") -> str:
+    return f'<pre class="text{kind}">{ansi2html(text)}</pre>'
 
 
-def settings(notebook: NotebookNode) -> list[Markup]:
+def _settings(notebook: NotebookNode) -> list[str]:
     """The ``parameters`` cell as a folded table with the values that papermill injected; nothing where it holds no parameters."""
-    known = papermill.inspect_notebook(notebook).values()
-    if not known:
-        return []
-    given = notebook.metadata.get("papermill", {}).get("parameters", {})
-    rows, changed = [], 0
-    for parameter in known:
+    given, rows = notebook.metadata.get("papermill", {}).get("parameters", {}), []
+    for parameter in papermill.inspect_notebook(notebook).values():
         usual = ast.literal_eval(parameter["default"])
         value = given.get(parameter["name"], usual)
-        mark = Markup(' <span class="changed">set for this run</span>') if value != usual else ""
-        changed += value != usual
-        code = Markup("<code>{}</code>")
-        rows.append((code.format(parameter["name"]), code.format(repr(value)) + mark, parameter["help"]))
+        code = "<code>{}</code>" if value == usual else '<code>{}</code> <span class="changed">set for this run</span>'
+        rows.append((Markup("<code>{}</code>").format(parameter["name"]), Markup(code).format(repr(value)), parameter["help"]))
+    changed = sum("changed" in row[1] for row in rows)
     summary = f"settings of this page, {changed} set for this run" if changed else "settings of this page"
     content = table(("setting", "value", "meaning"), rows)
-    return [Markup('<details class="settings"><summary>{}</summary>{}</details>').format(summary, content)]
+    return [f'<details class="settings"><summary>{summary}</summary>{content}</details>'] if rows else []

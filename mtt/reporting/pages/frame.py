@@ -53,7 +53,7 @@ class Heading:
     parts: list[Heading] = field(default_factory=list)
 
 
-def render_page(out: str | Path, template: str = "page.html.j2", **content) -> Path:
+def render_page(out: str | Path, template: str, **content) -> Path:
     """Write one page in the common frame (navigation, title, footer), whole or not at all, and return ``out``.
 
     ``content`` is what ``page_text`` takes. A page above ``MAX_PAGE_BYTES`` is written all the same, and a warning in the log names it.
@@ -69,8 +69,8 @@ def render_page(out: str | Path, template: str = "page.html.j2", **content) -> P
 def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **content) -> str:
     """The text of the page ``name``.
 
-    ``content`` goes to the template: for ``page.html.j2`` that is ``body`` (Markup), ``lede``, ``description``, ``contents`` (list of
-    ``Heading``) and ``folded_code`` (whether the page needs the switch that shows all code). Everything but Markup is escaped.
+    ``content`` goes to the template; every page knows ``lede``, ``description``, ``contents`` (list of ``Heading``) and ``folded_code``
+    (whether it needs the switch that shows all code). Everything but Markup is escaped.
     """
     around = [None, *pages, None]
     place = next((place for place, page in enumerate(around) if page and page.slug == name), 0)
@@ -78,7 +78,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
         "site": SITE, "csp": CONTENT_SECURITY_POLICY, "icon": ICON, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
         "current": around[place], "previous": around[place - 1] if place else None, "following": around[place + 1] if place else None,
-        "lede": "", "description": "", "body": "", "contents": [], "folded_code": False,
+        "lede": "", "description": "", "contents": [], "folded_code": False,
     }  # fmt: skip
     return environment().get_template(template).render(frame | content)
 

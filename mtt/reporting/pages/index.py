@@ -6,6 +6,7 @@ decimals, effects with four.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def _told(claim: Claim, entry: Mapping | None) -> dict:
     """What the page says of a claim; ``figures`` only of one that was tested."""
     if entry is None:
         return {"claim": claim, "verdict": words.NOT_TESTED, "glyph": "untested", "said": "", "figures": ""}
-    measured = with_interval(entry["effect"], entry["interval"])
+    measured = with_interval(entry["effect"], *entry["interval"], 4, sign=True)
     contrast = claim.contrast[0].upper() + claim.contrast[1:]
     figures = f"{contrast}: {measured} {claim.unit}; rule: {_rule(claim)}."
     said = f"{entry['sentence']} {entry['note']}".strip()
@@ -73,15 +74,13 @@ def _plot(entries: Sequence[Mapping]) -> Markup:
 
 
 def _numbers(entries: Sequence[Mapping]) -> Table:
-    columns = ("claim", "unit", "effect", "95 % interval", "single trainings", "verdict", "rule", "tracks", "artists", "seeds")
     rows = []
     for entry in entries:
-        claim, (low, high) = CLAIMS[entry["id"]], map(signed, entry["interval"])
+        claim, effect = CLAIMS[entry["id"]], with_interval(entry["effect"], *entry["interval"], 4, sign=True)
         by_seed = ", ".join(map(signed, entry["by_seed"])) or "–"
-        numbers = signed(entry["effect"]), f"[{low}, {high}]", by_seed
         sizes = entry["n_tracks"], entry["n_artists"], entry["seeds"]
-        rows.append((f"{claim.id} {claim.label}", claim.unit, *numbers, entry["verdict"], _rule(claim), *sizes))
-    return table(columns, rows)
+        rows.append((f"{claim.id} {claim.label}", effect, claim.unit, by_seed, entry["verdict"], _rule(claim), *sizes))
+    return table(("claim", "effect", "unit", "single trainings", "verdict", "rule", "tracks", "artists", "seeds"), rows)
 
 
 def _rule(claim: Claim) -> str:
@@ -99,7 +98,7 @@ def _scores(models: Sequence[Mapping]) -> Table:
     for model in models:
         scores = []
         for metric in METRICS:
-            score = with_interval(model[metric], model[f"{metric}_interval"], 3, sign=False)
+            score = with_interval(model[metric], *model[f"{metric}_interval"])
             scores.append(Markup("<b>{}</b>").format(score) if model["name"] == winners[metric] else score)
         name = Markup('{}<br><span class="about">{}</span>').format(model["name"], getattr(recipes.entry(model["name"]), "about", ""))
         rows.append((name, *scores, model["parameters"], duration(model["seconds"])))
@@ -126,7 +125,8 @@ def _explanations(entries: Sequence[Mapping]) -> Table:
     artists = {entry["test"]: entry["n_artists"] for entry in entries}
     for entry in entries:
         localised = entry["test"] == "localisation"
-        score = with_interval(entry["effect"], entry["interval"], 3 if localised else 4, sign=not localised)
+        low, high = entry["interval"] or (math.nan, math.nan)
+        score = with_interval(entry["effect"], low, high, 3 if localised else 4, sign=not localised)
         rows.setdefault(entry["model"], {})[NAMES[entry["explanation"]] if localised else "loss"] = score
     caption = " ".join(words.EXPLAINED[test].format(count) for test, count in artists.items())
     return shown(pd.DataFrame.from_dict(rows, orient="index").rename_axis("model"), caption=caption)

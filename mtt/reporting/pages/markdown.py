@@ -20,11 +20,13 @@ from markupsafe import Markup, escape
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.anchors.index import slugify, unique_slug
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
 from mtt.reporting.pages.frame import Heading
 
 log = logging.getLogger(__name__)
 
+dollars = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
 # latex2mathml copies these two unescaped inside \text{…}; private-use characters stand in for them meanwhile.
 STAND_INS = {"<": "\ue000", ">": "\ue001"}
 
@@ -37,14 +39,15 @@ class Markdown:
         self.contents: list[Heading] = []
         self._anchors = {"main", "show-code", "contents-title"}  # the page's own
         self._parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-        dollarmath_plugin(self._parser, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+        dollarmath_plugin(self._parser, allow_labels=False)
+        self._parser.inline.ruler.at("math_inline", _formula_without_code)
         amsmath_plugin(self._parser)
         self._parser.core.ruler.push("headings", self._name_headings)
         self._parser.renderer.rules |= {
-            "math_inline": lambda tokens, place, *_: formula(tokens[place].content),
-            **dict.fromkeys(
-                ("math_inline_double", "math_block", "amsmath"), lambda tokens, place, *_: formula(tokens[place].content, block=True)
-            ),
+            "math_inline": _formula_in_text,
+            "math_inline_double": _formula_alone,
+            "math_block": _formula_alone,
+            "amsmath": _formula_alone,
             "table_open": lambda *_: '<div class="table-box"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
             "image": self._picture,
@@ -76,15 +79,26 @@ class Markdown:
         source = tokens[place].attrs["src"]
         text = self._parser.renderer.renderInlineAsText(tokens[place].children, options, env)
         if options["html"] and not source.startswith("data:") and (file := self.folder / unquote(source)).is_file():
-            source = data_address(mimetypes.guess_type(file)[0], file.read_bytes())
+            source = f"data:{mimetypes.guess_type(file)[0]};base64,{base64.b64encode(file.read_bytes()).decode()}"
         if source.startswith("data:"):
             return Markup('<img src="{}" alt="{}">').format(source, text)
         return Markup('<a href="{}">{}</a>').format(source, text or source)
 
 
-def data_address(mime: str, data: bytes) -> str:
-    """The address of a picture that stands in the page itself."""
-    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+def _formula_without_code(state, silent: bool) -> bool:
+    """The rule of dollar signs, but from a price to a dollar in inline code there is no formula."""
+    start = state.pos
+    found = dollars(state, True) and "`" not in state.src[start : state.pos]
+    state.pos = start
+    return found and dollars(state, silent)
+
+
+def _formula_in_text(tokens, place, *_) -> str:
+    return formula(tokens[place].content)
+
+
+def _formula_alone(tokens, place, *_) -> str:
+    return formula(tokens[place].content, block=True)
 
 
 def formula(latex: str, block: bool = False) -> str:

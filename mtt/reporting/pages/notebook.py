@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
-from markupsafe import Markup
 
 from mtt.files import MttError
 from mtt.reporting.pages.cells import shown_cells
-from mtt.reporting.pages.frame import Page, environment, render_page
+from mtt.reporting.pages.frame import Page, render_page
 from mtt.reporting.pages.markdown import Markdown
 
 
@@ -26,14 +26,18 @@ def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page]
         content = nbformat.read(notebook, as_version=4)
     except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
         raise MttError(f"{notebook}: not a notebook ({str(error).splitlines()[0]}); execute it again") from error
+    opening = next((cell for cell in content.cells if cell.cell_type == "markdown"), None)
+    asked = opening is not None and current.question in opening.source
+    if opening:
+        opening.source = re.sub(r"\A\s*#[ \t]+[^\n]*", "", opening.source)  # the page's header has the title
     markdown = Markdown(notebook.parent)
     cells = list(shown_cells(content, markdown, explorer=out.with_name("explorer.html").exists()))
-    opening = next((cell.source for cell in content.cells if cell.cell_type == "markdown"), "")
     return render_page(
         out,
-        body=Markup(environment().get_template("notebook.html.j2").render(cells=cells)),
+        "notebook.html.j2",
+        cells=cells,
         title=current.title,
-        lede="" if current.question in opening else current.question,
+        lede="" if asked else current.question,
         description=current.question,
         pages=pages,
         contents=markdown.contents,

@@ -6,6 +6,7 @@ not known is a dash. Texts are escaped unless they are Markup.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -46,17 +47,21 @@ def _cell(value: object, digits: int) -> Markup:
         return Markup(INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(value))))
     if pd.isna(value):
         return Markup("–")
-    text = f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"
-    return Markup(text.replace("-", "−"))
+    return Markup(number(value, digits if isinstance(value, float) else 0))
+
+
+def number(value: float, digits: int = 3, sign: bool = False) -> str:
+    """``value`` with a true minus sign; ``sign`` puts a plus before what is above zero."""
+    text = f"{abs(value):,.{digits}f}"
+    return text if not float(text.replace(",", "")) else ("−" if value < 0 else "+" if sign else "") + text
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """``+0.0123`` or ``−0.0123``, with a true minus sign; zero has no sign."""
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
+    """A difference: "+0.0123", "−0.0123" or "0.0000"."""
+    return number(value, digits, sign=True)
 
 
-def with_interval(value: float, interval: Sequence[float] | None, digits: int = 4, sign: bool = True) -> str:
-    """``+0.0123 [+0.0100, +0.0150]``; the number alone where there is no interval."""
-    written = [signed(number, digits) if sign else f"{number:.{digits}f}" for number in (value, *(interval or ()))]
-    return f"{written[0]} [{written[1]}, {written[2]}]" if interval else written[0]
+def with_interval(value: float, low: float, high: float, digits: int = 3, sign: bool = False) -> str:
+    """ "0.912 [0.905, 0.919]"; the number alone where a bound is NaN."""
+    interval = f" [{number(low, digits, sign)}, {number(high, digits, sign)}]"
+    return number(value, digits, sign) + ("" if math.isnan(low + high) else interval)

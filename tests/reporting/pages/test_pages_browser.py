@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
-from contextlib import contextmanager
 
 import nbformat
 import pytest
@@ -38,53 +37,20 @@ def site(notebook, pages, study, results, tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def visit(browser):
-    """Opens an address; returns the page, the requests it made and what its console said."""
-    contexts = []
-
-    def opened(address: str, width: int = 1280, scheme: str = "light", patient: bool = False):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        page, requests, complaints = context.new_page(), [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address, wait_until="networkidle" if patient else "load")
-        return page, [url for url in requests if not url.startswith("data:")], complaints
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
-@contextmanager
-def served(folder):
-    """The folder over HTTP; yields its address and the list of paths asked for."""
+@pytest.mark.parametrize("name", ["index", SLUG])
+def test_a_page_asks_for_nothing_but_itself(site, visit, name):
     asked = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
+        def log_message(self, *_):
             asked.append(self.path)
 
-    server = http.server.ThreadingHTTPServer(("localhost", 0), functools.partial(Handler, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://localhost:{server.server_port}", asked
-    finally:
+    with http.server.ThreadingHTTPServer(("localhost", 0), functools.partial(Handler, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://localhost:{server.server_port}/{name}.html"
+        _, requests, complaints = visit(address, patient=True)
         server.shutdown()
-        server.server_close()
-
-
-@pytest.mark.parametrize("name", ["index", SLUG])
-def test_a_page_asks_for_nothing_but_itself(site, visit, name):
-    address = (site / f"{name}.html").as_uri()
-    _, requests, complaints = visit(address, patient=True)
-    assert requests == [address] and complaints == []
-    with served(site) as (root, asked):
-        _, requests, complaints = visit(f"{root}/{name}.html", patient=True)
-        assert requests == [f"{root}/{name}.html"] and complaints == []
-        assert asked == [f"/{name}.html"]
+    assert (requests, complaints, asked) == ([address], [], [f"/{name}.html"])
 
 
 def test_even_a_cell_that_wants_the_network_gets_nothing(pages, visit, tmp_path):
@@ -110,7 +76,7 @@ def test_the_body_never_scrolls_sideways(site, visit, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         outside = page.evaluate(
             """width => [...document.querySelectorAll('main *')]
-                 .filter(e => !e.closest('.table-box, .settings, .formula, pre, svg'))
+                 .filter(e => !e.closest('.table-box, .formula, figure, pre'))
                  .filter(e => e.getBoundingClientRect().right > width + 1)
                  .map(e => e.outerHTML.slice(0, 80))""",
             width,
@@ -167,22 +133,26 @@ def test_a_player_in_a_cell_works(site, visit):
     assert page.locator("#time").inner_text() == "playing"
 
 
-def test_verdicts_differ_by_shape_and_the_plot_fits_a_phone(site, visit):
+def test_verdicts_differ_by_shape(site, visit):
     page, _, _ = visit((site / "index.html").as_uri())
-    for width in (380, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
-        shapes = page.evaluate(
-            """new Set([...document.querySelectorAll('.forest .glyph')]
-                 .map(g => g.tagName + getComputedStyle(g).fill)).size"""
-        )
-        assert shapes == 3
-        assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.forest text')).fontSize)") >= 12
-        overlaps = page.evaluate(
-            """[...document.querySelectorAll('.forest svg[y]')].filter(row => {
-                 const [a, b] = [...row.querySelectorAll('text')].map(t => t.getBoundingClientRect());
-                 return a && b && a.right > b.left; }).length"""
-        )
-        assert overlaps == 0
+    shapes = "[...document.querySelectorAll('.verdict')].map(e => [e.textContent, getComputedStyle(e, '::before').content])"
+    assert {word: shape[1] for word, shape in page.evaluate(shapes)} == {"supported": "●", "contradicted": "◆", "inconclusive": "○"}
+
+
+@pytest.mark.parametrize("name", ["index", SLUG])
+def test_what_scrolls_is_reached_with_the_keyboard_and_nothing_is_named_twice(site, visit, name):
+    page, _, _ = visit((site / f"{name}.html").as_uri(), 320)
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    page.wait_for_function("document.querySelector('.table-box[tabindex=\"0\"]')")
+    scrolling = """[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > e.clientWidth + 1
+                     && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX) && e.tabIndex < 0).map(e => e.outerHTML.slice(0, 80))"""
+    assert page.evaluate(scrolling) == []
+    named = "[...document.querySelectorAll('nav, section[aria-labelledby], [role=region]')]"
+    label = "e => e.getAttribute('aria-label') || document.getElementById(e.getAttribute('aria-labelledby')).textContent"
+    names = page.evaluate(f"{named}.map({label})")
+    assert len(names) == len(set(names)) > 1
+    assert page.evaluate("[...document.querySelectorAll('th, h1, h2, h3, summary')].filter(e => !e.textContent.trim()).length") == 0
+    assert page.evaluate("[...document.querySelectorAll('details')].filter(e => e.children.length < 2).length") == 0
 
 
 @pytest.mark.parametrize("name", ["index", SLUG])
@@ -197,10 +167,13 @@ def test_text_contrast_meets_wcag_aa(site, visit, name):
 def test_hostile_results_do_not_run(notebook, pages, results, hostile, visit, tmp_path):
     results["study"]["collection"] = results["study"]["machine"] = hostile
     for entry in results["claims"]:
-        entry.update(claim=hostile, sentence=hostile, paper=hostile, metric=hostile, verdict=hostile)
+        entry.update(sentence=hostile, note=hostile)
     for model in results["models"]:
         model["name"] = hostile
-    index = render_index(results, tmp_path / "index.html", pages, {page.slug: hostile for page in pages})
+    for entry in results["explanations"]:
+        entry["sentence"] = hostile
+    results["findings"] = {page.slug: hostile for page in pages}
+    index = render_index(results, tmp_path / "index.html", pages)
     nbformat.write(notebook, tmp_path / "executed.ipynb")
     other = render_notebook(tmp_path / "executed.ipynb", tmp_path / f"{SLUG}.html", pages, results["study"])
     for out in (index, other):
