@@ -30,13 +30,6 @@ def bfloat16_is_fast(device: str | torch.device = "cpu") -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("arm_bf16"))
 
 
-def effective_precision(precision: str, device: str | torch.device) -> str:
-    """``"float32"`` or ``"bfloat16"``: what a setting means on a device; ``"auto"`` is bfloat16 where it is native."""
-    if precision != "auto":
-        return precision
-    return "bfloat16" if bfloat16_is_fast(device) else "float32"
-
-
 def pick_device() -> str:
     """``"cuda"`` when there is a GPU, else ``"cpu"``."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,43 +1,137 @@
+"""Tracks that are chosen by rules, and what is said of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from mtt.reporting.explorer.listening import error_players, examples, recovered_players, typical_track, worst_errors
+from mtt.data.audio import write_audio
+from mtt.data.augment import EFFECTS
+from mtt.data.corpus import Corpus
+from mtt.explain.curves import TagCurves
+from mtt.reporting.explorer.choices import choose_tracks, scenes_of, worst_errors
+from mtt.reporting.explorer.listening import effects, error_players, examples, recovered_players, typical_track
+from tests.reporting.explorer.made import noise
+
+TAGS = ["rock", "piano", "drums", "sad"]
 
 
-def test_worst_errors_are_the_most_wrongly_ranked_tracks_one_a_track_and_tag(tiny_corpus):
-    ids = list(tiny_corpus.tracks.index[:12])
-    labels = tiny_corpus.true_labels(ids)
+# --- Excerpts ---
+
+
+def test_worst_errors_are_the_most_wrongly_ranked_one_a_track_and_tag(tiny_corpus):
+    labels = tiny_corpus.true_labels(tiny_corpus.tracks.index[:12])
     scores = np.where(labels == 1, 0.8, 0.2) + np.linspace(0, 0.01, labels.size).reshape(labels.shape)
     miss = (int(np.flatnonzero(labels[:, 0])[0]), 0)
     alarm = (int(np.flatnonzero(labels[:, 1] == 0)[-1]), 1)
     scores[miss], scores[alarm] = 0.01, 0.99
-    found = worst_errors(tiny_corpus, ids, scores, count=2)
-    assert found["error"].tolist() == ["miss", "false alarm"]
-    assert found["track_id"].tolist() == [ids[miss[0]], ids[alarm[0]]]
-    assert found["tag"].tolist() == [tiny_corpus.tags[0], tiny_corpus.tags[1]]
+    assert worst_errors(labels, scores, count=2) == [(*miss, True), (*alarm, False)]
+
+
+def test_what_is_not_there_is_not_missed():
+    """Where there are fewer true tags than misses asked for, no other cell fills the place."""
+    found = worst_errors(np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0]]), np.array([[0.1, 0.5, 0.9], [0.2, 0.1, 0.3], [0.3, 0.2, 0.1]]), 4)
+    assert [mistake[:2] for mistake in found if mistake.missed] == [(0, 0)]
 
 
 def test_players_say_what_was_wrong(tiny_corpus):
     ids = list(tiny_corpus.tracks.index[:12])
-    scores = np.random.default_rng(0).random((12, 3))
-    players = error_players(tiny_corpus, ids, scores, count=2)
-    html = players[0]._repr_html_()
-    assert "Miss: " in html and "The model says: " in html and "data:audio" in html
+    players = error_players(tiny_corpus, ids, np.random.default_rng(0).random((12, 3)), count=2)
+    assert [player.description.split(":")[0] for player in players] == ["Miss", "False alarm"]
+    assert "The model says: " in players[0].description and "True tags: " in players[0].description
 
 
 def test_recovered_labels_are_named_with_their_score(tiny_corpus):
     (player,) = recovered_players(tiny_corpus, [tiny_corpus.tracks.index[0]], ["jazz"], [0.731])
-    assert "Not in its labels: jazz (teacher: 0.73)" in player._repr_html_()
+    assert "Not in its labels: jazz (teacher: 0.73). Labels: " in player.description
 
 
 def test_examples_are_by_different_artists_and_carry_the_tag(tiny_corpus):
     players = examples(tiny_corpus, tiny_corpus.tags)
-    assert len(players) == 3
-    for player, tag in zip(players, tiny_corpus.tags, strict=True):
-        assert tag in player._repr_html_()
-    with pytest.raises(ValueError, match="jazz"):
-        examples(tiny_corpus, ["jazz"])
+    assert all(tag in player.description for player, tag in zip(players, tiny_corpus.tags, strict=True))
+    assert len({player.title.split(" – ")[0] for player in players}) == 3
 
 
-def test_the_typical_track_is_labelled(tiny_corpus):
-    assert tiny_corpus.is_labelled[typical_track(tiny_corpus)]
+def test_every_effect_is_heard_and_told(tiny_corpus):
+    track = typical_track(tiny_corpus)
+    assert tiny_corpus.is_labelled[track]
+    clean, *changed = effects(tiny_corpus, track)
+    assert [(player.title, player.description) for player in changed] == [(name, effect.about) for name, effect in EFFECTS.items()]
+    assert len({player.mp3 for player in [clean, *changed]}) == len(EFFECTS) + 1
+
+
+# --- The rules of the explorer ---
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Eight tracks of as many artists, four tags; labels lack "piano" in track 2, where it enters at 2 of 3 s."""
+    truth = np.array(
+        [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 1]], np.uint8
+    )
+    labels = truth.copy()
+    labels[2, 1] = 0
+    ids = [f"t{row}" for row in range(8)]
+    for row, track_id in enumerate(ids):
+        write_audio(tmp_path / f"{track_id}.wav", noise(3, row))
+    tracks = pd.DataFrame({"path": [f"{i}.wav" for i in ids], "artist": ids, "title": "", "seconds": 3.0}, index=ids)
+    entries = {"track_id": ["t2", "t4", "t5"], "instrument": ["piano", "piano", "drums"], "start": [0.0, 2.0, 0.5], "end": 3.0}
+    corpus = Corpus("made-up", tmp_path, tracks, TAGS, labels, truth, pd.DataFrame(entries))
+    return SimpleNamespace(corpus=corpus, ids=lambda name: ids)
+
+
+class Rising:
+    """Stands for a model whose curves are known: every tag's rises."""
+
+    clip_seconds = 1.0
+
+
+def result(scores):
+    return SimpleNamespace(stages=[SimpleNamespace(scores=lambda name: scores, load_model=Rising)])
+
+
+@pytest.fixture(autouse=True)
+def curves(monkeypatch):
+    times = np.arange(0.5, 3, 0.5)
+    made = TagCurves(times, np.repeat(times[:, None] / 3, 4, axis=1), TAGS, 1.0, 0.5)
+    for module in ("choices", "scenes"):
+        monkeypatch.setattr(f"mtt.reporting.explorer.{module}.tag_curves", lambda *arguments: made)
+
+
+def test_tracks_are_chosen_by_the_rules(study):
+    truth = study.corpus.truth
+    teacher = np.where(truth, 0.6, 0.4).astype(float)
+    student = np.where(truth, 0.8, 0.2).astype(float)
+    teacher[2, 1], student[2, 1] = 0.3, 0.9
+    student[1, 0], student[4, 1], student[6, 3], student[7, 2] = 0.05, 0.06, 0.07, 0.99  # three misses and a false alarm
+    results = {"teacher": result(teacher), "student": result(student)}
+    chosen = choose_tracks(study, results, count=5)
+    assert chosen == [
+        ("t0", "A clear success: all 3 true tags are scored above all others.", ()),
+        ("t2", "A missing label recovered: piano. The student gives it 0.90, the teacher 0.30.", ("piano",)),
+        ("t4", "An instrument that enters late: piano, at 2 s.", ("piano",)),
+        ("t1", "A failure: rock is there, but the student gives it 0.05.", ("rock",)),
+        ("t7", "A failure: drums is not there, but the student gives it 0.99.", ("drums",)),
+    ]
+    recovered = scenes_of(study, chosen, results)[1]
+    assert list(recovered.heard) == ["teacher", "student"]
+    assert (recovered.track.labels, recovered.track.true_labels) == (["rock"], ["rock", "piano"])
+    assert recovered.track.truth == {"piano": [(0.0, 3.0)], "drums": ()}
+    assert len(choose_tracks(study, {"student": result(student)}, count=1)) == 1
+
+
+def test_rules_that_need_the_truth_are_silent_without_it(study):
+    study.corpus = dataclasses.replace(study.corpus, truth=None, timeline=None)
+    scores = np.where(study.corpus.labels, 0.8, 0.2).astype(float)
+    notes = [choice.note for choice in choose_tracks(study, {"student": result(scores)}, count=4)]
+    assert notes[0].startswith("A clear success") and not any("recovered" in note or "late" in note for note in notes)
+
+
+def test_where_no_rule_finds_a_track_the_one_with_the_most_tags_is_shown(study):
+    study.corpus = dataclasses.replace(study.corpus, truth=None, timeline=None, labels=study.corpus.labels * [1, 0, 0, 0])
+    scores = np.where(study.corpus.labels, 0.8, 0.2).astype(float)
+    assert choose_tracks(study, {"student": result(scores)}) == [("t0", "The test track with the most tags.", ())]
