@@ -231,6 +231,8 @@ def distributions() -> list[str]:
         "scikit-learn": "sklearn",
         "pillow": "PIL",
         "beautifulsoup4": "bs4",
+        "markdown-it-py": "markdown_it",
+        "mdit-py-plugins": "mdit_py_plugins",
     }
     text = (ROOT / "pyproject.toml").read_text()
     names = re.findall(r'^    "([A-Za-z0-9_.-]+?)[=<>]', text.split("[project.optional-dependencies]")[0], re.MULTILINE)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from math import nan
-
 from bs4 import BeautifulSoup
 
 from mtt.reporting.pages.index import headline, limits, render_index
-from mtt.reporting.pages.table import signed, with_interval
+from mtt.reporting.pages.table import with_interval
 from mtt.study.recipes import ABOUT
 
 
@@ -50,11 +48,6 @@ def test_the_plot_has_words_for_those_who_cannot_see_it(results, pages, tmp_path
     assert "C4 student beats its teacher: −0.005 [−0.009, −0.001], contradicted" in found.img["alt"]
     numbers = cells(found.table)[1:]
     assert [row[1] for row in numbers] == [with_interval(entry["effect"], *entry["interval"], 4, sign=True) for entry in results["claims"]]
-
-
-def test_numbers_have_true_signs_and_intervals_where_there_are_any():
-    assert [signed(value) for value in (0.0123, -0.0123, 0.0, -0.00001)] == ["+0.0123", "−0.0123", "0.0000", "0.0000"]
-    assert with_interval(0.5, 0.25, 0.75, 2) == "0.50 [0.25, 0.75]" and with_interval(-0.5, nan, nan, 1) == "−0.5"
 
 
 def test_models_are_ranked_and_only_a_clear_winner_is_bold(results, pages, tmp_path):
