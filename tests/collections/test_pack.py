@@ -1,4 +1,3 @@
-import json
 import os
 import pickle  # of our own object, as it goes to our own processes
 import re
@@ -114,16 +113,8 @@ def test_what_lies_outside_full_scale_is_clipped(tmp_path):
 
 
 def test_reading_says_what_is_wrong_as_reading_a_file_does(made):
-    packed = load_corpus(made)
     with pytest.raises(AudioError, match=r"nothing of 'ta' at 2\.0 s; it has 2\.0 s"):
-        packed.read("ta", 2.0)
-    with pytest.raises(ValueError, match="start must be >= 0"):
-        packed.read("ta", -1.0)
-
-
-def edit_index(folder: Path, **values) -> None:
-    about = json.loads((folder / "pack.json").read_text())
-    (folder / "pack.json").write_text(json.dumps(about | values))
+        load_corpus(made).read("ta", 2.0)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +125,7 @@ def edit_index(folder: Path, **values) -> None:
         (lambda folder: (folder / "problems.csv").unlink(), r"problems\.csv: is gone or was changed after packing"),
         (lambda folder: (folder / "fingerprints.npz").write_bytes(b"PK"), r"fingerprints\.npz: is gone or was changed"),
         (lambda folder: (folder / "pack.json").write_text("{"), r"pack\.json: not the index of a packed collection"),
-        (lambda folder: edit_index(folder, format=1), r"pack\.json: not the index .*format: must be 2, not 1"),
-        (lambda folder: edit_index(folder, tags="rock"), r"pack\.json: not the index .*tags: must be of kind array"),
+        (lambda folder: (folder / "pack.json").write_text('{"format": 1}'), r"pack\.json: not the index of a packed collection of this"),
         (lambda folder: (folder / "pack.json").unlink(), r"is a folder without pack\.json"),
     ],
 )

@@ -87,5 +87,5 @@ def test_audio_is_found_in_any_folder_and_with_any_ending(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     table = track_table(tmp_path, track_id=list("acdef"), path=["1/a.b.wav", "2/c.wav", "d.wav", "gone.wav", "nul\0.wav"])
-    found = find_audio(tmp_path, Published(table, ("audio", "")), progress=False)
+    found = find_audio(tmp_path, Published(table, ("audio", "")))
     assert found.to_dict() == {"a": "audio/1/a.b.mp3", "c": "2/c.flac", "d": "audio/d.wav", "e": "", "f": ""}

@@ -236,7 +236,11 @@ HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\n"
             "line 2 lacks an artist, a path or a tag such as genre---rock",
         ),
         ("mtg-jamendo/split-1", text("x", ""), "split-1/autotagging_top50tags-train.tsv .*is missing; it holds the train set"),
-        ("gtzan", set_aside("artists.csv"), "by artist is impossible; write one with the columns file,artist .*Sturm 2013"),
+        (
+            "gtzan",
+            set_aside("artists.csv"),
+            "artists.csv is missing; it holds the artists.* write it with the columns file,artist .*Sturm 2013",
+        ),
         ("gtzan", text("artists.csv", "file,artist\n1,x\n"), "artists.csv: names no excerpt"),
         ("gtzan", text("artists.csv", "file,name\n"), "artists.csv: column 'artist' is missing"),
         ("gtzan", lambda root: (root / "genres_original").rename(root / "x"), "no folder such as genres/blues is there; .*genres_original"),
