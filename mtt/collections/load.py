@@ -79,9 +79,10 @@ class Source:
 
 def parse_source(source: str | Path) -> Source:
     """``source`` taken apart; no file is looked at but to tell a CSV from a misspelt name. Raises ``CollectionError``."""
+    source = str(source)
     if source == "synthetic":
         return Source("synthetic", Path())
-    named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", str(source), re.DOTALL)
+    named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", source, re.DOTALL)
     if named is None:
         return Source("csv", Path(source))
     kind, variant, root = named[1], named[2][1:], named[3]
