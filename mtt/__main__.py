@@ -83,7 +83,7 @@ def pack(
     table: Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")],
     out: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="folder to write; give it to --collection")],
 ) -> None:
-    """Decode a collection once, for fast random crops: about 2.6 MB a minute. Stopped, it goes on from the last shard."""
+    """Decode a collection once, for fast random crops: about 2.6 MB a minute. Stopped, it goes on with the next track."""
     corpus = mtt.pack_corpus(mtt.load_corpus(table), out)
     print(f"{out}: {len(corpus):,} tracks packed, {len(corpus.problems):,} left out (see {out / 'problems.csv'})")
 

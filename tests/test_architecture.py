@@ -16,15 +16,23 @@ from pathlib import Path
 
 import pytest
 
+from mtt.collections.load import data_sets
+from mtt.config import PROFILES
+from mtt.data.augment import EFFECTS
+from mtt.models.build import MODELS
+from mtt.study.claims import CLAIMS
+from mtt.study.parameters import PARAMETERS
+from mtt.study.recipes import LINEUP
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtt"
 # A module imports only from the left. `files` writes atomically, for every room.
 ORDER = [
-    *("config", "files", "synthetic", "data", "splits", "models", "evaluation", "training"),
+    *("files", "config", "synthetic", "data", "splits", "models", "evaluation", "training"),
     *("collections", "explain", "study", "reporting", "__main__"),
 ]
 PLOTTING = {"matplotlib", "seaborn", "altair", "plotly", "bokeh"}
-MODULE_LINES, FUNCTION_LINES = 350, 60
+MODULE_LINES, FUNCTION_LINES, MODULES = 350, 60, 10
 # In two parts, so that this file does not hold what it looks for.
 PACKAGE_HOSTS = [
     head + tail
@@ -152,6 +160,13 @@ def length_faults(package: Path) -> list[str]:
     return [f"{path} has {lines} lines" for path, lines in counts.items() if lines > MODULE_LINES]
 
 
+def crowd_faults(package: Path) -> list[str]:
+    """Folders of more than ten modules."""
+    folders = [path for path in [package, *package.rglob("*/")] if path.name != "__pycache__"]
+    counts = {path.relative_to(package.parent): len([p for p in path.glob("*.py") if p.name != "__init__.py"]) for path in folders}
+    return [f"{folder} has {count} modules" for folder, count in counts.items() if count > MODULES]
+
+
 def unfinished_faults(package: Path) -> list[str]:
     words = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
     return [
@@ -162,7 +177,7 @@ def unfinished_faults(package: Path) -> list[str]:
     ]
 
 
-RULES = [order_faults, cycle_faults, plotting_faults, function_faults, length_faults, unfinished_faults]
+RULES = [order_faults, cycle_faults, plotting_faults, function_faults, length_faults, crowd_faults, unfinished_faults]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -190,6 +205,7 @@ def test_package_keeps_the_rule(rule):
         (function_faults, "data/audio.py", "def f():\n    import os\n", "imports inside the function"),
         (function_faults, "data/audio.py", "def f():\n" + "    pass\n" * 60, "has 61 lines"),
         (length_faults, "data/audio.py", "pass\n" * 351, "has 351 lines"),
+        (crowd_faults, "data/m10.py", "", "mtt/data has 11 modules"),
         (unfinished_faults, "data/audio.py", "pass  # TO" + "DO later\n", "later"),
     ],
 )
@@ -203,6 +219,7 @@ def test_rule_finds_what_breaks_it(tmp_path, rule, path, source, match):
         "data/corpus.py": "from mtt.data import audio\n",
         "models/frontend.py": "from mtt.data.audio import read\n",
         "reporting/figures.py": "import matplotlib\n",
+        **{f"data/m{number}.py": "" for number in range(2, 10)},
     }
     for name, text in files.items():
         (package / name).parent.mkdir(parents=True, exist_ok=True)
@@ -210,6 +227,42 @@ def test_rule_finds_what_breaks_it(tmp_path, rule, path, source, match):
     assert rule(package) == []
     (package / path).write_text(source)
     assert re.search(match, "\n".join(rule(package)))
+
+
+def named_facts() -> dict[str, str]:
+    """What a registry's objects are called -> the registry; the words themselves may stand in one module each."""
+    facts = {claim.id: "claim" for claim in CLAIMS.values()} | {claim.label: "claim" for claim in CLAIMS.values()}
+    facts |= dict.fromkeys(data_sets(), "data set")
+    facts |= {text: "model" for model in MODELS.values() for text in (model.label, model.about)}
+    facts |= {effect.about: "effect" for effect in EFFECTS.values()}
+    return facts | {entry.about: "student variant" for entry in LINEUP.values()}
+
+
+@pytest.mark.parametrize("fact", sorted(named_facts()))
+def test_a_fact_stands_in_one_module(fact):
+    said = {
+        name
+        for name, tree in parse(PACKAGE).items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value == fact
+    }
+    templates = {path.name for path in PACKAGE.rglob("*.j2") if f">{fact}<" in path.read_text() or f'"{fact}"' in path.read_text()}
+    assert len(said) <= 1 and not templates, f"{fact!r} of a {named_facts()[fact]} stands in {sorted(said | templates)}"
+
+
+def test_the_shell_script_lists_nothing_that_python_knows():
+    script = (ROOT / "run_all.sh").read_text()
+    known = [*data_sets(), *(set(PROFILES) - {"smoke"}), *MODELS, *EFFECTS, *LINEUP, *PARAMETERS]
+    assert [name for name in known if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", script)] == ["study"]  # the command
+
+
+def test_every_folder_lists_its_modules():
+    """In the docstring of its ``__init__``, a line each."""
+    missing = []
+    for folder in [path for path in PACKAGE.rglob("*/") if list(path.glob("*.py"))]:
+        doc = ast.get_docstring(parse_source((folder / "__init__.py").read_text())) or ""
+        missing += [f"{folder.name}/{p.stem}" for p in folder.glob("*.py") if p.stem != "__init__" and f"``{p.stem}``" not in doc]
+    assert missing == []
 
 
 def test_every_import_is_a_declared_dependency(distributions):

@@ -67,10 +67,7 @@ class Audit:
         """Problem -> rows (how many) and what it means; kinds that do not occur are left out."""
         found = self.rows["problem"].value_counts()
         names = [name for name in PROBLEMS if name in found]
-        return pd.DataFrame(
-            {"rows": [int(found[name]) for name in names], "meaning": [PROBLEMS[name] for name in names]},
-            index=pd.Index(names, name="problem"),
-        )
+        return pd.DataFrame({"rows": found[names], "meaning": pd.Series(PROBLEMS)[names]}, index=pd.Index(names, name="problem"))
 
     @property
     def sentence(self) -> str:

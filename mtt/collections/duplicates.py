@@ -1,18 +1,17 @@
-"""Cleaning before splitting: exact and near duplicates, tracks without artist, and which copy to keep.
+"""Cleaning before splitting: exact and near duplicates, and which copy to keep.
 
 Conventions:
 
-* A table of problems has one row per problem, columns ``track_id, problem, detail``; a duplicate's row also has
-  ``other``, the track that it duplicates and that comes first in the order of ids.
-* A *fingerprint* (frames,) of uint32 holds 32 bits for each ``HOP / RATE`` = 46 ms, after Haitsma & Kalker, "A highly
-  robust audio fingerprinting system" (ISMIR 2002, section 4.2): bit m tells whether the energy step from band m to
-  band m + 1 has grown. Here energies are logarithmic, so gain and fixed filters cancel, and the growth is over
-  ``LAG`` frames rather than one, which noise and coding overturn less easily. Word 0 (no step has grown) marks
-  silence and stillness and is never compared.
-* The *bit error rate* of two aligned fingerprints is the share of bits that differ. Measured on 13 real and 20
-  synthetic clips of 30 s: 0.09 at most after gain, a 5 kHz low-pass, MP3 and a 0.3 s trim together, 0.12 after MP3 at
-  40 kbit/s; 0.31 at least between different melodies over the same loud drum loop, 0.5 expected of unrelated music.
-  On 641 tracks of the embedded corpus, all 36 planted copies were found, at 0.09 at most, and no other pair below 0.36.
+* A duplicate's row is ``track_id, other, problem, detail``; ``other`` is the track that it duplicates and that comes first in the order of
+  ids.
+* A *fingerprint* (frames,) of uint32 holds 32 bits for each ``HOP / RATE`` = 46 ms, after Haitsma & Kalker, "A highly robust audio
+  fingerprinting system" (ISMIR 2002, section 4.2): bit m tells whether the energy step from band m to band m + 1 has grown. Here energies
+  are logarithmic, so gain and fixed filters cancel, and the growth is over ``LAG`` frames rather than one, which noise and coding overturn
+  less easily. Word 0 (no step has grown) marks silence and stillness and is never compared.
+* The *bit error rate* of two aligned fingerprints is the share of bits that differ. Measured on 13 real and 20 synthetic clips of 30 s:
+  0.09 at most after gain, a 5 kHz low-pass, MP3 and a 0.3 s trim together, 0.12 after MP3 at 40 kbit/s; 0.31 at least between different
+  melodies over the same loud drum loop, 0.5 expected of unrelated music. On 641 tracks of the embedded corpus, all 36 planted copies were
+  found, at 0.09 at most, and no other pair below 0.36.
 """
 
 from __future__ import annotations
@@ -90,28 +89,20 @@ def split_fingerprints(lengths: np.ndarray, bits: np.ndarray) -> list[np.ndarray
 
 
 def find_exact_duplicates(digests: pd.Series) -> pd.DataFrame:
-    """Tracks of equal digest (track_id -> digest of the samples or of the file; missing or empty ones are left out).
-
-    One row for each track but the first of a group: ``track_id``, ``other`` (the first), ``problem``, ``detail``.
-    """
-    known = digests[digests.notna() & (digests != "")].sort_index()
-    first = pd.Series(known.index, index=known.index).groupby(known.to_numpy()).transform("first")
-    copies = first[first != first.index]
-    return pd.DataFrame(
-        {"track_id": copies.index, "other": copies.to_numpy(), "problem": "exact_duplicate", "detail": "same content"},
-        columns=PAIR_COLUMNS,
-    )
+    """Tracks of equal digest (track_id -> digest of the samples): a row for each but the first of a group, ``PAIR_COLUMNS``."""
+    digests = digests.sort_index()
+    first = digests.index.to_series().groupby(digests).transform("first")
+    copies = first[first != first.index].rename("other").rename_axis("track_id").reset_index()
+    return copies.assign(problem="exact_duplicate", detail="same content")[PAIR_COLUMNS]
 
 
 def find_near_duplicates(fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Pairs of tracks whose fingerprints differ in at most ``MAX_BIT_ERROR`` of the bits where they overlap.
 
-    The overlap may lie anywhere but holds at least half of the shorter track and 2 s of sound.
-
-    An index of words proposes the pairs, so time grows with the number of tracks, not of pairs. ``detail`` gives the
-    bit error rate and by how much the same sound comes later in ``other``. Exact duplicates are found too, at rate 0.
-    A remix that leaves the melody in place counts as a copy. In a group of many copies, not every pair is listed, but
-    the pairs connect the group.
+    The overlap may lie anywhere but holds at least half of the shorter track and 2 s of sound. An index of words proposes the pairs, so
+    time grows with the number of tracks, not of pairs. ``detail`` gives the bit error rate and by how much the same sound comes later in
+    ``other``. Exact duplicates are found too, at rate 0. A remix that leaves the melody in place counts as a copy. In a group of many
+    copies, not every pair is listed, but the pairs connect the group.
     """
     ids = sorted(fingerprints)
     if not ids:
@@ -175,30 +166,31 @@ def _bit_error(a: np.ndarray, b: np.ndarray, offset: int) -> float:
 
 
 def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -> tuple[pd.Index, pd.DataFrame]:
-    """Keep one copy of each group of ``duplicates`` (track_id, other, problem, detail).
+    """Keep one copy of each group of ``duplicates`` (``PAIR_COLUMNS``).
 
-    ``tracks`` is indexed by track_id, with columns path and artist; ``labelled`` (track_id -> bool) says which tracks have labels. Of a
+    ``tracks`` is indexed by track_id, with columns path, artist and digest; ``labelled`` (track_id -> bool) says which have labels. Of a
     group, a copy with an artist is kept, rather a labelled one, then the first in the order of ids. Where no copy has an artist, so that
     none can be used, all stay.
 
     Returns the kept ids, in the order of ``tracks``, and a table of the removed: ``track_id, path, problem, detail``.
     """
     artists = artist_keys(tracks["artist"])
-    ids = {*duplicates["track_id"], *duplicates["other"]}
-    best = sorted(ids, key=lambda track_id: (not artists[track_id], not labelled[track_id], track_id))
-    kept_of = _first_of_group(duplicates, best)
-    exact_of = _first_of_group(duplicates[duplicates["problem"] == "exact_duplicate"], best)
-    evidence = {frozenset(ends): detail for *ends, detail in duplicates[["track_id", "other", "detail"]].itertuples(index=False)}
+    best_first = sorted(
+        {*duplicates["track_id"], *duplicates["other"]},
+        key=lambda track_id: (not artists[track_id], not labelled[track_id], track_id),
+    )
+    details = {frozenset(ends): detail for *ends, detail in duplicates[["track_id", "other", "detail"]].itertuples(index=False)}
     rows = []
-    for track_id, kept in sorted(kept_of.items()):
+    for track_id, kept in sorted(_first_of_group(duplicates, best_first).items()):
         if kept == track_id or not artists[kept]:
             continue
-        exact = exact_of[track_id] == exact_of[kept]
-        detail = "same content" if exact else evidence.get(frozenset((track_id, kept)), "through another copy")
-        here, there = tracks.at[track_id, "artist"], tracks.at[kept, "artist"]
-        spans = "" if artists[track_id] == artists[kept] else f"; artists differ: {here} here, {there} there"
+        copy, original = tracks.loc[track_id], tracks.loc[kept]
+        exact = copy["digest"] == original["digest"]
+        detail = "same content" if exact else details.get(frozenset((track_id, kept)), "through another copy")
+        if artists[track_id] != artists[kept]:
+            detail += f"; artists differ: {copy['artist']} here, {original['artist']} there"
         problem = "exact_duplicate" if exact else "near_duplicate"
-        rows.append((track_id, tracks.at[track_id, "path"], problem, f"copy of {kept}, which is kept: {detail}{spans}"))
+        rows.append((track_id, copy["path"], problem, f"copy of {kept}, which is kept: {detail}"))
     removed = pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
     return tracks.index[~tracks.index.isin(removed["track_id"])], removed
 

@@ -11,7 +11,6 @@ and the absent ones are listed among its problems.
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import pkgutil
 import re
@@ -31,7 +30,6 @@ from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
 from mtt.files import fingerprint, read_json
 from mtt.synthetic.render import corpus_name, make_corpus
 
-log = logging.getLogger(__name__)
 PARTIAL = "?partial"
 
 
@@ -89,9 +87,10 @@ class Source:
 
 def parse_source(source: str | Path) -> Source:
     """``source`` taken apart; no file is looked at but to tell a CSV from a misspelt name. Raises ``CollectionError``."""
+    source = str(source)
     if source == "synthetic":
         return Source("synthetic", Path())
-    named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", str(source), re.DOTALL)
+    named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", source, re.DOTALL)
     if named is None:
         return Source("csv", Path(source).expanduser())
     kind, variant, root = named[1], named[2][1:], named[3]
@@ -122,15 +121,12 @@ def load_corpus(
         config = synthetic or SyntheticConfig()
         folder = cache / corpus_name(config)
         table = make_corpus(folder, config, progress=progress)
-        return _with_truth(_load_csv(table, "synthetic", cache, progress), folder)
+        return _with_truth(_load_tracks(read_collection(table), table, where.name, cache, progress), folder)
     if where.kind != "csv":
         return _load_published(where, cache, progress)
-    folder = packed_folder(where.path)
-    return _load_csv(where.path, where.name, cache, progress) if folder is None else load_packed(folder)
-
-
-def _load_csv(path: Path, name: str, cache: Path, progress: bool) -> Corpus:
-    return _load_tracks(read_collection(path), path, path.resolve().parent, name, cache, progress)
+    if (packed := packed_folder(where.path)) is not None:
+        return load_packed(packed)
+    return _load_tracks(read_collection(where.path), where.path, where.name, cache, progress)
 
 
 def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
@@ -138,14 +134,14 @@ def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
         raise CollectionError(f"{where.path}: no such folder; give the one that holds the data set, as {where.name}:ROOT")
     data_set = data_sets()[where.kind]
     found = data_set.read(where.path, where.variant)
-    paths = find_audio(where.path, found, progress)
+    paths = find_audio(where.path, found)
     absent = found.tracks[paths == ""]
     if len(absent) and (not where.partial or len(absent) == len(paths)):
         count = f"{len(absent):,} of {len(paths):,} audio files are absent"
         remedy = "" if len(absent) == len(paths) else f"; end the collection with {PARTIAL} to go on with those that are there"
         raise CollectionError(f"{where.path}: {count}, such as {', '.join(absent['path'][:3])}; {data_set.audio_from}{remedy}")
     tracks = found.tracks.assign(path=paths)[paths != ""]
-    corpus = _load_tracks(tracks, where.path, where.path.resolve(), where.name, cache, progress, found.tags)
+    corpus = _load_tracks(tracks, where.path, where.name, cache, progress, found.tags)
     missing = absent.reset_index().assign(problem="absent", detail="not in the data set's folder")[PROBLEM_COLUMNS]
     problems = pd.concat([corpus.problems, missing], ignore_index=True) if len(missing) else corpus.problems
     digest = fingerprint([corpus.digest, "complete"]) if data_set.complete else corpus.digest  # the same tags say more
@@ -153,19 +149,15 @@ def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
     return replace(corpus, problems=problems, digest=digest, **about)
 
 
-def _load_tracks(
-    table: pd.DataFrame, origin: Path, root: Path, name: str, cache: Path, progress: bool, tags: Sequence[str] | None = None
-) -> Corpus:
-    """Inspect the files of ``table`` (as ``read_collection`` gives it) under ``root``; ``tags`` are those found, by frequency, if None."""
+def _load_tracks(table: pd.DataFrame, origin: Path, name: str, cache: Path, progress: bool, tags: Sequence[str] | None = None) -> Corpus:
+    """Inspect the files of ``table``, which ``origin`` (a CSV or a folder) has; ``tags`` are those found, by frequency, if None."""
+    root = origin.resolve() if origin.is_dir() else origin.resolve().parent
     found = inspect_tracks(table, root, cache, progress=progress)
     usable = found.table.index[found.table["problem"] == ""]
     if not len(usable):
         first = found.problems.iloc[0]
-        raise CollectionError(
-            f"{origin}: none of the {len(table)} files can be used; the first, {first['path']}, is {first['problem']}: {first['detail']}"
-        )
-    if len(found.problems):
-        log.info("%s: %d of %d files are left out (see Corpus.problems)", origin, len(found.problems), len(table))
+        reason = f"the first, {first['path']}, is {first['problem']}: {first['detail']}"
+        raise CollectionError(f"{origin}: none of the {len(table)} files can be used; {reason}")
     names = table["tags"].map(split_tags).explode().dropna().value_counts()
     tags = list(tags or sorted(names.index, key=lambda tag: (-names[tag], tag)))
     tracks = table.loc[usable].assign(**{name: found.table.loc[usable, name] for name in ("seconds", "level_db", "digest")})
@@ -177,19 +169,11 @@ def _load_tracks(
 
 def _with_truth(corpus: Corpus, folder: Path) -> Corpus:
     """Add what only the embedded corpus knows: true tags, timeline, kinds of tags, planted flaws."""
-    tables = {
-        name: pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype={"track_id": str})
-        for name in ("truth", "planted", "timeline")
-    }
+    texts, planted, timeline = (
+        pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype={"track_id": str}) for name in ("truth", "planted", "timeline")
+    )
     kinds = read_json(folder / "corpus.json")["tags"]
     tags = list(kinds)
-    truth = tables["truth"].set_index("track_id")["tags"].reindex(corpus.tracks.index, fill_value="")
-    return replace(
-        corpus,
-        tags=tags,
-        labels=label_matrix(corpus.tracks["tags"], tags),
-        truth=label_matrix(truth, tags),
-        timeline=tables["timeline"],
-        tag_kinds=kinds,
-        planted=tables["planted"],
-    )
+    labels = label_matrix(corpus.tracks["tags"], tags)
+    truth = label_matrix(texts.set_index("track_id")["tags"].reindex(corpus.tracks.index, fill_value=""), tags)
+    return replace(corpus, tags=tags, labels=labels, truth=truth, timeline=timeline, tag_kinds=kinds, planted=planted)

@@ -17,7 +17,6 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -26,32 +25,20 @@ from tqdm import tqdm
 
 from mtt.collections.duplicates import join_fingerprints, split_fingerprints
 from mtt.collections.table import CollectionError
-from mtt.config import SAMPLE_RATE, SettingsError, read_settings, setting, to_dict
+from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, read_audio
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
 from mtt.files import alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
 
 INDEX, TRACKS, PROBLEMS, FINGERPRINTS = "pack.json", "tracks.csv", "problems.csv", "fingerprints.npz"
+FORMAT = 2
 STEPS = 32_768  # of a sample, from 0 to 1
 SAMPLE_TYPE = np.dtype("<i2")
 KEPT_COLUMNS = ["path", "artist", "title", "album", "split"]  # of the collection, beside the tags
+INDEXED = ["name", "tags", "tag_kinds", "split_name", "complete", "digest"]  # of a corpus, in pack.json
 MEASURES = {"seconds": float, "level_db": float, "digest": str, "samples": int}
 _AGAIN = "make it again with: python -m mtt pack"
 _SPARE = 50_000_000  # bytes: for the tables, and so that a disk is not filled to the brim
-
-
-@setting
-class Index:
-    """What ``pack.json`` holds."""
-
-    format: Literal[2]
-    name: str
-    tags: list[str]
-    tag_kinds: dict[str, str]
-    split_name: str
-    complete: bool
-    digest: str
-    files: dict[str, str]  # name -> SHA-256 of the other files but the sound
 
 
 @dataclass(frozen=True)
@@ -63,8 +50,6 @@ class PackedAudio:
 
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
         """As ``read_audio``. Raises ``AudioError`` where there is no sound, ``CollectionError`` for a file that is gone or cut."""
-        if start < 0 or (seconds is not None and seconds <= 0):
-            raise ValueError(f"start must be >= 0 and seconds > 0, not {start} and {seconds}")
         digest, samples = self.sounds[track_id]
         first = round(start * SAMPLE_RATE)
         count = samples - first if seconds is None else min(samples - first, round(seconds * SAMPLE_RATE))
@@ -96,11 +81,10 @@ def packed_folder(path: Path) -> Path | None:
 def load_packed(folder: Path) -> Corpus:
     """The corpus of a packed collection. Raises ``CollectionError`` for one that is damaged or was changed by hand."""
     folder = folder.resolve()
-    try:
-        index = read_settings(Index, read_json(folder / INDEX))
-    except SettingsError as error:
-        raise CollectionError(f"{folder / INDEX}: not the index of a packed collection of this version ({error}); {_AGAIN}") from error
-    for name, digest in index.files.items():
+    index = read_json(folder / INDEX)
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise CollectionError(f"{folder / INDEX}: not the index of a packed collection of this version; {_AGAIN}")
+    for name, digest in index["files"].items():
         if not (folder / name).is_file() or _sha256(folder / name) != digest:
             remedy = f"change the collection it was made from and {_AGAIN} (sound is kept)"
             raise CollectionError(f"{folder / name}: is gone or was changed after packing; {remedy}")
@@ -109,19 +93,16 @@ def load_packed(folder: Path) -> Corpus:
     gone = set(tracks["digest"]) - _sounds(folder)
     if gone:
         raise CollectionError(f"{folder}: lacks the sound of {len(gone)} tracks, such as {min(gone)}; {_AGAIN}")
+    prints = split_fingerprints(**read_arrays(folder / FINGERPRINTS))
+    sounds = zip(tracks["digest"], tracks["samples"], strict=True)
     return Corpus(
-        index.name,
-        folder,
-        tracks.drop(columns="samples"),
-        index.tags,
-        label_matrix(tracks["tags"], index.tags),
+        root=folder,
+        tracks=tracks.drop(columns="samples"),
+        labels=label_matrix(tracks["tags"], index["tags"]),
         problems=tables[1],
-        fingerprints=dict(zip(tracks.index, split_fingerprints(**read_arrays(folder / FINGERPRINTS)), strict=True)),
-        digest=index.digest,
-        tag_kinds=index.tag_kinds,
-        split_name=index.split_name,
-        packed=PackedAudio(folder, dict(zip(tracks.index, zip(tracks["digest"], tracks["samples"], strict=True), strict=True))),
-        complete=index.complete,
+        fingerprints=dict(zip(tracks.index, prints, strict=True)),
+        packed=PackedAudio(folder, dict(zip(tracks.index, sounds, strict=True))),
+        **{name: index[name] for name in INDEXED},
     )
 
 
@@ -199,14 +180,8 @@ def _write_index(out: Path, corpus: Corpus, faults: dict[str, str]) -> None:
     write_whole(out / TRACKS, tracks.to_csv(lineterminator="\n"))
     write_whole(out / PROBLEMS, pd.concat([corpus.problems, bad])[PROBLEM_COLUMNS].to_csv(index=False, lineterminator="\n"))
     write_arrays(out / FINGERPRINTS, **join_fingerprints([corpus.fingerprints[track_id] for track_id in tracks.index]))
-    index = Index(
-        format=2,
-        name=corpus.name,
-        tags=corpus.tags,
-        tag_kinds=corpus.tag_kinds,
-        split_name=corpus.split_name,
-        complete=corpus.complete,
-        digest=corpus.digest if corpus.truth is None else fingerprint([corpus.digest, "labels without truth"]),
-        files={name: _sha256(out / name) for name in (TRACKS, PROBLEMS, FINGERPRINTS)},
-    )
-    write_json(out / INDEX, to_dict(index))
+    index = {name: getattr(corpus, name) for name in INDEXED}
+    if corpus.truth is not None:
+        index["digest"] = fingerprint([corpus.digest, "labels without truth"])
+    files = {name: _sha256(out / name) for name in (TRACKS, PROBLEMS, FINGERPRINTS)}
+    write_json(out / INDEX, {"format": FORMAT, **index, "files": files})

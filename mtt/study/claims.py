@@ -218,7 +218,7 @@ def _lengths(judge: Judge) -> Measured:
     return Measured(effect, boot, "the short-chunk ResNet", beside)
 
 
-def _superiority(better: str, worse: str, doubt: str) -> dict[str, str]:
+def superiority(better: str, worse: str, doubt: str) -> dict[str, str]:
     return {
         SUPPORTED: f"{better} ROC-AUC by {{size}}",
         CONTRADICTED: f"{worse} ROC-AUC; the difference is {{effect}}",
@@ -240,7 +240,7 @@ _CLAIMS = (
         page="02_split_stratification",
         measure=_leak,
         subject="a split that shares artists",
-        wording=_superiority("overstates", "understates", "may or may not overstate the score"),
+        wording=superiority("overstates", "understates", "may or may not overstate the score"),
     ),
     Claim(
         "C2",
@@ -250,7 +250,7 @@ _CLAIMS = (
         page="03_teacher_training",
         measure=_baselines,
         subject="the Transformer",
-        wording=_superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
+        wording=superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
         versus="the CNN and recurrent baselines",
         paper=(
             "Conventional MSD split, ROC-AUC / PR-AUC (authors' tutorial): Music Tagging Transformer .8916/.3358; "
@@ -265,7 +265,7 @@ _CLAIMS = (
         page="03_teacher_training",
         measure=_pair("teacher", "teacher-plain"),
         subject="data augmentation",
-        wording=_superiority("raises the teacher's", "lowers the teacher's", "may or may not improve the teacher"),
+        wording=superiority("raises the teacher's", "lowers the teacher's", "may or may not improve the teacher"),
         paper=_TOGETHER,
     ),
     Claim(
@@ -276,7 +276,7 @@ _CLAIMS = (
         page="04_noisy_student",
         measure=_student,
         subject="the noisy student",
-        wording=_superiority("beats its teacher in", "falls short of its teacher in", "may or may not beat its teacher"),
+        wording=superiority("beats its teacher in", "falls short of its teacher in", "may or may not beat its teacher"),
         paper=_TOGETHER,
     ),
     Claim(

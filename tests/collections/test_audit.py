@@ -23,52 +23,37 @@ def tune(seconds: float, seed: int, rate: int = SAMPLE_RATE) -> np.ndarray:
 def flawed(tmp_path_factory):
     """A collection with one of each problem, and the rows that an audit must give: (track_id, problem)."""
     folder = tmp_path_factory.mktemp("flawed")
-    rows = []
+    rows, expected = [], set()
 
-    def add(name, wave=None, rate=SAMPLE_RATE, content=None, artist=None, tags="common", split="train"):
-        (folder / name).write_bytes(content) if wave is None else write_audio(folder / name, wave, rate)
-        rows.append({"path": name, "artist": f"artist of {name}" if artist is None else artist, "tags": tags, "split": split})
+    def add(name, wave, *problems, rate=SAMPLE_RATE, **columns):
+        (folder / name).write_bytes(wave) if isinstance(wave, bytes) else write_audio(folder / name, wave, rate)
+        rows.append({"path": name, "artist": f"artist of {name}", "tags": "common", "split": "train"} | columns)
+        expected.update((name, problem) for problem in problems)
 
     for number in range(30):
-        add(f"good{number:02d}.wav", tune(4, number))
+        add(f"good{number:02d}.wav", tune(4, number), *["exact_duplicate", "duplicate_across_sets"] * (number == 3))
     flac = io.BytesIO()
     soundfile.write(flac, soundfile.read(folder / "good03.wav", dtype="int16")[0], SAMPLE_RATE, format="FLAC")
-    add("copy.flac", content=flac.getvalue(), split="test")
+    add("copy.flac", flac.getvalue(), split="test")
     add("near.mp3", 0.7 * tune(9, 100)[SAMPLE_RATE // 3 :])
-    add("original.wav", tune(9, 100))
-    add("text.mp3", content=b"no music in here")
-    add("silent.wav", np.zeros(3 * SAMPLE_RATE, np.float32))
-    add("short.wav", tune(0.5, 40))
-    add("clipped.wav", np.clip(20 * tune(4, 41), -1, 1))
-    add("phone.wav", tune(4, 42, 8000), 8000)
-    add("studio.wav", tune(4, 43, 48_000), 48_000)
-    add("nobody.wav", tune(4, 44), artist=" ")
-    add("rare.wav", tune(4, 45), tags="common|one of a kind")
-    add("shared0.wav", tune(4, 46), artist="Shared", split="train")
-    add("shared1.wav", tune(4, 47), artist="shared ", split="valid")
-    add("pool0.wav", tune(4, 48), artist="Pool", split="train")
+    add("original.wav", tune(9, 100), "near_duplicate")
+    add("text.mp3", b"no music in here", "unreadable")
+    add("silent.wav", np.zeros(3 * SAMPLE_RATE, np.float32), "silent")
+    add("short.wav", tune(0.5, 40), "too_short")
+    add("clipped.wav", np.clip(20 * tune(4, 41), -1, 1), "clipped")
+    add("phone.wav", tune(4, 42, 8000), "low_rate", rate=8000)
+    add("studio.wav", tune(4, 43, 48_000), "unusual_rate", rate=48_000)
+    add("nobody.wav", tune(4, 44), "missing_artist", artist=" ")
+    add("rare.wav", tune(4, 45), "rare_tag", tags="common|one of a kind")
+    add("shared0.wav", tune(4, 46), artist="Shared")
+    add("shared1.wav", tune(4, 47), "artist_across_sets", artist="shared ", split="valid")
+    add("pool0.wav", tune(4, 48), artist="Pool")
     add("pool1.wav", tune(4, 49), artist="Pool", tags="", split="unlabelled")
-    add("odd.wav", tune(4, 50), split="validation")
+    add("odd.wav", tune(4, 50), "unknown_set", split="validation")
     add("unsplit.wav", tune(4, 51), split="")
     rows.append({"path": "../elsewhere.wav", "artist": "x", "tags": "common", "split": "train"})
     pd.DataFrame(rows).to_csv(folder / "tracks.csv", index=False)
-    expected = {
-        ("../elsewhere.wav", "outside"),
-        ("text.mp3", "unreadable"),
-        ("silent.wav", "silent"),
-        ("short.wav", "too_short"),
-        ("clipped.wav", "clipped"),
-        ("phone.wav", "low_rate"),
-        ("studio.wav", "unusual_rate"),
-        ("good03.wav", "exact_duplicate"),
-        ("original.wav", "near_duplicate"),
-        ("nobody.wav", "missing_artist"),
-        ("rare.wav", "rare_tag"),
-        ("odd.wav", "unknown_set"),
-        ("shared1.wav", "artist_across_sets"),
-        ("good03.wav", "duplicate_across_sets"),
-    }
-    return folder, expected
+    return folder, expected | {("../elsewhere.wav", "outside")}
 
 
 def test_each_problem_is_found_once_and_nothing_else(flawed):

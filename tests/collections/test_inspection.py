@@ -1,8 +1,3 @@
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +7,14 @@ import pytest
 from mtt.collections import duplicates, inspection
 from mtt.collections.inspection import FILES_PER_SHARD, inspect_tracks
 from mtt.data.audio import encode_audio, write_audio
-from tests.collections.trees import noise, write_sounds
+from tests.collections.trees import kill_when, noise, write_sounds
 
 SCRIPT = """
-import sys
 from pathlib import Path
 import pandas as pd
 from mtt.collections.inspection import inspect_tracks
-folder = Path(sys.argv[1])
-paths = sorted(path.name for path in folder.glob("*.wav"))
-inspect_tracks(pd.DataFrame({"path": paths}, index=paths), folder, folder / "cache", progress=False)
+paths = sorted(path.name for path in Path().glob("*.wav"))
+inspect_tracks(pd.DataFrame({"path": paths}, index=paths), Path.cwd(), Path("cache"), progress=False)
 """
 
 
@@ -46,14 +39,7 @@ def reads(monkeypatch) -> list[str]:
 def test_killed_in_the_middle_it_goes_on_without_reading_finished_shards_again(tmp_path, reads, monkeypatch):
     for number in range(10 * FILES_PER_SHARD):
         write_audio(tmp_path / f"{number:03d}.wav", noise(1.5, number % 7))
-    (tmp_path / "script.py").write_text(SCRIPT)
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    process = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path], start_new_session=True, env=environment)
-    while process.poll() is None and len(list(tmp_path.glob("cache/inspection-*/[!.]*.npz"))) < 2:
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    (tmp_path / "script.py").unlink()
+    kill_when(lambda: len(list(tmp_path.glob("cache/inspection-*/[!.]*.npz"))) >= 2, SCRIPT, tmp_path)
     done = len(list(tmp_path.glob("cache/inspection-*/[!.]*.npz")))
     assert 2 <= done < 10, "the kill came too late to test anything"
     tracks = tracks_in(tmp_path)

@@ -1,12 +1,6 @@
-import json
-import os
 import pickle  # of our own object, as it goes to our own processes
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +18,7 @@ from mtt.data.audio import AudioError, write_audio
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
 from mtt.files import MttError, alone
-from tests.collections.trees import load, noise, write_table
+from tests.collections.trees import kill_when, load, noise, write_table
 
 ROUNDING = 1 / 65_536 + 1e-6  # half a step of 16 bits, and float32's own
 
@@ -109,21 +103,7 @@ def test_training_crops_come_from_the_pack(made, original):
 def test_what_lies_outside_full_scale_is_clipped(tmp_path):
     soundfile.write(tmp_path / "loud.wav", 15 * noise(2), SAMPLE_RATE, subtype="FLOAT")
     packed = pack_corpus(load(write_table(tmp_path, ["loud.wav"])), tmp_path / "pack", progress=False)
-    expected = np.clip(15 * noise(2), -1, 32_767 / 32_768)
-    np.testing.assert_allclose(packed.read("loud.wav"), expected, rtol=0, atol=ROUNDING)
-
-
-def test_reading_says_what_is_wrong_as_reading_a_file_does(made):
-    packed = load_corpus(made)
-    with pytest.raises(AudioError, match=r"nothing of 'ta' at 2\.0 s; it has 2\.0 s"):
-        packed.read("ta", 2.0)
-    with pytest.raises(ValueError, match="start must be >= 0"):
-        packed.read("ta", -1.0)
-
-
-def edit_index(folder: Path, **values) -> None:
-    about = json.loads((folder / "pack.json").read_text())
-    (folder / "pack.json").write_text(json.dumps(about | values))
+    np.testing.assert_allclose(packed.read("loud.wav"), np.clip(15 * noise(2), -1, 1 - 2**-15), rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +114,7 @@ def edit_index(folder: Path, **values) -> None:
         (lambda folder: (folder / "problems.csv").unlink(), r"problems\.csv: is gone or was changed after packing"),
         (lambda folder: (folder / "fingerprints.npz").write_bytes(b"PK"), r"fingerprints\.npz: is gone or was changed"),
         (lambda folder: (folder / "pack.json").write_text("{"), r"pack\.json: not the index of a packed collection"),
-        (lambda folder: edit_index(folder, format=1), r"pack\.json: not the index .*format: must be 2, not 1"),
-        (lambda folder: edit_index(folder, tags="rock"), r"pack\.json: not the index .*tags: must be of kind array"),
+        (lambda folder: (folder / "pack.json").write_text('{"format": 1}'), r"pack\.json: not the index of a packed collection of this"),
         (lambda folder: (folder / "pack.json").unlink(), r"is a folder without pack\.json"),
     ],
 )
@@ -148,6 +127,8 @@ def test_damage_is_named_in_one_line(copy, damage, message):
 
 def test_sound_that_is_cut_or_goes_after_loading_is_named_when_it_is_read(copy):
     packed = load_corpus(copy)
+    with pytest.raises(AudioError, match=r"nothing of 'ta' at 2\.0 s; it has 2\.0 s"):
+        packed.read("ta", 2.0)
     for path in sounds(copy):
         path.write_bytes(path.read_bytes()[:-2])
     assert len(packed.read("ta", 0.0, 1.0)) == SAMPLE_RATE
@@ -170,10 +151,9 @@ def test_packing_again_decodes_no_sound_that_is_there(source, copy, reads):
 
 
 SCRIPT = """
-import sys
 from mtt.collections.load import load_corpus
 from mtt.collections.pack import pack_corpus
-pack_corpus(load_corpus(sys.argv[1], cache=sys.argv[2], progress=False), sys.argv[3], progress=False)
+pack_corpus(load_corpus("tracks.csv", cache="cache", progress=False), "pack", progress=False)
 """
 
 
@@ -182,13 +162,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_next_track(tmp_path, reads):
     for number, name in enumerate(names):
         write_audio(tmp_path / name, noise(5, number, 44_100), 44_100)
     corpus = load(write_table(tmp_path, names))
-    (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, "script.py", "tracks.csv", "cache", "pack"]
-    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
-    while process.poll() is None and len(sounds(tmp_path / "pack")) < 3:
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    kill_when(lambda: len(sounds(tmp_path / "pack")) >= 3, SCRIPT, tmp_path)
     done = {path: path.stat().st_mtime_ns for path in sounds(tmp_path / "pack")}
     assert 3 <= len(done) < 80, "the kill came too late to test anything"
     with pytest.raises(CollectionError, match="not finished"):

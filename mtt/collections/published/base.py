@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import os
 import pickletools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from mtt.collections.table import CollectionError
 from mtt.files import one_line
@@ -76,9 +75,8 @@ def track_table(origin: Path, **columns: Sequence[str] | str) -> pd.DataFrame:
     return table
 
 
-def first_file(root: Path, names: Iterable[str], purpose: str) -> Path:
+def first_file(root: Path, names: Sequence[str], purpose: str) -> Path:
     """The first of ``names`` that is a file under ``root``. ``CollectionError`` says which were looked for, and for what."""
-    names = list(names)
     for name in names:
         if (root / name).is_file():
             return root / name
@@ -152,16 +150,12 @@ def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
     return labels > 0
 
 
-def find_audio(root: Path, found: Published, progress: bool = True) -> pd.Series:
+def find_audio(root: Path, found: Published) -> pd.Series:
     """track_id -> path under ``root`` at which the file lies; ``""`` where it lies in no folder and with no ending."""
-    places = [(folder, ending) for folder in found.folders for ending in ("", *found.endings)]
-    paths = []
-    for path in tqdm(found.tracks["path"], desc="looking for files", unit="file", disable=not progress):
-        stem = os.path.splitext(path)[0]
-        names = [(place, os.path.join(place[0], stem + place[1] if place[1] else path)) for place in places]
-        hit = next(((place, name) for place, name in names if os.path.isfile(os.path.join(root, name))), None)
-        if hit is not None and hit[0] != places[0]:  # the next file most likely lies in the same place
-            places.remove(hit[0])
-            places.insert(0, hit[0])
-        paths.append(hit[1] if hit else "")
-    return pd.Series(paths, index=found.tracks.index, dtype=str)
+    there = {os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root, followlinks=True) for name in names}
+    hits = []
+    for path in found.tracks["path"]:
+        names = [path, *(os.path.splitext(path)[0] + ending for ending in found.endings)]
+        places = (os.path.join(folder, name) for folder in found.folders for name in names)
+        hits.append(next((place for place in places if place in there), ""))
+    return pd.Series(hits, index=found.tracks.index, dtype=str)

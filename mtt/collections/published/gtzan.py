@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from torchaudio.datasets import gtzan as lists
 
-from mtt.collections.published.base import ENDINGS, DataSet, Published, track_table
+from mtt.collections.published.base import ENDINGS, DataSet, Published, first_file, track_table
 from mtt.collections.table import CollectionError, read_table
 
 AUDIO_FROM = "GTZAN's own page is gone; copies, such as the one on Kaggle, keep its layout genres_original/blues/blues.00000.wav"
@@ -45,18 +45,15 @@ def read(root: Path, variant: str) -> Published:
 
 def _artists(root: Path, names: list[str]) -> list[str]:
     """The artist of each excerpt, from the root's ``artists.csv``."""
-    if not (root / "artists.csv").is_file():
-        raise CollectionError(
-            f"{root}: artists.csv is missing, and GTZAN itself names no artists, so that a split by artist is impossible; "
-            "write one with the columns file,artist from the index of Sturm 2013 (arXiv 1306.1461)"
-        )
-    table = read_table(root / "artists.csv", ["file", "artist"], separator=",")
+    purpose = "the artists, whom GTZAN does not name: write it with the columns file,artist from the index of Sturm 2013 (arXiv 1306.1461)"
+    source = first_file(root, ["artists.csv"], purpose)
+    table = read_table(source, ["file", "artist"])
     stems = table["file"].map(lambda file: PurePosixPath(file).name).str.replace(r"\.(wav|au|flac|mp3|ogg)$", "", regex=True)
     known = dict(zip(stems, table["artist"].str.strip(), strict=True))
-    nameless = [name for name in names if not known.get(name)]
-    if len(nameless) == len(names):
-        raise CollectionError(f"{root / 'artists.csv'}: names no excerpt; its column file holds names such as blues.00000.wav")
-    return [known.get(name, "") for name in names]
+    artists = [known.get(name, "") for name in names]
+    if not any(artists):
+        raise CollectionError(f"{source}: names no excerpt; its column file holds names such as blues.00000.wav")
+    return artists
 
 
 DATA_SET = DataSet(

@@ -26,7 +26,6 @@ SUBSETS = {  # variant -> the name that its files begin with, and what it is
     "all": ("autotagging", "all tags"),
 }
 SPLITS = ("split-0", "split-1", "split-2", "split-3", "split-4")
-AUDIO_FROM = "the repository MTG/mtg-jamendo-dataset has a script that downloads them (scripts/download/download.py)"
 SETS = {"train": "train", "valid": "validation", "test": "test"}  # our name of a set -> theirs
 HEADER = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
 
@@ -65,7 +64,7 @@ def _read_set(source: Path) -> Iterator[tuple[dict[str, str], list[tuple[str, ..
 DATA_SET = DataSet(
     name="mtg-jamendo",
     variants={subset: f"MTG-Jamendo, {about}, in the official {SPLITS[0]}" for subset, (_, about) in SUBSETS.items()},
-    audio_from=AUDIO_FROM,
+    audio_from="the repository MTG/mtg-jamendo-dataset has a script that downloads them (scripts/download/download.py)",
     read=read,
     splits=SPLITS[1:],
 )

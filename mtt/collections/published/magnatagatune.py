@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
 from mtt.collections.table import CollectionError, read_table
 from mtt.data.corpus import tag_texts
 
-AUDIO_FROM = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset publishes them (mp3.zip.001 to .003, joined and unpacked)"
+PAGE = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
+AUDIO_FROM = f"{PAGE} publishes them (mp3.zip.001 to .003, joined and unpacked)"
 FOLDERS = "0123456789abcdef"
 SETS = {"train": FOLDERS[:12], "valid": FOLDERS[12:13], "test": FOLDERS[13:]}
 
@@ -35,10 +35,9 @@ TAGS = tuple(
 
 def read(root: Path, variant: str) -> Published:
     """The clips of either split. Raises ``CollectionError``."""
-    page = AUDIO_FROM.split(" publishes")[0]
-    source = first_file(root, ["annotations_final.csv"], f"the tags ({page} publishes it)")
+    source = first_file(root, ["annotations_final.csv"], f"the tags ({PAGE} publishes it)")
     table = read_table(source, ["clip_id", *TAGS, "mp3_path"], "\t")
-    info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({page} publishes it)")
+    info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({PAGE} publishes it)")
     info = read_table(info_file, ["clip_id", "artist", "title", "album"], "\t").drop_duplicates("clip_id").set_index("clip_id")
     table = table.join(info[["artist", "title", "album"]], on="clip_id")
     unknown = table["clip_id"][table["artist"].isna()]
@@ -64,20 +63,16 @@ def _by_folder(source: Path, paths: pd.Series) -> pd.Series:
 def _listed(root: Path, paths: pd.Series) -> pd.Series:
     """The set of each path; ``""`` for one that no list names."""
     folder = next((root / name for name in ("split", "MTAT_split") if (root / name).is_dir()), root / "split")
-    found = pd.Series("", index=paths.index)
+    known, sets = set(paths), {}
     for name in SETS:
         endings = (".npy", ".txt", "_list_pub.cP", "_list_pub.txt")
         source = first_file(folder, [name + ending for ending in endings], f"the clips of the {name} set")
-        listed = pd.Series([line.split("\t")[-1] for line in read_strings(source)])
-        foreign = listed[~listed.isin(paths)]
-        if len(foreign):
-            raise CollectionError(f"{source}: annotations_final.csv has no clip {foreign.iloc[0]!r}; list paths such as f/name.mp3")
-        rows = paths.isin(listed)
-        if (found[rows] != "").any():
-            twice = paths[rows & (found != "")].iloc[0]
-            raise CollectionError(f"{source}: {twice!r} stands in another set too; a clip belongs in one set")
-        found = pd.Series(np.where(rows, name, found), index=paths.index)
-    return found
+        for path in (line.split("\t")[-1] for line in read_strings(source)):
+            if path not in known:
+                raise CollectionError(f"{source}: annotations_final.csv has no clip {path!r}; list paths such as f/name.mp3")
+            if sets.setdefault(path, name) != name:
+                raise CollectionError(f"{source}: {path!r} stands in another set too; a clip belongs in one set")
+    return paths.map(sets).fillna("")
 
 
 DATA_SET = DataSet(

@@ -27,8 +27,6 @@ from mtt.data.corpus import tag_texts
 from mtt.files import one_line
 from mtt.models.official import CALS_TAGS
 
-AUDIO_FROM = "the 30 s previews that 7digital served are published no more, so a lab brings its own copy"
-METADATA_FROM = "millionsongdataset.com publishes both as additional files"
 SETS = ("train", "valid", "test")
 
 # The 50 tags of the conventional split, in the order of the columns of its label files.
@@ -90,13 +88,11 @@ def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
     """artist and title of each id, in its order."""
     folders = ("", "AdditionalFiles/", "metadata/")
     names = [folder + name for folder in folders for name in ("unique_tracks.txt", "track_metadata.db")]
-    source = first_file(root, names, f"the artists, without which neither splits nor intervals can respect them ({METADATA_FROM})")
-    wanted = pd.Index(ids)
-    known = _unique_tracks(source, set(ids)) if source.suffix == ".txt" else _track_metadata(source)
-    about = known.reindex(wanted)
-    unknown = wanted[about["artist"].isna() | (about["artist"] == "")]
+    source = first_file(root, names, "the artists (millionsongdataset.com publishes both files as additional ones)")
+    about = (_unique_tracks(source, set(ids)) if source.suffix == ".txt" else _track_metadata(source)).reindex(ids).fillna("")
+    unknown = about.index[about["artist"] == ""]
     if len(unknown):
-        raise CollectionError(f"{source}: names no artist for {len(unknown)} of {len(wanted)} tracks, such as {unknown[0]}; copy it again")
+        raise CollectionError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
     return {name: about[name].tolist() for name in ("artist", "title")}
 
 
@@ -117,7 +113,7 @@ def _track_metadata(path: Path) -> pd.DataFrame:
     except sqlite3.Error as error:
         raise CollectionError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
     table = pd.DataFrame(rows, columns=["track_id", "artist", "title"], dtype=str)
-    return table.drop_duplicates("track_id").set_index("track_id").fillna("")
+    return table.drop_duplicates("track_id").set_index("track_id")
 
 
 DATA_SET = DataSet(
@@ -126,6 +122,6 @@ DATA_SET = DataSet(
         "": "Million Song Dataset, CALS: artists in one set only, and an unlabelled set",
         "conventional": "Million Song Dataset, the split of Choi et al. 2016, whose sets share artists",
     },
-    audio_from=AUDIO_FROM,
+    audio_from="the 30 s previews that 7digital served are published no more, so a lab brings its own copy",
     read=read,
 )

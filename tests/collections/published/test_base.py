@@ -19,27 +19,19 @@ class Bomb:
         return open, (self.path, "w")
 
 
-@pytest.mark.parametrize("kind", ["U18", "S18", object])
-def test_ids_are_read_from_arrays_of_text_bytes_and_objects(tmp_path, kind):
-    values = [i.encode() for i in IDS] if kind == "S18" else IDS
-    np.save(tmp_path / "ids.npy", np.array(values, dtype=kind), allow_pickle=True)
-    assert read_strings(tmp_path / "ids.npy") == IDS
+READABLE = {
+    "text.npy": lambda path: np.save(path, np.array(IDS)),
+    "bytes.npy": lambda path: np.save(path, np.array(IDS, dtype="S18")),
+    "objects.npy": lambda path: np.save(path, np.array(IDS, dtype=object), allow_pickle=True),
+    "lines.txt": lambda path: path.write_text("\ufeff" + " \r\n".join(IDS) + "\n\n", encoding="utf-8"),
+    "python2.cP": lambda path: path.write_text("(lp1\n" + "".join(f"S'{i}'\np{n}\na" for n, i in enumerate(IDS, 2)) + "."),
+} | {f"pickle{n}.cP": lambda path, n=n: path.write_bytes(pickle.dumps(IDS, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)}
 
 
-@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
-def test_pickled_lists_of_every_protocol_are_read(tmp_path, protocol):
-    (tmp_path / "ids.cP").write_bytes(pickle.dumps(IDS, protocol))
-    assert read_strings(tmp_path / "ids.cP") == IDS
-
-
-def test_python_2_pickles_are_read(tmp_path):
-    (tmp_path / "ids.cP").write_bytes(b"(lp1\nS'TRAAAAA128F0000001'\np2\naS'TRBBBBB128F0000002'\np3\na.")
-    assert read_strings(tmp_path / "ids.cP") == IDS[:2]
-
-
-def test_text_is_read_line_by_line(tmp_path):
-    (tmp_path / "ids.txt").write_text("\ufeffa\r\nb \n\n", encoding="utf-8")
-    assert read_strings(tmp_path / "ids.txt") == ["a", "b"]
+@pytest.mark.parametrize("name", READABLE)
+def test_lists_of_ids_are_read_in_every_form_they_are_published_in(tmp_path, name):
+    READABLE[name](tmp_path / name)
+    assert read_strings(tmp_path / name) == IDS
 
 
 def test_nothing_in_a_pickle_is_run_or_read_but_strings(tmp_path):
@@ -56,20 +48,19 @@ def test_nothing_in_a_pickle_is_run_or_read_but_strings(tmp_path):
 
 
 def test_damaged_files_are_named(tmp_path):
-    np.save(tmp_path / "ids.npy", np.array(IDS, dtype=object), allow_pickle=True)
-    whole = (tmp_path / "ids.npy").read_bytes()
+    READABLE["objects.npy"](tmp_path / "ids.npy")
+    np.save(tmp_path / "numbers.npy", np.eye(3))
     for name, content, message in [
-        ("cut.npy", whole[:-30], "is a pickle of more than a list"),
+        ("cut.npy", (tmp_path / "ids.npy").read_bytes()[:-30], "is a pickle of more than a list"),
         ("none.npy", b"", "not a NumPy array"),
         ("text.npy", b"TRAAAAA128F0000001\n", "not a NumPy array"),
         ("latin.txt", b"\xe9\n", "not a text file in UTF-8"),
+        ("numbers.npy", None, "holds float64, not strings"),
     ]:
-        (tmp_path / name).write_bytes(content)
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
         with pytest.raises(CollectionError, match=f"{name}: .*{message}"):
             read_strings(tmp_path / name)
-    np.save(tmp_path / "numbers.npy", np.zeros(3))
-    with pytest.raises(CollectionError, match="holds float64, not strings"):
-        read_strings(tmp_path / "numbers.npy")
 
 
 def test_labels_have_a_row_a_track(tmp_path):
@@ -77,7 +68,7 @@ def test_labels_have_a_row_a_track(tmp_path):
     assert read_labels(tmp_path / "y.npy", 3, 3).sum() == 3
     with pytest.raises(CollectionError, match=r"y\.npy: is float64 of shape \(3, 3\); numbers of shape \(4, 3\)"):
         read_labels(tmp_path / "y.npy", 4, 3)
-    np.save(tmp_path / "o.npy", np.array([{}]), allow_pickle=True)
+    READABLE["objects.npy"](tmp_path / "o.npy")
     with pytest.raises(CollectionError, match=r"o\.npy: not a NumPy array of plain numbers"):
         read_labels(tmp_path / "o.npy", 1, 1)
 
@@ -87,5 +78,5 @@ def test_audio_is_found_in_any_folder_and_with_any_ending(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     table = track_table(tmp_path, track_id=list("acdef"), path=["1/a.b.wav", "2/c.wav", "d.wav", "gone.wav", "nul\0.wav"])
-    found = find_audio(tmp_path, Published(table, ("audio", "")), progress=False)
+    found = find_audio(tmp_path, Published(table, ("audio", "")))
     assert found.to_dict() == {"a": "audio/1/a.b.mp3", "c": "2/c.flac", "d": "audio/d.wav", "e": "", "f": ""}

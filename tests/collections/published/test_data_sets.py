@@ -118,15 +118,12 @@ def test_the_official_split_of_jamendo_is_read_with_kinds_of_tags(tmp_path, whol
     ],
 )
 def test_each_variant_of_jamendo_reads_its_own_files(tmp_path, variant, split, subset):
-    write_jamendo(tmp_path, split, subset, train=JAMENDO_ROWS["test"], test=JAMENDO_ROWS["train"].replace("mood/theme", "genre"))
+    train, validation, test = (JAMENDO_ROWS[name].replace("mood/theme", "genre") for name in JAMENDO_ROWS)
+    write_jamendo(tmp_path, split, subset, train=test, validation=validation.replace("instrument", "genre"), test=train)
     corpus = load(f"mtg-jamendo{variant}:{tmp_path}")
+    assert corpus.tag_kinds == {}  # as all tags are of one kind
     assert corpus.tracks["split"].tolist() == ["train", "valid", "test"] and corpus.split_name == f"the official {split}"
     assert corpus.tracks.index[0] == "track_1267124" and corpus.name == f"mtg-jamendo{variant}"
-
-
-def test_tags_of_one_kind_have_no_kinds(tmp_path):
-    rows = {name: "\t".join([*row.split("\t")[:5], "genre---rock"]) for name, row in JAMENDO_ROWS.items()}
-    assert load(f"mtg-jamendo/genre:{write_jamendo(tmp_path, subset='autotagging_genre', **rows)}").tag_kinds == {}
 
 
 @pytest.mark.parametrize("folder", ["genres", "genres_original"])
@@ -236,7 +233,11 @@ HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\n"
             "line 2 lacks an artist, a path or a tag such as genre---rock",
         ),
         ("mtg-jamendo/split-1", text("x", ""), "split-1/autotagging_top50tags-train.tsv .*is missing; it holds the train set"),
-        ("gtzan", set_aside("artists.csv"), "by artist is impossible; write one with the columns file,artist .*Sturm 2013"),
+        (
+            "gtzan",
+            set_aside("artists.csv"),
+            "artists.csv is missing; it holds the artists.* write it with the columns file,artist .*Sturm 2013",
+        ),
         ("gtzan", text("artists.csv", "file,artist\n1,x\n"), "artists.csv: names no excerpt"),
         ("gtzan", text("artists.csv", "file,name\n"), "artists.csv: column 'artist' is missing"),
         ("gtzan", lambda root: (root / "genres_original").rename(root / "x"), "no folder such as genres/blues is there; .*genres_original"),
