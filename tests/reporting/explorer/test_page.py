@@ -51,7 +51,7 @@ def made_up_scene(seconds=30.0, seed=0, **changes):
     random, times = np.random.default_rng(seed), np.arange(1.5, seconds - 1, 0.5)
     frames = np.arange(0.05, seconds, 0.0929)
     curves = {name: TagCurves(times, random.random((len(times), len(TAGS))), TAGS, 3.0, 0.5) for name in ("teacher", "student")}
-    attention = {name: AttentionCurves(frames, 3 * random.random((4, 8, len(frames))), random.random(len(frames))) for name in curves}
+    attention = {name: AttentionCurves(frames, 3 * random.random((4, 8, len(frames))), *random.random((2, len(frames)))) for name in curves}
     scene = Scene("A title", "An artist", "A clear success: really.", noise(seconds, seed), SAMPLE_RATE, curves, attention)
     return dataclasses.replace(scene, **changes)
 

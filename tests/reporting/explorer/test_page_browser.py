@@ -35,7 +35,9 @@ def scene(title="First tune", artist="Somebody", **changes):
         "wave": (0.2 * np.sin(2 * np.pi * 220 * np.arange(int(SECONDS * RATE)) / RATE)).astype(np.float32),
         "sample_rate": RATE,
         "curves": {name: TagCurves(times, values, TAGS, 3.0, 0.5) for name, values in names.items()},
-        "attention": {name: AttentionCurves(frames, random.random((2, 4, len(frames))), random.random(len(frames))) for name in names},
+        "attention": {
+            name: AttentionCurves(frames, random.random((2, 4, len(frames))), *random.random((2, len(frames)))) for name in names
+        },
         "labels": ["drums"],
         "true_labels": ["piano", "drums"],
         "truth": {"piano": [(4.0, 8.0)], "drums": [(0.0, 8.0)], "sad": []},
