@@ -56,17 +56,14 @@ class AttentionMaps:
 class AttentionCurves:
     """CLS attention ``heads`` (layers, heads, frames) and ``rollout`` (frames,) at ``times`` (frames,) of a whole recording.
 
-    Both are relative to uniform attention (1), and the mean over the windows that hold a frame.
+    ``last_layer`` (frames,) is the mean over heads in the layer whose output is classified. All are relative to uniform attention (1), and
+    the mean over the windows that hold a frame.
     """
 
     times: np.ndarray
     heads: np.ndarray
     rollout: np.ndarray
-
-    @property
-    def last_layer(self) -> np.ndarray:
-        """CLS attention (frames,) of the last layer, the one whose output is classified, mean over heads."""
-        return self.heads[-1].mean(axis=0)
+    last_layer: np.ndarray
 
 
 def attention_maps(model: nn.Module, audio: Audio, start: float = 0.0, seconds: float | None = None) -> AttentionMaps:
@@ -105,18 +102,19 @@ def attention_curves(
     compares it with what lies around it on both sides. Frames after the last window are left out.
     """
     recording, window, moments = windows_asked(model, audio, window, hop)
-    layers, heads, frames = model.config.layers, model.config.heads, count_tokens(model, recording.samples)
-    total, count = np.zeros((layers * heads + 1, frames)), np.zeros(frames)
+    shape, frames = (model.config.layers, model.config.heads, -1), count_tokens(model, recording.samples)
+    total, count = np.zeros((model.config.layers * model.config.heads + 2, frames)), np.zeros(frames)
     with evaluating(model):
         for starts, tokens in token_windows(model, recording, window, moments):
             maps, length = stacked_maps(model, tokens), tokens.shape[1]
-            rows = np.concatenate((maps[..., 0, 1:].reshape(len(maps), -1, length), cls_rollout(maps)[:, None]), axis=1)
-            for first, relative in zip(starts, length * rows, strict=True):
+            heads = maps[..., 0, 1:]
+            rows = (heads.reshape(len(maps), -1, length), cls_rollout(maps)[:, None], heads[:, -1].mean(axis=1, keepdims=True))
+            for first, relative in zip(starts, length * np.concatenate(rows, axis=1), strict=True):
                 total[:, first : first + length] += relative
                 count[first : first + length] += 1
     held = np.flatnonzero(count)  # not all, where the hop is longer than the window
-    mean = total[:, held] / count[held]
-    return AttentionCurves(token_times(model, held), mean[:-1].reshape(layers, heads, -1), mean[-1])
+    *heads, rollout, last_layer = total[:, held] / count[held]
+    return AttentionCurves(token_times(model, held), np.reshape(heads, shape), rollout, last_layer)
 
 
 def stacked_maps(model: MusicTaggingTransformer, tokens: Tensor) -> np.ndarray:

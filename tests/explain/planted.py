@@ -16,6 +16,13 @@ SECONDS = 6.0
 TAGS = ["loud", "quiet"]
 
 
+def noise(seconds: float) -> np.ndarray:
+    """Noise that swells and fades, so that moments differ."""
+    samples = int(seconds * SAMPLE_RATE)
+    swell = 0.1 ** (1 + 2 * np.sin(np.arange(samples) / SAMPLE_RATE))
+    return np.clip(np.random.default_rng(0).standard_normal(samples) * swell, -1, 1).astype(np.float32)
+
+
 class Level(nn.Module):
     """Tags a window by its level: ``loud`` grows with it, ``quiet`` falls."""
 
