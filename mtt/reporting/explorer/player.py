@@ -36,22 +36,14 @@ class Player:
     """
 
     def __init__(self, waveform: np.ndarray, picture: Picture | None = None, title: str = "Listen", description: str = "") -> None:
-        self.mp3, self.picture, self.title, self.description = encode_mp3(waveform), picture, title, description
+        self.title, self.description, self.picture = title, description, picture
+        self.sound = base64.b64encode(encode_mp3(waveform)).decode("ascii")
+        if picture is not None:  # drawing it settles its layout, so the cursor's area is asked for afterwards
+            self.image = Markup(image_tag(render(picture.figure), picture.alt))
+            self.area = time_area(picture.figure)
 
     def _repr_html_(self) -> str:
         return _html([self])
-
-    def template_values(self) -> dict:
-        """What the template writes; drawing the image settles the figure's layout, so the cursor's area is asked for afterwards."""
-        image = "" if self.picture is None else Markup(image_tag(render(self.picture.figure), self.picture.alt))
-        return {
-            "title": self.title,
-            "description": self.description,
-            "caption": "" if self.picture is None else self.picture.caption,
-            "sound": base64.b64encode(self.mp3).decode("ascii"),
-            "image": image,
-            "area": time_area(self.picture.figure) if image else None,
-        }
 
 
 class Gallery:
@@ -75,9 +67,8 @@ def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
 
 
 def _html(players: Sequence[Player], style: str = "") -> str:
-    values = [player.template_values() for player in players]
     template = environment().get_template("player.html.j2")
-    return template.render(players=values, style=style, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
+    return template.render(players=players, style=style, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
 
 
 def encode_mp3(waveform: np.ndarray) -> bytes:
