@@ -160,8 +160,8 @@ def test_players_do_not_collide_and_one_plays_at_a_time(visit):
 
 
 def test_gallery_gives_way_on_a_phone(visit):
-    players = [Player(tune(), title=f"Clip {k}") for k in range(3)]
-    for width, columns in ((1280, 3), (380, 1)):
+    players = [Player(tune(), timeline(), f"Clip {k}") for k in range(3)]
+    for width, columns in ((1480, 3), (1280, 2), (380, 1)):
         seen = visit(gallery(players, columns=3)._repr_html_(), width=width)
         assert len({round(each.bounding_box()["x"]) for each in seen.page.locator(".mtt-player").all()}) == columns
         assert seen.fits()
