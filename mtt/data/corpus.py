@@ -76,7 +76,7 @@ def _one_form(text: str) -> str:
 
 
 class TrackReader(Protocol):
-    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.collections.packed``)."""
+    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.collections.pack``)."""
 
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray: ...
 

@@ -33,14 +33,6 @@ class Choice(NamedTuple):
     about: tuple[str, ...] = ()
 
 
-class Mistake(NamedTuple):
-    """A miss, or else a false alarm: row and column of the scores."""
-
-    row: int
-    tag: int
-    missed: bool
-
-
 def scenes_of(study: Study, choices: Sequence[Choice], results: Mapping[str, Result]) -> list[Scene]:
     """The scenes of chosen tracks, by the first seed's models."""
     models = first_models(results)
@@ -81,8 +73,8 @@ def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -
     return _in_turn(rules, corpus.artists, count) or [Choice(richest, "The test track with the most tags.")]
 
 
-def worst_errors(labels: np.ndarray, scores: np.ndarray, count: int = 4) -> list[Mistake]:
-    """The most confident errors, at most one a track and a tag: misses, then as many false alarms, ``count`` in all.
+def worst_errors(labels: np.ndarray, scores: np.ndarray, count: int = 4) -> list[tuple[int, int, bool]]:
+    """The most confident errors as (row, tag, whether it is a miss), one a track and a tag: misses and as many false alarms in turn.
 
     A miss is a true tag that scores low among the tracks that have it; a false alarm a wrong tag that scores high among those that do not:
     both as the share of the other side's tracks that they are wrongly ranked against.
@@ -93,13 +85,13 @@ def worst_errors(labels: np.ndarray, scores: np.ndarray, count: int = 4) -> list
             above = 1 - np.searchsorted(np.sort(score[~has]), score) / (~has).sum()
             below = np.searchsorted(np.sort(score[has]), score) / has.sum()
             column[:] = np.where(has, above, below)
-    found: list[Mistake] = []
-    for missed, mask in ((True, labels), (False, ~labels)):
-        places, wanted = np.argwhere(mask), len(found) + count // 2
-        for row, tag in places[np.argsort(-wrong[mask], kind="stable")].tolist():
-            if len(found) < wanted and not any(row == other.row or tag == other.tag for other in found):
-                found.append(Mistake(row, tag, missed))
-    return found
+    sides: dict[bool, list[tuple[int, int, bool]]] = {True: [], False: []}
+    for missed, side in sides.items():
+        places, degree = np.argwhere(labels == missed), wrong[labels == missed]
+        for row, tag in places[np.argsort(-degree, kind="stable")].tolist():
+            if len(side) < count // 2 and not any(row == other[0] or tag == other[1] for other in sides[True] + sides[False]):
+                side.append((row, tag, missed))
+    return [error for turn in zip_longest(*sides.values()) for error in turn if error is not None]
 
 
 def _in_turn(rules: Sequence[Iterator[Choice]], artists: pd.Series, count: int) -> list[Choice]:
@@ -168,9 +160,7 @@ def _rise(model: nn.Module, wave: np.ndarray, tag: str, start: float) -> float:
 
 
 def _failures(corpus: Corpus, ids: Sequence[str], student: str, scores: np.ndarray) -> Iterator[Choice]:
-    found = worst_errors(corpus.true_labels(ids), scores, FAILURES)
-    sides = [[error for error in found if error.missed == missed] for missed in (True, False)]
-    for row, column, missed in (error for turn in zip_longest(*sides) for error in turn if error is not None):
+    for row, column, missed in worst_errors(corpus.true_labels(ids), scores, FAILURES):
         tag, score = corpus.tags[column], scores[row, column]
         if missed == (score < 0.5):  # ranked wrongly, and wrong to the eye as well
             there = "is there" if missed else "is not there"

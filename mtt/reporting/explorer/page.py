@@ -1,22 +1,20 @@
 """The explorer: a page on which one hears a track and sees, at the same moment, what each model hears in it and where it looks.
 
 Conventions: scenes (module ``scenes``) share one time axis, in seconds. The page holds them as JSON: numbers as base64 of one byte
-each (probabilities in steps of 1/255, attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG. ``<``, ``>``,
-``&`` and all but ASCII are escaped, so that no title can end the script.
+each (probabilities in steps of 1/255, attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG. The template
+escapes it, so that no title can end the script.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import librosa
 import numpy as np
-from markupsafe import Markup
 from PIL import Image
 
 from mtt.config import SAMPLE_RATE, ModelConfig
@@ -53,8 +51,7 @@ def render_explorer(
         raise ValueError("explorer: nothing to show; give at least one scene, each of at least one model")
     lede = "What do the models hear, when, and where do they look? Play a track; click anywhere to go there."
     told = {"title": title, "lede": lede, "description": lede, "pages": pages, "provenance": provenance}
-    data = as_script_json([encode_scene(scene) for scene in scenes])
-    return render_page(Path(out), "explorer.html.j2", several=len(scenes) > 1, data=data, **told)
+    return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], **told)
 
 
 def embedded_page(scene: dict, key: str) -> str:
@@ -62,7 +59,7 @@ def embedded_page(scene: dict, key: str) -> str:
 
     Of pages with the same ``key`` that follow each other in one window, each goes on where the last one was.
     """
-    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", key=key, several=False, data=as_script_json([scene]))
+    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", key=key, scenes=[scene])
 
 
 def explain_file(audio: str | Path, models: Sequence[str | Path], out: str | Path) -> Path:
@@ -111,12 +108,6 @@ def encode_sound(track: Track) -> dict:
 def quantise(values: np.ndarray) -> np.ndarray:
     """Values in 0 to 1 as uint8, in 255 steps: off by at most half a step."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-
-
-def as_script_json(value: object) -> Markup:
-    """JSON that may stand in a script element, whatever its texts hold."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def _encode_tag(tag: str, track: Track) -> dict:

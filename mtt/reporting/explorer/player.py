@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import soundfile
+from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -23,59 +24,39 @@ from mtt.reporting.figures.draw import DISPLAY_WIDTH, LEAST_WIDTH, TIME_AXIS, Pi
 from mtt.reporting.pages.frame import environment
 
 COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
-COMPACT_WIDTH, FIGURE_WIDTH = 250, 420  # CSS pixels, the least width of a gallery's columns
+FIGURE_WIDTH = 420  # CSS pixels, the least width of a gallery's columns
 
 
 class Player:
-    """A sound with a title, and with a figure over which a cursor follows the sound; shows itself in Jupyter and in an offline page.
+    """A sound with a title and a figure over which a cursor follows the sound; shows itself in Jupyter and in an offline page.
 
-    ``waveform`` is (samples,); what lies outside [-1, 1] is clipped. ``picture`` has at least one axes over seconds (of gid ``TIME_AXIS``);
-    None gives the compact form, title and sound. ``description`` is a sentence beside the title. Raises ``ValueError`` for a waveform that
-    is empty, not mono or not finite, and for time axes that do not line up.
+    ``waveform`` is (samples,); what lies outside [-1, 1] is clipped. ``picture`` has at least one axes over seconds (of gid ``TIME_AXIS``).
+    ``description`` is a sentence beside the title. Raises ``ValueError`` for a waveform that is empty, not mono or not finite, and for time
+    axes that do not line up.
     """
 
-    def __init__(self, waveform: np.ndarray, picture: Picture | None = None, title: str = "Listen", description: str = "") -> None:
-        self.mp3, self.picture, self.title, self.description = encode_mp3(waveform), picture, title, description
+    def __init__(self, waveform: np.ndarray, picture: Picture, title: str, description: str = "") -> None:
+        self.title, self.description = title, description
+        self.sound = base64.b64encode(encode_mp3(waveform)).decode("ascii")
+        self.image = Markup(picture.image())
+        self.area = time_area(picture.figure)  # of a drawn figure: drawing settles its layout
 
     def _repr_html_(self) -> str:
         return _html([self])
 
-    def template_values(self) -> dict:
-        """What the template writes; drawing the image settles the figure's layout, so the cursor's area is asked for afterwards."""
-        image = "" if self.picture is None else Markup(self.picture.image())
-        return {
-            "title": self.title,
-            "description": self.description,
-            "sound": base64.b64encode(self.mp3).decode("ascii"),
-            "image": image,
-            "area": time_area(self.picture.figure) if image else None,
-        }
 
-
-class Gallery:
-    """Players in as many columns as the page has room for; made by ``gallery``."""
-
-    def __init__(self, players: Sequence[Player], columns: int | None = None) -> None:
-        self.players, self.columns = list(players), columns
-
-    def _repr_html_(self) -> str:
-        if not self.players:
-            return "<p>There is no track to hear here.</p>"
-        least = COMPACT_WIDTH if all(player.picture is None for player in self.players) else FIGURE_WIDTH
-        share = f"max({least}px,calc({100 / self.columns:.4f}% - 1.2em))" if self.columns else f"{least}px"
-        columns = f"repeat(auto-fill,minmax(min(100%,{share}),1fr))"
-        return _html(self.players, f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;grid-template-columns:{columns}")
-
-
-def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
+def gallery(players: Sequence[Player], columns: int | None = None) -> HTML:
     """``players`` in a grid that gives way to one column on a narrow page; ``columns`` limits how many stand side by side."""
-    return Gallery(players, columns)
+    if not players:
+        return HTML("<p>There is no track to hear here.</p>")
+    share = f"max({FIGURE_WIDTH}px,calc({100 / columns:.4f}% - 1.2em))" if columns else f"{FIGURE_WIDTH}px"
+    grid = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{share}),1fr))"
+    return HTML(_html(players, f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}"))
 
 
 def _html(players: Sequence[Player], style: str = "") -> str:
-    values = [player.template_values() for player in players]
     template = environment().get_template("player.html.j2")
-    return template.render(players=values, style=style, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
+    return template.render(players=players, style=style, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
 
 
 def encode_mp3(waveform: np.ndarray) -> bytes:
@@ -96,7 +77,7 @@ def time_area(figure: Figure) -> dict[str, float]:
     """
     over_time = [axes for axes in figure.axes if axes.get_gid() == TIME_AXIS]
     if not over_time:
-        raise ValueError("a figure without an axes over time; draw something over time, or pass no figure")
+        raise ValueError("a figure without an axes over time; draw something over time")
     boxes = np.array([axes.get_position().extents for axes in over_time])
     limits = np.array([axes.get_xlim() for axes in over_time])
     if np.ptp(boxes[:, [0, 2]], axis=0).max() > 1e-6 or np.ptp(limits, axis=0).max() > 1e-9:

@@ -230,10 +230,7 @@
   play.addEventListener("click", timeline.toggle);
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showState);
   for (const name of ["pause", "ended", "seeked"]) audio.addEventListener(name, speak);
-  audio.addEventListener("error", () => {
-    find("fault").hidden = false;
-    find("fault").textContent = "This browser cannot play the sound (MP3). Everything else works.";
-  });
+  audio.addEventListener("error", () => { find("fault").hidden = false; });
 
   // --- In a notebook: a page that takes the place of another goes on where that one was, and its frame is as high as it is ---
   const key = document.documentElement.dataset.kept;

@@ -5,7 +5,6 @@ for (const player of document.querySelectorAll(".mtt-player:not([data-ready])"))
   audio.addEventListener("play", () => {
     for (const other of document.querySelectorAll(".mtt-player audio")) if (other !== audio) other.pause();
   });
-  if (!area) continue;
   const frame = area.parentElement.parentElement;
   const timeline = mttTimeline(audio, area, area, time => {
     const middle = area.offsetLeft + area.firstElementChild.offsetLeft - frame.clientWidth / 2;

@@ -110,11 +110,13 @@ def test_keys_move_and_play(visit, kind):
 
 
 def test_hostile_words_do_not_run(visit, hostile):
+    hostile += "</script><!-- x&amp;\u2028\u2029"
     picture = figures.Picture(timeline().figure, hostile, hostile)
     seen = visit(Player(tune(), picture, hostile, hostile)._repr_html_())
     assert seen.page.evaluate("window.hacked === undefined")
     assert seen.page.locator("strong").inner_text() == hostile and seen.page.locator("img").get_attribute("alt") == hostile
     assert seen.quiet
+    assert seen.page.get_by_role("slider", name="Position in " + hostile).count() == 1
     known = {"title": hostile, "artist": hostile, "note": hostile, "labels": [hostile], "truth": {hostile: [(0, 1)]}}
     bad = scene_of_curves({hostile: {hostile: 0.5}}, **known)
     seen = visit(bad, bad)
@@ -158,8 +160,8 @@ def test_players_do_not_collide_and_one_plays_at_a_time(visit):
 
 
 def test_gallery_gives_way_on_a_phone(visit):
-    players = [Player(tune(), title=f"Clip {k}") for k in range(3)]
-    for width, columns in ((1280, 3), (380, 1)):
+    players = [Player(tune(), timeline(), f"Clip {k}") for k in range(3)]
+    for width, columns in ((1480, 3), (1280, 2), (380, 1)):
         seen = visit(gallery(players, columns=3)._repr_html_(), width=width)
         assert len({round(each.bounding_box()["x"]) for each in seen.page.locator(".mtt-player").all()}) == columns
         assert seen.fits()
