@@ -25,9 +25,8 @@ def milliseconds_per_clip(function, batch: int, repeats: int, seeds: int = 4) ->
     best = [math.inf] * seeds
     for _ in range(repeats):
         for seed in range(seeds):
-            generator = torch.Generator().manual_seed(seed)
             start = time.perf_counter()
-            function(generator)
+            function(seed)
             best[seed] = min(best[seed], time.perf_counter() - start)
     return 1000.0 * sum(best) / (seeds * batch)
 
@@ -35,8 +34,8 @@ def milliseconds_per_clip(function, batch: int, repeats: int, seeds: int = 4) ->
 def measure(seconds: float, batch: int, repeats: int) -> dict[str, float]:
     x = 0.1 * torch.randn(batch, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
     size = x.shape[1]
-    functions = {BASELINE: lambda generator: torch.fft.irfft(torch.fft.rfft(x), size)}
-    functions |= {name: lambda generator, name=name: apply_effect(name, x, generator) for name in EFFECTS}
+    functions = {BASELINE: lambda seed: torch.fft.irfft(torch.fft.rfft(x), size)}
+    functions |= {name: lambda seed, name=name: apply_effect(name, x, seed) for name in EFFECTS}
     times = {name: milliseconds_per_clip(function, batch, repeats) for name, function in functions.items()}
     chain = functools.partial(augment, x, AugmentConfig())
     return times | {"chain": milliseconds_per_clip(chain, batch, repeats, seeds=16)}

@@ -64,11 +64,6 @@ def fundamental(x: torch.Tensor) -> float:
 # Single effects
 
 
-def test_polarity_changes_every_sign():
-    x = noise(2, 100)
-    assert torch.equal(effect("polarity", x), -x)
-
-
 def test_noise_has_the_asked_for_ratio_and_is_white():
     x = tone(440.0, 3.0).repeat(3, 1) + torch.tensor([[0.0], [0.0], [0.5]])  # an offset is no signal
     ratios = torch.tensor([0.3, 0.5, 0.4])
@@ -87,8 +82,9 @@ def test_noise_of_an_example_depends_on_its_own_seed_only():
     assert torch.allclose((together[0] - x[0]) / x[0].std(), (together[2] - x[2]) / x[2].std(), atol=1e-5)
 
 
-def test_gain_is_in_decibels():
+def test_gain_is_in_decibels_and_polarity_a_change_of_sign():
     x = noise(3, 1000)
+    assert torch.equal(effect("polarity", x), -x)
     gains = [-20.0, -6.5, 0.0]
     y = effect("gain", x, gain_db=torch.tensor(gains))
     assert [decibels(b.norm() / a.norm()) for a, b in zip(x, y, strict=True)] == pytest.approx(gains, abs=1e-4)
@@ -102,17 +98,12 @@ def test_filter_is_the_first_order_butterworth_of_scipy(kind, cutoff):
     assert filtered(x, cutoff, kind == "highpass").numpy() == pytest.approx(expected, abs=1e-6)
 
 
-def test_filter_does_not_wrap_the_end_to_the_start():
-    x = torch.zeros(1, 4096)
-    x[0, -1] = 1.0
-    assert filtered(x, 30.0, True)[0, :4000].abs().max() < 1e-7
-
-
-def test_each_example_has_its_own_filter():
+def test_each_example_has_its_own_filter_whose_tail_does_not_wrap_to_the_start():
     x = noise(2, 3000)
     together = filtered(x, torch.tensor([2500.0, 300.0]), torch.tensor([False, True]))
     alone = torch.cat([filtered(x[:1], 2500.0, False), filtered(x[1:], 300.0, True)])
     assert torch.allclose(together, alone, atol=1e-6)
+    assert filtered(impulse(4096).flip(1), 30.0, True)[0, :4000].abs().max() < 1e-7
 
 
 def test_delay_is_one_echo_at_half_the_volume():
@@ -122,16 +113,12 @@ def test_delay_is_one_echo_at_half_the_volume():
         echo = round(milliseconds * SAMPLE_RATE / 1000)
         assert row.nonzero().flatten().tolist() == [0, echo]
         assert row[[0, echo]].tolist() == [0.5, 0.25]
-
-
-def test_echo_beyond_the_end_is_not_heard():
-    x = noise(1, 100)
-    assert torch.equal(effect("delay", x, delay_ms=450.0), x / 2)
+    assert torch.equal(effect("delay", x[:, :100], delay_ms=450.0), x[:, :100] / 2)  # an echo beyond the end is not heard
 
 
 @pytest.mark.parametrize("frequency", [82.4, 220.0, 1000.0, 3000.0])
 def test_pitch_shifts_by_the_asked_for_cents(frequency):
-    cents = torch.tensor([-700.0, -433.0, -100.0, 0.0, 50.0, 250.0, 700.0])
+    cents = torch.tensor([-700.0, -433.0, -100.0, -3.0, 0.0, 1.0, 6.0, 50.0, 250.0, 700.0])
     x = tone(frequency, 2.0, harmonics=3 if frequency < 1000 else 1)
     y = effect("pitch", x.repeat(len(cents), 1), pitch_cents=cents)
     assert y.shape == (len(cents), x.shape[1])
@@ -139,11 +126,6 @@ def test_pitch_shifts_by_the_asked_for_cents(frequency):
     assert measured == pytest.approx(cents.tolist(), abs=4.0)
     # Segments are joined in phase: a tone stays a tone, as loud as it was.
     assert y.norm(dim=1) / x.norm() == pytest.approx(np.ones(len(cents)), abs=0.01)
-
-
-@pytest.mark.parametrize("cents", [-3.0, 1.0, 6.0])
-def test_tiny_pitch_shifts_are_within_four_cents(cents):
-    assert 1200 * math.log2(fundamental(effect("pitch", tone(440.0, 2.0), pitch_cents=cents)[0]) / 440.0) == pytest.approx(cents, abs=4)
 
 
 @pytest.mark.parametrize("cents", [-700.0, -200.0, 300.0, 700.0])
@@ -335,14 +317,9 @@ def test_chain_is_bit_identical_for_a_seed_and_ignores_the_global_one():
     torch.manual_seed(2)
     torch.randn(3)
     assert torch.equal(first, heard(x, 5))
-    assert not torch.equal(first, heard(x, 6))
+    assert not torch.equal(first, heard(x, 6)) and len({row.numpy().tobytes() for row in heard(x[:1].repeat(12, 1), 5)}) == 12
     torch.manual_seed(1)
     assert torch.equal(state, torch.get_rng_state())  # nothing was drawn from it
-
-
-def test_examples_of_a_batch_are_treated_differently():
-    y = heard(noise(1, 4000).repeat(12, 1), 0)
-    assert len({row.numpy().tobytes() for row in y}) == 12
 
 
 def test_chain_without_effects_returns_the_input_itself():

@@ -16,8 +16,8 @@ from mtt.splits.make import comparator_splits, hide_labels, leak_crossover, read
 RATIOS = (0.7, 0.15, 0.15)
 
 
-def series(values, prefix="t") -> pd.Series:
-    return pd.Series(list(values), index=[f"{prefix}{i:03d}" for i in range(len(values))])
+def series(values) -> pd.Series:
+    return pd.Series(list(values), index=[f"t{i:03d}" for i in range(len(values))])
 
 
 def artist_level(artists, labels, ratios=RATIOS, seed=0) -> dict[str, pd.Series]:
@@ -57,10 +57,13 @@ def collections(draw):
 
 
 @settings(max_examples=150, deadline=None)
-@given(collections())
-def test_invariants_of_the_stratified_split(case):
+@given(collections(), st.randoms(use_true_random=False))
+def test_invariants_of_the_stratified_split(case, random):
     artists, labels, ratios, seed = case
     split = split_by_artist(artists, labels, ratios, seed)
+    order = random.sample(range(len(artists)), len(artists))
+    shuffled = split_by_artist(artists.iloc[order], labels[order], ratios, seed)
+    pd.testing.assert_series_equal(split, shuffled.loc[split.index])  # it depends on the seed, not on the order of the rows
     assert list(split.index) == list(artists.index) and split.name == "split"
     assert split.isin(SPLIT_VALUES).all()
     check_split(split, artists)
@@ -81,18 +84,6 @@ def test_invariants_of_the_stratified_split(case):
         roomy = target[target > 0].min() >= artist_sizes.max()  # else filling every set may cost two small artists
         bound = artist_sizes.max() + (0 if roomy else artist_sizes.nsmallest(2).sum())
         assert np.abs(size - target).max() <= bound + 1e-9
-
-
-@settings(max_examples=60, deadline=None)
-@given(collections(), st.randoms(use_true_random=False))
-def test_the_split_depends_on_the_seed_not_on_the_order_of_rows(case, random):
-    artists, labels, ratios, seed = case
-    order = list(range(len(artists)))
-    random.shuffle(order)
-    split = split_by_artist(artists, labels, ratios, seed)
-    pd.testing.assert_series_equal(split, split_by_artist(artists, labels, ratios, seed))
-    shuffled = split_by_artist(artists.iloc[order], labels[order], ratios, seed)
-    pd.testing.assert_series_equal(split, shuffled.loc[split.index])
 
 
 def test_a_perfect_split_is_found():
@@ -163,14 +154,8 @@ def test_unlabelled_pool_by_hand():
     for labelled, unlabelled in ((0, 1), (2, 3)):
         assert split.iloc[unlabelled] == ("unlabelled" if split.iloc[labelled] == "train" else "excluded")
     assert split.iloc[4:].tolist() == ["unlabelled", "excluded", "excluded"]
-
-
-def test_mask_of_unlabelled_tracks_overrides_the_labels():
-    artists, labels = series("abcdefgh"), np.ones((8, 2), dtype=np.uint8)
-    labels[0] = 0
-    mask = np.array([False, True] + [False] * 6)
-    split = split_by_artist(artists, labels, unlabelled=mask)
-    assert split.iloc[0] in SETS and split.iloc[1] == "unlabelled"
+    marked = split_by_artist(artists, labels, (1, 0, 0), unlabelled=np.array([True, False] * 3 + [True]))  # whatever their labels are
+    assert marked.tolist() == ["unlabelled", "train"] * 2 + ["unlabelled", "excluded", "excluded"]
 
 
 def test_sparse_labels_and_category_artists_give_the_same_split_and_another_seed_another():
@@ -244,13 +229,6 @@ def test_audit_by_hand():
     assert audit.leaked_test_share == 0.5
 
 
-def test_audit_counts_the_labels_of_tracks_without_artist():
-    split, artists = series(["train", "train", "test"]), series([None, "a", "b"])
-    audit = audit_split(split, artists, np.ones((3, 1), dtype=np.uint8), (0.5, 0, 0.5), ["tag"])
-    assert audit.counts.loc["train"].tolist() == [2, 1, 2]
-    assert audit.tag_shares["train"].tolist() == [pytest.approx(2 / 3)]
-
-
 def test_audit_of_a_clean_split_and_of_tags_without_tracks():
     artists, labels = made_collection(n_artists=50, n_tags=5)
     labels[:, 4] = 0
@@ -259,6 +237,9 @@ def test_audit_of_a_clean_split_and_of_tags_without_tracks():
     assert not audit.shared_artists["artists"].any() and audit.leaked_test_share == 0
     assert audit.tag_shares["train"].isna().tolist() == [False] * 4 + [True]
     assert np.isfinite(audit.mean_deviation)
+    artists.iloc[:] = None
+    nameless = audit_split(series(["train"] * len(artists)), artists, labels, RATIOS, [*"abcde"]).counts.loc["train"]
+    assert nameless.tolist() == [len(artists), 0, labels.sum()]  # tracks without artist count
 
 
 def test_check_split_names_sets_and_artists():
@@ -362,19 +343,14 @@ def test_only_a_published_split_may_share_artists():
     assert published.tolist() == split.tolist()
 
 
-def test_tracks_of_a_given_split_without_a_set_or_an_artist_are_excluded():
-    sets = ["train", "valid", "test", "", "train"]
-    split = split_corpus(corpus_of(series(["a", "b", "c", "d", " "]), np.ones((5, 1), np.uint8), sets), (0.6, 0.2, 0.2))
-    assert split.tolist() == ["train", "valid", "test", "excluded", "excluded"]
-
-
-def test_untagged_tracks_of_a_given_split_teach_and_test_nothing_unless_their_collection_is_complete():
-    artists, sets = series(["a", "b", "c", "a", "b", "c", "d"]), [*SETS, *SETS, "unlabelled"]
-    labels = np.array([1, 1, 1, 0, 0, 0, 0], dtype=np.uint8)[:, None]
+def test_tracks_of_a_given_split_that_teach_and_test_nothing():
+    """Those without a set or an artist, and untagged ones unless their collection is complete."""
+    artists, sets = series(["a", "b", "c", "a", "b", "c", "d", "d", " "]), [*SETS, *SETS, "unlabelled", "", "train"]
+    labels = np.array([1, 1, 1, 0, 0, 0, 0, 1, 1], dtype=np.uint8)[:, None]
     split = split_corpus(corpus_of(artists, labels, sets), RATIOS)
-    assert split.tolist() == ["train", "valid", "test", "unlabelled", "excluded", "excluded", "unlabelled"]
+    assert split.tolist() == [*SETS, "unlabelled", "excluded", "excluded", "unlabelled", "excluded", "excluded"]
     check_split(split, artists)
-    assert split_corpus(corpus_of(artists, labels, sets, complete=True), RATIOS).tolist() == sets
+    assert split_corpus(corpus_of(artists, labels, sets, complete=True), RATIOS).tolist() == [*sets[:7], "excluded", "excluded"]
 
 
 @pytest.mark.parametrize(
