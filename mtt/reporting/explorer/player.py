@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import soundfile
-from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -45,13 +44,22 @@ class Player:
         return _html([self])
 
 
-def gallery(players: Sequence[Player], columns: int | None = None) -> HTML:
+class Gallery:
+    """Players in as many columns as the page has room for; made by ``gallery``."""
+
+    def __init__(self, players: Sequence[Player], columns: int | None) -> None:
+        self.players = players
+        share = f"max({FIGURE_WIDTH}px,calc({100 / columns:.4f}% - 1.2em))" if columns else f"{FIGURE_WIDTH}px"
+        grid = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{share}),1fr))"
+        self.style = f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}"
+
+    def _repr_html_(self) -> str:
+        return _html(self.players, self.style) if self.players else "<p>There is no track to hear here.</p>"
+
+
+def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
     """``players`` in a grid that gives way to one column on a narrow page; ``columns`` limits how many stand side by side."""
-    if not players:
-        return HTML("<p>There is no track to hear here.</p>")
-    share = f"max({FIGURE_WIDTH}px,calc({100 / columns:.4f}% - 1.2em))" if columns else f"{FIGURE_WIDTH}px"
-    grid = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{share}),1fr))"
-    return HTML(_html(players, f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}"))
+    return Gallery(players, columns)
 
 
 def _html(players: Sequence[Player], style: str = "") -> str:
