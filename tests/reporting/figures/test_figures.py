@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mtt.explain.localisation import MEAN
@@ -47,13 +48,11 @@ def differences():
 
 def localised(offset, model):
     """Localisation of five tags and their mean, without attention for a CNN."""
-    names = [*TAGS, MEAN]
-    frame = pd.DataFrame({"tracks": 9, "artists": 9, "curve": 0.6 + offset, "attention": 0.5, "rollout": 0.52}, index=names)
-    frame.loc[:, "curve"] = 0.6 + offset + np.linspace(0.2, 0, len(names))
+    frame = pd.DataFrame({"artists": 9, "curve": 0.6 + offset + np.linspace(0.2, 0, 6)}, [*TAGS, MEAN])
+    frame["attention"] = frame["rollout"] = np.nan if "resnet" in model else 0.5
     for name in ("curve", "attention", "rollout"):
         frame[f"{name}_lo"], frame[f"{name}_hi"] = frame[name] - 0.05, frame[name] + 0.05
-    attention = [column for column in frame if column.startswith(("attention", "rollout"))]
-    return frame.assign(**dict.fromkeys(attention, np.nan)) if "resnet" in model else frame
+    return frame
 
 
 def dropped(offset):
@@ -61,21 +60,19 @@ def dropped(offset):
     return pd.DataFrame({"drop": drop, "lo": drop - 0.01, "hi": drop + 0.01}, index=["attended", "random", "shifted"])
 
 
-def samples():
+@pytest.fixture(scope="module")
+def pictures():
     """Every figure at least once, with data that makes names long and labels crowd."""
     rng = np.random.default_rng(0)
     times = np.arange(0.5, 10, 0.25)
     models = {"teacher": 0.93, "student": 0.931, "teacher-plain": 0.92, "short-chunk-resnet-student": 0.90}
     labels = (rng.random((200, 5)) < [0.5, 0.4, 0.3, 0.3, 0.1]).astype(np.uint8)
     reliability = pd.DataFrame({"predicted": [0.1, 0.5, 0.9], "observed": [0.15, 0.5, 0.8], "count": [900, 90, 9]})
-    generations = [
-        table([0.92, 0.93, value]).assign(architecture=name, iteration=[0, 1, 2]) for name, value in (("student", 0.931), ("fcn", 0.93))
-    ]
-    costs = {
-        name: pd.DataFrame({"seconds": [3, 6, 12], "milliseconds": [a, 3 * a, 9 * a], "megabytes": [a, 2 * a, 4 * a]})
-        for name, a in (("teacher", 3.0), ("fcn", 2.9))
-    }
+    generations = table([0.92, 0.93, 0.931, 0.92, 0.93, 0.93]).assign(architecture=["student"] * 3 + ["fcn"] * 3, iteration=[0, 1, 2] * 2)
+    cost = pd.DataFrame({"seconds": [3, 6, 12], "milliseconds": [3.0, 9, 27], "megabytes": [3.0, 6, 12]})
+    costs = {"teacher": cost, "fcn": cost * [1, 0.97, 0.97]}
     probabilities, sound = rng.random((times.size, 5)), tone(seconds=10)
+    attention = {f"layer {k}": rng.random(times.size) for k in range(4)}
     kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
     shares = pd.DataFrame(rng.uniform(0.1, 0.7, (5, 3)), TAGS, ["train", "valid", "test"])
     masks = pd.DataFrame({"precision": [0.9, 0.4], "recall": [0.1, 0.8]}, ["top 1%", "top 5%"])
@@ -98,23 +95,16 @@ def samples():
         "scores_by_length": figures.scores_by_length({"teacher": by_length(0.004), "fcn": by_length(0.0039)}, trained_on=3),
         "tags_by_length": figures.tags_by_length(pd.DataFrame(rng.random((5, 4)), TAGS, [3.0, 6, 12, 29])),
         "cost_by_length": figures.cost_by_length(costs),
-        "iterations": figures.iterations(pd.concat(generations, ignore_index=True)),
+        "iterations": figures.iterations(generations),
         "mel_spectrogram": figures.mel_spectrogram(tone(), RATE, "A tone"),
         "before_after": figures.before_after(tone(), 0.1 * tone(), RATE, "gain of −20 dB"),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, RATE, "Tags"),
-        "attention_over_time": figures.attention_over_time(
-            times, {f"layer {k}": rng.random(times.size) for k in range(4)}, sound, RATE, "Where it looks"
-        ),
+        "attention_over_time": figures.attention_over_time(times, attention, sound, RATE, "Where it looks"),
         "localisation": figures.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
         "localisation, one model": figures.localisation({"short-chunk-resnet": localised(0, "short-chunk-resnet")}),
         "deletion": figures.deletion({name: dropped(k / 50) for k, name in enumerate(models)}, share=0.2),
         "attention_heads": figures.attention_heads(rng.random((2, 7, 9, 9)), times[:9], "Which moment looks at which"),
     }
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    return samples()
 
 
 def rows(picture, axes=0):
@@ -156,9 +146,8 @@ def text_faults(figure):
         if box.x0 < -1 or box.y0 < -1 or box.x1 > page.x1 + 1 or box.y1 > page.y1 + 1:
             faults.append(f"{words} is cut off")
         for other, second in texts[place + 1 :]:
-            width = min(box.x1, second.x1) - max(box.x0, second.x0)
-            height = min(box.y1, second.y1) - max(box.y0, second.y0)
-            if width > 1 and height > 1.5:
+            shared = Bbox.intersection(box, second)
+            if shared is not None and shared.width > 1 and shared.height > 1.5:
                 faults.append(f"{words} lies on {other.get_text()!r}")
     return faults
 
@@ -193,7 +182,7 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
         ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
         ("precision_recall", "top 5%: precision 0.400, recall 0.800"),
         ("iterations", "student: iteration 0 0.920 [0.910, 0.940]"),
-        ("cost_by_length", "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.1 ms"),
+        ("cost_by_length", "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.2 ms"),
         ("before_after", "before mean −"),
         ("deletion", "teacher: most attended +0.0500 [+0.0400, +0.0600]"),
     ],
@@ -205,8 +194,7 @@ def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
 def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
     for name in ("tag_counts", "paired_differences", "before_after"):
         png = pictures[name].png()
-        assert Image.open(io.BytesIO(png)).width == 1200
-        assert len(png) < 120_000, name
+        assert Image.open(io.BytesIO(png)).width == 1200 and len(png) < 120_000, name
         assert pictures[name].png() == png  # drawing leaves the figure as it was
     assert figures.paired_differences(differences()).png() == pictures["paired_differences"].png()
 
@@ -220,8 +208,7 @@ def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
     axes = pictures["tag_counts"].figure.axes[0]
     assert rows(pictures["tag_counts"]) == TAGS
     assert [bar.get_width() for bar in axes.patches] == [90, 70, 800, 3, 55]
-    words = [text.get_text() for text in axes.texts]
-    assert "800  (80.0%)" in words and {"genre", "instrument", "mood"} <= set(words)
+    assert {"800  (80.0%)", "genre", "instrument", "mood"} <= {text.get_text() for text in axes.texts}
 
 
 def test_a_name_is_shown_as_it_is_written():
@@ -274,25 +261,19 @@ def test_model_scores_sorts_and_draws_the_intervals():
     assert rows(picture) == ["teacher", "fcn"]
     np.testing.assert_allclose(axes.lines[0].get_xdata(), 0.88)
     np.testing.assert_allclose(bars(axes), [(0.92, 0.95), (0.87, 0.90)])
-    assert [(dot.get_xdata()[0], dot.get_ydata()[0], dot.get_color()) for dot in marks(axes)] == [
-        (0.93, 0, model_colour("teacher")), (0.88, 1, model_colour("fcn")),
-    ]  # fmt: skip
+    assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in marks(axes)] == [(0.93, 0), (0.88, 1)]
+    assert [dot.get_color() for dot in marks(axes)] == [model_colour("teacher"), model_colour("fcn")]
     assert "best first: teacher 0.930 [0.920, 0.950]; fcn 0.880 [0.870, 0.900]." in picture.alt
 
 
-def test_tag_scores_orders_by_the_first_model():
+def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
     first, second = table({"a": 0.1, "b": 0.3, "c": 0.2}), table({"c": 0.5, "b": 0.6, "a": 0.7})
-    picture = figures.tag_scores({"teacher": first, "student": second})
-    assert rows(picture) == ["b", "c", "a"]
-    assert [list(line.get_xdata()) for line in marks(picture.figure.axes[0])[:2]] == [[0.3, 0.2, 0.1], [0.6, 0.5, 0.7]]
-
-
-def test_tag_scores_of_a_difference_show_zero_and_signs():
-    difference, score = (figures.tag_scores({"a": table({"x": value, "y": -value})}) for value in (0.005, 0.0))
-    assert "x 0.005; y −0.005" in difference.alt
-    for picture in (difference, score):
-        assert [0, 0] in [list(line.get_xdata()) for line in picture.figure.axes[0].lines]
-    assert [0, 0] not in [list(line.get_xdata()) for line in figures.tag_scores({"a": table({"x": 0.5})}).figure.axes[0].lines]
+    score, difference = figures.tag_scores({"teacher": first, "student": second}), figures.tag_scores({"a": table({"x": 0.5, "y": -0.5})})
+    assert rows(score) == ["b", "c", "a"]
+    assert [list(line.get_xdata()) for line in marks(score.figure.axes[0])[:2]] == [[0.3, 0.2, 0.1], [0.6, 0.5, 0.7]]
+    assert "x 0.500; y −0.500" in difference.alt
+    zeros = [[list(line.get_xdata()) for line in picture.figure.axes[0].lines].count([0, 0]) for picture in (score, difference)]
+    assert zeros == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["paired_differences", "paired_differences, phone"])
@@ -300,10 +281,8 @@ def test_paired_differences_shows_verdicts_and_margins(pictures, name):
     axes = pictures[name].figure.axes[0]
     words = {text.get_text().replace("\n", " ") for text in [*axes.texts, *axes.get_yticklabels()]}
     assert {"supported", "inconclusive", "contradicted", "−0.020 [−0.024, −0.012]", "C1 shared artists overstate the score"} <= words
-    assert [(dot.get_markeredgecolor() if dot.get_color() == "white" else dot.get_color()) for dot in marks(axes)] == [
-        BLUE, GREY, VERMILLION,
-    ]  # fmt: skip
-    assert len({(dot.get_marker(), dot.get_color() == "white") for dot in marks(axes)}) == 3  # told apart without colour
+    looks = [(dot.get_marker(), dot.get_color(), dot.get_markeredgecolor()) for dot in marks(axes)]  # told apart without colour too
+    assert looks == [("o", BLUE, "white"), ("o", "white", GREY), ("D", VERMILLION, "white")]
     margins = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert [(list(line.get_xdata()), np.mean(line.get_ydata())) for line in margins] == [([-0.005, -0.005], 2)]
     assert "margin fixed in advance" in axes.get_xlabel().replace("\n", " ") and "single trainings" not in axes.get_xlabel()
@@ -334,23 +313,19 @@ def test_precision_recall_joins_both(pictures):
     assert bars(axes) == [(0.9, 0.1), (0.4, 0.8)]
 
 
-def test_learning_curves_mark_the_weights_that_are_kept(pictures):
+def test_learning_curves_mark_the_weights_that_are_kept_and_pass_over_steps_without_loss(pictures):
     upper, lower = pictures["learning_curves"].figure.axes
     assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
     assert upper.get_ylim() != lower.get_ylim()  # a sum of two losses would flatten the other
+    lower = figures.learning_curves({"teacher": history(0).replace({"train_loss": {0.3 - 400 / 5e3: np.nan}})}).figure.axes[1]
+    assert list(lower.lines[0].get_xdata()) == [100, 200, 300, 500, 600, 700, 800, 900, 1000]
 
 
-def test_learning_curves_accept_steps_without_training_loss():
-    frame = history(0)
-    frame.loc[3, "train_loss"] = np.nan
-    lower = figures.learning_curves({"teacher": frame}).figure.axes[1]
-    assert 400 not in lower.lines[0].get_xdata() and len(lower.lines[0].get_xdata()) == 9
-
-
-def test_lengths_double_from_tick_to_tick(pictures):
-    axes = pictures["scores_by_length"].figure.axes[0]
+def test_lengths_double_from_tick_to_tick_and_iterations_begin_with_the_teacher(pictures):
+    axes, others = (pictures[name].figure.axes[0] for name in ("scores_by_length", "iterations"))
     assert axes.get_xscale() == "log"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["3", "6", "12", "24", "29"]
+    assert [label.get_text() for label in others.get_xticklabels()] == ["teacher", "student 1", "student 2"]
     band, expected = axes.collections[0].get_paths()[0].vertices, by_length(0.004)
     assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((expected["low"].min(), expected["high"].max()))
 
@@ -362,23 +337,15 @@ def test_tags_by_length_is_a_change_from_the_shortest():
     assert "jazz +0.050; lo-fi −0.100" in picture.alt
 
 
-def test_iterations_begin_with_the_teacher(pictures):
-    axes = pictures["iterations"].figure.axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["teacher", "student 1", "student 2"]
-
-
 def test_a_tone_shows_at_its_frequency_and_time():
     sound = np.concatenate([np.zeros(RATE, np.float32), tone(2000, 1.0)])
     axes = figures.mel_spectrogram(sound, RATE, "A tone").figure.axes[0]
-    image = axes.images[0]
-    left, right, low, high = image.get_extent()
-    row, column = np.unravel_index(image.get_array().argmax(), image.get_array().shape)
-    place = low + (row + 0.5) / image.get_array().shape[0] * (high - low)
-    ticks = {label.get_text(): y for label, y in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)}
-    assert abs(place - ticks["2"]) < 1.5  # mel bands of 128
-    loud = image.get_array().max(axis=0) > -40
-    onset = left + (np.argmax(loud) + 0.5) / loud.size * (right - left)
-    assert onset == pytest.approx(1.0, abs=0.035)  # half a window
+    level, (left, right, low, high) = axes.images[0].get_array(), axes.images[0].get_extent()
+    place = low + (level.max(axis=1).argmax() + 0.5) / len(level) * (high - low)
+    tick = axes.get_yticks()[[label.get_text() for label in axes.get_yticklabels()].index("2")]
+    assert abs(place - tick) < 1.5  # mel bands of 128
+    loud = level.max(axis=0) > -40
+    assert left + (loud.argmax() + 0.5) / loud.size * (right - left) == pytest.approx(1.0, abs=0.035)  # half a window
     assert axes.get_xlim() == (0, 2)
 
 
