@@ -33,6 +33,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
     """
     out, entries = Path(out), results["claims"]
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
+    spoken = [(entry["model"] == FOREMOST, entry["sentence"]) for entry in told if entry["explanation"] != "attention rollout"]
     return render_page(
         out,
         "index.html.j2",
@@ -50,8 +51,8 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
         words=WORDS,
         models=_scores(results["models"]) if results["models"] else "",
         lengths=_lengths(results["lengths"]) if results["lengths"] else "",
-        sentences=[entry["sentence"] for entry in told if entry["model"] == FOREMOST and entry["explanation"] != "attention rollout"],
-        others=[entry["sentence"] for entry in told if entry["model"] != FOREMOST and entry["explanation"] != "attention rollout"],
+        sentences=[sentence for foremost, sentence in spoken if foremost],
+        others=[sentence for foremost, sentence in spoken if not foremost],
         explanations=_explanations(told) if told else "",
         cards=[(page, results["findings"].get(page.slug, ""), out.with_name(f"{page.slug}.html").exists()) for page in pages],
         limits=limits(results["study"], entries),
@@ -64,9 +65,9 @@ def _told(claim: Claim, entry: Mapping | None) -> dict:
         return {"claim": claim, "verdict": NOT_TESTED, "glyph": "untested", "said": "", "figures": ""}
     measured = with_interval(entry["effect"], *entry["interval"], 4, sign=True)
     contrast = claim.contrast[0].upper() + claim.contrast[1:]
-    figures = f"{contrast}: {measured} {claim.unit}; rule: {_rule(claim)}."
+    judged = f"{contrast}: {measured} {claim.unit}; rule: {_rule(claim)}."
     said = f"{entry['sentence']} {entry['note']}".strip()
-    return {"claim": claim, "verdict": entry["verdict"], "glyph": entry["verdict"], "said": said, "figures": figures}
+    return {"claim": claim, "verdict": entry["verdict"], "glyph": entry["verdict"], "said": said, "figures": judged}
 
 
 def _plot(entries: Sequence[Mapping]) -> Markup:
