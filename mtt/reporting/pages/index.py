@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from mtt.reporting import figures
 from mtt.reporting.pages import tables, words
-from mtt.reporting.pages.frame import SITE, Page, duration, render_page
-from mtt.reporting.pages.table import Table, shown, signed, table, with_interval
+from mtt.reporting.numbers import duration, signed, with_interval
+from mtt.reporting.pages.frame import SITE, Page, render_page
+from mtt.reporting.pages.table import Table, shown, table
 from mtt.study import recipes
 from mtt.study.claims import CLAIMS, Claim
 from mtt.study.evidence import NAMES
@@ -33,6 +34,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
     """
     out, entries = Path(out), results["claims"]
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
+    spoken = [(entry["model"] == FOREMOST, entry["sentence"]) for entry in told if entry["explanation"] != "rollout"]
     return render_page(
         out,
         "index.html.j2",
@@ -50,8 +52,8 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
         words=words.GLOSSARY,
         models=_scores(results["models"]) if results["models"] else "",
         lengths=_lengths(results["lengths"]) if results["lengths"] else "",
-        sentences=[entry["sentence"] for entry in told if entry["model"] == FOREMOST and entry["explanation"] != "rollout"],
-        others=[entry["sentence"] for entry in told if entry["model"] != FOREMOST and entry["explanation"] != "rollout"],
+        sentences=[sentence for foremost, sentence in spoken if foremost],
+        others=[sentence for foremost, sentence in spoken if not foremost],
         explanations=_explanations(told) if told else "",
         cards=[(page, results["findings"].get(page.slug, ""), out.with_name(f"{page.slug}.html").exists()) for page in pages],
         limits=words.limits(results["study"], entries),
@@ -64,9 +66,9 @@ def _told(claim: Claim, entry: Mapping | None) -> dict:
         return {"claim": claim, "verdict": words.NOT_TESTED, "glyph": "untested", "said": "", "figures": ""}
     measured = with_interval(entry["effect"], *entry["interval"], 4, sign=True)
     contrast = claim.contrast[0].upper() + claim.contrast[1:]
-    figures = f"{contrast}: {measured} {claim.unit}; rule: {_rule(claim)}."
+    judged = f"{contrast}: {measured} {claim.unit}; rule: {_rule(claim)}."
     said = f"{entry['sentence']} {entry['note']}".strip()
-    return {"claim": claim, "verdict": entry["verdict"], "glyph": entry["verdict"], "said": said, "figures": figures}
+    return {"claim": claim, "verdict": entry["verdict"], "glyph": entry["verdict"], "said": said, "figures": judged}
 
 
 def _plot(entries: Sequence[Mapping]) -> Markup:
