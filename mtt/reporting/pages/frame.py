@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from mtt.files import write_whole
+from mtt.reporting.numbers import duration
 
 log = logging.getLogger(__name__)
 
@@ -107,11 +108,3 @@ def provenance_rows(provenance: Mapping) -> list[tuple[str, str]]:
             label = key.replace("_", " ").capitalize()
             rows.append((label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return rows
-
-
-def duration(seconds: float) -> str:
-    """``4 min 12 s`` from 252."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

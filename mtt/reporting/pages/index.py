@@ -72,7 +72,9 @@ def _told(claim: Claim, entry: Mapping | None) -> dict:
 
 
 def _plot(entries: Sequence[Mapping]) -> Markup:
-    return Markup(figures.paired_differences(tables.claims(entries), title="The claims, tested")._repr_html_())
+    widths = {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
+    drawn = {name: figures.paired_differences(tables.claims(entries), title="The claims, tested", width=width) for name, width in widths.items()}
+    return Markup("".join(picture.svg(name) for name, picture in drawn.items()))
 
 
 def _numbers(entries: Sequence[Mapping]) -> Table:

@@ -6,13 +6,13 @@ not known is a dash. Texts are escaped unless they are Markup.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from markupsafe import Markup, escape
 
+from mtt.reporting.numbers import number
 from mtt.reporting.pages.frame import environment
 
 NUMBER = re.compile(r"(?=.*\d)(?:[\W\d]|\b(?:h|min|s)\b)*|–")  # "0.93 [0.92, 0.94]", "12.5%", "4 min 12 s"
@@ -48,20 +48,3 @@ def _cell(value: object, digits: int) -> Markup:
     if pd.isna(value):
         return Markup("–")
     return Markup(number(value, digits if isinstance(value, float) else 0))
-
-
-def number(value: float, digits: int = 3, sign: bool = False) -> str:
-    """``value`` with a true minus sign; ``sign`` puts a plus before what is above zero."""
-    text = f"{abs(value):,.{digits}f}"
-    return text if not float(text.replace(",", "")) else ("−" if value < 0 else "+" if sign else "") + text
-
-
-def signed(value: float, digits: int = 4) -> str:
-    """A difference: "+0.0123", "−0.0123" or "0.0000"."""
-    return number(value, digits, sign=True)
-
-
-def with_interval(value: float, low: float, high: float, digits: int = 3, sign: bool = False) -> str:
-    """ "0.912 [0.905, 0.919]"; the number alone where a bound is NaN."""
-    interval = f" [{number(low, digits, sign)}, {number(high, digits, sign)}]"
-    return number(value, digits, sign) + ("" if math.isnan(low + high) else interval)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bs4 import BeautifulSoup
+from mtt.reporting.numbers import with_interval
 
 from mtt.reporting.pages.index import headline, limits, render_index
-from mtt.reporting.pages.table import with_interval
 from mtt.study.recipes import ABOUT
 
 
@@ -45,7 +45,7 @@ def test_every_claim_is_shown_with_its_verdict_and_what_was_published(results, p
 
 def test_the_plot_has_words_for_those_who_cannot_see_it(results, pages, tmp_path):
     found = section(rendered(results, pages, tmp_path), "found")
-    assert "C4 student beats its teacher: −0.005 [−0.009, −0.001], contradicted" in found.img["alt"]
+    assert "C4 student beats its teacher: −0.005 [−0.009, −0.001], contradicted" in found.svg["aria-label"]
     numbers = cells(found.table)[1:]
     assert [row[1] for row in numbers] == [with_interval(entry["effect"], *entry["interval"], 4, sign=True) for entry in results["claims"]]
 
@@ -101,7 +101,7 @@ def test_a_run_of_some_pages_shows_what_it_has(results, pages, tmp_path):
     empty = {name: [] for name in ("claims", "models", "lengths", "explanations")}
     soup = rendered({"study": results["study"], "findings": {}, **empty}, pages, tmp_path)
     assert {claim.find(class_="verdict").text for claim in soup.select("article.claim")} == {"not tested in this run"}
-    assert soup.find("table") is None and soup.find("img") is None
+    assert soup.find("table") is None and soup.find("svg") is None
 
 
 def test_limits_say_what_the_run_was(study, results):
