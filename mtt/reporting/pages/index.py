@@ -14,8 +14,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from mtt.reporting import figures
-from mtt.reporting.pages import tables, words
 from mtt.reporting.numbers import duration, signed, with_interval
+from mtt.reporting.pages import tables, words
 from mtt.reporting.pages.frame import SITE, Page, render_page
 from mtt.reporting.pages.table import Table, shown, table
 from mtt.study import recipes
@@ -73,7 +73,9 @@ def _told(claim: Claim, entry: Mapping | None) -> dict:
 
 def _plot(entries: Sequence[Mapping]) -> Markup:
     widths = {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
-    drawn = {name: figures.paired_differences(tables.claims(entries), title="The claims, tested", width=width) for name, width in widths.items()}
+    drawn = {
+        name: figures.paired_differences(tables.claims(entries), title="The claims, tested", width=width) for name, width in widths.items()
+    }
     return Markup("".join(picture.svg(name) for name, picture in drawn.items()))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bs4 import BeautifulSoup
-from mtt.reporting.numbers import with_interval
 
+from mtt.reporting.numbers import with_interval
 from mtt.reporting.pages.index import headline, limits, render_index
 from mtt.study.recipes import ABOUT
 

@@ -9,10 +9,10 @@ import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from mtt.reporting.numbers import duration
 
 from mtt import files
 from mtt.files import MttError
+from mtt.reporting.numbers import duration
 from mtt.reporting.pages import frame
 from mtt.reporting.pages.frame import Page, provenance_rows, render_page
 from mtt.reporting.pages.markdown import formula
