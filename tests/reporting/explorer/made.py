@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.curves import KeptRecording, TagCurves
+from mtt.explain.curves import TagCurves
+from mtt.explain.recording import KeptRecording
 from mtt.reporting import figures
 from mtt.reporting.explorer.scenes import HeadAttention, Heard, Scene, Track
 

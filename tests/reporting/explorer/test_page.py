@@ -16,7 +16,8 @@ from mtt.__main__ import app
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, write_audio
 from mtt.explain.attention import attention_curves
-from mtt.explain.curves import KeptRecording, TagCurves
+from mtt.explain.curves import TagCurves
+from mtt.explain.recording import KeptRecording
 from mtt.models import save_model
 from mtt.reporting.explorer.page import encode_scene, explain_file, render_explorer, short_names
 from mtt.reporting.explorer.scenes import HeadAttention, Heard, Scene, Track, head_attention, scene_of
