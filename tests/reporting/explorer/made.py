@@ -11,7 +11,7 @@ import pytest
 
 from mtt.config import SAMPLE_RATE
 from mtt.explain.curves import TagCurves
-from mtt.explain.recording import KeptRecording
+from mtt.explain.recording import Recording
 from mtt.reporting import figures
 from mtt.reporting.explorer.scenes import HeadAttention, Heard, Scene, Track
 
@@ -42,7 +42,7 @@ def scene(title="First tune", artist="Somebody", wave=None, attends=True, **know
         heard[name] = Heard(TagCurves(times, values, TAGS, 3.0, 0.5), attention)
     truth = {"piano": [(4.0, 8.0)], "drums": [(0.0, 8.0)], "sad": []}
     known = {"labels": ["drums"], "true_labels": ["piano", "drums"], "truth": truth, "note": "A clear success: it is a tune."} | known
-    return Scene(Track(KeptRecording(tune() if wave is None else wave), title, artist, **known), heard)
+    return Scene(Track(Recording(tune() if wave is None else wave), title, artist, **known), heard)
 
 
 def scene_of_curves(curves, seconds=3.0, **known):
@@ -51,7 +51,7 @@ def scene_of_curves(curves, seconds=3.0, **known):
         name: Heard(TagCurves(np.array([1.5]), np.array([list(values.values())]), list(values), 3.0, 0.5))
         for name, values in curves.items()
     }
-    return Scene(Track(KeptRecording(noise(seconds)), **({"title": "Any"} | known)), made)
+    return Scene(Track(Recording(noise(seconds)), **({"title": "Any"} | known)), made)
 
 
 def page_data(text):

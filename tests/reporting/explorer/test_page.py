@@ -17,7 +17,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, write_audio
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import TagCurves
-from mtt.explain.recording import KeptRecording
+from mtt.explain.recording import Recording
 from mtt.models import save_model
 from mtt.reporting.explorer.page import encode_scene, explain_file, render_explorer, short_names
 from mtt.reporting.explorer.scenes import HeadAttention, Heard, Scene, Track, head_attention, scene_of
@@ -34,7 +34,7 @@ def large_scene(seconds=30.0, seed=0):
     for name in ("teacher", "student"):
         attention = HeadAttention(frames, 3 * random.random((4, 8, len(frames))), random.random(len(frames)))
         heard[name] = Heard(TagCurves(times, random.random((len(times), 50)), tags, 3.0, 0.5), attention)
-    return Scene(Track(KeptRecording(noise(seconds, seed)), "A title"), heard)
+    return Scene(Track(Recording(noise(seconds, seed)), "A title"), heard)
 
 
 def decoded(text):
@@ -117,7 +117,7 @@ def test_attention_of_heads_is_that_of_the_attention_curves(models):
 
 @pytest.mark.parametrize("seconds", [0.05, 0.7, 20.0])
 def test_scene_of_any_length_and_of_models_with_attention_or_without(models, seconds):
-    data = encode_scene(scene_of(Track(KeptRecording(noise(seconds)), "Any"), models))
+    data = encode_scene(scene_of(Track(Recording(noise(seconds)), "Any"), models))
     assert data["seconds"] == pytest.approx(seconds, abs=1e-3)
     assert [len((model["attention"] or {"names": ""})["names"]) for model in data["models"]] == [0, 8, 8]
 
