@@ -25,9 +25,9 @@ from mtt.collections.inspection import inspect_tracks
 from mtt.collections.pack import load_packed, packed_folder
 from mtt.collections.published.base import DataSet, find_audio
 from mtt.collections.table import CollectionError, read_collection
-from mtt.config import SyntheticConfig, home
+from mtt.config import SyntheticConfig
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
-from mtt.files import fingerprint, read_json
+from mtt.files import fingerprint, home, read_json
 from mtt.synthetic.render import corpus_name, make_corpus
 
 PARTIAL = "?partial"
