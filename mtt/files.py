@@ -80,11 +80,8 @@ def output(path: str | Path, *inputs: str | Path, endings: Sequence[str] = (), f
     if path.is_dir():
         raise MttError(f"{name}: is a folder; give the file to write")
     if os.path.lexists(path) and not (force and _digest(path) in _written()):
-        why = (
-            "was not written by mtt, or was changed since, so that nothing replaces it; remove it"
-            if force
-            else "is there already; --force replaces it"
-        )
+        ours = "is there already; --force replaces it"
+        why = "was not written by mtt, or was changed since, so that nothing replaces it; remove it" if force else ours
         raise MttError(f"{name}: {why}, or give another name")
     check_place(path)
     yield path
@@ -110,7 +107,7 @@ def output_folder(path: str | Path, holds: Collection[str], force: bool = False)
 
 
 def check_place(path: str | Path) -> None:
-    """Raises ``MttError`` where nothing can be written to ``path``: the folder that holds it, or the first above that is there, says why."""
+    """Raises ``MttError`` where nothing can be written to ``path``; the folder for it, or the first above that is there, is tried."""
     folder = Path(path).absolute().parent
     while not os.path.lexists(folder):
         folder = folder.parent
