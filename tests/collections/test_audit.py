@@ -6,9 +6,9 @@ import pytest
 import soundfile
 
 from mtt.collections.audit import PROBLEMS, audit_collection
-from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
+from mtt.files import MttError
 from tests.collections.trees import write_jamendo, write_table
 
 
@@ -116,7 +116,7 @@ def test_audio_that_is_absent_from_a_data_set_is_counted(tmp_path):
 
 def test_what_cannot_be_audited_is_said(tmp_path):
     write_table(tmp_path, ["gone.wav"])
-    with pytest.raises(CollectionError, match=r"none of the 1 files can be used; the first, gone\.wav, is unreadable"):
+    with pytest.raises(MttError, match=r"none of the 1 files can be used; the first, gone\.wav, is unreadable"):
         audit(tmp_path)
     (tmp_path / "split.csv").write_text("track,set\n")
     with pytest.raises(ValueError, match="split.csv"):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtt.collections import duplicates
-from mtt.collections.duplicates import MAX_BIT_ERROR, audio_fingerprint, clean, find_exact_duplicates, find_near_duplicates
+from mtt.collections.duplicates import MAX_BIT_ERROR, audio_fingerprint, clean, find_duplicates, find_near_duplicates
 from mtt.config import SAMPLE_RATE as RATE
 
 BEAT = RATE // 2  # samples
@@ -81,7 +81,6 @@ def test_a_copy_is_found_and_other_songs_over_the_same_loop_are_not(songs, copy)
     copies = {f"{name} {copy}": audio_fingerprint(COPIES[copy](songs[name])) for name in originals}
     found = find_near_duplicates({**originals, **copies})
     assert set(zip(found["other"], found["track_id"], strict=True)) == {(name, f"{name} {copy}") for name in originals}
-    assert (found["problem"] == "near_duplicate").all()
     rates = found["detail"].str.extract(r"bit error rate ([\d.]+), offset ([+-][\d.]+) s").astype(float)
     assert (rates[0] <= 0.6 * MAX_BIT_ERROR).all()
     lag = {"trim": 0.3, "late": -1.0, "all": 0.3}.get(copy, 0.0)
@@ -157,13 +156,11 @@ def test_many_copies_of_one_track_form_one_group():
 
 def test_exact_duplicates_by_hand():
     digests = pd.Series({"d": "x", "a": "y", "c": "x", "b": "x", "i": "z"})
-    found = find_exact_duplicates(digests)
-    assert found.to_numpy().tolist() == [
-        ["c", "b", "exact_duplicate", "same content"],
-        ["d", "b", "exact_duplicate", "same content"],
-    ]
-    assert find_exact_duplicates(digests.iloc[:2]).empty
-    assert list(find_exact_duplicates(pd.Series(dtype=str)).columns) == ["track_id", "other", "problem", "detail"]
+    bits = np.random.default_rng(0).integers(1, 2**32, 100, dtype=np.uint32)
+    found = find_duplicates(digests, dict.fromkeys(digests.index, bits))  # "a" is near to both "b" and "i"
+    assert found.to_numpy().tolist()[:2] == [["c", "b", "same content"], ["d", "b", "same content"]]
+    assert found[["track_id", "other"]].to_numpy().tolist()[2:] == [["b", "a"], ["i", "a"], ["i", "b"]]
+    assert find_duplicates(digests.iloc[:0], {}).empty
 
 
 def collection(*artists: str, labelled: tuple[int, ...] = (), digests: str = "0123456789") -> tuple[pd.DataFrame, pd.Series]:
@@ -174,7 +171,7 @@ def collection(*artists: str, labelled: tuple[int, ...] = (), digests: str = "01
 
 
 def pairs(*found: tuple[str, str]) -> pd.DataFrame:
-    return pd.DataFrame([(a, b, "near_duplicate", "found") for a, b in found], columns=["track_id", "other", "problem", "detail"])
+    return pd.DataFrame([(a, b, "found") for a, b in found], columns=["track_id", "other", "detail"])
 
 
 def test_clean_keeps_the_labelled_copy_then_the_first():

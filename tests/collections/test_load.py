@@ -6,10 +6,10 @@ import pytest
 from mtt.collections import load as loading
 from mtt.collections import published
 from mtt.collections.load import collection_help, data_sets, load_corpus, parse_source
-from mtt.collections.table import CollectionError
 from mtt.config import PROFILES, SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
 from mtt.data.corpus import label_matrix
+from mtt.files import MttError
 from tests.collections.trees import load, noise, write_sounds, write_table
 
 
@@ -67,7 +67,7 @@ def test_label_matrix_ignores_foreign_tags():
         ("path,artist,tags\n", "has no rows"),
         ("path,artist,tags\na.wav,x,t\n ,y,t\n", "line 3 has no path"),
         ("track_id,path,artist,tags\n1,a.wav,x,t\n,b.wav,y,t\n", "line 3 has no track_id"),
-        ("path,artist,tags\na.wav,x,t\na.wav,y,t\n", "'a.wav' stands twice"),
+        ("path,artist,tags\na.wav,x,t\na.wav,y,t\n", "line 3 repeats a track_id"),
         ("", "not a table in UTF-8"),
         ("path,artist,tags\n\xe9.wav,x,t\n", "not a table in UTF-8"),
         ("path,artist,tags\ngone.wav,x,t\n", r"none of the 1 files can be used; the first, gone\.wav, is unreadable"),
@@ -76,7 +76,7 @@ def test_label_matrix_ignores_foreign_tags():
 def test_faulty_tables_are_refused_by_name(tmp_path, table, message):
     if table is not None:
         (tmp_path / "tracks.csv").write_text(table, encoding="latin-1")
-    with pytest.raises(CollectionError, match=rf"tracks\.csv: .*{message}") as caught:
+    with pytest.raises(MttError, match=rf"tracks\.csv: .*{message}") as caught:
         load(tmp_path / "tracks.csv")
     assert "\n" not in str(caught.value)
 
@@ -110,7 +110,7 @@ def test_sources_are_taken_apart_and_name_a_folder(source, kind, variant, path, 
     ],
 )
 def test_misspelt_sources_are_refused_with_the_spellings(source, message):
-    with pytest.raises(CollectionError, match=message):
+    with pytest.raises(MttError, match=message):
         load_corpus(source, progress=False)
 
 
@@ -156,10 +156,10 @@ def test_a_data_set_is_added_by_one_module(tmp_path, monkeypatch):
     assert list(corpus.tracks.index) == ["bear", "doll"] and corpus.tags == ["toy"] and corpus.complete
     assert list(load(f"toy/small:{tmp_path / 'root'}").tracks["path"]) == ["bear.ogg"]
     assert "toy/small:ROOT" in collection_help() and "One toy" in collection_help()
-    with pytest.raises(CollectionError, match="there are toy:ROOT, toy/small:ROOT"):
+    with pytest.raises(MttError, match="there are toy:ROOT, toy/small:ROOT"):
         load_corpus("toy/large:x")
     os.remove(tmp_path / "root" / "bear.ogg")
-    with pytest.raises(CollectionError, match="1 of 2 audio files are absent, such as bear.wav; a shop sells them"):
+    with pytest.raises(MttError, match="1 of 2 audio files are absent, such as bear.wav; a shop sells them"):
         load(f"toy:{tmp_path / 'root'}")
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from mtt.collections.published.base import ENDINGS, DataSet, Published, first_file, read_strings, track_table
-from mtt.collections.table import CollectionError
 from mtt.data.corpus import join_tags
+from mtt.files import MttError
 
 SUBSETS = {  # variant -> the name that its files begin with, and what it is
     "": ("autotagging_top50tags", "the 50 most frequent tags"),
@@ -31,7 +31,7 @@ HEADER = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
 
 
 def read(root: Path, variant: str) -> Published:
-    """The tracks of one subset of tags in one official split. Raises ``CollectionError``."""
+    """The tracks of one subset of tags in one official split. Raises ``MttError``."""
     subset, _, split = variant.rpartition("/")
     if split not in SPLITS:
         subset, split = variant, SPLITS[0]
@@ -52,19 +52,20 @@ def _read_set(source: Path) -> Iterator[tuple[dict[str, str], list[tuple[str, ..
     """Columns of the table and (kind, tag)s of each line; the number of columns differs from line to line."""
     header, *lines = read_strings(source) or [""]
     if header.split("\t") != HEADER or not lines:
-        raise CollectionError(f"{source}: has no tracks under the header {' '.join(HEADER)}, tab separated; copy it again")
+        raise MttError(f"{source}: has no tracks under the header {' '.join(HEADER)}, tab separated; copy it again")
     for number, line in enumerate(lines, 2):
         track_id, artist, album, path, _, *tags = line.split("\t") + [""] * (5 - line.count("\t"))
         pairs = [tuple(tag.split("---", 1)) for tag in tags if tag]
         if not path or not artist or any(len(pair) != 2 for pair in pairs):
-            raise CollectionError(f"{source}: line {number} lacks an artist, a path or a tag such as genre---rock; copy the file again")
+            raise MttError(f"{source}: line {number} lacks an artist, a path or a tag such as genre---rock; copy the file again")
         yield {"track_id": track_id, "path": path, "artist": artist, "title": track_id, "album": album}, pairs
 
 
 DATA_SET = DataSet(
     name="mtg-jamendo",
-    variants={subset: f"MTG-Jamendo, {about}, in the official {SPLITS[0]}" for subset, (_, about) in SUBSETS.items()},
+    variants={subset: f"MTG-Jamendo, {about}, in the official {SPLITS[0]}" for subset, (_, about) in SUBSETS.items()}
+    | {f"{subset}/{split}".strip("/"): "" for subset in SUBSETS for split in SPLITS[1:]}
+    | {SPLITS[1]: f"MTG-Jamendo in another split, up to {SPLITS[-1]}; each of these has them, as in genre/{SPLITS[1]}"},
     audio_from="the repository MTG/mtg-jamendo-dataset has a script that downloads them (scripts/download/download.py)",
     read=read,
-    splits=SPLITS[1:],
 )

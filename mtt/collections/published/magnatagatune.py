@@ -17,8 +17,9 @@ from pathlib import Path
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
-from mtt.collections.table import CollectionError, read_table
 from mtt.data.corpus import tag_texts
+from mtt.data.table import read_table
+from mtt.files import MttError
 
 PAGE = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
 AUDIO_FROM = f"{PAGE} publishes them (mp3.zip.001 to .003, joined and unpacked)"
@@ -34,7 +35,7 @@ TAGS = tuple(
 
 
 def read(root: Path, variant: str) -> Published:
-    """The clips of either split. Raises ``CollectionError``."""
+    """The clips of either split. Raises ``MttError``."""
     source = first_file(root, ["annotations_final.csv"], f"the tags ({PAGE} publishes it)")
     table = read_table(source, ["clip_id", *TAGS, "mp3_path"], "\t")
     info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({PAGE} publishes it)")
@@ -42,7 +43,7 @@ def read(root: Path, variant: str) -> Published:
     table = table.join(info[["artist", "title", "album"]], on="clip_id")
     unknown = table["clip_id"][table["artist"].isna()]
     if len(unknown):
-        raise CollectionError(f"{info_file}: lacks clip {unknown.iloc[0]} of {source.name}; copy both again")
+        raise MttError(f"{info_file}: lacks clip {unknown.iloc[0]} of {source.name}; copy both again")
     table["split"] = _listed(root, table["mp3_path"]) if variant else _by_folder(source, table["mp3_path"])
     table = table[table["split"] != ""]
     texts = tag_texts((table[list(TAGS)] == "1").to_numpy(), TAGS)
@@ -56,7 +57,7 @@ def _by_folder(source: Path, paths: pd.Series) -> pd.Series:
     sets = {folder: name for name, folders in SETS.items() for folder in folders}
     found = paths.str.split("/").str[0].map(sets)
     if found.isna().any():
-        raise CollectionError(f"{source}: {paths[found.isna()].iloc[0]!r} lies in none of the folders 0 to f; copy the file again")
+        raise MttError(f"{source}: {paths[found.isna()].iloc[0]!r} lies in none of the folders 0 to f; copy the file again")
     return found
 
 
@@ -69,9 +70,9 @@ def _listed(root: Path, paths: pd.Series) -> pd.Series:
         source = first_file(folder, [name + ending for ending in endings], f"the clips of the {name} set")
         for path in (line.split("\t")[-1] for line in read_strings(source)):
             if path not in known:
-                raise CollectionError(f"{source}: annotations_final.csv has no clip {path!r}; list paths such as f/name.mp3")
+                raise MttError(f"{source}: annotations_final.csv has no clip {path!r}; list paths such as f/name.mp3")
             if sets.setdefault(path, name) != name:
-                raise CollectionError(f"{source}: {path!r} stands in another set too; a clip belongs in one set")
+                raise MttError(f"{source}: {path!r} stands in another set too; a clip belongs in one set")
     return paths.map(sets).fillna("")
 
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_labels, read_strings, track_table
-from mtt.collections.table import CollectionError, read_table
 from mtt.data.corpus import tag_texts
-from mtt.files import one_line
+from mtt.data.table import read_table
+from mtt.files import MttError, one_line
 from mtt.models.official import CALS_TAGS
 
 SETS = ("train", "valid", "test")
@@ -39,12 +39,12 @@ CONVENTIONAL_TAGS = tuple(
 
 
 def read(root: Path, variant: str) -> Published:
-    """The tracks of either split. Raises ``CollectionError``."""
+    """The tracks of either split. Raises ``MttError``."""
     table = _conventional(root) if variant else _cals(root)
     ids = table["track_id"]
     bad = ids[~ids.str.fullmatch("TR[A-Z0-9]{16}")]
     if len(bad):
-        raise CollectionError(f"{root}: {bad.iloc[0]!r} in the lists of ids is no track id (TR and 16 letters or digits); copy them again")
+        raise MttError(f"{root}: {bad.iloc[0]!r} in the lists of ids is no track id (TR and 16 letters or digits); copy them again")
     tracks = track_table(root, **table, path=[f"{i[2]}/{i[3]}/{i[4]}/{i}.wav" for i in ids], **_about(root, list(ids)))
     split, tags = ("the conventional split", CONVENTIONAL_TAGS) if variant else ("CALS", CALS_TAGS)
     return Published(tracks, ("audio", ""), split=split, tags=tags)
@@ -92,7 +92,7 @@ def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
     about = (_unique_tracks(source, set(ids)) if source.suffix == ".txt" else _track_metadata(source)).reindex(ids).fillna("")
     unknown = about.index[about["artist"] == ""]
     if len(unknown):
-        raise CollectionError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
+        raise MttError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
     return {name: about[name].tolist() for name in ("artist", "title")}
 
 
@@ -111,7 +111,7 @@ def _track_metadata(path: Path) -> pd.DataFrame:
         with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
             rows = database.execute("SELECT track_id, artist_name, title FROM songs").fetchall()
     except sqlite3.Error as error:
-        raise CollectionError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
+        raise MttError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
     table = pd.DataFrame(rows, columns=["track_id", "artist", "title"], dtype=str)
     return table.drop_duplicates("track_id").set_index("track_id")
 

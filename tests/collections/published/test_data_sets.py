@@ -8,8 +8,8 @@ from mtt.collections.pack import pack_corpus
 from mtt.collections.published.gtzan import GENRES
 from mtt.collections.published.magnatagatune import TAGS
 from mtt.collections.published.msd import CALS_TAGS, CONVENTIONAL_TAGS
-from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
+from mtt.files import MttError
 from tests.collections.trees import (
     JAMENDO_ROWS,
     MSD_IDS,
@@ -141,7 +141,7 @@ def test_a_genre_is_the_tag_of_gtzan_and_the_index_names_the_artists(tmp_path, f
 
 def test_the_fault_filtered_lists_choose_excerpts_and_sets_of_gtzan(tmp_path):
     write_gtzan(tmp_path)
-    with pytest.raises(CollectionError, match=r"926 of 930 audio files are absent, such as blues/blues\.00030\.wav, .*Kaggle.*\?partial"):
+    with pytest.raises(MttError, match=r"926 of 930 audio files are absent, such as blues/blues\.00030\.wav, .*Kaggle.*\?partial"):
         load(f"gtzan/filtered:{tmp_path}")
     corpus = load(f"gtzan/filtered:{tmp_path}?partial")
     assert corpus.tracks["split"].to_dict() == {
@@ -157,7 +157,7 @@ def test_absent_audio_is_counted_and_left_out_only_when_asked(tmp_path, name):
     path = next(path for path in sorted(TREES[name](tmp_path).rglob("*.mp3")) if path.stat().st_size)
     whole = load(f"{name}:{tmp_path}")
     path.unlink()
-    with pytest.raises(CollectionError, match=rf"1 of \d audio files are absent, such as \S+{path.stem[:5]}\S+; .*\?partial"):
+    with pytest.raises(MttError, match=rf"1 of \d audio files are absent, such as \S+{path.stem[:5]}\S+; .*\?partial"):
         load(f"{name}:{tmp_path}")
     corpus = load(f"{name}:{tmp_path}?partial")
     assert len(corpus) == len(whole) - 1 and corpus.problems["problem"].tolist()[-1] == "absent"
@@ -245,6 +245,6 @@ HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\n"
 )
 def test_what_is_missing_or_wrong_is_named_in_one_line(tmp_path, name, harm, message):
     harm(TREES[name.split("/")[0]](tmp_path))
-    with pytest.raises(CollectionError, match=message) as caught:
+    with pytest.raises(MttError, match=message) as caught:
         load(f"{name}:{tmp_path}?partial")
     assert "\n" not in str(caught.value)
