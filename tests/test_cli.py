@@ -130,7 +130,7 @@ def test_mistakes_give_one_line_and_the_right_code(mtt, command, code, message):
 
 
 def test_a_fault_of_ours_keeps_its_traceback(mtt, monkeypatch):
-    monkeypatch.setattr("mtt.collections.table.read_collection", lambda path: [] + 1)
+    monkeypatch.setattr("mtt.collections.load.read_collection", lambda path: [] + 1)
     monkeypatch.setattr(command_line.mtt, "read_collection", lambda path: [] + 1, raising=False)
     with pytest.raises(TypeError):
         command_line.main(["split", "tracks.csv", "--out", "s.csv"])

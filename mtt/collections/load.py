@@ -1,8 +1,11 @@
 """Collections: the embedded one, a reader's own CSV, a packed one, and published data sets, each as a ``Corpus``.
 
-Conventions: a source is ``synthetic``, the path of a CSV (``mtt.collections.table``) or of a packed folder (``mtt.collections.pack``), or
-``NAME:ROOT`` or ``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds.
-``collection_help`` lists them.
+Conventions: a source is ``synthetic``, the path of a CSV or of a packed folder (``mtt.collections.pack``), or ``NAME:ROOT`` or
+``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds. ``collection_help``
+lists them.
+
+The CSV has the columns ``path`` (relative to the CSV), ``artist``, ``tags`` (joined by ``|``; empty = unlabelled, also where the row names
+a set) and optionally ``track_id`` (else the path), ``title``, ``album``, ``split``. All is text.
 
 Absent audio files of a data set are an error that counts them, unless ``?partial`` ends the source: then the others make the collection,
 and the absent ones are listed among its problems.
@@ -24,9 +27,9 @@ from mtt.collections import published
 from mtt.collections.inspection import inspect_tracks
 from mtt.collections.pack import load_packed
 from mtt.collections.published.base import DataSet, find_audio
-from mtt.collections.table import read_collection
 from mtt.config import SyntheticConfig, home
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
+from mtt.data.table import read_table, refuse_rows
 from mtt.files import MttError, fingerprint, read_json
 from mtt.synthetic.render import corpus_name, make_corpus
 
@@ -102,6 +105,18 @@ def parse_source(source: str | Path) -> Source:
     if not root:
         raise MttError(f"{source!r} names no folder; give {kind}:ROOT, the folder that holds the data set")
     return Source(kind, Path(root).expanduser(), variant, source.endswith(PARTIAL))
+
+
+def read_collection(path: str | Path) -> pd.DataFrame:
+    """The rows of a collection's CSV, indexed by track_id. Raises ``MttError`` naming the file and the column or line at fault."""
+    table = read_table(path, ["path", "artist", "tags"])
+    if table.empty:
+        raise MttError(f"{path}: has no rows; one row per track is needed")
+    optional = {"track_id": table["path"], "title": "", "album": ""}
+    table = table.assign(**{name: value for name, value in optional.items() if name not in table})
+    faults = {f"has no {column}": table[column].str.strip() == "" for column in ("path", "track_id")}
+    refuse_rows(path, faults | {"repeats a track_id": table["track_id"].duplicated()})
+    return table.set_index("track_id")
 
 
 def load_corpus(
