@@ -154,7 +154,7 @@ def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
         raise MttError(f"{where.path}: {count}, such as {', '.join(absent['path'][:3])}; {data_set.audio_from}{remedy}")
     corpus = _load_tracks(found.tracks.assign(path=paths)[paths != ""], where.path, where.name, cache, progress, found.tags)
     missing = absent.reset_index().assign(problem="absent", detail="not in the data set's folder")[PROBLEM_COLUMNS]
-    problems = pd.concat([corpus.problems, missing], ignore_index=True) if len(missing) else corpus.problems
+    problems = pd.concat([corpus.problems, missing], ignore_index=True)
     digest = fingerprint([corpus.digest, "complete"]) if data_set.complete else corpus.digest  # the same tags say more
     about = {"tag_kinds": found.kinds, "split_name": found.split, "complete": data_set.complete}
     return replace(corpus, problems=problems, digest=digest, **about)

@@ -18,13 +18,13 @@ import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
 from mtt.data.corpus import tag_texts
-from mtt.data.table import read_table
+from mtt.data.table import read_table, refuse_rows
 from mtt.files import MttError
+from mtt.splits.check import SETS
 
 PAGE = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
 AUDIO_FROM = f"{PAGE} publishes them (mp3.zip.001 to .003, joined and unpacked)"
-FOLDERS = "0123456789abcdef"
-SETS = {"train": FOLDERS[:12], "valid": FOLDERS[12:13], "test": FOLDERS[13:]}
+SET_OF_FOLDER = dict.fromkeys("0123456789ab", "train") | {"c": "valid"} | dict.fromkeys("def", "test")
 
 # The 50 most frequent tags, most frequent first, spelled as in annotations_final.csv.
 TAGS = tuple(
@@ -41,24 +41,16 @@ def read(root: Path, variant: str) -> Published:
     info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({PAGE} publishes it)")
     info = read_table(info_file, ["clip_id", "artist", "title", "album"], "\t").drop_duplicates("clip_id").set_index("clip_id")
     table = table.join(info[["artist", "title", "album"]], on="clip_id")
-    unknown = table["clip_id"][table["artist"].isna()]
-    if len(unknown):
-        raise MttError(f"{info_file}: lacks clip {unknown.iloc[0]} of {source.name}; copy both again")
-    table["split"] = _listed(root, table["mp3_path"]) if variant else _by_folder(source, table["mp3_path"])
+    refuse_rows(source, {f"is of a clip that {info_file.name} lacks": table["artist"].isna()})
+    paths = table["mp3_path"]
+    table["split"] = _listed(root, paths) if variant else paths.str.split("/").str[0].map(SET_OF_FOLDER)
+    refuse_rows(source, {"has a path that lies in none of the folders 0 to f": table["split"].isna()})
     table = table[table["split"] != ""]
     texts = tag_texts((table[list(TAGS)] == "1").to_numpy(), TAGS)
     about = table[["artist", "title", "album", "split"]]
     tracks = track_table(source, track_id=table["clip_id"], path=table["mp3_path"], tags=texts, **about)
     split = "the split of the given lists" if variant else "the split by folder (12:1:3)"
     return Published(tracks, ("", "mp3", "audio"), split=split, tags=TAGS)
-
-
-def _by_folder(source: Path, paths: pd.Series) -> pd.Series:
-    sets = {folder: name for name, folders in SETS.items() for folder in folders}
-    found = paths.str.split("/").str[0].map(sets)
-    if found.isna().any():
-        raise MttError(f"{source}: {paths[found.isna()].iloc[0]!r} lies in none of the folders 0 to f; copy the file again")
-    return found
 
 
 def _listed(root: Path, paths: pd.Series) -> pd.Series:

@@ -215,7 +215,11 @@ HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\n"
         ("magnatagatune", set_aside("annotations_final.csv"), "annotations_final.csv is missing; it holds the tags"),
         ("magnatagatune", set_aside("clip_info_final.csv"), "clip_info_final.csv is missing; it holds the artists"),
         ("magnatagatune", text("annotations_final.csv", "clip_id\tguitar\n"), "column 'classical' is missing"),
-        ("magnatagatune", text("clip_info_final.csv", "clip_id\tartist\ttitle\talbum\n"), "lacks clip 2 of annotations_final"),
+        (
+            "magnatagatune",
+            text("clip_info_final.csv", "clip_id\tartist\ttitle\talbum\n"),
+            "annotations_final.csv: line 2 is of a clip that clip_info_final.csv lacks",
+        ),
         ("magnatagatune", lambda root: (root / "mp3").rename(root / "x"), r"5 of 5 audio files are absent.*unpacked\)$"),
         ("magnatagatune/listed", lists(), "train.npy or train.txt or .* is missing; it holds the clips of the train set"),
         ("magnatagatune/listed", lists(train="f/unknown.mp3"), "train.txt: annotations_final.csv has no clip 'f/unknown.mp3'"),
