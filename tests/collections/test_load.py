@@ -8,7 +8,6 @@ from mtt.collections import published
 from mtt.collections.load import collection_help, data_sets, load_corpus, parse_source
 from mtt.config import PROFILES, SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
-from mtt.data.corpus import label_matrix
 from mtt.files import MttError
 from tests.collections.trees import load, noise, write_sounds, write_table
 
@@ -53,10 +52,6 @@ def test_tags_are_ordered_by_frequency_and_empty_means_unlabelled_in_any_set(tmp
     assert corpus.is_labelled.to_dict() == {"1": True, "2": True, "3": False}
     untagged = load(write_table(tmp_path, ["a.wav"], tags=""))  # can be looked at
     assert len(untagged) == 1 and untagged.tags == [] and untagged.labels.shape == (1, 0)
-
-
-def test_label_matrix_ignores_foreign_tags():
-    assert label_matrix(["a|x", "", "b"], ["a", "b"]).tolist() == [[1, 0], [0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(

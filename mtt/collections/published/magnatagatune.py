@@ -25,6 +25,7 @@ from mtt.splits.check import SETS
 PAGE = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
 AUDIO_FROM = f"{PAGE} publishes them (mp3.zip.001 to .003, joined and unpacked)"
 SET_OF_FOLDER = dict.fromkeys("0123456789ab", "train") | {"c": "valid"} | dict.fromkeys("def", "test")
+LISTS = (".npy", ".txt", "_list_pub.cP", "_list_pub.txt")  # what the file of a set's clips ends with
 
 # The 50 most frequent tags, most frequent first, spelled as in annotations_final.csv.
 TAGS = tuple(
@@ -55,11 +56,10 @@ def read(root: Path, variant: str) -> Published:
 
 def _listed(root: Path, paths: pd.Series) -> pd.Series:
     """The set of each path; ``""`` for one that no list names."""
-    folder = next((root / name for name in ("split", "MTAT_split") if (root / name).is_dir()), root / "split")
     known, sets = set(paths), {}
     for name in SETS:
-        endings = (".npy", ".txt", "_list_pub.cP", "_list_pub.txt")
-        source = first_file(folder, [name + ending for ending in endings], f"the clips of the {name} set")
+        names = [f"{folder}/{name}{ending}" for folder in ("split", "MTAT_split") for ending in LISTS]
+        source = first_file(root, names, f"the clips of the {name} set")
         for path in (line.split("\t")[-1] for line in read_strings(source)):
             if path not in known:
                 raise MttError(f"{source}: annotations_final.csv has no clip {path!r}; list paths such as f/name.mp3")
