@@ -11,24 +11,12 @@ from mtt.collections.published.magnatagatune import TAGS
 from mtt.collections.published.msd import CALS_TAGS, CONVENTIONAL_TAGS
 from mtt.config import SAMPLE_RATE
 from mtt.files import MttError, write_whole
-from tests.collections.trees import (
-    JAMENDO_HEADER,
-    JAMENDO_ROWS,
-    MSD_IDS,
-    MSD_POOL,
-    MSD_SETS,
-    MTAT_CLIPS,
-    TREES,
-    load,
-    write_gtzan,
-    write_jamendo,
-    write_magnatagatune,
-    write_msd,
-)
+from tests.collections import trees
+from tests.collections.trees import JAMENDO_HEADER, JAMENDO_ROWS, MSD_IDS, MSD_POOL, MSD_SETS, MTAT_CLIPS, TREES, load
 
 
 def test_cals_is_read_with_its_tags_in_order_its_sets_and_its_pool(tmp_path):
-    corpus = load(f"msd:{write_msd(tmp_path)}")
+    corpus = load(f"msd:{trees.write_msd(tmp_path)}")
     assert corpus.tags == list(CALS_TAGS) and len(corpus.tags) == 50 and corpus.tags[-1] == "progressive metal"
     sets = MSD_SETS | {"unlabelled": MSD_POOL}
     assert corpus.tracks["split"].to_dict() == {i: name for name, ids in sets.items() for i in ids}
@@ -40,7 +28,7 @@ def test_cals_is_read_with_its_tags_in_order_its_sets_and_its_pool(tmp_path):
 
 
 def test_the_pool_may_come_from_the_table_of_splits_and_the_artists_from_the_database(tmp_path):
-    root = write_msd(tmp_path)
+    root = trees.write_msd(tmp_path)
     (root / "splits" / "student_ids.npy").unlink()
     rows = [f"{i}\t{name.upper()}\t660000" for name, ids in {**MSD_SETS, "student": MSD_POOL}.items() for i in ids]
     (root / "splits" / "msd_splits.tsv").write_text("\n".join(["clip_ids\tsplits\tlength", *rows, "TRZZZZZ128F0000009\tNONE\t1"]) + "\n")
@@ -54,7 +42,7 @@ def test_the_pool_may_come_from_the_table_of_splits_and_the_artists_from_the_dat
 
 
 def test_the_conventional_split_may_share_artists_and_may_be_filtered(tmp_path):
-    corpus = load(f"msd/conventional:{write_msd(tmp_path)}")
+    corpus = load(f"msd/conventional:{trees.write_msd(tmp_path)}")
     assert corpus.tags == list(CONVENTIONAL_TAGS) and len(corpus) == 4 and corpus.split_name == "the conventional split"
     assert corpus.tracks.at[MSD_IDS[2], "artist"] == corpus.tracks.at[MSD_IDS[3], "artist"]  # valid and test
     for name, ids in (("train", MSD_IDS[1:3]), ("test", MSD_IDS[3:4])):
@@ -65,7 +53,7 @@ def test_the_conventional_split_may_share_artists_and_may_be_filtered(tmp_path):
 
 
 def test_magnatagatune_is_split_by_folder_and_an_absent_tag_is_a_negative(tmp_path):
-    corpus = load(f"magnatagatune:{write_magnatagatune(tmp_path)}")
+    corpus = load(f"magnatagatune:{trees.write_magnatagatune(tmp_path)}")
     assert corpus.tags == list(TAGS) and len(set(TAGS)) == 50
     assert corpus.tracks["split"].to_dict() == {"2": "train", "3": "train", "4": "valid", "5": "test"}
     assert corpus.tracks["artist"].tolist() == [artist for _, artist, _ in MTAT_CLIPS[:4]]
@@ -77,7 +65,7 @@ def test_magnatagatune_is_split_by_folder_and_an_absent_tag_is_a_negative(tmp_pa
 
 @pytest.mark.parametrize("form", [".npy", ".txt", "_list_pub.cP"])
 def test_given_lists_choose_clips_and_sets_of_magnatagatune(tmp_path, form):
-    folder = write_magnatagatune(tmp_path) / "split"
+    folder = trees.write_magnatagatune(tmp_path) / "split"
     folder.mkdir()
     for name, row in {"train": 3, "valid": 0, "test": 1}.items():
         path = MTAT_CLIPS[row][0]
@@ -92,7 +80,7 @@ def test_given_lists_choose_clips_and_sets_of_magnatagatune(tmp_path, form):
 
 @pytest.mark.parametrize("whole_repository", [False, True])
 def test_the_official_split_of_jamendo_is_read_with_kinds_of_tags(tmp_path, whole_repository):
-    write_jamendo(tmp_path)
+    trees.write_jamendo(tmp_path)
     if whole_repository:
         (tmp_path / "data").mkdir()
         (tmp_path / "splits").rename(tmp_path / "data" / "splits")
@@ -118,7 +106,7 @@ def test_the_official_split_of_jamendo_is_read_with_kinds_of_tags(tmp_path, whol
 )
 def test_each_variant_of_jamendo_reads_its_own_files(tmp_path, variant, split, subset):
     train, validation, test = (JAMENDO_ROWS[name].replace("mood/theme", "genre") for name in JAMENDO_ROWS)
-    write_jamendo(tmp_path, split, subset, train=test, validation=validation.replace("instrument", "genre"), test=train)
+    trees.write_jamendo(tmp_path, split, subset, train=test, validation=validation.replace("instrument", "genre"), test=train)
     corpus = load(f"mtg-jamendo{variant}:{tmp_path}")
     assert corpus.tag_kinds == {}  # as all tags are of one kind
     assert corpus.tracks["split"].tolist() == ["train", "valid", "test"] and corpus.split_name == f"the official {split}"
@@ -127,7 +115,7 @@ def test_each_variant_of_jamendo_reads_its_own_files(tmp_path, variant, split, s
 
 @pytest.mark.parametrize("folder", ["genres", "genres_original"])
 def test_a_genre_is_the_tag_of_gtzan_and_the_index_names_the_artists(tmp_path, folder):
-    corpus = load(f"gtzan:{write_gtzan(tmp_path, folder)}")
+    corpus = load(f"gtzan:{trees.write_gtzan(tmp_path, folder)}")
     assert corpus.tags == list(GENRES) and corpus.tracks["tags"].tolist() == ["blues", "blues", "rock", "rock"]
     assert list(corpus.tracks.index) == ["blues.00000", "blues.00029", "rock.00000", "rock.00010"]
     assert list(corpus.tracks["artist"]) == ["John Lee Hooker", "John Lee Hooker", "Morphine", ""]
@@ -135,7 +123,7 @@ def test_a_genre_is_the_tag_of_gtzan_and_the_index_names_the_artists(tmp_path, f
 
 
 def test_the_fault_filtered_lists_choose_excerpts_and_sets_of_gtzan(tmp_path):
-    write_gtzan(tmp_path)
+    trees.write_gtzan(tmp_path)
     with pytest.raises(MttError, match=r"926 of 930 audio files are absent, such as blues/blues\.00030\.wav, .*Kaggle.*\?partial"):
         load(f"gtzan/filtered:{tmp_path}")
     corpus = load(f"gtzan/filtered:{tmp_path}?partial")
@@ -220,7 +208,7 @@ def test_what_is_missing_or_wrong_is_named_in_one_line(tmp_path, name, file, con
 
 
 def test_a_clip_belongs_in_one_list(tmp_path):
-    write_magnatagatune(tmp_path)
+    trees.write_magnatagatune(tmp_path)
     for name in ("train", "valid"):
         write_whole(tmp_path / "split" / f"{name}.txt", CLIP)
     with pytest.raises(MttError, match="valid.txt: '0/cur.*' stands in another set"):
