@@ -166,27 +166,20 @@ def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -
     none can be used, all stay.
     """
     artists = artist_keys(tracks["artist"])
-    found = {*duplicates["track_id"], *duplicates["other"]}
-    best_first = sorted(found, key=lambda track_id: (not artists[track_id], not labelled[track_id], track_id))
+    ends = [tracks.index.get_indexer(duplicates[name]) for name in ("track_id", "other")]
+    pairs = sparse.coo_matrix((np.ones(len(duplicates)), ends), shape=(len(tracks), len(tracks)))
+    group = pd.Series(connected_components(pairs, directed=False)[1], tracks.index)
+    worth = pd.DataFrame({"nameless": artists == "", "unlabelled": ~labelled, "id": tracks.index}, tracks.index)
+    kept = worth.sort_values(list(worth))["id"].groupby(group).transform("first")
+    copies = kept[(kept != kept.index) & (artists != "").reindex(kept).to_numpy()].sort_index()
     details = {frozenset(ends): detail for *ends, detail in duplicates[PAIR_COLUMNS].itertuples(index=False)}
     rows = []
-    for track_id, kept in sorted(_first_of_group(duplicates, best_first).items()):
-        if kept == track_id or not artists[kept]:
-            continue
-        copy, original = tracks.loc[track_id], tracks.loc[kept]
+    for track_id, other in copies.items():
+        copy, original = tracks.loc[track_id], tracks.loc[other]
         exact = copy["digest"] == original["digest"]
-        detail = "same content" if exact else details.get(frozenset((track_id, kept)), "through another copy")
-        if artists[track_id] != artists[kept]:
+        detail = "same content" if exact else details.get(frozenset((track_id, other)), "through another copy")
+        if artists[track_id] != artists[other]:
             detail += f"; artists differ: {copy['artist']} here, {original['artist']} there"
         problem = "exact_duplicate" if exact else "near_duplicate"
-        rows.append((track_id, copy["path"], problem, f"copy of {kept}, which is kept: {detail}"))
-    removed = pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
-    return tracks.index[~tracks.index.isin(removed["track_id"])], removed
-
-
-def _first_of_group(pairs: pd.DataFrame, ids: list[str]) -> pd.Series:
-    """track_id -> the first of ``ids`` that pairs connect it with."""
-    index = pd.Index(ids, dtype=object)
-    ends = index.get_indexer(pairs["track_id"]), index.get_indexer(pairs["other"])
-    groups = connected_components(sparse.coo_matrix((np.ones(len(pairs)), ends), shape=(len(index),) * 2), directed=False)[1]
-    return index.to_series().groupby(groups).transform("first")
+        rows.append((track_id, copy["path"], problem, f"copy of {other}, which is kept: {detail}"))
+    return tracks.index.drop(copies.index), pd.DataFrame(rows, columns=PROBLEM_COLUMNS)

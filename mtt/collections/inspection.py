@@ -43,7 +43,7 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
     """
     settings = [VERSION, SAMPLE_RATE, MINIMUM_SECONDS, SILENCE_DB, FULL_SCALE, fingerprint_settings()]
-    store = cache / f"inspection-{fingerprint([settings, str(root)])}"
+    store = cache.resolve() / f"inspection-{fingerprint([settings, str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
     known: Found = {}
     for path in store.glob("[!.]*.npz"):

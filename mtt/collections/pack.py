@@ -107,7 +107,7 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
     Files that could not serve stay listed in its ``.problems``. Says how much room is needed before anything is written. Raises
     ``MttError`` where it is not there, where ``out`` is being packed to or is no folder, and for a corpus that is packed already.
     """
-    out = Path(out)
+    out = Path(out).resolve()  # worker processes may be in another folder
     if corpus.packed is not None:
         raise MttError(f"{corpus.root}: is packed already; give the collection that it was made from")
     if out.exists() and not out.is_dir():

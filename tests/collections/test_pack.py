@@ -99,6 +99,16 @@ def test_training_crops_come_from_the_pack(made, original):
     assert not any((made / path).exists() for path in packed.tracks["path"])
 
 
+def test_relative_folders_are_those_of_the_caller(source, tmp_path, monkeypatch):
+    """Workers that are used again stay in the folder in which they were started."""
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        packed = pack_corpus(load_corpus(source, cache="cache", progress=False), "pack", progress=False)
+        assert len(sounds(tmp_path / name / "pack")) == 6 == len(packed)
+        assert len(list((tmp_path / name / "cache").glob("*/*.npz"))) == 1
+
+
 def test_what_lies_outside_full_scale_is_clipped(tmp_path):
     soundfile.write(tmp_path / "loud.wav", 15 * noise(2), SAMPLE_RATE, subtype="FLOAT")
     packed = pack_corpus(load(write_table(tmp_path, ["loud.wav"])), tmp_path / "pack", progress=False)
