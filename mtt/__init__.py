@@ -18,9 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["AugmentConfig", "ModelConfig", "StudyConfig", "SyntheticConfig", "TrainConfig", "PROFILES"],
         "collections.audit": ["audit_collection"],
-        "collections.load": ["collection_help", "load_corpus"],
+        "collections.load": ["collection_help", "load_corpus", "read_collection"],
         "collections.pack": ["pack_corpus"],
-        "collections.table": ["read_collection"],
         "data.corpus": ["label_matrix", "split_tags"],
         "splits.check": ["audit_split", "compare_splits"],
         "splits.make": ["read_split", "split_by_artist", "write_split"],

@@ -21,10 +21,9 @@ import pandas as pd
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.inspection import FULL_SCALE, MINIMUM_SECONDS, SILENCE_DB, inspect_tracks
 from mtt.collections.load import load_corpus
-from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.files import home
+from mtt.files import MttError, home
 from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
 from mtt.splits.make import read_split
 
@@ -56,12 +55,12 @@ PROBLEMS = {
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found. ``rows``: track_id, path, problem, detail, in the order of ``PROBLEMS`` and then of the collection."""
+    """What an audit found."""
 
     name: str
     tracks: int
     hours: float  # of sound that could be decoded
-    rows: pd.DataFrame
+    rows: pd.DataFrame  # ``PROBLEM_COLUMNS``, in the order of ``PROBLEMS`` and then of the collection
 
     @property
     def counts(self) -> pd.DataFrame:
@@ -82,26 +81,24 @@ class Audit:
 def audit_collection(source: str | Path, split: str | Path | None = None, cache: str | Path | None = None, progress: bool = True) -> Audit:
     """Audit what ``load_corpus`` takes, but a packed collection. The split is that of the file ``split``, else of the column ``split``.
 
-    Files are read in parallel; what was read before is taken from the cache. Raises ``CollectionError`` for a collection that is packed, is
-    none or has no usable file at all, and ``ValueError`` for a file that holds no split.
+    Raises ``MttError`` for a collection that is packed, is none or has no usable file at all, and for a file that holds no split.
     """
     cache = Path(cache or home() / "cache")
     given = None if split is None else read_split(split)
     corpus = load_corpus(source, cache=cache, progress=progress)
     if corpus.packed is not None:
-        raise CollectionError(f"{source}: is packed, and the audit reads original files; audit the collection that it was made from")
+        raise MttError(f"{source}: is packed, and the audit reads original files; audit the collection that it was made from")
     tracks = corpus.tracks
-    found = inspect_tracks(tracks, corpus.root, cache, progress=progress).table  # read back: loading has just seen them all
+    found = inspect_tracks(tracks, corpus.root, cache, progress=progress)  # read back: loading has just seen them all
     if given is None:
         given = tracks.get("split", pd.Series("", index=tracks.index))
     duplicates = find_duplicates(tracks["digest"], corpus.fingerprints)
-    faults = [*_file_faults(found), *_tag_faults(corpus), *_artist_faults(corpus), *_split_faults(corpus, given, duplicates)]
-    rows = pd.DataFrame(faults, columns=["track_id", "problem", "detail"])
-    rows["path"] = rows["track_id"].map(tracks["path"])
+    faults = [*_file_faults(found), *_label_faults(corpus), *_split_faults(corpus, given, duplicates)]
+    rows = pd.DataFrame(faults, columns=["track_id", "problem", "detail"]).join(tracks["path"], on="track_id")
     copies = clean(tracks, corpus.is_labelled, duplicates)[1]  # those that a study leaves out
     rows = pd.concat([corpus.problems, copies, rows], ignore_index=True)[PROBLEM_COLUMNS]
     order = np.lexsort((tracks.index.get_indexer(rows["track_id"]), rows["problem"].map(list(PROBLEMS).index)))
-    hours = float(tracks["seconds"].sum() / 3600)
+    hours = tracks["seconds"].sum() / 3600
     return Audit(corpus.name, len(corpus) + len(corpus.problems), hours, rows.iloc[order].reset_index(drop=True))
 
 
@@ -123,19 +120,17 @@ def _file_faults(found: pd.DataFrame) -> Iterator[Fault]:
             yield file.Index, "unusual_rate", f"{file.sample_rate} Hz; {share:.0%} of the files have {usual} Hz"
 
 
-def _tag_faults(corpus: Corpus) -> Iterator[Fault]:
+def _label_faults(corpus: Corpus) -> Iterator[Fault]:
+    """What is wrong with tags and artists."""
     codes = artist_codes(corpus.artists)
+    for track_id in corpus.tracks.index[codes < 0]:
+        yield track_id, "missing_artist", "no artist; name one so that the track can be kept in one set with its artist's others"
     for column, tag in enumerate(corpus.tags):
         having = np.flatnonzero(corpus.labels[:, column])
         artists = len(set(codes[having]) - {-1})
         if len(having) and (len(having) < RARE_TRACKS or artists < RARE_ARTISTS):
             detail = f"tag {tag!r}: {len(having)} track{'s'[: len(having) > 1]} of {artists} artist{'s'[: artists != 1]}"
             yield corpus.tracks.index[having[0]], "rare_tag", detail
-
-
-def _artist_faults(corpus: Corpus) -> Iterator[Fault]:
-    for track_id in corpus.tracks.index[artist_codes(corpus.artists) < 0]:
-        yield track_id, "missing_artist", "no artist; name one so that the track can be kept in one set with its artist's others"
 
 
 def _split_faults(corpus: Corpus, given: pd.Series, duplicates: pd.DataFrame) -> Iterator[Fault]:

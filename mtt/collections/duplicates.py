@@ -1,17 +1,17 @@
 """Cleaning before splitting: exact and near duplicates, and which copy to keep.
 
-Conventions:
+Conventions: a duplicate's row is ``track_id, other, detail``; ``other`` is the track that it duplicates and that comes first in the order
+of ids.
 
-* A duplicate's row is ``track_id, other, problem, detail``; ``other`` is the track that it duplicates and that comes first in the order of
-  ids.
-* A *fingerprint* (frames,) of uint32 holds 32 bits for each ``HOP / RATE`` = 46 ms, after Haitsma & Kalker, "A highly robust audio
-  fingerprinting system" (ISMIR 2002, section 4.2): bit m tells whether the energy step from band m to band m + 1 has grown. Here energies
-  are logarithmic, so gain and fixed filters cancel, and the growth is over ``LAG`` frames rather than one, which noise and coding overturn
-  less easily. Word 0 (no step has grown) marks silence and stillness and is never compared.
-* The *bit error rate* of two aligned fingerprints is the share of bits that differ. Measured on 13 real and 20 synthetic clips of 30 s:
-  0.09 at most after gain, a 5 kHz low-pass, MP3 and a 0.3 s trim together, 0.12 after MP3 at 40 kbit/s; 0.31 at least between different
-  melodies over the same loud drum loop, 0.5 expected of unrelated music. On 641 tracks of the embedded corpus, all 36 planted copies were
-  found, at 0.09 at most, and no other pair below 0.36.
+A *fingerprint* (frames,) of uint32 holds 32 bits for each ``HOP / RATE`` = 46 ms, after Haitsma & Kalker, "A highly robust audio
+fingerprinting system" (ISMIR 2002, section 4.2): bit m tells whether the energy step from band m to band m + 1 has grown. Here energies
+are logarithmic, so gain and fixed filters cancel, and the growth is over ``LAG`` frames rather than one, which noise and coding overturn
+less easily. Word 0 (no step has grown) marks silence and stillness and is never compared.
+
+The *bit error rate* of two aligned fingerprints is the share of bits that differ. Measured on 13 real and 20 synthetic clips of 30 s: 0.09
+at most after gain, a 5 kHz low-pass, MP3 and a 0.3 s trim together, 0.12 after MP3 at 40 kbit/s; 0.31 at least between different melodies
+over the same loud drum loop, 0.5 expected of unrelated music. On 641 tracks of the embedded corpus, all 36 planted copies were found, at
+0.09 at most, and no other pair below 0.36.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MIN_VOTES = 3  # words that agree on an offset before two tracks are compared
 NEIGHBOURS = 4  # tracks that share a word are paired with so many of the next ones
 OFFSETS = 3  # best offsets compared for a pair
 
-PAIR_COLUMNS = ["track_id", "other", "problem", "detail"]
+PAIR_COLUMNS = ["track_id", "other", "detail"]
 
 
 def fingerprint_settings() -> list:
@@ -88,21 +88,13 @@ def split_fingerprints(lengths: np.ndarray, bits: np.ndarray) -> list[np.ndarray
     return np.split(bits, np.cumsum(lengths)[:-1])
 
 
-def find_exact_duplicates(digests: pd.Series) -> pd.DataFrame:
-    """Tracks of equal digest (track_id -> digest of the samples): a row for each but the first of a group, ``PAIR_COLUMNS``."""
-    digests = digests.sort_index()
-    first = digests.index.to_series().groupby(digests).transform("first")
-    copies = first[first != first.index].rename("other").rename_axis("track_id").reset_index()
-    return copies.assign(problem="exact_duplicate", detail="same content")[PAIR_COLUMNS]
-
-
 def find_near_duplicates(fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Pairs of tracks whose fingerprints differ in at most ``MAX_BIT_ERROR`` of the bits where they overlap.
+    """Pairs of tracks whose fingerprints differ in at most ``MAX_BIT_ERROR`` of the bits where they overlap: track_id, other, detail.
 
     The overlap may lie anywhere but holds at least half of the shorter track and 2 s of sound. An index of words proposes the pairs, so
     time grows with the number of tracks, not of pairs. ``detail`` gives the bit error rate and by how much the same sound comes later in
-    ``other``. Exact duplicates are found too, at rate 0. A remix that leaves the melody in place counts as a copy. In a group of many
-    copies, not every pair is listed, but the pairs connect the group.
+    ``other``. A remix that leaves the melody in place counts as a copy. In a group of many copies, not every pair is listed, but the pairs
+    connect the group.
     """
     ids = sorted(fingerprints)
     if not ids:
@@ -116,15 +108,16 @@ def find_near_duplicates(fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame
     found = pd.DataFrame(rows, columns=["track_id", "other", "error", "offset"])
     found = found.sort_values(["other", "track_id", "error", "offset"]).drop_duplicates(["other", "track_id"])
     details = [f"bit error rate {row.error:.3f}, offset {row.offset * HOP / RATE:+.2f} s" for row in found.itertuples(index=False)]
-    return found.assign(problem="near_duplicate", detail=details)[PAIR_COLUMNS].reset_index(drop=True)
+    return found.assign(detail=details)[PAIR_COLUMNS].reset_index(drop=True)
 
 
 def find_duplicates(digests: pd.Series, fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Exact duplicates, and near ones among the rest: track_id, other, problem, detail."""
-    exact = find_exact_duplicates(digests)
-    copies = set(exact["track_id"])
-    near = find_near_duplicates({track_id: bits for track_id, bits in fingerprints.items() if track_id not in copies})
-    return pd.concat([exact, near], ignore_index=True) if len(near) else exact
+    """Tracks of equal digest (each and the first of its group), and near duplicates among the rest: track_id, other, detail."""
+    digests = digests.sort_index()
+    first = digests.index.to_series().groupby(digests).transform("first")
+    exact = first[first != first.index].rename("other").rename_axis("track_id").reset_index().assign(detail="same content")
+    near = find_near_duplicates({track_id: fingerprints[track_id] for track_id in digests.index.difference(exact["track_id"])})
+    return pd.concat([exact, near], ignore_index=True)
 
 
 def _candidates(tracks: list[np.ndarray]) -> tuple[list[int], list[int], list[int]]:
@@ -166,38 +159,27 @@ def _bit_error(a: np.ndarray, b: np.ndarray, offset: int) -> float:
 
 
 def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -> tuple[pd.Index, pd.DataFrame]:
-    """Keep one copy of each group of ``duplicates`` (``PAIR_COLUMNS``).
+    """Keep one copy of each group of ``duplicates``: the kept ids, in the order of ``tracks``, and the removed (``PROBLEM_COLUMNS``).
 
     ``tracks`` is indexed by track_id, with columns path, artist and digest; ``labelled`` (track_id -> bool) says which have labels. Of a
     group, a copy with an artist is kept, rather a labelled one, then the first in the order of ids. Where no copy has an artist, so that
     none can be used, all stay.
-
-    Returns the kept ids, in the order of ``tracks``, and a table of the removed: ``track_id, path, problem, detail``.
     """
     artists = artist_keys(tracks["artist"])
-    best_first = sorted(
-        {*duplicates["track_id"], *duplicates["other"]},
-        key=lambda track_id: (not artists[track_id], not labelled[track_id], track_id),
-    )
-    details = {frozenset(ends): detail for *ends, detail in duplicates[["track_id", "other", "detail"]].itertuples(index=False)}
+    ends = [tracks.index.get_indexer(duplicates[name]) for name in ("track_id", "other")]
+    pairs = sparse.coo_matrix((np.ones(len(duplicates)), ends), shape=(len(tracks), len(tracks)))
+    group = pd.Series(connected_components(pairs, directed=False)[1], tracks.index)
+    worth = pd.DataFrame({"nameless": artists == "", "unlabelled": ~labelled, "id": tracks.index}, tracks.index)
+    kept = worth.sort_values(list(worth))["id"].groupby(group).transform("first")
+    copies = kept[(kept != kept.index) & (artists != "").reindex(kept).to_numpy()].sort_index()
+    details = {frozenset(ends): detail for *ends, detail in duplicates[PAIR_COLUMNS].itertuples(index=False)}
     rows = []
-    for track_id, kept in sorted(_first_of_group(duplicates, best_first).items()):
-        if kept == track_id or not artists[kept]:
-            continue
-        copy, original = tracks.loc[track_id], tracks.loc[kept]
+    for track_id, other in copies.items():
+        copy, original = tracks.loc[track_id], tracks.loc[other]
         exact = copy["digest"] == original["digest"]
-        detail = "same content" if exact else details.get(frozenset((track_id, kept)), "through another copy")
-        if artists[track_id] != artists[kept]:
+        detail = "same content" if exact else details.get(frozenset((track_id, other)), "through another copy")
+        if artists[track_id] != artists[other]:
             detail += f"; artists differ: {copy['artist']} here, {original['artist']} there"
         problem = "exact_duplicate" if exact else "near_duplicate"
-        rows.append((track_id, copy["path"], problem, f"copy of {kept}, which is kept: {detail}"))
-    removed = pd.DataFrame(rows, columns=PROBLEM_COLUMNS)
-    return tracks.index[~tracks.index.isin(removed["track_id"])], removed
-
-
-def _first_of_group(pairs: pd.DataFrame, ids: list[str]) -> pd.Series:
-    """track_id -> the first of ``ids`` that pairs connect it with."""
-    index = pd.Index(ids, dtype=object)
-    ends = index.get_indexer(pairs["track_id"]), index.get_indexer(pairs["other"])
-    groups = connected_components(sparse.coo_matrix((np.ones(len(pairs)), ends), shape=(len(index),) * 2), directed=False)[1]
-    return index.to_series().groupby(groups).transform("first")
+        rows.append((track_id, copy["path"], problem, f"copy of {other}, which is kept: {detail}"))
+    return tracks.index.drop(copies.index), pd.DataFrame(rows, columns=PROBLEM_COLUMNS)

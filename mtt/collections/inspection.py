@@ -2,7 +2,7 @@
 
 Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, so a copy in another container of
 the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was found belongs to a file's path, size and
-time of change and to the settings it was found with (``_settings``). It is kept in shards of a few files, each written whole as soon as it
+time of change and to the settings it was found with. It is kept in shards of a few files, each written whole as soon as it
 is done: a pass that was stopped goes on, and a second one reads only what is new.
 """
 
@@ -12,7 +12,6 @@ import hashlib
 import logging
 import os
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from tqdm import tqdm
 from mtt.collections.duplicates import audio_fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, checked, decode_audio, mix_down
-from mtt.data.corpus import PROBLEM_COLUMNS
 from mtt.files import fingerprint, read_arrays, write_arrays
 
 log = logging.getLogger(__name__)
@@ -34,33 +32,18 @@ VERSION = 3  # raise it with every change of what is measured, or how
 FILES_PER_SHARD = 32
 
 Stamp = tuple[str, int, int]  # path, size in bytes and time of change in ns; -1 where there is no such file
-Found = dict[Stamp, tuple[dict, np.ndarray]]  # the file's row of the table, and its fingerprint
+Found = dict[Stamp, dict]  # the file's row of the table
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """``table``: track_id -> path, size, changed, seconds, announced, sample_rate, channels, level_db, clipped, digest, problem, detail.
+def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool = True) -> pd.DataFrame:
+    """Read every file of ``tracks`` (index track_id, column path relative to ``root``) once; ``cache`` is a folder.
 
-    ``seconds`` were decoded, ``announced`` stand in the header; ``clipped`` is a share of the samples. ``fingerprints`` by track_id.
+    Returns track_id -> path, size, changed, seconds (decoded), announced (seconds that the header says), sample_rate, channels, level_db,
+    clipped (share of the samples), digest, problem, detail, fingerprint. Unreadable, silent, too short files and paths that lead out of
+    ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
     """
-
-    table: pd.DataFrame
-    fingerprints: dict[str, np.ndarray]
-
-    @property
-    def problems(self) -> pd.DataFrame:
-        """The unusable files: track_id, path, problem, detail."""
-        bad = self.table[self.table["problem"] != ""]
-        return bad.rename_axis("track_id").reset_index()[PROBLEM_COLUMNS]
-
-
-def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool = True) -> Inspection:
-    """Read every file of ``tracks`` (index track_id, column path relative to ``root``) once.
-
-    Unreadable, silent, too short files and paths that lead out of ``root`` get a ``problem`` and a ``detail``; nothing is raised for them.
-    ``cache`` is a folder.
-    """
-    store = cache / f"inspection-{fingerprint([_settings(), str(root)])}"
+    settings = [VERSION, SAMPLE_RATE, MINIMUM_SECONDS, SILENCE_DB, FULL_SCALE, fingerprint_settings()]
+    store = cache.resolve() / f"inspection-{fingerprint([settings, str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
     known: Found = {}
     for path in store.glob("[!.]*.npz"):
@@ -72,13 +55,7 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
         for part in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
             known |= part
             bar.update(len(part))
-    table = pd.DataFrame([known[stamp][0] for stamp in stamps], index=tracks.index)
-    return Inspection(table, {track_id: known[stamp][1] for track_id, stamp in zip(tracks.index, stamps, strict=True)})
-
-
-def _settings() -> list:
-    """All that what is found follows from, beside the files."""
-    return [VERSION, SAMPLE_RATE, MINIMUM_SECONDS, SILENCE_DB, FULL_SCALE, fingerprint_settings()]
+    return pd.DataFrame([known[stamp] for stamp in stamps], index=tracks.index)
 
 
 def _stamp(root: Path, path: str) -> Stamp:
@@ -91,9 +68,9 @@ def _stamp(root: Path, path: str) -> Stamp:
 
 def _inspect_shard(root: Path, store: Path, stamps: list[Stamp]) -> Found:
     found = {stamp: _inspect_file(root, stamp) for stamp in stamps}
-    rows, prints = zip(*found.values(), strict=True)
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **join_fingerprints(prints))
+    columns = {name: [row[name] for row in found.values()] for name in found[stamps[0]]}
+    prints = join_fingerprints(columns.pop("fingerprint"))
+    write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **prints)
     return found
 
 
@@ -101,32 +78,32 @@ def _read_shard(path: Path) -> Found:
     try:
         arrays = read_arrays(path)
         prints = split_fingerprints(arrays.pop("lengths"), arrays.pop("bits"))
-        rows = pd.DataFrame(arrays).to_dict("records")
-        return {(row["path"], row["size"], row["changed"]): (row, bits) for row, bits in zip(rows, prints, strict=True)}
+        rows = pd.DataFrame(arrays).assign(fingerprint=prints).to_dict("records")
+        return {(row["path"], row["size"], row["changed"]): row for row in rows}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s: not readable (%s); its files are read again", path, error)
         return {}
 
 
-def _inspect_file(root: Path, stamp: Stamp) -> tuple[dict, np.ndarray]:
+def _inspect_file(root: Path, stamp: Stamp) -> dict:
     path, size, changed = stamp
     row = {"path": path, "size": size, "changed": changed, "seconds": 0.0, "announced": 0.0, "sample_rate": 0, "channels": 0}
     row |= {"level_db": -np.inf, "clipped": 0.0, "digest": "", "problem": "", "detail": ""}
-    nothing = np.zeros(0, dtype=np.uint32)
+    row["fingerprint"] = np.zeros(0, dtype=np.uint32)
     if os.path.isabs(path) or Path(os.path.normpath(path)).parts[:1] == ("..",):
-        return {**row, "problem": "outside", "detail": "the path leads out of the collection's folder"}, nothing
+        return row | {"problem": "outside", "detail": "the path leads out of the collection's folder"}
     try:
         samples, info = decode_audio(root / path)
         wave = checked(mix_down(samples, info.sample_rate), root / path)
     except AudioError as error:
-        return {**row, "problem": "unreadable", "detail": str(error).removeprefix(f"{root / path}: ")}, nothing
+        return row | {"problem": "unreadable", "detail": str(error).removeprefix(f"{root / path}: ")}
     row["seconds"], row["announced"] = len(samples) / info.sample_rate, info.seconds
     row["sample_rate"], row["channels"] = info.sample_rate, info.channels
     row["level_db"] = float(10 * np.log10(np.mean(np.square(wave, dtype=np.float64)) + 1e-20))
     row["clipped"] = float((np.count_nonzero(samples >= FULL_SCALE) + np.count_nonzero(samples <= -FULL_SCALE)) / samples.size)
     row["digest"] = hashlib.sha256(np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16).tobytes()).hexdigest()[:32]
     if row["seconds"] < MINIMUM_SECONDS:
-        row |= {"problem": "too_short", "detail": f"{row['seconds']:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"}
-    elif row["level_db"] < SILENCE_DB:
-        row |= {"problem": "silent", "detail": f"level {row['level_db']:.0f} dB; below {SILENCE_DB:g} dB counts as silence"}
-    return row, nothing if row["problem"] else audio_fingerprint(wave)
+        return row | {"problem": "too_short", "detail": f"{row['seconds']:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"}
+    if row["level_db"] < SILENCE_DB:
+        return row | {"problem": "silent", "detail": f"level {row['level_db']:.0f} dB; below {SILENCE_DB:g} dB counts as silence"}
+    return row | {"fingerprint": audio_fingerprint(wave)}

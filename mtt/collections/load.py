@@ -1,8 +1,11 @@
 """Collections: the embedded one, a reader's own CSV, a packed one, and published data sets, each as a ``Corpus``.
 
-Conventions: a source is ``synthetic``, the path of a CSV (``mtt.collections.table``) or of a packed folder (``mtt.collections.pack``), or
-``NAME:ROOT`` or ``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds.
-``collection_help`` lists them.
+Conventions: a source is ``synthetic``, the path of a CSV or of a packed folder (``mtt.collections.pack``), or ``NAME:ROOT`` or
+``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds. ``collection_help``
+lists them.
+
+The CSV has the columns ``path`` (relative to the CSV), ``artist``, ``tags`` (joined by ``|``; empty = unlabelled, also where the row names
+a set) and optionally ``track_id`` (else the path), ``title``, ``album``, ``split``. All is text.
 
 Absent audio files of a data set are an error that counts them, unless ``?partial`` ends the source: then the others make the collection,
 and the absent ones are listed among its problems.
@@ -22,12 +25,12 @@ import pandas as pd
 
 from mtt.collections import published
 from mtt.collections.inspection import inspect_tracks
-from mtt.collections.pack import load_packed, packed_folder
+from mtt.collections.pack import load_packed
 from mtt.collections.published.base import DataSet, find_audio
-from mtt.collections.table import CollectionError, read_collection
 from mtt.config import SyntheticConfig
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
-from mtt.files import fingerprint, home, read_json
+from mtt.data.table import read_table, refuse_rows
+from mtt.files import MttError, fingerprint, home, read_json
 from mtt.synthetic.render import corpus_name, make_corpus
 
 PARTIAL = "?partial"
@@ -73,9 +76,8 @@ class Source:
     @property
     def absolute(self) -> str:
         """The source again, with an absolute path: what it means does not depend on the folder one is in."""
-        if self.kind in ("synthetic", "csv"):
-            return "synthetic" if self.kind == "synthetic" else os.path.abspath(self.path)
-        return f"{self.name}:{os.path.abspath(self.path)}{PARTIAL if self.partial else ''}"
+        place = os.path.abspath(self.path)
+        return {"synthetic": "synthetic", "csv": place}.get(self.kind, f"{self.name}:{place}{PARTIAL if self.partial else ''}")
 
     @property
     def folder_name(self) -> str:
@@ -86,25 +88,35 @@ class Source:
 
 
 def parse_source(source: str | Path) -> Source:
-    """``source`` taken apart; no file is looked at but to tell a CSV from a misspelt name. Raises ``CollectionError``."""
+    """``source`` taken apart; no file is looked at but to tell a CSV from a misspelt name. Raises ``MttError``."""
     source = str(source)
     if source == "synthetic":
         return Source("synthetic", Path())
     named = re.fullmatch(r"([a-z][a-z0-9-]+)((?:/[a-z0-9-]*)*):(.*)", source, re.DOTALL)
-    if named is None:
+    known = data_sets() if named else {}
+    if not named or (named[1] not in known and Path(source).exists()):
         return Source("csv", Path(source).expanduser())
-    kind, variant, root = named[1], named[2][1:], named[3]
-    known = data_sets()
+    kind, variant, root = named[1], named[2][1:], named[3].removesuffix(PARTIAL)
     if kind not in known:
-        if Path(source).exists():
-            return Source("csv", Path(source).expanduser())
         spellings = ", ".join(f"{name}:ROOT" for name in known)
-        raise CollectionError(f"unknown collection {source!r}; give synthetic, a CSV file of tracks, or {spellings}")
-    if not known[kind].has(variant):
-        raise CollectionError(f"unknown collection {source!r}; there are {', '.join(known[kind].lines)}")
-    if not root.removesuffix(PARTIAL):
-        raise CollectionError(f"{source!r} names no folder; give {kind}:ROOT, the folder that holds the data set")
-    return Source(kind, Path(root.removesuffix(PARTIAL)).expanduser(), variant, root.endswith(PARTIAL))
+        raise MttError(f"unknown collection {source!r}; give synthetic, a CSV file of tracks, or {spellings}")
+    if variant not in known[kind].variants:
+        raise MttError(f"unknown collection {source!r}; there are {', '.join(known[kind].lines)}")
+    if not root:
+        raise MttError(f"{source!r} names no folder; give {kind}:ROOT, the folder that holds the data set")
+    return Source(kind, Path(root).expanduser(), variant, source.endswith(PARTIAL))
+
+
+def read_collection(path: str | Path) -> pd.DataFrame:
+    """The rows of a collection's CSV, indexed by track_id. Raises ``MttError`` naming the file and the column or line at fault."""
+    table = read_table(path, ["path", "artist", "tags"])
+    if table.empty:
+        raise MttError(f"{path}: has no rows; one row per track is needed")
+    optional = {"track_id": table["path"], "title": "", "album": ""}
+    table = table.assign(**{name: value for name, value in optional.items() if name not in table})
+    faults = {f"has no {column}": table[column].str.strip() == "" for column in ("path", "track_id")}
+    refuse_rows(path, faults | {"repeats a track_id": table["track_id"].duplicated()})
+    return table.set_index("track_id")
 
 
 def load_corpus(
@@ -112,7 +124,7 @@ def load_corpus(
 ) -> Corpus:
     """The corpus behind ``source`` (see the module's docstring); ``"synthetic"`` is made on first use, then read from the cache.
 
-    Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``CollectionError`` when the
+    Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``MttError`` when the
     collection as a whole cannot be used.
     """
     cache = Path(cache or home() / "cache")
@@ -124,14 +136,14 @@ def load_corpus(
         return _with_truth(_load_tracks(read_collection(table), table, where.name, cache, progress), folder)
     if where.kind != "csv":
         return _load_published(where, cache, progress)
-    if (packed := packed_folder(where.path)) is not None:
-        return load_packed(packed)
+    if (packed := load_packed(where.path)) is not None:
+        return packed
     return _load_tracks(read_collection(where.path), where.path, where.name, cache, progress)
 
 
 def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
     if not where.path.is_dir():
-        raise CollectionError(f"{where.path}: no such folder; give the one that holds the data set, as {where.name}:ROOT")
+        raise MttError(f"{where.path}: no such folder; give the one that holds the data set, as {where.name}:ROOT")
     data_set = data_sets()[where.kind]
     found = data_set.read(where.path, where.variant)
     paths = find_audio(where.path, found)
@@ -139,11 +151,10 @@ def _load_published(where: Source, cache: Path, progress: bool) -> Corpus:
     if len(absent) and (not where.partial or len(absent) == len(paths)):
         count = f"{len(absent):,} of {len(paths):,} audio files are absent"
         remedy = "" if len(absent) == len(paths) else f"; end the collection with {PARTIAL} to go on with those that are there"
-        raise CollectionError(f"{where.path}: {count}, such as {', '.join(absent['path'][:3])}; {data_set.audio_from}{remedy}")
-    tracks = found.tracks.assign(path=paths)[paths != ""]
-    corpus = _load_tracks(tracks, where.path, where.name, cache, progress, found.tags)
+        raise MttError(f"{where.path}: {count}, such as {', '.join(absent['path'][:3])}; {data_set.audio_from}{remedy}")
+    corpus = _load_tracks(found.tracks.assign(path=paths)[paths != ""], where.path, where.name, cache, progress, found.tags)
     missing = absent.reset_index().assign(problem="absent", detail="not in the data set's folder")[PROBLEM_COLUMNS]
-    problems = pd.concat([corpus.problems, missing], ignore_index=True) if len(missing) else corpus.problems
+    problems = pd.concat([corpus.problems, missing], ignore_index=True)
     digest = fingerprint([corpus.digest, "complete"]) if data_set.complete else corpus.digest  # the same tags say more
     about = {"tag_kinds": found.kinds, "split_name": found.split, "complete": data_set.complete}
     return replace(corpus, problems=problems, digest=digest, **about)
@@ -153,18 +164,17 @@ def _load_tracks(table: pd.DataFrame, origin: Path, name: str, cache: Path, prog
     """Inspect the files of ``table``, which ``origin`` (a CSV or a folder) has; ``tags`` are those found, by frequency, if None."""
     root = origin.resolve() if origin.is_dir() else origin.resolve().parent
     found = inspect_tracks(table, root, cache, progress=progress)
-    usable = found.table.index[found.table["problem"] == ""]
-    if not len(usable):
-        first = found.problems.iloc[0]
+    usable, problems = found[found["problem"] == ""], found[found["problem"] != ""].reset_index()[PROBLEM_COLUMNS]
+    if usable.empty:
+        first = problems.iloc[0]
         reason = f"the first, {first['path']}, is {first['problem']}: {first['detail']}"
-        raise CollectionError(f"{origin}: none of the {len(table)} files can be used; {reason}")
+        raise MttError(f"{origin}: none of the {len(table)} files can be used; {reason}")
     names = table["tags"].map(split_tags).explode().dropna().value_counts()
     tags = list(tags or sorted(names.index, key=lambda tag: (-names[tag], tag)))
-    tracks = table.loc[usable].assign(**{name: found.table.loc[usable, name] for name in ("seconds", "level_db", "digest")})
-    digest = fingerprint([tags, list(usable), list(tracks["artist"]), list(tracks["tags"]), list(tracks["digest"])])
-    fingerprints = {track_id: found.fingerprints[track_id] for track_id in usable}
-    labels = label_matrix(tracks["tags"], tags)
-    return Corpus(name, root, tracks, tags, labels, problems=found.problems, fingerprints=fingerprints, digest=digest)
+    tracks = table.loc[usable.index].assign(**usable[["seconds", "level_db", "digest"]])
+    digest = fingerprint([tags, list(tracks.index), *(list(tracks[name]) for name in ("artist", "tags", "digest"))])
+    labels, fingerprints = label_matrix(tracks["tags"], tags), usable["fingerprint"].to_dict()
+    return Corpus(name, root, tracks, tags, labels, problems=problems, fingerprints=fingerprints, digest=digest)
 
 
 def _with_truth(corpus: Corpus, folder: Path) -> Corpus:

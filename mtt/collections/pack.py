@@ -24,13 +24,14 @@ from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from mtt.collections.duplicates import join_fingerprints, split_fingerprints
-from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, read_audio
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
-from mtt.files import alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
+from mtt.data.table import read_table
+from mtt.files import MttError, alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
 
-INDEX, TRACKS, PROBLEMS, FINGERPRINTS = "pack.json", "tracks.csv", "problems.csv", "fingerprints.npz"
+INDEX = "pack.json"
+TABLES = TRACKS, PROBLEMS, FINGERPRINTS = "tracks.csv", "problems.csv", "fingerprints.npz"
 FORMAT = 2
 STEPS = 32_768  # of a sample, from 0 to 1
 SAMPLE_TYPE = np.dtype("<i2")
@@ -49,7 +50,7 @@ class PackedAudio:
     sounds: dict[str, tuple[str, int]]  # track_id -> digest and samples
 
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
-        """As ``read_audio``. Raises ``AudioError`` where there is no sound, ``CollectionError`` for a file that is gone or cut."""
+        """As ``read_audio``. Raises ``AudioError`` where there is no sound, ``MttError`` for a file that is gone or cut."""
         digest, samples = self.sounds[track_id]
         first = round(start * SAMPLE_RATE)
         count = samples - first if seconds is None else min(samples - first, round(seconds * SAMPLE_RATE))
@@ -59,47 +60,41 @@ class PackedAudio:
         try:
             found = np.fromfile(path, SAMPLE_TYPE, count, offset=first * SAMPLE_TYPE.itemsize)
         except OSError as error:
-            raise CollectionError(f"{path}: {error.strerror}; {_AGAIN}") from error
+            raise MttError(f"{path}: {error.strerror}; {_AGAIN}") from error
         if len(found) < count:
-            raise CollectionError(f"{path}: is cut, and lacks samples of {track_id!r}; delete it and {_AGAIN}")
+            raise MttError(f"{path}: is cut, and lacks samples of {track_id!r}; delete it and {_AGAIN}")
         return found.astype(np.float32) * np.float32(1 / STEPS)
 
 
-def packed_folder(path: Path) -> Path | None:
-    """The packed collection that ``path`` means: its folder, or the ``tracks.csv`` in it; None where it is something else.
+def load_packed(path: Path) -> Corpus | None:
+    """The packed collection of a folder, or of the ``tracks.csv`` in it; None where ``path`` is another file.
 
-    Raises ``CollectionError`` for any other folder.
+    Raises ``MttError`` for a pack that is damaged or was changed by hand, and for any other folder.
     """
-    folder = path.parent if path.name == TRACKS else path
-    if (folder / INDEX).is_file():
-        return folder
-    if path.is_dir():
-        raise CollectionError(f"{path}: is a folder without {INDEX}: no packed collection, or one that is not finished; {_AGAIN}")
-    return None
-
-
-def load_packed(folder: Path) -> Corpus:
-    """The corpus of a packed collection. Raises ``CollectionError`` for one that is damaged or was changed by hand."""
-    folder = folder.resolve()
+    folder = (path.parent if path.name == TRACKS else path).resolve()
+    if not (folder / INDEX).is_file():
+        if path.is_dir():
+            raise MttError(f"{path}: is a folder without {INDEX}: no packed collection, or one that is not finished; {_AGAIN}")
+        return None
     index = read_json(folder / INDEX)
     if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise CollectionError(f"{folder / INDEX}: not the index of a packed collection of this version; {_AGAIN}")
-    for name, digest in index["files"].items():
-        if not (folder / name).is_file() or _sha256(folder / name) != digest:
+        raise MttError(f"{folder / INDEX}: not the index of a packed collection of this version; {_AGAIN}")
+    for name in TABLES:
+        if not (folder / name).is_file() or _sha256(folder / name) != index["files"][name]:
             remedy = f"change the collection it was made from and {_AGAIN} (sound is kept)"
-            raise CollectionError(f"{folder / name}: is gone or was changed after packing; {remedy}")
-    tables = [pd.read_csv(folder / name, dtype=str, keep_default_na=False) for name in (TRACKS, PROBLEMS)]
-    tracks = tables[0].set_index("track_id").astype(MEASURES)
+            raise MttError(f"{folder / name}: is gone or was changed after packing; {remedy}")
+    tracks, problems = (read_table(folder / name, ["track_id"]) for name in (TRACKS, PROBLEMS))
+    tracks = tracks.set_index("track_id").astype(MEASURES)
     gone = set(tracks["digest"]) - _sounds(folder)
     if gone:
-        raise CollectionError(f"{folder}: lacks the sound of {len(gone)} tracks, such as {min(gone)}; {_AGAIN}")
+        raise MttError(f"{folder}: lacks the sound of {len(gone)} tracks, such as {min(gone)}; {_AGAIN}")
     prints = split_fingerprints(**read_arrays(folder / FINGERPRINTS))
     sounds = zip(tracks["digest"], tracks["samples"], strict=True)
     return Corpus(
         root=folder,
         tracks=tracks.drop(columns="samples"),
         labels=label_matrix(tracks["tags"], index["tags"]),
-        problems=tables[1],
+        problems=problems,
         fingerprints=dict(zip(tracks.index, prints, strict=True)),
         packed=PackedAudio(folder, dict(zip(tracks.index, sounds, strict=True))),
         **{name: index[name] for name in INDEXED},
@@ -110,13 +105,13 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
     """Pack a corpus of ``load_corpus`` into the folder ``out`` and return it as packed.
 
     Files that could not serve stay listed in its ``.problems``. Says how much room is needed before anything is written. Raises
-    ``CollectionError`` where it is not there, where ``out`` is being packed to or is no folder, and for a corpus that is packed already.
+    ``MttError`` where it is not there, where ``out`` is being packed to or is no folder, and for a corpus that is packed already.
     """
-    out = Path(out)
+    out = Path(out).resolve()  # worker processes may be in another folder
     if corpus.packed is not None:
-        raise CollectionError(f"{corpus.root}: is packed already; give the collection that it was made from")
+        raise MttError(f"{corpus.root}: is packed already; give the collection that it was made from")
     if out.exists() and not out.is_dir():
-        raise CollectionError(f"{out}: is a file; give a folder")
+        raise MttError(f"{out}: is a file; give a folder")
     out.mkdir(parents=True, exist_ok=True)
     with alone(out / ".lock", busy=f"{out}: another process is packing to it; wait for it, or give another folder"):
         for leftover in out.glob("audio/??/.*.partial"):
@@ -146,15 +141,13 @@ def _sha256(path: Path) -> str:
 
 
 def _require_room(out: Path, corpus: Corpus, seconds: float, progress: bool) -> None:
-    needed = int(seconds * SAMPLE_RATE) * SAMPLE_TYPE.itemsize + _SPARE
-    free = shutil.disk_usage(out).free
+    needed, free = int(seconds * SAMPLE_RATE) * SAMPLE_TYPE.itemsize + _SPARE, shutil.disk_usage(out).free
+    room = f"packing needs {needed / 1e9:,.2f} GB and the disk has {free / 1e9:,.2f} GB free"
     if progress:
         hours = corpus.tracks["seconds"].sum() / 3600
-        room = f"{needed / 1e9:,.2f} GB to write, {free / 1e9:,.1f} GB free"
         tqdm.write(f"{out}: {len(corpus):,} tracks, {hours:,.1f} hours; {room}", file=sys.stderr)
     if needed > free:
-        remedy = "make room or give a folder on another disk"
-        raise CollectionError(f"{out}: packing needs {needed / 1e9:.2f} GB and the disk has {free / 1e9:.2f} GB free; {remedy}")
+        raise MttError(f"{out}: {room}; make room or give a folder on another disk")
 
 
 def _write_sound(path: Path, out: Path, digest: str) -> str:
@@ -173,7 +166,7 @@ def _write_index(out: Path, corpus: Corpus, faults: dict[str, str]) -> None:
     bad = bad.assign(problem="unreadable", detail=bad["digest"].map(faults)).rename_axis("track_id").reset_index()
     tracks = corpus.tracks[~corpus.tracks["digest"].isin(faults)]
     if tracks.empty:
-        raise CollectionError(f"{out}: no track of {corpus.name} could be decoded; {bad['detail'].iloc[0]}")
+        raise MttError(f"{out}: no track of {corpus.name} could be decoded; {bad['detail'].iloc[0]}")
     samples = [_sound_path(out, digest).stat().st_size // SAMPLE_TYPE.itemsize for digest in tracks["digest"]]
     columns = [name for name in KEPT_COLUMNS if name in tracks] + ["tags", *MEASURES]
     tracks = tracks.assign(tags=corpus.tag_texts, samples=samples)[columns].rename_axis("track_id")
@@ -183,5 +176,4 @@ def _write_index(out: Path, corpus: Corpus, faults: dict[str, str]) -> None:
     index = {name: getattr(corpus, name) for name in INDEXED}
     if corpus.truth is not None:
         index["digest"] = fingerprint([corpus.digest, "labels without truth"])
-    files = {name: _sha256(out / name) for name in (TRACKS, PROBLEMS, FINGERPRINTS)}
-    write_json(out / INDEX, {"format": FORMAT, **index, "files": files})
+    write_json(out / INDEX, {"format": FORMAT, **index, "files": {name: _sha256(out / name) for name in TABLES}})

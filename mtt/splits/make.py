@@ -16,7 +16,8 @@ from scipy import sparse
 from sklearn.model_selection import GroupShuffleSplit
 
 from mtt.data.corpus import Corpus, artist_keys
-from mtt.files import MttError, one_line, write_whole
+from mtt.data.table import read_table, refuse_rows
+from mtt.files import MttError, write_whole
 from mtt.splits.check import SETS, SPLIT_VALUES, ArtistTracks, check_split, checked_tracks
 from mtt.splits.stratify import cut_line, stratify
 
@@ -189,23 +190,7 @@ def write_split(split: pd.Series, path: str | Path) -> None:
 
 def read_split(path: str | Path) -> pd.Series:
     """The split that ``write_split`` wrote; ids are strings. ``MttError`` names the file, the line and the fault."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise MttError(f"{path}: {error.strerror}; give a CSV with columns track_id,split") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise MttError(f"{path}: not a CSV table ({one_line(error)}); write it with columns track_id,split") from error
-    if missing := [name for name in ("track_id", "split") if name not in table]:
-        found = ", ".join(table.columns)
-        raise MttError(f"{path}: column {missing[0]} is missing (found: {found}); the header must be track_id,split")
-    faults = {
-        "has no track_id": table["track_id"] == "",
-        "repeats a track_id": table["track_id"].duplicated(),
-        f"has a split that is none of {', '.join(SPLIT_VALUES)}": ~table["split"].isin(SPLIT_VALUES),
-    }
-    for fault, rows in faults.items():
-        if rows.any():
-            row = int(np.argmax(rows))
-            entry = f"{table['track_id'][row]},{table['split'][row]}"
-            raise MttError(f"{path}, line {row + 2}: {entry!r} {fault}; correct that line")
+    table = read_table(path, ["track_id", "split"])
+    faults = {"has no track_id": table["track_id"] == "", "repeats a track_id": table["track_id"].duplicated()}
+    refuse_rows(path, faults | {f"has a split that is none of {', '.join(SPLIT_VALUES)}": ~table["split"].isin(SPLIT_VALUES)})
     return table.set_index("track_id")["split"]

@@ -18,7 +18,6 @@ import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import load_corpus, parse_source
-from mtt.collections.table import CollectionError
 from mtt.config import StudyConfig, identity, to_dict
 from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint, home, read_json, write_json
@@ -135,11 +134,11 @@ class Study:
 
     @cached_property
     def collection(self) -> Corpus:
-        """All usable tracks, before cleaning. Raises ``CollectionError`` where no track has a tag."""
+        """All usable tracks, before cleaning. Raises ``MttError`` where no track has a tag."""
         corpus = load_corpus(self.config.collection, self.config.corpus, progress=self.progress)
         if not corpus.labels.any():
             name = self.config.collection
-            raise CollectionError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
+            raise MttError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
         return corpus
 
     @cached_property
@@ -177,12 +176,12 @@ class Study:
 
     @cached_property
     def corpus(self) -> Corpus:
-        """The tracks and tags that the study trains and tests on. Raises ``CollectionError`` where no tag has enough tracks."""
+        """The tracks and tags that the study trains and tests on. Raises ``MttError`` where no tag has enough tracks."""
         kept = self.tag_counts.index[self.tag_counts["kept"]]
         if not len(kept):
             best = self.tag_counts[list(SETS)].min(axis=1).idxmax()
             counts = ", ".join(f"{self.tag_counts.at[best, name]} in {name}" for name in SETS)
-            raise CollectionError(
+            raise MttError(
                 f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test "
                 f"(the nearest, {best!r}, has {counts}); add tracks or artists, or join rare tags"
             )

@@ -12,7 +12,6 @@ from mtt.collections import pack
 from mtt.collections.audit import audit_collection
 from mtt.collections.load import load_corpus
 from mtt.collections.pack import pack_corpus
-from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, write_audio
 from mtt.data.batches import ClipBatches
@@ -100,6 +99,16 @@ def test_training_crops_come_from_the_pack(made, original):
     assert not any((made / path).exists() for path in packed.tracks["path"])
 
 
+def test_relative_folders_are_those_of_the_caller(source, tmp_path, monkeypatch):
+    """Workers that are used again stay in the folder in which they were started."""
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        packed = pack_corpus(load_corpus(source, cache="cache", progress=False), "pack", progress=False)
+        assert len(sounds(tmp_path / name / "pack")) == 6 == len(packed)
+        assert len(list((tmp_path / name / "cache").glob("*/*.npz"))) == 1
+
+
 def test_what_lies_outside_full_scale_is_clipped(tmp_path):
     soundfile.write(tmp_path / "loud.wav", 15 * noise(2), SAMPLE_RATE, subtype="FLOAT")
     packed = pack_corpus(load(write_table(tmp_path, ["loud.wav"])), tmp_path / "pack", progress=False)
@@ -120,7 +129,7 @@ def test_what_lies_outside_full_scale_is_clipped(tmp_path):
 )
 def test_damage_is_named_in_one_line(copy, damage, message):
     damage(copy)
-    with pytest.raises(CollectionError, match=message) as caught:
+    with pytest.raises(MttError, match=message) as caught:
         load_corpus(copy)
     assert "\n" not in str(caught.value) and re.search("make it again with: python -m mtt pack", str(caught.value))
 
@@ -132,10 +141,10 @@ def test_sound_that_is_cut_or_goes_after_loading_is_named_when_it_is_read(copy):
     for path in sounds(copy):
         path.write_bytes(path.read_bytes()[:-2])
     assert len(packed.read("ta", 0.0, 1.0)) == SAMPLE_RATE
-    with pytest.raises(CollectionError, match=r"\.i16: is cut, and lacks samples of 'ta'; delete it and make it again"):
+    with pytest.raises(MttError, match=r"\.i16: is cut, and lacks samples of 'ta'; delete it and make it again"):
         packed.read("ta")
     shutil.rmtree(copy)
-    with pytest.raises(CollectionError, match=r"\.i16: No such file"):
+    with pytest.raises(MttError, match=r"\.i16: No such file"):
         packed.read("ta")
 
 
@@ -165,7 +174,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_next_track(tmp_path, reads):
     kill_when(lambda: len(sounds(tmp_path / "pack")) >= 3, SCRIPT, tmp_path)
     done = {path: path.stat().st_mtime_ns for path in sounds(tmp_path / "pack")}
     assert 3 <= len(done) < 80, "the kill came too late to test anything"
-    with pytest.raises(CollectionError, match="not finished"):
+    with pytest.raises(MttError, match="not finished"):
         load_corpus(tmp_path / "pack")
     resumed = pack_corpus(corpus, tmp_path / "pack", progress=False)
     assert len(reads) == 80 - len(done) and all(path.stat().st_mtime_ns == stamp for path, stamp in done.items())
@@ -177,7 +186,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_next_track(tmp_path, reads):
 def test_too_little_room_is_said_before_anything_is_written(original, tmp_path, monkeypatch, capsys):
     full = shutil.disk_usage("/")._replace(free=10_000)
     monkeypatch.setattr(pack.shutil, "disk_usage", lambda path: full)
-    with pytest.raises(CollectionError, match=r"packing needs 0\.05 GB and the disk has 0\.00 GB free; make room"):
+    with pytest.raises(MttError, match=r"packing needs 0\.05 GB and the disk has 0\.00 GB free; make room"):
         pack_corpus(original, tmp_path / "pack")
     assert not sounds(tmp_path / "pack") and "6 tracks" in capsys.readouterr().err
 
@@ -193,17 +202,17 @@ def test_a_file_that_went_bad_since_it_was_inspected_is_listed(source, original,
     np.testing.assert_allclose(packed.read("tc"), original.read("tc"), rtol=0, atol=ROUNDING)
     for path in corpus.tracks["path"]:
         (folder / path).unlink()
-    with pytest.raises(CollectionError, match="no track of tracks could be decoded; no such file"):
+    with pytest.raises(MttError, match="no track of tracks could be decoded; no such file"):
         pack_corpus(corpus, tmp_path / "nothing", progress=False)
 
 
 def test_places_that_cannot_be_packed_to_are_refused(original, made, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CollectionError, match="is a file; give a folder"):
+    with pytest.raises(MttError, match="is a file; give a folder"):
         pack_corpus(original, tmp_path / "file", progress=False)
-    with pytest.raises(CollectionError, match="is packed already"):
+    with pytest.raises(MttError, match="is packed already"):
         pack_corpus(load_corpus(made), tmp_path / "again", progress=False)
-    with pytest.raises(CollectionError, match="the audit reads original files"):
+    with pytest.raises(MttError, match="the audit reads original files"):
         audit_collection(made, progress=False)
     with alone(made / ".lock"), pytest.raises(MttError, match="another process is packing"):
         pack_corpus(original, made, progress=False)

@@ -287,12 +287,12 @@ def test_a_written_split_is_read_back(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, r"split\.csv: No such file"),
-        ("", r"split\.csv: not a CSV table"),
-        ("id,split\na,train\n", r"split\.csv: column track_id is missing \(found: id, split\)"),
-        ("track_id,split\na,train\n,test\n", "line 3: ',test' has no track_id"),
-        ("track_id,split\na,train\nb,test\na,valid\n", "line 4: 'a,valid' repeats a track_id"),
-        ("track_id,split\na,training\n", "line 2: 'a,training' has a split that is none of train, valid"),
+        (None, r"split\.csv: no such file"),
+        ("", r"split\.csv: not a table"),
+        ("id,split\na,train\n", r"split\.csv: column 'track_id' is missing; the columns are id, split"),
+        ("track_id,split\na,train\n,test\n", "line 3 has no track_id"),
+        ("track_id,split\na,train\nb,test\na,valid\n", "line 4 repeats a track_id"),
+        ("track_id,split\na,training\n", "line 2 has a split that is none of train, valid"),
     ],
 )
 def test_a_malformed_split_file_is_refused(tmp_path, text, message):

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtt.collections.table import CollectionError
 from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig, read_settings, to_dict
 from mtt.files import MttError, read_json
 from mtt.models import CheckpointError, build_model, save_model
@@ -123,7 +122,7 @@ def test_a_study_of_a_collection_without_tags_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
     table = write_collection(tmp_path / "music", 2, 1)
     table.write_text("path,artist,tags\n" + "".join(f"{line.split(',')[0]},x,\n" for line in table.read_text().splitlines()[1:]))
-    with pytest.raises(CollectionError, match=r"tracks\.csv: no track has a tag"):
+    with pytest.raises(MttError, match=r"tracks\.csv: no track has a tag"):
         assert open_study(profile="smoke", collection=str(table), progress=False).collection
     assert not (tmp_path / "runs").exists()
 
@@ -159,7 +158,7 @@ def test_own_collection_is_split_by_artist_and_rare_tags_are_left_out(study):
     assert not counts["kept"].all()
     assert (counts.loc[~counts["kept"], ["train", "valid", "test"]].min(axis=1) < 4).all()
     hopeless = Study(replace(study.config, minimum_positives=1000), study.folder.with_name("hopeless"), progress=False)
-    with pytest.raises(CollectionError, match="no tag has 1000 positives in each of train, valid and test"):
+    with pytest.raises(MttError, match="no tag has 1000 positives in each of train, valid and test"):
         _ = hopeless.corpus
 
 

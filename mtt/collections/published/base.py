@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtt.collections.table import CollectionError
-from mtt.files import one_line
+from mtt.files import MttError, one_line
 
 ENDINGS = (".wav", ".flac", ".mp3", ".ogg")
 COLUMNS = ("track_id", "path", "artist", "tags", "title", "album", "split")
@@ -45,73 +44,65 @@ class DataSet:
     """A data set that sources name as ``NAME:ROOT`` or ``NAME/VARIANT:ROOT``."""
 
     name: str
-    variants: Mapping[str, str]  # VARIANT -> a line on what it is; "" is the usual one
+    variants: Mapping[str, str]  # VARIANT -> a line on what it is, empty for one that another's line tells of; "" is the usual variant
     audio_from: str  # where the audio is published
-    read: Callable[[Path, str], Published]  # root and variant (``genre/split-1``); raises ``CollectionError``
-    splits: Sequence[str] = ()  # further ones, in which each variant can be had: NAME/VARIANT/SPLIT
+    read: Callable[[Path, str], Published]  # root and variant (``genre/split-1``); raises ``MttError``
     complete: bool = False  # ``Corpus.complete``
-
-    def has(self, variant: str) -> bool:
-        """Whether ``variant``, as a source has it, is one of this data set."""
-        return variant in {"/".join(filter(None, (name, split))) for name in self.variants for split in ("", *self.splits)}
 
     @property
     def lines(self) -> dict[str, str]:
         """How a source names each variant -> a line on what it is."""
-        lines = {"/".join(filter(None, (self.name, variant))) + ":ROOT": about for variant, about in self.variants.items()}
-        if self.splits:
-            lines[f"{self.name}/.../{self.splits[0]}:ROOT"] = f"each of these in another split: {', '.join(self.splits)}"
-        return lines
+        return {f"{self.name}/{variant}".rstrip("/") + ":ROOT": about for variant, about in self.variants.items() if about}
 
 
 def track_table(origin: Path, **columns: Sequence[str] | str) -> pd.DataFrame:
-    """The table of a ``Published`` from those of ``COLUMNS`` that there are. ``CollectionError`` for an id that ``origin`` has twice."""
+    """The table of a ``Published`` from those of ``COLUMNS`` that there are. ``MttError`` for an id that ``origin`` has twice."""
     table = pd.DataFrame(dict.fromkeys(COLUMNS, "") | columns, dtype=str).set_index("track_id")
     if not len(table):
-        raise CollectionError(f"{origin}: lists no tracks; copy it again")
+        raise MttError(f"{origin}: lists no tracks; copy it again")
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
-        raise CollectionError(f"{origin}: {twice!r} stands in two sets or twice in one; a track belongs in one set")
+        raise MttError(f"{origin}: {twice!r} stands in two sets or twice in one; a track belongs in one set")
     return table
 
 
 def first_file(root: Path, names: Sequence[str], purpose: str) -> Path:
-    """The first of ``names`` that is a file under ``root``. ``CollectionError`` says which were looked for, and for what."""
+    """The first of ``names`` that is a file under ``root``. ``MttError`` says which were looked for, and for what."""
     for name in names:
         if (root / name).is_file():
             return root / name
-    raise CollectionError(f"{root}: {' or '.join(names)} is missing; it holds {purpose}")
+    raise MttError(f"{root}: {' or '.join(names)} is missing; it holds {purpose}")
 
 
 def read_strings(path: Path) -> list[str]:
     """A list of strings: lines of a text file, the elements of an ``.npy``, or a pickled list (``.cP``, ``.pkl``).
 
-    Objects in an ``.npy`` and pickles are read if they are a list of strings and nothing else. Raises ``CollectionError``.
+    Objects in an ``.npy`` and pickles are read if they are a list of strings and nothing else. Raises ``MttError``.
     """
     if path.suffix == ".npy":
-        return _array_strings(path)
+        array = _read_array(path).ravel()
+        if array.dtype.kind not in "US":
+            raise MttError(f"{path}: holds {array.dtype}, not strings; copy it again")
+        return (np.char.decode(array) if array.dtype.kind == "S" else array).tolist()
     content = path.read_bytes()
     if path.suffix in (".cP", ".pkl"):
         return _pickled_strings(content, path)
     try:
         return [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise CollectionError(f"{path}: not a text file in UTF-8 ({error.reason}); save it as one, or copy it again") from error
+        raise MttError(f"{path}: not a text file in UTF-8 ({error.reason}); save it as one, or copy it again") from error
 
 
-def _array_strings(path: Path) -> list[str]:
+def _read_array(path: Path) -> np.ndarray:
+    """The array of an ``.npy``; objects are read as the strings of a pickled list."""
     with open(path, "rb") as file:
         try:
             np.lib.format.read_magic(file)
-            _, _, kind = np.lib.format.read_array_header_1_0(file)
+            if not np.lib.format.read_array_header_1_0(file)[2].hasobject:
+                return np.load(path)
         except (ValueError, EOFError) as error:
-            raise CollectionError(f"{path}: not a NumPy array ({one_line(error)}); copy it again") from error
-        if kind.hasobject:
-            return _pickled_strings(file.read(), path)
-    array = read_array(path).ravel()
-    if array.dtype.kind not in "US":
-        raise CollectionError(f"{path}: holds {array.dtype}, not strings; copy it again")
-    return (np.char.decode(array) if array.dtype.kind == "S" else array).tolist()
+            raise MttError(f"{path}: not a NumPy array ({one_line(error)}); copy it again") from error
+        return np.array(_pickled_strings(file.read(), path), dtype=str)
 
 
 def _pickled_strings(content: bytes, path: Path) -> list[str]:
@@ -127,26 +118,18 @@ def _pickled_strings(content: bytes, path: Path) -> list[str]:
                 raise ValueError(f"holds {code.name}")
     except (ValueError, UnicodeDecodeError) as error:
         remedy = "pickles are not run here: save it as a text file, one entry a line"
-        raise CollectionError(f"{path}: is a pickle of more than a list of strings ({error}); {remedy}") from error
+        raise MttError(f"{path}: is a pickle of more than a list of strings ({error}); {remedy}") from error
     if found is None:
-        raise CollectionError(f"{path}: is a pickle without a list of strings; save it as a text file, one entry a line")
+        raise MttError(f"{path}: is a pickle without a list of strings; save it as a text file, one entry a line")
     return found
 
 
-def read_array(path: Path) -> np.ndarray:
-    """An ``.npy`` without objects. Raises ``CollectionError``."""
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise CollectionError(f"{path}: not a NumPy array of plain numbers or strings ({one_line(error)}); copy it again") from error
-
-
 def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
-    """(n_tracks, n_tags) bool from an ``.npy`` of zeros and ones. ``CollectionError`` for another shape or kind."""
-    labels = read_array(path)
+    """(n_tracks, n_tags) bool from an ``.npy`` of zeros and ones. ``MttError`` for another shape or kind."""
+    labels = _read_array(path)
     if labels.dtype.kind not in "biuf" or labels.shape != (n_tracks, n_tags):
-        kind = f"{labels.dtype} of shape {labels.shape}"
-        raise CollectionError(f"{path}: is {kind}; numbers of shape ({n_tracks}, {n_tags}), a row a track, are needed")
+        needed = f"numbers of shape ({n_tracks}, {n_tags}), a row a track, are needed"
+        raise MttError(f"{path}: is {labels.dtype} of shape {labels.shape}; {needed}")
     return labels > 0
 
 

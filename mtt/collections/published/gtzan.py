@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 from torchaudio.datasets import gtzan as lists
 
 from mtt.collections.published.base import ENDINGS, DataSet, Published, first_file, track_table
-from mtt.collections.table import CollectionError, read_table
+from mtt.data.table import read_table
+from mtt.files import MttError
 
 AUDIO_FROM = "GTZAN's own page is gone; copies, such as the one on Kaggle, keep its layout genres_original/blues/blues.00000.wav"
 GENRES = tuple(lists.gtzan_genres)
@@ -27,10 +28,10 @@ FILTERED = {"train": lists.filtered_train, "valid": lists.filtered_valid, "test"
 
 
 def read(root: Path, variant: str) -> Published:
-    """The excerpts that are there, or those of the fault-filtered lists. Raises ``CollectionError``."""
+    """The excerpts that are there, or those of the fault-filtered lists. Raises ``MttError``."""
     folder = next((name for name in FOLDERS if any((root / name / genre).is_dir() for genre in GENRES)), None)
     if folder is None:
-        raise CollectionError(f"{root}: no folder such as genres/blues is there; {AUDIO_FROM}")
+        raise MttError(f"{root}: no folder such as genres/blues is there; {AUDIO_FROM}")
     if variant:
         paths = [f"{name.split('.')[0]}/{name}.wav" for names in FILTERED.values() for name in names]
         split = [name for name, names in FILTERED.items() for _ in names]
@@ -52,7 +53,7 @@ def _artists(root: Path, names: list[str]) -> list[str]:
     known = dict(zip(stems, table["artist"].str.strip(), strict=True))
     artists = [known.get(name, "") for name in names]
     if not any(artists):
-        raise CollectionError(f"{source}: names no excerpt; its column file holds names such as blues.00000.wav")
+        raise MttError(f"{source}: names no excerpt; its column file holds names such as blues.00000.wav")
     return artists
 
 

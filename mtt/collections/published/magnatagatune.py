@@ -17,13 +17,15 @@ from pathlib import Path
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
-from mtt.collections.table import CollectionError, read_table
 from mtt.data.corpus import tag_texts
+from mtt.data.table import read_table, refuse_rows
+from mtt.files import MttError
+from mtt.splits.check import SETS
 
 PAGE = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
 AUDIO_FROM = f"{PAGE} publishes them (mp3.zip.001 to .003, joined and unpacked)"
-FOLDERS = "0123456789abcdef"
-SETS = {"train": FOLDERS[:12], "valid": FOLDERS[12:13], "test": FOLDERS[13:]}
+SET_OF_FOLDER = dict.fromkeys("0123456789ab", "train") | {"c": "valid"} | dict.fromkeys("def", "test")
+LISTS = (".npy", ".txt", "_list_pub.cP", "_list_pub.txt")  # what the file of a set's clips ends with
 
 # The 50 most frequent tags, most frequent first, spelled as in annotations_final.csv.
 TAGS = tuple(
@@ -34,16 +36,16 @@ TAGS = tuple(
 
 
 def read(root: Path, variant: str) -> Published:
-    """The clips of either split. Raises ``CollectionError``."""
+    """The clips of either split. Raises ``MttError``."""
     source = first_file(root, ["annotations_final.csv"], f"the tags ({PAGE} publishes it)")
     table = read_table(source, ["clip_id", *TAGS, "mp3_path"], "\t")
     info_file = first_file(root, ["clip_info_final.csv"], f"the artists ({PAGE} publishes it)")
     info = read_table(info_file, ["clip_id", "artist", "title", "album"], "\t").drop_duplicates("clip_id").set_index("clip_id")
     table = table.join(info[["artist", "title", "album"]], on="clip_id")
-    unknown = table["clip_id"][table["artist"].isna()]
-    if len(unknown):
-        raise CollectionError(f"{info_file}: lacks clip {unknown.iloc[0]} of {source.name}; copy both again")
-    table["split"] = _listed(root, table["mp3_path"]) if variant else _by_folder(source, table["mp3_path"])
+    refuse_rows(source, {f"is of a clip that {info_file.name} lacks": table["artist"].isna()})
+    paths = table["mp3_path"]
+    table["split"] = _listed(root, paths) if variant else paths.str.split("/").str[0].map(SET_OF_FOLDER)
+    refuse_rows(source, {"has a path that lies in none of the folders 0 to f": table["split"].isna()})
     table = table[table["split"] != ""]
     texts = tag_texts((table[list(TAGS)] == "1").to_numpy(), TAGS)
     about = table[["artist", "title", "album", "split"]]
@@ -52,26 +54,17 @@ def read(root: Path, variant: str) -> Published:
     return Published(tracks, ("", "mp3", "audio"), split=split, tags=TAGS)
 
 
-def _by_folder(source: Path, paths: pd.Series) -> pd.Series:
-    sets = {folder: name for name, folders in SETS.items() for folder in folders}
-    found = paths.str.split("/").str[0].map(sets)
-    if found.isna().any():
-        raise CollectionError(f"{source}: {paths[found.isna()].iloc[0]!r} lies in none of the folders 0 to f; copy the file again")
-    return found
-
-
 def _listed(root: Path, paths: pd.Series) -> pd.Series:
     """The set of each path; ``""`` for one that no list names."""
-    folder = next((root / name for name in ("split", "MTAT_split") if (root / name).is_dir()), root / "split")
     known, sets = set(paths), {}
     for name in SETS:
-        endings = (".npy", ".txt", "_list_pub.cP", "_list_pub.txt")
-        source = first_file(folder, [name + ending for ending in endings], f"the clips of the {name} set")
+        names = [f"{folder}/{name}{ending}" for folder in ("split", "MTAT_split") for ending in LISTS]
+        source = first_file(root, names, f"the clips of the {name} set")
         for path in (line.split("\t")[-1] for line in read_strings(source)):
             if path not in known:
-                raise CollectionError(f"{source}: annotations_final.csv has no clip {path!r}; list paths such as f/name.mp3")
+                raise MttError(f"{source}: annotations_final.csv has no clip {path!r}; list paths such as f/name.mp3")
             if sets.setdefault(path, name) != name:
-                raise CollectionError(f"{source}: {path!r} stands in another set too; a clip belongs in one set")
+                raise MttError(f"{source}: {path!r} stands in another set too; a clip belongs in one set")
     return paths.map(sets).fillna("")
 
 

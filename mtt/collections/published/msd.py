@@ -15,19 +15,18 @@ the same as FLAC, MP3 or OGG.
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_labels, read_strings, track_table
-from mtt.collections.table import CollectionError, read_table
 from mtt.data.corpus import tag_texts
-from mtt.files import one_line
+from mtt.data.table import read_table
+from mtt.files import MttError, one_line
 from mtt.models.official import CALS_TAGS
-
-SETS = ("train", "valid", "test")
+from mtt.splits.check import SETS
 
 # The 50 tags of the conventional split, in the order of the columns of its label files.
 CONVENTIONAL_TAGS = tuple(
@@ -38,50 +37,49 @@ CONVENTIONAL_TAGS = tuple(
 )
 
 
+SPLITS = {  # variant -> what the split is called, its tags, where its files may lie, and what those of ids and of tags end with
+    "": ("CALS", CALS_TAGS, ["splits"], "_ids.npy", "_binaries.npy"),
+    "conventional": ("the conventional split", CONVENTIONAL_TAGS, ["MSD_split_for_tagging", "splits", "."], "_x_msd_id.txt", "_y.npy"),
+}
+
+
 def read(root: Path, variant: str) -> Published:
-    """The tracks of either split. Raises ``CollectionError``."""
-    table = _conventional(root) if variant else _cals(root)
-    ids = table["track_id"]
-    bad = ids[~ids.str.fullmatch("TR[A-Z0-9]{16}")]
-    if len(bad):
-        raise CollectionError(f"{root}: {bad.iloc[0]!r} in the lists of ids is no track id (TR and 16 letters or digits); copy them again")
-    tracks = track_table(root, **table, path=[f"{i[2]}/{i[3]}/{i[4]}/{i}.wav" for i in ids], **_about(root, list(ids)))
-    split, tags = ("the conventional split", CONVENTIONAL_TAGS) if variant else ("CALS", CALS_TAGS)
-    return Published(tracks, ("audio", ""), split=split, tags=tags)
-
-
-def _labelled(folder: Path, ids_file: str, labels_file: str, tags: Sequence[str], split: str) -> pd.DataFrame:
-    """track_id, tags and split of the three labelled sets, whose files end as given."""
-    parts = []
+    """The tracks of either split. Raises ``MttError``."""
+    split, tags, folders, ids_file, labels_file = SPLITS[variant]
+    folder = root / next((name for name in folders if (root / name / f"train{ids_file}").is_file()), folders[0])
+    sets = []
     for name in SETS:
         ids = read_strings(first_file(folder, [name + ids_file], f"the ids of the {name} set of {split}"))
         labels = first_file(folder, [name + labels_file], f"the tags of the {name} set of {split}")
         texts = tag_texts(read_labels(labels, len(ids), len(tags)), tags)
-        parts.append(pd.DataFrame({"track_id": ids, "tags": texts, "split": name}, dtype=str))
-    return pd.concat(parts, ignore_index=True)
+        sets.append(pd.DataFrame({"track_id": ids, "tags": texts, "split": name}, dtype=str))
+    table = _long_enough(folder, pd.concat(sets)) if variant else pd.concat([*sets, _pool(folder)])
+    ids = table["track_id"].tolist()
+    bad = [track_id for track_id in ids if not re.fullmatch("TR[A-Z0-9]{16}", track_id)]
+    if bad:
+        raise MttError(f"{root}: {bad[0]!r} in the lists of ids is no track id (TR and 16 letters or digits); copy them again")
+    paths = [f"{i[2]}/{i[3]}/{i[4]}/{i}.wav" for i in ids]
+    tracks = track_table(root, **table.reset_index(drop=True), path=paths, **_about(root, ids))
+    return Published(tracks, ("audio", ""), split=split, tags=tags)
 
 
-def _cals(root: Path) -> pd.DataFrame:
-    folder = root / "splits"
-    labelled = _labelled(folder, "_ids.npy", "_binaries.npy", CALS_TAGS, "CALS")
+def _pool(folder: Path) -> pd.DataFrame:
+    """The unlabelled set of CALS."""
     source = first_file(folder, ["student_ids.npy", "msd_splits.tsv"], "the ids of the unlabelled set of CALS")
     if source.suffix == ".npy":
-        pool = read_strings(source)
+        ids = read_strings(source)
     else:
         table = read_table(source, ["clip_ids", "splits"], "\t")
-        pool = table.loc[table["splits"] == "STUDENT", "clip_ids"].tolist()
-    return pd.concat([labelled, pd.DataFrame({"track_id": pool, "tags": "", "split": "unlabelled"}, dtype=str)], ignore_index=True)
+        ids = table.loc[table["splits"] == "STUDENT", "clip_ids"]
+    return pd.DataFrame({"track_id": ids, "tags": "", "split": "unlabelled"}, dtype=str)
 
 
-def _conventional(root: Path) -> pd.DataFrame:
-    folders = [folder for folder in ("MSD_split_for_tagging", "splits", ".") if (root / folder / "train_x_msd_id.txt").is_file()]
-    folder = root / (folders or ["MSD_split_for_tagging"])[0]
-    table = _labelled(folder, "_x_msd_id.txt", "_y.npy", CONVENTIONAL_TAGS, "the conventional split")
+def _long_enough(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The tracks that the filtered lists name, where there are such lists."""
     lists = [folder / f"filtered_list_{name}.cP" for name in ("train", "test")]
     if not all(path.is_file() for path in lists):
         return table
-    long_enough = [track_id for path in lists for track_id in read_strings(path)]
-    return table[table["track_id"].isin(long_enough)].reset_index(drop=True)
+    return table[table["track_id"].isin([track_id for path in lists for track_id in read_strings(path)])]
 
 
 def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
@@ -92,7 +90,7 @@ def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
     about = (_unique_tracks(source, set(ids)) if source.suffix == ".txt" else _track_metadata(source)).reindex(ids).fillna("")
     unknown = about.index[about["artist"] == ""]
     if len(unknown):
-        raise CollectionError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
+        raise MttError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
     return {name: about[name].tolist() for name in ("artist", "title")}
 
 
@@ -111,7 +109,7 @@ def _track_metadata(path: Path) -> pd.DataFrame:
         with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
             rows = database.execute("SELECT track_id, artist_name, title FROM songs").fetchall()
     except sqlite3.Error as error:
-        raise CollectionError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
+        raise MttError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
     table = pd.DataFrame(rows, columns=["track_id", "artist", "title"], dtype=str)
     return table.drop_duplicates("track_id").set_index("track_id")
 

@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 
 import numpy as np
@@ -8,29 +9,17 @@ from mtt.collections.pack import pack_corpus
 from mtt.collections.published.gtzan import GENRES
 from mtt.collections.published.magnatagatune import TAGS
 from mtt.collections.published.msd import CALS_TAGS, CONVENTIONAL_TAGS
-from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
-from tests.collections.trees import (
-    JAMENDO_ROWS,
-    MSD_IDS,
-    MSD_POOL,
-    MSD_SETS,
-    MTAT_CLIPS,
-    TREES,
-    load,
-    write_gtzan,
-    write_jamendo,
-    write_magnatagatune,
-    write_msd,
-)
+from mtt.files import MttError, write_whole
+from tests.collections import trees
+from tests.collections.trees import JAMENDO_HEADER, JAMENDO_ROWS, MSD_IDS, MSD_POOL, MSD_SETS, MTAT_CLIPS, TREES, load
 
 
 def test_cals_is_read_with_its_tags_in_order_its_sets_and_its_pool(tmp_path):
-    corpus = load(f"msd:{write_msd(tmp_path)}")
+    corpus = load(f"msd:{trees.write_msd(tmp_path)}")
     assert corpus.tags == list(CALS_TAGS) and len(corpus.tags) == 50 and corpus.tags[-1] == "progressive metal"
-    assert corpus.tracks["split"].to_dict() == {i: name for name, ids in MSD_SETS.items() for i in ids} | dict.fromkeys(
-        MSD_POOL, "unlabelled"
-    )
+    sets = MSD_SETS | {"unlabelled": MSD_POOL}
+    assert corpus.tracks["split"].to_dict() == {i: name for name, ids in sets.items() for i in ids}
     assert list(np.flatnonzero(corpus.labels[0])) == [0, 49] and list(np.flatnonzero(corpus.labels[1])) == [0]
     assert corpus.is_labelled[MSD_POOL].sum() == 0 and corpus.name == "msd" and not corpus.complete
     assert corpus.tracks.loc[MSD_IDS[3], ["artist", "title"]].tolist() == ["Artist 1", "Title 3 <SEP> more"]
@@ -39,7 +28,7 @@ def test_cals_is_read_with_its_tags_in_order_its_sets_and_its_pool(tmp_path):
 
 
 def test_the_pool_may_come_from_the_table_of_splits_and_the_artists_from_the_database(tmp_path):
-    root = write_msd(tmp_path)
+    root = trees.write_msd(tmp_path)
     (root / "splits" / "student_ids.npy").unlink()
     rows = [f"{i}\t{name.upper()}\t660000" for name, ids in {**MSD_SETS, "student": MSD_POOL}.items() for i in ids]
     (root / "splits" / "msd_splits.tsv").write_text("\n".join(["clip_ids\tsplits\tlength", *rows, "TRZZZZZ128F0000009\tNONE\t1"]) + "\n")
@@ -53,7 +42,7 @@ def test_the_pool_may_come_from_the_table_of_splits_and_the_artists_from_the_dat
 
 
 def test_the_conventional_split_may_share_artists_and_may_be_filtered(tmp_path):
-    corpus = load(f"msd/conventional:{write_msd(tmp_path)}")
+    corpus = load(f"msd/conventional:{trees.write_msd(tmp_path)}")
     assert corpus.tags == list(CONVENTIONAL_TAGS) and len(corpus) == 4 and corpus.split_name == "the conventional split"
     assert corpus.tracks.at[MSD_IDS[2], "artist"] == corpus.tracks.at[MSD_IDS[3], "artist"]  # valid and test
     for name, ids in (("train", MSD_IDS[1:3]), ("test", MSD_IDS[3:4])):
@@ -64,7 +53,7 @@ def test_the_conventional_split_may_share_artists_and_may_be_filtered(tmp_path):
 
 
 def test_magnatagatune_is_split_by_folder_and_an_absent_tag_is_a_negative(tmp_path):
-    corpus = load(f"magnatagatune:{write_magnatagatune(tmp_path)}")
+    corpus = load(f"magnatagatune:{trees.write_magnatagatune(tmp_path)}")
     assert corpus.tags == list(TAGS) and len(set(TAGS)) == 50
     assert corpus.tracks["split"].to_dict() == {"2": "train", "3": "train", "4": "valid", "5": "test"}
     assert corpus.tracks["artist"].tolist() == [artist for _, artist, _ in MTAT_CLIPS[:4]]
@@ -74,18 +63,16 @@ def test_magnatagatune_is_split_by_folder_and_an_absent_tag_is_a_negative(tmp_pa
     assert corpus.complete
 
 
-@pytest.mark.parametrize("form", ["npy", "txt", "cP"])
+@pytest.mark.parametrize("form", [".npy", ".txt", "_list_pub.cP"])
 def test_given_lists_choose_clips_and_sets_of_magnatagatune(tmp_path, form):
-    folder = write_magnatagatune(tmp_path) / "split"
+    folder = trees.write_magnatagatune(tmp_path) / "split"
     folder.mkdir()
     for name, row in {"train": 3, "valid": 0, "test": 1}.items():
         path = MTAT_CLIPS[row][0]
-        if form == "npy":
+        if form == ".npy":
             np.save(folder / f"{name}.npy", np.array([f"{row}\t{path}"]))
-        elif form == "txt":
-            (folder / f"{name}.txt").write_text(path)
         else:
-            (folder / f"{name}_list_pub.cP").write_text(f"(lp1\nS'{path}'\np2\na.")
+            (folder / f"{name}{form}").write_text(path if form == ".txt" else f"(lp1\nS'{path}'\np2\na.")
     corpus = load(f"magnatagatune/listed:{tmp_path}")
     assert corpus.tracks["split"].to_dict() == {"2": "valid", "3": "test", "5": "train"}
     assert corpus.split_name == "the split of the given lists" and not len(corpus.problems)
@@ -93,7 +80,7 @@ def test_given_lists_choose_clips_and_sets_of_magnatagatune(tmp_path, form):
 
 @pytest.mark.parametrize("whole_repository", [False, True])
 def test_the_official_split_of_jamendo_is_read_with_kinds_of_tags(tmp_path, whole_repository):
-    write_jamendo(tmp_path)
+    trees.write_jamendo(tmp_path)
     if whole_repository:
         (tmp_path / "data").mkdir()
         (tmp_path / "splits").rename(tmp_path / "data" / "splits")
@@ -119,7 +106,7 @@ def test_the_official_split_of_jamendo_is_read_with_kinds_of_tags(tmp_path, whol
 )
 def test_each_variant_of_jamendo_reads_its_own_files(tmp_path, variant, split, subset):
     train, validation, test = (JAMENDO_ROWS[name].replace("mood/theme", "genre") for name in JAMENDO_ROWS)
-    write_jamendo(tmp_path, split, subset, train=test, validation=validation.replace("instrument", "genre"), test=train)
+    trees.write_jamendo(tmp_path, split, subset, train=test, validation=validation.replace("instrument", "genre"), test=train)
     corpus = load(f"mtg-jamendo{variant}:{tmp_path}")
     assert corpus.tag_kinds == {}  # as all tags are of one kind
     assert corpus.tracks["split"].tolist() == ["train", "valid", "test"] and corpus.split_name == f"the official {split}"
@@ -128,28 +115,20 @@ def test_each_variant_of_jamendo_reads_its_own_files(tmp_path, variant, split, s
 
 @pytest.mark.parametrize("folder", ["genres", "genres_original"])
 def test_a_genre_is_the_tag_of_gtzan_and_the_index_names_the_artists(tmp_path, folder):
-    corpus = load(f"gtzan:{write_gtzan(tmp_path, folder)}")
+    corpus = load(f"gtzan:{trees.write_gtzan(tmp_path, folder)}")
     assert corpus.tags == list(GENRES) and corpus.tracks["tags"].tolist() == ["blues", "blues", "rock", "rock"]
-    assert corpus.tracks["artist"].to_dict() == {
-        "blues.00000": "John Lee Hooker",
-        "blues.00029": "John Lee Hooker",
-        "rock.00000": "Morphine",
-        "rock.00010": "",
-    }
+    assert list(corpus.tracks.index) == ["blues.00000", "blues.00029", "rock.00000", "rock.00010"]
+    assert list(corpus.tracks["artist"]) == ["John Lee Hooker", "John Lee Hooker", "Morphine", ""]
     assert not corpus.has_split
 
 
 def test_the_fault_filtered_lists_choose_excerpts_and_sets_of_gtzan(tmp_path):
-    write_gtzan(tmp_path)
-    with pytest.raises(CollectionError, match=r"926 of 930 audio files are absent, such as blues/blues\.00030\.wav, .*Kaggle.*\?partial"):
+    trees.write_gtzan(tmp_path)
+    with pytest.raises(MttError, match=r"926 of 930 audio files are absent, such as blues/blues\.00030\.wav, .*Kaggle.*\?partial"):
         load(f"gtzan/filtered:{tmp_path}")
     corpus = load(f"gtzan/filtered:{tmp_path}?partial")
-    assert corpus.tracks["split"].to_dict() == {
-        "blues.00029": "train",
-        "rock.00000": "train",
-        "blues.00000": "valid",
-        "rock.00010": "test",
-    }
+    sets = {"blues.00029": "train", "rock.00000": "train", "blues.00000": "valid", "rock.00010": "test"}
+    assert corpus.tracks["split"].to_dict() == sets
 
 
 @pytest.mark.parametrize("name", sorted(TREES.keys() - {"gtzan"}))  # which is of the files that are there
@@ -157,7 +136,7 @@ def test_absent_audio_is_counted_and_left_out_only_when_asked(tmp_path, name):
     path = next(path for path in sorted(TREES[name](tmp_path).rglob("*.mp3")) if path.stat().st_size)
     whole = load(f"{name}:{tmp_path}")
     path.unlink()
-    with pytest.raises(CollectionError, match=rf"1 of \d audio files are absent, such as \S+{path.stem[:5]}\S+; .*\?partial"):
+    with pytest.raises(MttError, match=rf"1 of \d audio files are absent, such as \S+{path.stem[:5]}\S+; .*\?partial"):
         load(f"{name}:{tmp_path}")
     corpus = load(f"{name}:{tmp_path}?partial")
     assert len(corpus) == len(whole) - 1 and corpus.problems["problem"].tolist()[-1] == "absent"
@@ -174,77 +153,63 @@ def test_packed_it_is_the_same_collection(tmp_path, name):
     np.testing.assert_array_equal(packed.labels, corpus.labels)
 
 
-def set_aside(name: str):
-    return lambda root: (root / name).unlink()
-
-
-def text(name: str, content: str):
-    return lambda root: (root / name).write_text(content)
-
-
-def array(name: str, values):
-    return lambda root: np.save(root / name, np.array(values))
-
-
-def lists(**sets: str):
-    def write(root):
-        (root / "split").mkdir()
-        for name, path in sets.items():
-            (root / "split" / f"{name}.txt").write_text(path)
-
-    return write
-
-
 ROW = JAMENDO_ROWS["train"].split("\t")
-TRAIN = "splits/split-0/autotagging_top50tags-train.tsv"
-HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\n"
+TRAIN, HEADER = "splits/split-0/autotagging_top50tags-train.tsv", JAMENDO_HEADER + "\n"
+LACKS = "line 2 lacks an artist, a path or a tag such as genre---rock"
+GONE, CLIP = None, MTAT_CLIPS[0][0]
 
 
 @pytest.mark.parametrize(
-    ("name", "harm", "message"),
+    ("name", "file", "content", "message"),
     [
-        ("msd", set_aside("splits/valid_ids.npy"), "valid_ids.npy is missing; it holds the ids of the valid set"),
-        ("msd", set_aside("splits/test_binaries.npy"), "test_binaries.npy is missing; it holds the tags of the test set"),
-        ("msd", array("splits/test_binaries.npy", np.zeros((1, 49))), r"of shape \(1, 49\).*\(1, 50\)"),
-        ("msd", set_aside("splits/student_ids.npy"), "student_ids.npy or msd_splits.tsv is missing"),
-        ("msd", array("splits/student_ids.npy", ["../../etc"]), "'../../etc' in the lists .* is no track id"),
-        ("msd", array("splits/student_ids.npy", MSD_IDS[:1]), f"'{MSD_IDS[0]}' stands in two sets"),
-        ("msd", set_aside("unique_tracks.txt"), "unique_tracks.txt or track_metadata.db .*is missing; it holds the artists"),
-        ("msd", text("unique_tracks.txt", "x\n"), f"names no artist for 6 of 6 tracks, such as {MSD_IDS[0]}"),
-        ("msd/conventional", set_aside("MSD_split_for_tagging/test_x_msd_id.txt"), "test_x_msd_id.txt is missing"),
-        ("magnatagatune", set_aside("annotations_final.csv"), "annotations_final.csv is missing; it holds the tags"),
-        ("magnatagatune", set_aside("clip_info_final.csv"), "clip_info_final.csv is missing; it holds the artists"),
-        ("magnatagatune", text("annotations_final.csv", "clip_id\tguitar\n"), "column 'classical' is missing"),
-        ("magnatagatune", text("clip_info_final.csv", "clip_id\tartist\ttitle\talbum\n"), "lacks clip 2 of annotations_final"),
-        ("magnatagatune", lambda root: (root / "mp3").rename(root / "x"), r"5 of 5 audio files are absent.*unpacked\)$"),
-        ("magnatagatune/listed", lists(), "train.npy or train.txt or .* is missing; it holds the clips of the train set"),
-        ("magnatagatune/listed", lists(train="f/unknown.mp3"), "train.txt: annotations_final.csv has no clip 'f/unknown.mp3'"),
+        ("msd", "splits/valid_ids.npy", GONE, "valid_ids.npy is missing; it holds the ids of the valid set"),
+        ("msd", "splits/test_binaries.npy", GONE, "test_binaries.npy is missing; it holds the tags of the test set"),
+        ("msd", "splits/test_binaries.npy", np.zeros((1, 49)), r"of shape \(1, 49\).*\(1, 50\)"),
+        ("msd", "splits/student_ids.npy", GONE, "student_ids.npy or msd_splits.tsv is missing"),
+        ("msd", "splits/student_ids.npy", np.array(["../../etc"]), "'../../etc' in the lists .* is no track id"),
+        ("msd", "splits/student_ids.npy", np.array(MSD_IDS[:1]), f"'{MSD_IDS[0]}' stands in two sets"),
+        ("msd", "unique_tracks.txt", GONE, "unique_tracks.txt or track_metadata.db .*is missing; it holds the artists"),
+        ("msd", "unique_tracks.txt", "x\n", f"names no artist for 6 of 6 tracks, such as {MSD_IDS[0]}"),
+        ("msd/conventional", "MSD_split_for_tagging/test_x_msd_id.txt", GONE, "test_x_msd_id.txt is missing"),
+        ("magnatagatune", "annotations_final.csv", GONE, "annotations_final.csv is missing; it holds the tags"),
+        ("magnatagatune", "annotations_final.csv", "clip_id\tguitar\n", "column 'classical' is missing"),
+        ("magnatagatune", "clip_info_final.csv", GONE, "clip_info_final.csv is missing; it holds the artists"),
+        ("magnatagatune", "clip_info_final.csv", "clip_id\tartist\ttitle\talbum\n", "line 2 is of a clip that clip_info_final.csv lacks"),
+        ("magnatagatune", "mp3", GONE, r"5 of 5 audio files are absent.*unpacked\)$"),
         (
             "magnatagatune/listed",
-            lists(**dict.fromkeys(["train", "valid"], MTAT_CLIPS[0][0])),
-            "valid.txt: '0/cur.*' stands in another set",
+            "split/test.txt",
+            CLIP,
+            "split/train.npy or split/train.txt or .* missing; it holds the clips",
         ),
-        ("mtg-jamendo", text(TRAIN, ""), r"train\.tsv: has no tracks under the header TRACK_ID ARTIST_ID"),
-        ("mtg-jamendo", text(TRAIN, HEADER), r"train\.tsv: has no tracks under the header"),
-        ("mtg-jamendo", text(TRAIN, HEADER + "\t".join(ROW[:3])), "line 2 lacks an artist, a path or a tag"),
-        (
-            "mtg-jamendo",
-            text(TRAIN, HEADER + "\t".join([*ROW[:5], "rock"])),
-            "line 2 lacks an artist, a path or a tag such as genre---rock",
-        ),
-        ("mtg-jamendo/split-1", text("x", ""), "split-1/autotagging_top50tags-train.tsv .*is missing; it holds the train set"),
-        (
-            "gtzan",
-            set_aside("artists.csv"),
-            "artists.csv is missing; it holds the artists.* write it with the columns file,artist .*Sturm 2013",
-        ),
-        ("gtzan", text("artists.csv", "file,artist\n1,x\n"), "artists.csv: names no excerpt"),
-        ("gtzan", text("artists.csv", "file,name\n"), "artists.csv: column 'artist' is missing"),
-        ("gtzan", lambda root: (root / "genres_original").rename(root / "x"), "no folder such as genres/blues is there; .*genres_original"),
+        ("magnatagatune/listed", "split/train.txt", "f/unknown.mp3", "train.txt: annotations_final.csv has no clip 'f/unknown.mp3'"),
+        ("mtg-jamendo", TRAIN, "", r"train\.tsv: has no tracks under the header TRACK_ID ARTIST_ID"),
+        ("mtg-jamendo", TRAIN, HEADER, r"train\.tsv: has no tracks under the header"),
+        ("mtg-jamendo", TRAIN, HEADER + "\t".join(ROW[:3]), LACKS),
+        ("mtg-jamendo", TRAIN, HEADER + "\t".join([*ROW[:5], "rock"]), LACKS),
+        ("mtg-jamendo/split-1", TRAIN, GONE, "split-1/autotagging_top50tags-train.tsv .*is missing; it holds the train set"),
+        ("gtzan", "artists.csv", GONE, "is missing; it holds the artists.* write it with the columns file,artist .*Sturm 2013"),
+        ("gtzan", "artists.csv", "file,artist\n1,x\n", "artists.csv: names no excerpt"),
+        ("gtzan", "artists.csv", "file,name\n", "artists.csv: column 'artist' is missing"),
+        ("gtzan", "genres_original", GONE, "no folder such as genres/blues is there; .*genres_original"),
     ],
 )
-def test_what_is_missing_or_wrong_is_named_in_one_line(tmp_path, name, harm, message):
-    harm(TREES[name.split("/")[0]](tmp_path))
-    with pytest.raises(CollectionError, match=message) as caught:
+def test_what_is_missing_or_wrong_is_named_in_one_line(tmp_path, name, file, content, message):
+    path = TREES[name.split("/")[0]](tmp_path) / file
+    if content is GONE:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    elif isinstance(content, str):
+        write_whole(path, content)
+    else:
+        np.save(path, content)
+    with pytest.raises(MttError, match=message) as caught:
         load(f"{name}:{tmp_path}?partial")
     assert "\n" not in str(caught.value)
+
+
+def test_a_clip_belongs_in_one_list(tmp_path):
+    trees.write_magnatagatune(tmp_path)
+    for name in ("train", "valid"):
+        write_whole(tmp_path / "split" / f"{name}.txt", CLIP)
+    with pytest.raises(MttError, match="valid.txt: '0/cur.*' stands in another set"):
+        load(f"magnatagatune/listed:{tmp_path}")
