@@ -15,7 +15,6 @@ from mtt.study import evidence
 from mtt.study.workspace import Result
 from tests.explain.planted import Attends, Level, bursts
 
-
 NEAR = np.array([[-0.01], [0.01], [-0.02], [0.02]])  # what four tracks of four artists add to the mean
 
 
