@@ -91,7 +91,7 @@ class Claim:
 
     def entry(self, found: Measured, seeds: int) -> dict:
         """The claim's entry in ``results.json``, of JSON types."""
-        effect = found.effect
+        effect, (value, *interval) = found.effect, told(found.effect)
         return {
             "id": self.id,
             "claim": self.statement,
@@ -100,8 +100,8 @@ class Claim:
             "margin": self.margin,
             "metric": effect.metric,
             "unit": self.unit,
-            "effect": float(effect.effect),
-            "interval": [float(effect.lo), float(effect.hi)],
+            "effect": value,
+            "interval": interval,
             "by_seed": [float(one) for one in effect.by_seed],
             "verdict": self.verdict(effect.lo, effect.hi),
             "n_tracks": found.boot.n_tracks,

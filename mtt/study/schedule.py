@@ -40,7 +40,11 @@ def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, wo
     manager = SyncManager(ctx=context)
     manager.start(_watch_parent)
     queue = manager.Queue()
-    waiting = dict(sorted(missing.items(), key=lambda item: -_depth(item[1], missing)))
+    in_a_row = {  # trainings that start with this one
+        name: max(len(r.chain) - place for r in missing.values() for place, part in enumerate(r.chain) if part.folder == name)
+        for name in missing
+    }
+    waiting = dict(sorted(missing.items(), key=lambda item: -in_a_row[item[0]]))
     running: dict[Future, str] = {}
     shown: dict[str, int] = {}
     with manager, ProcessPoolExecutor(min(workers, len(missing)), context, _watch_parent) as pool:
@@ -60,12 +64,6 @@ def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, wo
             for process in list((getattr(pool, "_processes", None) or {}).values()):
                 process.terminate()
             raise
-
-
-def _depth(recipe: Recipe, missing: dict[str, Recipe]) -> int:
-    """How many trainings in a row start with this one."""
-    followers = [r for r in missing.values() if r.teacher is not None and r.teacher.folder == recipe.folder]
-    return 1 + max((_depth(r, missing) for r in followers), default=0)
 
 
 def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> None:

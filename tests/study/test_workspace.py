@@ -7,7 +7,7 @@ from mtt.collections.table import CollectionError
 from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig, read_settings, to_dict
 from mtt.files import MttError, read_json
 from mtt.models import CheckpointError, build_model, save_model
-from mtt.study import recipes, workspace
+from mtt.study import parameters, recipes
 from mtt.study.claims import Judge
 from mtt.study.parameters import PARAMETERS, ParameterError, check_parameters
 from mtt.study.workspace import Study, configure, notebook_study, open_study
@@ -17,7 +17,7 @@ from tests.tiny import write_collection
 @pytest.fixture
 def study(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
-    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.4, 0.2, 0.4))
+    monkeypatch.setattr(parameters, "OWN_RATIOS", (0.4, 0.2, 0.4))
     return open_study(profile="smoke", collection=str(tiny_table), progress=False)
 
 
@@ -49,11 +49,11 @@ def test_a_parameter_changes_exactly_what_it_says(name, value, where):
 
 def test_other_settings_get_another_folder_and_nothing_is_written_over(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
-    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.4, 0.2, 0.4))
+    monkeypatch.setattr(parameters, "OWN_RATIOS", (0.4, 0.2, 0.4))
     own = {"profile": "smoke", "collection": str(tiny_table), "progress": False}
     one, other = open_study(**own), open_study(**own, steps=9)
     assert other.folder.name == f"{one.folder.name}-steps9" and open_study(**own, steps=9).folder == other.folder
-    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.5, 0.2, 0.3))  # the same name, another study: as when files were added
+    monkeypatch.setattr(parameters, "OWN_RATIOS", (0.5, 0.2, 0.3))  # the same name, another study: as when files were added
     before = (one.folder / "study.json").read_bytes()
     marked = open_study(**own)
     assert marked.folder.name == f"{one.folder.name}-{read_json(marked.folder / 'study.json')['mark']}" != one.folder.name
@@ -85,8 +85,8 @@ def test_parameters_reach_the_recipes():
         ({"seeds": 0}, "'seeds': must be a whole number from 1 to 1000, not 0"),
         ({"profile": 3}, "'profile': must be text, not 3"),
         ({"collection": 3}, "'collection': must be .*string, not 3"),
-        ({"corpus_seed": 1, "collection": "my.csv"}, "'corpus_seed' is of the embedded corpus"),
-        ({"profile": "huge"}, "unknown profile 'huge'"),
+        ({"corpus_seed": 1, "collection": "my.csv"}, "'corpus_seed': is of the embedded corpus"),
+        ({"profile": "huge"}, "'profile': 'huge' is none of smoke"),
         ({"profile": "smoke", "student_width": 3}, "'student_width': must be a multiple of the 2 attention heads, not 3"),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
     assert line["student-distilled"].initial is None and line["short-chunk-resnet"].initial is None
     scratch = recipes.recipe(config, "teacher-from-scratch")
     assert scratch.initial is None and scratch.model == line["teacher"].model and scratch.train == line["teacher"].train
-    with pytest.raises(ParameterError, match="'teacher_width' cannot be given with 'init_from'"):
+    with pytest.raises(ParameterError, match="'teacher_width': cannot be given with init_from"):
         configure({"profile": "smoke", "init_from": str(folder), "teacher_width": 16})
     with pytest.raises(CheckpointError, match="a model folder holds"):
         configure({"profile": "smoke", "init_from": str(tmp_path)})
@@ -129,7 +129,7 @@ def test_a_study_of_a_collection_without_tags_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_study_folder_stays_inside_runs():
-    with pytest.raises(ParameterError, match="plain folder name"):
+    with pytest.raises(ParameterError, match="'study': '../elsewhere' is no plain folder name"):
         open_study(profile="smoke", study="../elsewhere")
 
 
@@ -182,7 +182,7 @@ def test_a_split_in_the_collection_is_used_and_a_leaking_one_refused(tiny_table,
 
 def test_every_evaluation_track_is_scored_by_the_arm_that_heard_its_artist_and_by_the_other(tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
-    monkeypatch.setattr(workspace, "OWN_RATIOS", (0.2, 0.2, 0.6))
+    monkeypatch.setattr(parameters, "OWN_RATIOS", (0.2, 0.2, 0.6))
     table = write_collection(tmp_path / "music", n_artists=18, tracks_each=2)
     study = open_study(profile="smoke", collection=str(table), progress=False)
 
