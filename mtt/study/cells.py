@@ -165,7 +165,7 @@ def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[
             if recipe.initial is not None:
                 start_from(model, recipe.initial, data.corpus.tags)
             model.to(pick_device())
-            objective, validation = _objective(root, recipe, data, ranks), Validation(data, recipe.train)
+            objective, validation = _objective(root, recipe, data, ranks), _validation(data, recipe.train)
             history = fit(model, objective, validation, recipe.train, folder, recipe.seed, on_step, ranks)
             if ranks.first:
                 _finish(folder, recipe, data, model, history)
@@ -232,17 +232,17 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Validation:
-    """Loss on fixed clips of the validation tracks, against the cleanest labels there are."""
+def _validation(data: TrainingData, train: TrainConfig) -> Callable[[nn.Module], float]:
+    """Loss of a model on fixed clips of the validation tracks, against the cleanest labels there are."""
+    ids = data.ids("valid")
+    labels = data.corpus.true_labels(ids).astype(np.float64)[:, None, :]
 
-    def __init__(self, data: TrainingData, train: TrainConfig) -> None:
-        self.corpus, self.ids, self.train = data.corpus, data.ids("valid"), train
-        self.labels = data.corpus.true_labels(self.ids).astype(np.float64)[:, None, :]
-
-    def __call__(self, model: nn.Module) -> float:
-        scores = predict_clips(model, self.corpus, self.ids, self.train.clip_seconds, VALIDATION_CLIPS, precision=self.train.precision)
+    def loss(model: nn.Module) -> float:
+        scores = predict_clips(model, data.corpus, ids, train.clip_seconds, VALIDATION_CLIPS, precision=train.precision)
         scores = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
-        return float(-np.mean(self.labels * np.log(scores) + (1 - self.labels) * np.log1p(-scores)))
+        return float(-np.mean(labels * np.log(scores) + (1 - labels) * np.log1p(-scores)))
+
+    return loss
 
 
 def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = ALONE) -> Objective:
