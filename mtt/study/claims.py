@@ -2,15 +2,8 @@
 
 Conventions: an *effect* is macro ROC-AUC, signed so that a positive one favours the claim; its interval is the 95% artist-clustered one of
 ``mtt.evaluation.bootstrap``. A verdict compares the interval with borders that were fixed before any result. Borders belong to neither
-side: an interval that ends on one is *inconclusive*.
-
-================  ================================  ===========================
-rule              supported                         contradicted
-================  ================================  ===========================
-superiority       lo > margin                       hi < margin
-non-inferiority   lo > margin                       hi < margin
-equivalence       -margin < lo and hi < margin      hi < -margin or lo > margin
-================  ================================  ===========================
+side: an interval that ends on one is *inconclusive*. *Superiority* and *non-inferiority* ask for an interval above the margin,
+*equivalence* for one between minus and plus the margin; a claim is contradicted where the whole interval lies outside of that.
 """
 
 from __future__ import annotations

@@ -53,8 +53,7 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
     """Localisation of every model and the deletion test of those with attention; made once, several side by side."""
     corpus, ids = study.corpus, evidence_tracks(study)
     cells = {result.name: result.first for result in results}
-    models = {name: cell.load_model() for name, cell in cells.items()}
-    attentive = {name: model for name, model in models.items() if isinstance(model, MusicTaggingTransformer)}
+    attentive = {name: model for name, cell in cells.items() if isinstance(model := cell.load_model(), MusicTaggingTransformer)}
     missing = _reasons(corpus, ids, attentive)
     wanted = {"localisation": list(cells), "deletion": list(attentive)}
     jobs = [(test, name) for test in wanted if test not in missing for name in wanted[test]]

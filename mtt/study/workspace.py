@@ -232,10 +232,9 @@ class Study:
         seeded = [one.with_seed(seed) for one in chosen for seed in self.config.seeds]
         cells = iter(make_cells(self.folder, seeded, self.data, progress=self.progress))
         deep = (Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "") for one in chosen)
-        return [self._hand_made() if one == HAND_MADE else next(deep) for one in wanted]
-
-    def _hand_made(self) -> Result:
-        return Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)])
+        return [
+            Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)]) if one == HAND_MADE else next(deep) for one in wanted
+        ]
 
     def make_named(self, names: Sequence[str]) -> dict[str, Result]:
         """``make`` of several names, by name."""

@@ -188,39 +188,40 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
-def test_killed_at_any_moment_the_study_ends_in_the_same_bits(tiny_data, tmp_path):
-    """Real kills (SIGKILL) of the whole process group, at moments spread over the run, each followed by a new start."""
-
+@pytest.fixture
+def start(tiny_data, tmp_path):
+    """Starts the script on a folder, in a process group of its own."""
     (tmp_path / "data.pickle").write_bytes(pickle.dumps(tiny_data))
     (tmp_path / "script.py").write_text(SCRIPT)
 
-    def start(root: Path) -> subprocess.Popen:
+    def start(root: Path, until: str = "") -> subprocess.Popen:
         command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "data.pickle"), str(root)]
-        return subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
-
-    assert start(tmp_path / "whole").wait(timeout=300) == 0
-    seen = ["teacher/config.json", "teacher/training.pt", "teacher/metrics.json", "student/training.pt"]
-    for name in seen:  # kill as soon as this file appears
-        process = start(tmp_path / "killed")
-        while process.poll() is None and not (tmp_path / "killed" / name).exists():
+        process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+        while until and process.poll() is None and not (root / until).exists():
             time.sleep(0.01)
+        return process
+
+    return start
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_study_ends_in_the_same_bits(start, tmp_path):
+    """Real kills (SIGKILL) of the whole process group, at moments spread over the run, each followed by a new start."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).wait(timeout=300) == 0
+    for name in ["teacher/config.json", "teacher/training.pt", "teacher/metrics.json", "student/training.pt"]:
+        process = start(killed, until=name)  # kill as soon as this file appears
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        assert not (tmp_path / "killed" / "student" / "metrics.json").exists(), "the kill came too late to test anything"
-    assert start(tmp_path / "killed").wait(timeout=300) == 0
+        assert not (killed / "student" / "metrics.json").exists(), "the kill came too late to test anything"
+    assert start(killed).wait(timeout=300) == 0
     for name in ("teacher", "student"):
-        assert_same(final_numbers(Cell(tmp_path / "killed" / name)), final_numbers(Cell(tmp_path / "whole" / name)))
+        assert_same(final_numbers(Cell(killed / name)), final_numbers(Cell(whole / name)))
 
 
 @pytest.mark.slow
-def test_a_killed_study_leaves_no_process_behind(tiny_data, tmp_path):
-    (tmp_path / "data.pickle").write_bytes(pickle.dumps(tiny_data))
-    (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "data.pickle"), str(tmp_path / "study")]
-    process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
-    while process.poll() is None and not (tmp_path / "study" / "teacher" / "training.pt").exists():
-        time.sleep(0.01)
+def test_a_killed_study_leaves_no_process_behind(start, tmp_path):
+    process = start(tmp_path / "study", until="teacher/training.pt")
     process.kill()  # the parent alone: its workers must notice
     process.wait()
     for _ in range(100):

@@ -88,6 +88,7 @@ def test_parameters_reach_the_recipes():
         ({"corpus_seed": 1, "collection": "my.csv"}, "'corpus_seed': is of the embedded corpus"),
         ({"profile": "huge"}, "'profile': 'huge' is none of smoke"),
         ({"profile": "smoke", "student_width": 3}, "'student_width': must be a multiple of the 2 attention heads, not 3"),
+        ({"profile": "smoke", "teacher_width": 15}, "'teacher_width': must be a multiple of the 2 attention heads, not 15"),
     ],
 )
 def test_unknown_and_impossible_parameters_are_refused_by_name(given, message):
