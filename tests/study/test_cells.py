@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -239,4 +238,3 @@ def test_an_unreadable_config_is_an_unfinished_cell(made, tiny_data, tmp_path):
     (cell.folder / "config.json").write_text("{")
     assert finished_cell(tmp_path, TEACHER, tiny_data) is None
     assert json.loads((make_cell(tmp_path, TEACHER, tiny_data).folder / "config.json").read_text())["fingerprint"]
-    assert isinstance(cell.history, pd.DataFrame)

@@ -9,7 +9,7 @@ from mtt.files import MttError, read_json
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.study import parameters, recipes
 from mtt.study.claims import Judge
-from mtt.study.parameters import PARAMETERS, ParameterError, check_parameters
+from mtt.study.parameters import PARAMETERS, ParameterError
 from mtt.study.workspace import Study, configure, notebook_study, open_study
 from tests.tiny import write_collection
 
@@ -23,7 +23,8 @@ def study(tiny_table, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_has_its_settings_and_comes_back_from_json_as_it_was(profile):
-    assert configure({"profile": profile}) == PROFILES[profile] == read_settings(StudyConfig, to_dict(PROFILES[profile]))
+    nothing = dict.fromkeys(PARAMETERS) | {"profile": profile}
+    assert configure(nothing) == PROFILES[profile] == read_settings(StudyConfig, to_dict(PROFILES[profile]))
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,7 @@ def test_parameters_reach_the_recipes():
         ({"collection": 3}, "'collection': must be .*string, not 3"),
         ({"corpus_seed": 1, "collection": "my.csv"}, "'corpus_seed': is of the embedded corpus"),
         ({"profile": "huge"}, "'profile': 'huge' is none of smoke"),
+        ({"study": "../elsewhere"}, "'study': '../elsewhere' is no plain folder name"),
         ({"profile": "smoke", "student_width": 3}, "'student_width': must be a multiple of the 2 attention heads, not 3"),
         ({"profile": "smoke", "teacher_width": 15}, "'teacher_width': must be a multiple of the 2 attention heads, not 15"),
     ],
@@ -129,11 +131,6 @@ def test_a_study_of_a_collection_without_tags_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_study_folder_stays_inside_runs():
-    with pytest.raises(ParameterError, match="'study': '../elsewhere' is no plain folder name"):
-        open_study(profile="smoke", study="../elsewhere")
-
-
 def test_a_notebook_refuses_a_name_that_papermill_injected_but_nobody_knows():
     injected = '# Parameters\nprofile = "smoke"\nitertions = 3\n'
     with pytest.raises(ParameterError, match="unknown parameter 'itertions'"):
@@ -144,10 +141,6 @@ def test_a_notebook_ignores_names_that_a_reader_defined(tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
     study = notebook_study({"profile": "smoke", "steps": 3, "my_own": 1, "In": ["", "my_own = 1"]})
     assert study.config.train.steps == 3
-
-
-def test_none_means_the_profile():
-    assert check_parameters(dict.fromkeys(PARAMETERS)) == {}
 
 
 def test_own_collection_is_split_by_artist_and_rare_tags_are_left_out(study):
