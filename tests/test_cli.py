@@ -81,7 +81,7 @@ def test_pack_makes_a_collection_that_stands_alone(mtt, music):
         ("split tracks.csv --ratios 0 0 0 --out s.csv", 1, "ratios"),
         ("import-official bad.csv m", 1, "bad.csv: not a PyTorch checkpoint"),
         ("tag bad.csv --model nowhere", 1, "nowhere"),
-        ("study --profile huge", 2, "unknown profile 'huge'"),
+        ("study --profile huge", 2, "parameter 'profile': 'huge' is none of"),
         ("study --collection mds:music", 1, "unknown collection 'mds:music'"),
         ("study -p stepz 3", 2, "unknown parameter 'stepz'"),
         ("study --profle demo", 2, "cannot read '--profle'"),

@@ -1,7 +1,7 @@
 """The experiment: what is trained, on what, and what it shows.
 
 ``recipes``       all that makes one trained model, and the line-up of the study's models by name
-``parameters``    what a notebook's parameters cell, papermill and the command line may set
+``parameters``    what a user may set: in a notebook's parameters cell, by papermill, on the command line, in a file
 ``cells``         trained models in folders: made when missing, resumed when unfinished, read back when done
 ``schedule``      cells made side by side
 ``workspace``     a study: settings, folder, collection, split, and the cells that are made of them

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from mtt.config import TrainConfig, identity, to_dict
+from mtt.config import AugmentConfig, TrainConfig, identity, to_dict
 from mtt.data.augment import EFFECTS, stream_seed
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
@@ -110,7 +110,7 @@ def effective(recipe: Recipe) -> dict:
     return {
         "model": identity(recipe.model),
         "train": identity(replace(train, augment=None)),
-        "augment": _chain(train),
+        "augment": _chain(train.augment),
         "seed": recipe.seed,
         "set": recipe.training_set,
         "student": identity(recipe.student),
@@ -123,16 +123,14 @@ def _resolved(train: TrainConfig) -> TrainConfig:
     return replace(train, precision=effective_precision(train.precision, pick_device()))
 
 
-def _chain(train: TrainConfig) -> list | None:
+def _chain(given: AugmentConfig | None) -> list | None:
     """The effects that can apply, with their probabilities and ranges: one that is added with probability 0 changes nothing."""
-    if train.augment is None:
+    if given is None:
         return None
-    given = train.augment
-    chosen = {name: given.probability.get(name, effect.probability) for name, effect in EFFECTS.items()}
     parts = [
-        [name, chosen[name], {part: list(given.ranges.get(part, limits)) for part, limits in EFFECTS[name].ranges.items()}]
-        for name in EFFECTS
-        if chosen[name]
+        [name, chosen, {part: list(given.ranges.get(part, limits)) for part, limits in effect.ranges.items()}]
+        for name, effect in EFFECTS.items()
+        if (chosen := given.probability.get(name, effect.probability))
     ]
     return [given.clip_share, parts]
 
@@ -160,37 +158,45 @@ def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[
 
     With several ``ranks``, each calls this; the first one's cell is there when all return. Raises ``MttError`` as ``finished_cell`` does.
     """
-    recipe = replace(recipe, train=_resolved(recipe.train))
-    folder = root / recipe.folder
-    if not ranks.first:
-        with _threads(THREADS):
-            if ranks.agree(None):  # whether there is something to do; the folder is ready then
-                _fit(root, recipe, data, on_step, ranks)
-                ranks.agree(None)
-            return Cell(folder)
+    recipe, folder = replace(recipe, train=_resolved(recipe.train)), root / recipe.folder
+    with threads(THREADS), _held(folder) if ranks.first else nullcontext():
+        if ranks.agree(ranks.first and _begin(root, recipe, data)):
+            model = build_model(recipe.model, len(data.corpus.tags), seed=recipe.seed)
+            if recipe.initial is not None:
+                start_from(model, recipe.initial, data.corpus.tags)
+            model.to(pick_device())
+            objective, validation = _objective(root, recipe, data, ranks), _validation(data, recipe.train)
+            history = fit(model, objective, validation, recipe.train, folder, recipe.seed, on_step, ranks)
+            if ranks.first:
+                _finish(folder, recipe, data, model, history)
+            ranks.agree(None)
+    return Cell(folder)
+
+
+def _held(folder: Path) -> AbstractContextManager:
+    """The lock of a cell's folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder.with_name(f".{folder.name}.lock")), _threads(THREADS):
-        if (cell := finished_cell(root, recipe, data)) is not None:
-            ranks.agree(False)
-            return cell
-        about = {"recipe": to_dict(recipe), "precision": recipe.train.precision, "data": data.digest}
-        write_json(folder / "config.json", {"fingerprint": cell_fingerprint(recipe, data), **about})
-        _objective(root, recipe, data)  # makes the teacher's scores, which the other ranks read
-        ranks.agree(True)
-        model, history = _fit(root, recipe, data, on_step, ranks)
-        write_whole(folder / "history.csv", history.to_csv(index=False))
-        provenance = {"recipe": to_dict(recipe), "clip_seconds": recipe.train.clip_seconds, "data": data.digest}
-        save_model(model, folder, data.corpus.tags, provenance)
-        scores = {
-            name: predict_tracks(
-                model, data.corpus, data.ids(name), recipe.train.clip_seconds, data.song_clips, precision=recipe.train.precision
-            )
-            for name in SETS
-        }
-        _write_scores(folder, data, scores, sum(p.numel() for p in model.parameters()), float(history["seconds"].sum()))
-        (folder / STATE_FILE).unlink(missing_ok=True)
-        ranks.agree(True)
-        return Cell(folder)
+    return alone(folder.with_name(f".{folder.name}.lock"))
+
+
+def _begin(root: Path, recipe: Recipe, data: TrainingData) -> bool:
+    """Whether there is something to do; then ``config.json`` is written and the teacher's scores are made, which other ranks read."""
+    if finished_cell(root, recipe, data) is not None:
+        return False
+    about = {"recipe": to_dict(recipe), "precision": recipe.train.precision, "data": data.digest}
+    write_json(root / recipe.folder / "config.json", {"fingerprint": cell_fingerprint(recipe, data), **about})
+    _objective(root, recipe, data)
+    return True
+
+
+def _finish(folder: Path, recipe: Recipe, data: TrainingData, model: nn.Module, history: pd.DataFrame) -> None:
+    """Write the trained model and what it scores."""
+    write_whole(folder / "history.csv", history.to_csv(index=False))
+    clip_seconds, precision = recipe.train.clip_seconds, recipe.train.precision
+    save_model(model, folder, data.corpus.tags, {"recipe": to_dict(recipe), "clip_seconds": clip_seconds, "data": data.digest})
+    scores = {name: predict_tracks(model, data.corpus, data.ids(name), clip_seconds, data.song_clips, precision=precision) for name in SETS}
+    _write_scores(folder, data, scores, sum(p.numel() for p in model.parameters()), float(history["seconds"].sum()))
+    (folder / STATE_FILE).unlink(missing_ok=True)
 
 
 def make_handmade(root: Path, data: TrainingData, progress: bool = True) -> Cell:
@@ -215,19 +221,8 @@ def _write_scores(folder: Path, data: TrainingData, scores: dict[str, np.ndarray
     write_json(folder / "metrics.json", {**metrics, "parameters": parameters, "training_seconds": round(seconds, 1)})
 
 
-def _fit(
-    root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None, ranks: Ranks
-) -> tuple[nn.Module, pd.DataFrame]:
-    model = build_model(recipe.model, len(data.corpus.tags), seed=recipe.seed)
-    if recipe.initial is not None:
-        start_from(model, recipe.initial, data.corpus.tags)
-    model.to(pick_device())
-    objective = _objective(root, recipe, data, ranks)
-    return model, fit(model, objective, Validation(data, recipe.train), recipe.train, root / recipe.folder, recipe.seed, on_step, ranks)
-
-
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """Compute with this many threads, whatever the process is set to: results differ in the last bits with their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
@@ -237,36 +232,37 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Validation:
-    """Loss on fixed clips of the validation tracks, against the cleanest labels there are."""
+def _validation(data: TrainingData, train: TrainConfig) -> Callable[[nn.Module], float]:
+    """Loss of a model on fixed clips of the validation tracks, against the cleanest labels there are."""
+    ids = data.ids("valid")
+    labels = data.corpus.true_labels(ids).astype(np.float64)[:, None, :]
 
-    def __init__(self, data: TrainingData, train: TrainConfig) -> None:
-        self.corpus, self.ids, self.train = data.corpus, data.ids("valid"), train
-        self.labels = data.corpus.true_labels(self.ids).astype(np.float64)[:, None, :]
-
-    def __call__(self, model: nn.Module) -> float:
-        scores = predict_clips(model, self.corpus, self.ids, self.train.clip_seconds, VALIDATION_CLIPS, precision=self.train.precision)
+    def loss(model: nn.Module) -> float:
+        scores = predict_clips(model, data.corpus, ids, train.clip_seconds, VALIDATION_CLIPS, precision=train.precision)
         scores = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
-        return float(-np.mean(self.labels * np.log(scores) + (1 - self.labels) * np.log1p(-scores)))
+        return float(-np.mean(labels * np.log(scores) + (1 - labels) * np.log1p(-scores)))
+
+    return loss
 
 
 def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = ALONE) -> Objective:
-    corpus, train, train_ids = data.corpus, recipe.train, data.train_ids(recipe)
-    part, seed, options = (ranks.rank, ranks.world), ranks.own_seed(recipe.seed), recipe.student
-    labels = corpus.labels[corpus.rows(train_ids)]
-    ranks.check(train.batch_size // (2 if recipe.uses_pool else 1))
+    """What the recipe is trained on: labelled clips, and beside them, for most students, clips with their teacher's pseudo-labels."""
+    corpus, train, options, train_ids = data.corpus, recipe.train, recipe.student, data.train_ids(recipe)
+    labels, noise_seed = corpus.labels[corpus.rows(train_ids)], ranks.own_seed(recipe.seed)
+
+    def batches(ids: list[str], seed: int, slots: int | None = None) -> ClipBatches:
+        return ClipBatches(corpus, ids, recipe.labelled_batch, train.clip_seconds, seed, slots, (ranks.rank, ranks.world))
+
     if not recipe.uses_pool:
-        batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed, part=part)
-        return Supervised(batches, labels, train.augment, seed)
+        return Supervised(batches(train_ids, recipe.seed), labels, train.augment, noise_seed)
     if not corpus.split_name:  # a published split is taken as it is: page 2 says what it shares
         check_split(data.split, corpus.tracks["artist"])
-    teacher, slots, half, mask = Cell(root / recipe.teacher.folder), data.pool_slots, train.batch_size // 2, None
-    pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
-    labelled_slots = None if options.mask_percentile is None else slots  # a mask needs the teacher's scores of the same clips
-    labelled = ClipBatches(corpus, train_ids, half, train.clip_seconds, recipe.seed, labelled_slots, part)
-    pool = ClipBatches(corpus, pool_ids, half, train.clip_seconds, stream_seed(recipe.seed, 0, "batches of the pool"), slots, part)
+    teacher, mask = Cell(root / recipe.teacher.folder), None
     if options.mask_percentile is not None:
         mask = MissingLabelMask(teacher.pseudo_labels(data, train_ids, train.clip_seconds), labels, options.mask_percentile)
+    pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
+    labelled = batches(train_ids, recipe.seed, None if mask is None else data.pool_slots)  # a mask needs scores of the same clips
+    pool = batches(pool_ids, stream_seed(recipe.seed, 0, "batches of the pool"), data.pool_slots)
     scores = teacher.pseudo_labels(data, pool_ids, train.clip_seconds)
     pool_noise = train.augment if options.noise else None
-    return NoisyStudent(labelled, labels, pool, scores, train.augment, pool_noise, seed, options.unlabelled_weight, mask)
+    return NoisyStudent(labelled, labels, pool, scores, train.augment, pool_noise, noise_seed, options.unlabelled_weight, mask)

@@ -2,15 +2,8 @@
 
 Conventions: an *effect* is macro ROC-AUC, signed so that a positive one favours the claim; its interval is the 95% artist-clustered one of
 ``mtt.evaluation.bootstrap``. A verdict compares the interval with borders that were fixed before any result. Borders belong to neither
-side: an interval that ends on one is *inconclusive*.
-
-================  ================================  ===========================
-rule              supported                         contradicted
-================  ================================  ===========================
-superiority       lo > margin                       hi < margin
-non-inferiority   lo > margin                       hi < margin
-equivalence       -margin < lo and hi < margin      hi < -margin or lo > margin
-================  ================================  ===========================
+side: an interval that ends on one is *inconclusive*. *Superiority* and *non-inferiority* ask for an interval above the margin,
+*equivalence* for one between minus and plus the margin; a claim is contradicted where the whole interval lies outside of that.
 """
 
 from __future__ import annotations
@@ -91,7 +84,7 @@ class Claim:
 
     def entry(self, found: Measured, seeds: int) -> dict:
         """The claim's entry in ``results.json``, of JSON types."""
-        effect = found.effect
+        effect, (value, *interval) = found.effect, told(found.effect)
         return {
             "id": self.id,
             "claim": self.statement,
@@ -100,8 +93,8 @@ class Claim:
             "margin": self.margin,
             "metric": effect.metric,
             "unit": self.unit,
-            "effect": float(effect.effect),
-            "interval": [float(effect.lo), float(effect.hi)],
+            "effect": value,
+            "interval": interval,
             "by_seed": [float(one) for one in effect.by_seed],
             "verdict": self.verdict(effect.lo, effect.hi),
             "n_tracks": found.boot.n_tracks,

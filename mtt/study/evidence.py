@@ -7,14 +7,13 @@ first seed; window and clips of the model's clip length. The rows of every track
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import torch
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
@@ -24,7 +23,7 @@ from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation,
 from mtt.explain.recording import count_tokens
 from mtt.files import kept_arrays
 from mtt.models.transformer import MusicTaggingTransformer
-from mtt.study.cells import THREADS, Cell
+from mtt.study.cells import THREADS, Cell, threads
 from mtt.study.workspace import Result, Study
 
 EVIDENCE_VERSION = 1  # raise when the same cell and tracks would give other rows
@@ -54,14 +53,16 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
     """Localisation of every model and the deletion test of those with attention; made once, several side by side."""
     corpus, ids = study.corpus, evidence_tracks(study)
     cells = {result.name: result.first for result in results}
-    models = {name: cell.load_model() for name, cell in cells.items()}
-    attentive = {name: model for name, model in models.items() if isinstance(model, MusicTaggingTransformer)}
+    attentive = {name: model for name, cell in cells.items() if isinstance(model := cell.load_model(), MusicTaggingTransformer)}
     missing = _reasons(corpus, ids, attentive)
     wanted = {"localisation": list(cells), "deletion": list(attentive)}
     jobs = [(test, name) for test in wanted if test not in missing for name in wanted[test]]
-    rows = _side_by_side(lambda job: _rows(job[0], cells[job[1]], corpus, ids), jobs, study.progress)
+    work = [delayed(_rows)(test, cells[name], corpus, ids) for test, name in jobs]
+    with threads(THREADS):  # several in one process: starting others would take longer than the work of a small profile
+        made = Parallel(1 if torch.cuda.is_available() else -1, prefer="threads", return_as="generator")(work)
+        rows = list(tqdm(made, total=len(jobs), desc="testing explanations", unit="test", disable=not study.progress))
     found = Evidence(missing=missing)
-    for (test, name), table in rows.items():
+    for (test, name), table in zip(jobs, rows, strict=True):
         if test == "deletion":
             found.deletion[name] = summarise_deletion(table, study.config.resamples)
         elif len(table):
@@ -75,18 +76,6 @@ def with_enough_artists(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows (columns ``tag``, ``artist``) of tags that LEAST_ARTISTS artists or more count for; all rows where no tag has so many."""
     enough = rows.groupby("tag")["artist"].transform("nunique") >= LEAST_ARTISTS
     return rows[enough] if enough.any() else rows
-
-
-def _side_by_side(work: Callable[[tuple[str, str]], pd.DataFrame], jobs: list[tuple[str, str]], progress: bool) -> dict:
-    """What ``work`` gives for each job, in threads of one process: starting others would take longer than the work of a small profile."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        with ThreadPoolExecutor(1 if torch.cuda.is_available() else os.cpu_count()) as pool:
-            done = tqdm(pool.map(work, jobs), total=len(jobs), desc="testing explanations", unit="test", disable=not progress)
-            return dict(zip(jobs, done, strict=True))
-    finally:
-        torch.set_num_threads(before)
 
 
 def _reasons(corpus: Corpus, ids: Sequence[str], attentive: Mapping[str, MusicTaggingTransformer]) -> dict[str, str]:

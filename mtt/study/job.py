@@ -22,19 +22,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtt.config import PROFILES, SAMPLE_RATE, SettingsError, StudentConfig, StudyConfig, read_settings
-from mtt.data.augment import check_config as check_augmentation
+from mtt.config import SettingsError, StudentConfig, StudyConfig, read_settings
 from mtt.files import home, one_line
-from mtt.models.build import check_config as check_model
-from mtt.models.checkpoint import read_initial_weights
 from mtt.study import recipes
 from mtt.study.cells import Cell, make_cell
+from mtt.study.parameters import settings_of
 from mtt.study.recipes import Recipe
-from mtt.study.workspace import OWN_RATIOS, Study
+from mtt.study.workspace import Study, check_study, started_from
 from mtt.training.ranks import joined
 
 KEYS = ("profile", "recipe", "study", "seed", "init_from")  # beside the fields of StudyConfig
-SECTIONS = {"model": "teacher", "train": "train", "corpus": "corpus"}  # section -> field of StudyConfig
+SECTIONS = {"model": "teacher"}  # section -> the field of StudyConfig, where it has another name
 
 
 @dataclass(frozen=True)
@@ -66,35 +64,12 @@ def read_job(path: str | Path) -> Job:
 
 
 def _job(given: dict, stem: str) -> Job:
-    for name in ("profile", "recipe", "study", "init_from"):
-        if not isinstance(given.get(name, ""), str):
-            raise SettingsError(f"{name}: must be text, not {given[name]!r}")
-    profile, study = given.get("profile", "demo"), given.get("study", f"job-{stem}")
-    if profile not in PROFILES:
-        raise SettingsError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
-    if Path(study).name != study:
-        raise SettingsError(f"study: {study!r} is no plain folder name")
-    config = PROFILES[profile]
-    if given.get("collection", "synthetic") != "synthetic":
-        config = replace(config, ratios=OWN_RATIOS)
-    if "init_from" in given:
-        if "model" in given:
-            raise SettingsError("model: cannot be given with init_from, whose folder's model has its own shape")
-        shape, initial = read_initial_weights(given["init_from"])
-        config = replace(config, teacher=shape, init_from=initial)
+    given = {"seed": 0, "study": f"job-{stem}"} | given
     changes = {SECTIONS.get(name, name): value for name, value in given.items() if name not in (*KEYS, "student")}
-    try:
-        config = read_settings(StudyConfig, changes | {"seeds": [given.get("seed", 0)]}, config)
-    except SettingsError as error:
-        named = {f"{field}.": f"{section}." for section, field in SECTIONS.items()} | {"seeds.0: ": "seed: "}
-        start = next((start for start in named if str(error).startswith(start)), "")
-        raise SettingsError(named.get(start, "") + str(error).removeprefix(start)) from error
-    if config.teacher.sample_rate != SAMPLE_RATE:
-        raise SettingsError(f"model.sample_rate: must be {SAMPLE_RATE}, the rate of all audio inside the program")
-    check_model(config.teacher)
-    if config.train.augment is not None:
-        check_augmentation(config.train.augment)
-    return Job(config, _recipe(config, given.get("recipe", "teacher"), given.get("student")), home() / "runs" / study)
+    config = settings_of(given, changes | {"seeds": [given["seed"]]}, {"teacher": "model", "seeds.0": "seed"})
+    config = started_from(config, given.get("init_from"))
+    check_study(config)
+    return Job(config, _recipe(config, given.get("recipe", "teacher"), given.get("student")), home() / "runs" / given["study"])
 
 
 def _recipe(config: StudyConfig, name: str, options: object) -> Recipe:
@@ -121,7 +96,7 @@ def run_job(job: Job, progress: bool = True) -> Cell:
             return study.make(job.recipe)[0].first
         chain = job.recipe.with_seed(job.config.seeds[0]).chain
         for recipe in chain:
-            ranks.check(recipe.train.batch_size // (2 if recipe.uses_pool else 1))
+            ranks.check(recipe.labelled_batch)
         folder, data = ranks.agree((study.folder, study.data) if ranks.first else None)
         total = sum(recipe.train.steps for recipe in chain)
         with tqdm(total=total, desc=f"training on {ranks.world} ranks", unit="step", disable=not (progress and ranks.first)) as bar:

@@ -6,8 +6,7 @@ intervals takes the ``Judge`` that has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,6 +24,7 @@ from mtt.study.cells import THREADS, Cell, TrainingData
 from mtt.study.workspace import Result, Study
 
 SWEEP_VERSION = 1
+COLUMNS = {"estimate": "value", "low": "lo", "high": "hi"}  # of a curve, and what they are of an ``Estimate``
 
 
 def sweep(study: Study, results: Sequence[Result]) -> dict[str, LengthSweep]:
@@ -54,17 +54,15 @@ def _sweep_cell(cell: Cell, data: TrainingData, track_ids: list[str], lengths: l
     return kept_arrays(cell.folder, "lengths", [SWEEP_VERSION, cell.fingerprint, data.digest, track_ids, lengths], make)
 
 
-def _curve(boot: Bootstrap, seconds: Sequence[float], scores: Sequence[np.ndarray]) -> pd.DataFrame:
+def _curve(boot: Bootstrap, seconds: Sequence[float], scores: Iterable[np.ndarray]) -> pd.DataFrame:
     """seconds, estimate, low, high."""
-    rows = [
-        (length, found.value, found.lo, found.hi) for length, one in zip(seconds, scores, strict=True) for found in [estimate(boot, one)]
-    ]
-    return pd.DataFrame(rows, columns=["seconds", "estimate", "low", "high"])
+    found = [estimate(boot, one) for one in scores]
+    return pd.DataFrame({"seconds": seconds} | {column: [getattr(one, part) for one in found] for column, part in COLUMNS.items()})
 
 
 def curves(boot: Bootstrap, found: Mapping[str, LengthSweep], way: str) -> dict[str, pd.DataFrame]:
     """For each model: seconds, estimate, low, high. ``way`` is "mean" (over the whole track) or "single" (one input)."""
-    return {name: _curve(boot, one.lengths, list(np.moveaxis(getattr(one, way), 1, 0))) for name, one in found.items()}
+    return {name: _curve(boot, one.lengths, np.moveaxis(getattr(one, way), 1, 0)) for name, one in found.items()}
 
 
 def train_length_curves(study: Study, boot: Bootstrap) -> dict[str, pd.DataFrame]:
@@ -72,12 +70,11 @@ def train_length_curves(study: Study, boot: Bootstrap) -> dict[str, pd.DataFrame
 
     For each: seconds, estimate, low, high. Empty where the profile has no training lengths.
     """
-    lengths, names = study.config.train_lengths, ("teacher", "short-chunk-resnet")
+    lengths, found = study.config.train_lengths, {name: recipes.recipe(study.config, name) for name in ("teacher", "short-chunk-resnet")}
     if not lengths:
         return {}
-    jobs = [recipes.with_clip_seconds(recipes.recipe(study.config, name), seconds) for name in names for seconds in lengths]
-    scores = [result.scores() for result in study.make(*jobs)]
-    return {name: _curve(boot, lengths, scores[place * len(lengths) : (place + 1) * len(lengths)]) for place, name in enumerate(names)}
+    made = iter(study.make(*(recipes.with_clip_seconds(one, seconds) for one in found.values() for seconds in lengths)))
+    return {name: _curve(boot, lengths, [next(made).scores() for _ in lengths]) for name in found}
 
 
 def slopes(study: Study, boot: Bootstrap, found: Mapping[str, LengthSweep]) -> dict[str, Difference]:
@@ -112,10 +109,9 @@ def cost(study: Study, result: Result) -> pd.DataFrame:
 
 def poolings(study: Study, boot: Bootstrap, results: Sequence[Result]) -> dict[str, pd.DataFrame]:
     """For each model and way to pool the same clips' scores into a track's (index): estimate, low, high of ROC-AUC, mean over seeds."""
-    tables = {}
-    clip, count = study.config.train.clip_seconds, study.config.chunks
+    tables, clip = {}, study.config.train.clip_seconds
     for result in results:
-        clips = [cell.predict_clips(study.data, study.sweep_ids, clip, count) for cell in result.cells]
+        clips = [cell.predict_clips(study.data, study.sweep_ids, clip, study.config.chunks) for cell in result.cells]
         scores = [np.stack([pool_clips(one, way) for one in clips]) for way in POOLINGS]
         tables[result.name] = _curve(boot, POOLINGS, scores).set_index("seconds").rename_axis("pooling")
     return tables
@@ -135,14 +131,10 @@ def time_steps(config: StudyConfig) -> pd.DataFrame:
     rows = {}
     for name in ("teacher", *recipes.baselines(config)):
         model = build_model(recipes.recipe(config, name).model, 2, seed=0).eval()
-        seen: list[int] = []
-        hook = model.blocks.register_forward_hook(partial(_note_steps, seen))
+        steps: list[int] = []
+        hook = model.blocks.register_forward_hook(lambda _module, _inputs, output, steps=steps: steps.append(output.shape[-1]))
         with torch.inference_mode():
             model(torch.zeros(1, round(config.train.clip_seconds * SAMPLE_RATE)))
         hook.remove()
-        rows[name] = {"paper": model.native_seconds, "here": config.train.clip_seconds, "steps": seen[0]}
+        rows[name] = {"paper": model.native_seconds, "here": config.train.clip_seconds, "steps": steps[0]}
     return pd.DataFrame.from_dict(rows, orient="index").astype({"steps": int}).rename_axis("model")
-
-
-def _note_steps(seen: list[int], _module: Callable, _inputs: tuple, output: torch.Tensor) -> None:
-    seen.append(output.shape[-1])

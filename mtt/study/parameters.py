@@ -1,16 +1,20 @@
-"""Parameters of the study: what a notebook's parameters cell, papermill and the command line may set.
+"""What a user may set of a study: by the parameters that a notebook, papermill and the command line take, or in a file (``job``).
 
-Conventions: None means the profile's value. Nothing heavy is imported here, so that a mistake on the command line is answered at once.
+Conventions: None means the profile's value. Nothing heavy is imported here, so that a mistake on the command line is answered at once; what
+only models and effects can judge is judged by ``workspace.check_study``.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from mtt.config import PROFILES, SettingsError, StudyConfig, read_settings
 from mtt.files import UsageError
 
+OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
 PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets; "" where there is more to it
     "profile": "",
     "collection": "collection",
@@ -25,11 +29,38 @@ PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets;
     "iterations": "iterations",
     "init_from": "",
 }
-TEXTS = ("profile", "study", "init_from")  # of those with more to it
+TEXTS = ("profile", "study", "init_from", "recipe")  # that are no fields of StudyConfig
 
 
 class ParameterError(SettingsError, UsageError):
     """A parameter that does not exist or has a value that it cannot have; the message names it."""
+
+
+def settings_of(given: Mapping[str, object], changes: Mapping[str, object], names: Mapping[str, str]) -> StudyConfig:
+    """The settings of the profile that is ``given`` with ``changes`` (sections within sections) in place, but for ``init_from``.
+
+    ``names`` has the user's name of each field that is not called as in StudyConfig; ``SettingsError`` begins with it.
+    """
+    for name in TEXTS:
+        if not isinstance(given.get(name, ""), str):
+            raise SettingsError(f"{name}: must be text, not {given[name]!r}")
+    profile, study = given.get("profile", "demo"), given.get("study", "")
+    if profile not in PROFILES:
+        raise SettingsError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
+    if Path(study).name != study:
+        raise SettingsError(f"study: {study!r} is no plain folder name")
+    if "init_from" in given and "teacher" in changes:
+        name = next(name for place, name in names.items() if place.startswith("teacher"))
+        raise SettingsError(f"{name}: cannot be given with init_from, whose folder's model has its own shape")
+    default = PROFILES[profile]
+    if changes.get("collection", "synthetic") != "synthetic":
+        default = replace(default, ratios=OWN_RATIOS)
+    try:
+        return read_settings(StudyConfig, changes, default)
+    except SettingsError as error:
+        place, _, fault = str(error).partition(": ")
+        known = next((known for known in names if f"{place}.".startswith(f"{known}.")), "")
+        raise SettingsError(f"{names.get(known, '')}{place.removeprefix(known)}: {fault}") from error
 
 
 def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
@@ -37,33 +68,29 @@ def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
     if unknown := [name for name in given if name not in PARAMETERS]:
         raise ParameterError(f"unknown parameter {unknown[0]!r}; the parameters are {', '.join(PARAMETERS)}")
     found = {name: value for name, value in given.items() if value is not None}
-    if wrong := [name for name in TEXTS if not isinstance(found.get(name, ""), str)]:
-        raise ParameterError(f"parameter {wrong[0]!r}: must be text, not {found[wrong[0]]!r}")
     apply_parameters(found)
     return found
 
 
 def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
-    """The profile's settings with the given parameters in place, but for ``study`` and ``init_from``. Raises ``ParameterError``."""
-    profile = given.get("profile", "demo")
-    if profile not in PROFILES:
-        raise ParameterError(f"unknown profile {profile!r}; the profiles are {', '.join(PROFILES)}")
-    if "corpus_seed" in given and given.get("collection", "synthetic") != "synthetic":
-        raise ParameterError("parameter 'corpus_seed' is of the embedded corpus; leave it out with 'collection'")
-    settings = PROFILES[profile]
-    changes = {name: (PARAMETERS[name], value) for name, value in given.items() if PARAMETERS[name]}
-    if "seeds" in given:
-        seeds = given["seeds"]
-        if not isinstance(seeds, int) or isinstance(seeds, bool) or not 1 <= seeds <= 1000:
-            raise ParameterError(f"parameter 'seeds': must be a whole number from 1 to 1000, not {seeds!r}")
-        changes["seeds"] = ("seeds", list(range(seeds)))
-    for name, (place, value) in changes.items():
-        *section, field = place.split(".")
-        try:
-            settings = read_settings(StudyConfig, {section[0]: {field: value}} if section else {field: value}, settings)
-        except SettingsError as error:
-            raise ParameterError(f"parameter {name!r}: {str(error).removeprefix(f'{place}: ')}") from error
-    return settings
+    """The profile's settings with the given parameters in place, but for ``init_from``. Raises ``ParameterError``."""
+    changes: dict = {}
+    for name in given:
+        *section, field = PARAMETERS[name].split(".")
+        if field:
+            (changes.setdefault(section[0], {}) if section else changes)[field] = given[name]
+    try:
+        if "corpus_seed" in given and given.get("collection", "synthetic") != "synthetic":
+            raise SettingsError("corpus_seed: is of the embedded corpus; leave it out with 'collection'")
+        if "seeds" in given:
+            seeds = given["seeds"]
+            if not isinstance(seeds, int) or isinstance(seeds, bool) or not 1 <= seeds <= 1000:
+                raise SettingsError(f"seeds: must be a whole number from 1 to 1000, not {seeds!r}")
+            changes["seeds"] = list(range(seeds))
+        return settings_of(given, changes, {place: name for name, place in PARAMETERS.items() if place})
+    except SettingsError as error:
+        name, _, fault = str(error).partition(": ")
+        raise ParameterError(f"parameter {name!r}: {fault}") from error
 
 
 def parse_parameters(words: Sequence[str]) -> dict[str, object]:

@@ -46,6 +46,11 @@ class Recipe:
         """Whether half of its batches are pseudo-labelled clips."""
         return self.student is not None and self.student.pool != "none"
 
+    @property
+    def labelled_batch(self) -> int:
+        """How many clips of a batch are labelled; with a pool, as many others are not."""
+        return self.train.batch_size // 2 if self.uses_pool else self.train.batch_size
+
     def with_seed(self, seed: int) -> Recipe:
         """The same recipe, and its teachers, with another seed."""
         return replace(self, seed=seed, teacher=self.teacher and self.teacher.with_seed(seed))
@@ -105,11 +110,6 @@ def _leak(group: str) -> Entry:
     return Entry(f"leak-{group}", about, "#003F66", lambda study: replace(teacher(study), training_set=f"group {group}"))
 
 
-def _variant(name: str, about: str, colour: str, shows: str = "", learns_from: str = "teacher", **options) -> Entry:
-    """A student with these options; a control where it shows something."""
-    return Entry(name, about, colour, lambda study: student(study, learns_from, **options), "control" if shows else "student", shows)
-
-
 def _plain(study: StudyConfig) -> Recipe:
     return replace(teacher(study), train=replace(study.train, augment=None))
 
@@ -118,13 +118,17 @@ def _distilled(study: StudyConfig) -> Recipe:
     return student(study, width=study.student_width)
 
 
-BLUE, GREEN, VIOLET = "#0072B2", "#009E73", "#6A4C93"
+def _variant(name: str, about: str, colour: str, shows: str = "", learns_from: str = "teacher", **options) -> Entry:
+    """A student with these options; a control where it shows something."""
+    return Entry(name, about, colour, lambda study: student(study, learns_from, **options), "control" if shows else "student", shows)
+
+
+GREEN, VIOLET = "#009E73", "#6A4C93"
 _ENTRIES = (
-    Entry("teacher", "the Transformer, trained on labels with augmentation", BLUE, teacher),
+    Entry("teacher", "the Transformer, trained on labels with augmentation", "#0072B2", teacher),
     Entry("teacher-plain", "the teacher without augmentation", "#56B4E9", _plain),
     Entry("teacher-from-scratch", "the teacher from random weights", "#8DA0CB", lambda study: replace(teacher(study), initial=None)),
-    _leak("a"),
-    _leak("b"),
+    *(_leak(group) for group in "ab"),
     _variant("student", "noisy student of the teacher, of its size (KE)", GREEN),
     Entry("student-distilled", "noisy student of the teacher, smaller (KD)", "#E69F00", _distilled, "student"),
     _variant(
@@ -142,7 +146,7 @@ LINEUP: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 def entry(name: str) -> Entry | None:
     """What the study calls ``name``; None for a name that it does not know."""
-    if generation := re.fullmatch(r"student-(\d+)", name):
+    if generation := re.fullmatch(r"student-([2-9]|[1-9]\d)", name):
         number = int(generation[1])
         before = "student" if number == 2 else f"student-{number - 1}"
         about = f"generation {number}: the student of the one before"
@@ -172,4 +176,4 @@ def student_experiment(study: StudyConfig) -> list[str]:
     """Names of teachers, students and controls of the noisy-student experiment."""
     others = [name for name, found in LINEUP.items() if found.kind and name != "student"]
     teachers = [recipe(study, name).teacher.name for name in others]
-    return list(dict.fromkeys(["teacher", *generations(study), *(n for n in teachers if n != "teacher"), *others]))
+    return list(dict.fromkeys(["teacher", *generations(study), *teachers, *others]))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import partial
 from multiprocessing.managers import SyncManager
 from pathlib import Path
+from queue import Queue
 
 import torch
 from tqdm import tqdm
@@ -40,7 +41,11 @@ def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, wo
     manager = SyncManager(ctx=context)
     manager.start(_watch_parent)
     queue = manager.Queue()
-    waiting = dict(sorted(missing.items(), key=lambda item: -_depth(item[1], missing)))
+    in_a_row = {  # trainings that start with this one
+        name: max(len(r.chain) - place for r in missing.values() for place, part in enumerate(r.chain) if part.folder == name)
+        for name in missing
+    }
+    waiting = dict(sorted(missing.items(), key=lambda item: -in_a_row[item[0]]))
     running: dict[Future, str] = {}
     shown: dict[str, int] = {}
     with manager, ProcessPoolExecutor(min(workers, len(missing)), context, _watch_parent) as pool:
@@ -49,9 +54,13 @@ def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, wo
                 unmade = {*waiting, *running.values()}
                 for name, recipe in list(waiting.items()):
                     if len(running) < workers and (recipe.teacher is None or recipe.teacher.folder not in unmade):
-                        running[pool.submit(_work, root, waiting.pop(name), data, queue)] = name
+                        running[pool.submit(make_cell, root, waiting.pop(name), data, partial(_report, queue, name))] = name
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                _show(queue, bar, shown, list(running.values()))
+                while not queue.empty():
+                    name, step = queue.get()
+                    bar.update(step - shown.get(name, 0))
+                    shown[name] = step
+                bar.set_postfix_str(", ".join(running.values()), refresh=False)
                 for future in done:
                     future.result()
                     running.pop(future)
@@ -62,18 +71,8 @@ def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, wo
             raise
 
 
-def _depth(recipe: Recipe, missing: dict[str, Recipe]) -> int:
-    """How many trainings in a row start with this one."""
-    followers = [r for r in missing.values() if r.teacher is not None and r.teacher.folder == recipe.folder]
-    return 1 + max((_depth(r, missing) for r in followers), default=0)
-
-
-def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> None:
-    while not queue.empty():
-        name, step = queue.get()
-        bar.update(step - shown.get(name, 0))
-        shown[name] = step
-    bar.set_postfix_str(", ".join(names), refresh=False)
+def _report(queue: Queue, name: str, step: int) -> None:
+    queue.put((name, step))
 
 
 def _watch_parent() -> None:
@@ -84,15 +83,3 @@ def _watch_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _work(root: Path, recipe: Recipe, data: TrainingData, queue: object) -> None:
-    """In a process of its own: make a cell and report its steps."""
-    last_report = [0.0]
-
-    def on_step(step: int) -> None:
-        if time.monotonic() - last_report[0] > 0.5 or step == recipe.train.steps:
-            last_report[0] = time.monotonic()
-            queue.put((recipe.folder, step))
-
-    make_cell(root, recipe, data, on_step)

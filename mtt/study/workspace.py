@@ -18,11 +18,12 @@ import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import load_corpus, parse_source
-from mtt.config import StudyConfig, identity, to_dict
+from mtt.config import SAMPLE_RATE, SettingsError, StudyConfig, identity, to_dict
+from mtt.data.augment import check_config as check_augmentation
 from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint, home, read_json, write_json
 from mtt.models import read_initial_weights
-from mtt.models.build import check_config
+from mtt.models.build import check_config as check_model
 from mtt.splits.check import SETS, SplitAudit, audit_split
 from mtt.splits.make import leak_crossover, split_corpus, write_split
 from mtt.study import recipes
@@ -31,24 +32,35 @@ from mtt.study.parameters import PARAMETERS, ParameterError, apply_parameters, c
 from mtt.study.recipes import HAND_MADE, Recipe
 from mtt.study.schedule import make_cells
 
-OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
 IN_NAME = [name for name in PARAMETERS if name not in ("profile", "collection", "study", "init_from")]  # of the folder, where given
+
+
+def started_from(config: StudyConfig, init_from: str | Path | None) -> StudyConfig:
+    """The settings with the shape and weights of a model folder, where one is given. Raises ``CheckpointError``."""
+    if init_from is None:
+        return config
+    shape, initial = read_initial_weights(init_from)
+    return replace(config, teacher=shape, init_from=initial)
+
+
+def check_study(config: StudyConfig) -> None:
+    """Raise ``SettingsError`` for a teacher that cannot be built and an augmentation that does not exist."""
+    if config.teacher.sample_rate != SAMPLE_RATE:
+        raise SettingsError(f"model.sample_rate: must be {SAMPLE_RATE}, the rate of all audio inside the program")
+    check_model(config.teacher)
+    if config.train.augment is not None:
+        check_augmentation(config.train.augment)
 
 
 def configure(parameters: Mapping[str, object]) -> StudyConfig:
     """The profile's settings with the given parameters in place. Raises ``ParameterError``, and ``CheckpointError`` for ``init_from``."""
     given = check_parameters(parameters)
-    config = apply_parameters(given)
-    if "init_from" in given:
-        if "teacher_width" in given:
-            raise ParameterError("parameter 'teacher_width' cannot be given with 'init_from': the folder's model has its own width")
-        shape, initial = read_initial_weights(given["init_from"])
-        config = replace(config, teacher=shape, init_from=initial)
+    config = started_from(apply_parameters(given), given.get("init_from"))
     for name, width in (("teacher_width", config.teacher.width), ("student_width", config.student_width)):
-        if name in given and width % config.teacher.heads:
+        if width % config.teacher.heads:
             raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
-    check_config(config.teacher)
-    return config if config.collection == "synthetic" else replace(config, ratios=OWN_RATIOS)
+    check_study(config)
+    return config
 
 
 def open_study(progress: bool = True, **parameters) -> Study:
@@ -57,10 +69,7 @@ def open_study(progress: bool = True, **parameters) -> Study:
     parts = [config.profile] + ([] if config.collection == "synthetic" else [parse_source(config.collection).folder_name])
     parts += [f"{name.replace('_', '-')}{given[name]}" for name in IN_NAME if name in given]
     parts += [f"from-{config.init_from.weights_sha256[:8]}"] if config.init_from else []
-    name = given.get("study", "-".join(parts))
-    if Path(name).name != name:
-        raise ParameterError(f"parameter 'study': must be a plain folder name, not {name!r}")
-    return Study(config, home() / "runs" / name, progress, renamed="study" not in given)
+    return Study(config, home() / "runs" / given.get("study", "-".join(parts)), progress, renamed="study" not in given)
 
 
 def notebook_study(namespace: Mapping[str, object]) -> Study:
@@ -218,16 +227,12 @@ class Study:
 
         What is missing is trained, several models side by side.
         """
-        found = [recipes.recipe(self.config, one) if isinstance(one, str) and one != HAND_MADE else one for one in wanted]
-        deep = [one for one in found if one != HAND_MADE]
-        cells = iter(
-            make_cells(self.folder, [one.with_seed(s) for one in deep for s in self.config.seeds], self.data, progress=self.progress)
-        )
+        chosen = [recipes.recipe(self.config, one) if isinstance(one, str) else one for one in wanted if one != HAND_MADE]
+        seeded = [one.with_seed(seed) for one in chosen for seed in self.config.seeds]
+        cells = iter(make_cells(self.folder, seeded, self.data, progress=self.progress))
+        deep = (Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "") for one in chosen)
         return [
-            Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)])
-            if one == HAND_MADE
-            else Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "")
-            for one in found
+            Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)]) if one == HAND_MADE else next(deep) for one in wanted
         ]
 
     def make_named(self, names: Sequence[str]) -> dict[str, Result]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -95,14 +94,15 @@ def test_a_cell_is_known_by_what_it_computes(tiny_data, monkeypatch):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_training_validation_scores_and_pseudo_labels_obey_the_precision(tiny_data, tmp_path, monkeypatch, precision):
+def test_training_validation_scores_and_pseudo_labels_obey_the_precision(tiny_data, tmp_path, precision):
     seen = set()
 
-    def spy(model, waveforms, *_):
-        seen.add(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
+    def spy(module, _):
+        if isinstance(module, TaggingModel):
+            seen.add(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
 
     recipe = replace(TEACHER, train=replace(TINY_TRAIN, precision=precision, steps=2))
-    hook = nn.modules.module.register_module_forward_pre_hook(lambda module, args: isinstance(module, TaggingModel) and spy(module, args))
+    hook = nn.modules.module.register_module_forward_pre_hook(spy)
     try:
         cell = make_cell(tmp_path, recipe, tiny_data)
         cell.pseudo_labels(tiny_data, tiny_data.ids("unlabelled"), 1.0)
@@ -142,7 +142,7 @@ def test_a_pool_that_shares_an_artist_with_the_test_set_is_refused(made, tiny_da
 
 
 def test_a_published_split_may_share_artists_and_lack_a_pool(made, tiny_data):
-    root, (_, student) = made
+    root, _ = made
     published = replace(tiny_data, corpus=replace(tiny_data.corpus, split_name="the usual split"))
     own = replace(STUDENT, name="own-audio", student=replace(STUDENT.student, pool="train"))
     poolless = replace(published, split=published.split.replace("unlabelled", "excluded"))
@@ -150,8 +150,7 @@ def test_a_published_split_may_share_artists_and_lack_a_pool(made, tiny_data):
     assert_same(*(final_numbers(cell) for cell in cells))  # without a pool, students learn on training tracks
     shared = published.split.copy()
     shared[shared.index[shared == "test"][0]] = "train"
-    make_cell(root / "published", TEACHER, replace(published, split=shared))
-    make_cell(root / "published", STUDENT, replace(published, split=shared))
+    make_cells(root / "shared", [STUDENT], replace(published, split=shared), progress=False)
 
 
 def test_pseudo_labels_are_made_once_and_belong_to_their_teacher(made, tiny_data):
@@ -188,39 +187,40 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
-def test_killed_at_any_moment_the_study_ends_in_the_same_bits(tiny_data, tmp_path):
-    """Real kills (SIGKILL) of the whole process group, at moments spread over the run, each followed by a new start."""
-
+@pytest.fixture
+def start(tiny_data, tmp_path):
+    """Starts the script on a folder, in a process group of its own."""
     (tmp_path / "data.pickle").write_bytes(pickle.dumps(tiny_data))
     (tmp_path / "script.py").write_text(SCRIPT)
 
-    def start(root: Path) -> subprocess.Popen:
+    def start(root: Path, until: str = "") -> subprocess.Popen:
         command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "data.pickle"), str(root)]
-        return subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
-
-    assert start(tmp_path / "whole").wait(timeout=300) == 0
-    seen = ["teacher/config.json", "teacher/training.pt", "teacher/metrics.json", "student/training.pt"]
-    for name in seen:  # kill as soon as this file appears
-        process = start(tmp_path / "killed")
-        while process.poll() is None and not (tmp_path / "killed" / name).exists():
+        process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+        while until and process.poll() is None and not (root / until).exists():
             time.sleep(0.01)
+        return process
+
+    return start
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_study_ends_in_the_same_bits(start, tmp_path):
+    """Real kills (SIGKILL) of the whole process group, at moments spread over the run, each followed by a new start."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).wait(timeout=300) == 0
+    for name in ["teacher/config.json", "teacher/training.pt", "teacher/metrics.json", "student/training.pt"]:
+        process = start(killed, until=name)  # kill as soon as this file appears
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        assert not (tmp_path / "killed" / "student" / "metrics.json").exists(), "the kill came too late to test anything"
-    assert start(tmp_path / "killed").wait(timeout=300) == 0
+        assert not (killed / "student" / "metrics.json").exists(), "the kill came too late to test anything"
+    assert start(killed).wait(timeout=300) == 0
     for name in ("teacher", "student"):
-        assert_same(final_numbers(Cell(tmp_path / "killed" / name)), final_numbers(Cell(tmp_path / "whole" / name)))
+        assert_same(final_numbers(Cell(killed / name)), final_numbers(Cell(whole / name)))
 
 
 @pytest.mark.slow
-def test_a_killed_study_leaves_no_process_behind(tiny_data, tmp_path):
-    (tmp_path / "data.pickle").write_bytes(pickle.dumps(tiny_data))
-    (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "data.pickle"), str(tmp_path / "study")]
-    process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
-    while process.poll() is None and not (tmp_path / "study" / "teacher" / "training.pt").exists():
-        time.sleep(0.01)
+def test_a_killed_study_leaves_no_process_behind(start, tmp_path):
+    process = start(tmp_path / "study", until="teacher/training.pt")
     process.kill()  # the parent alone: its workers must notice
     process.wait()
     for _ in range(100):
@@ -238,4 +238,3 @@ def test_an_unreadable_config_is_an_unfinished_cell(made, tiny_data, tmp_path):
     (cell.folder / "config.json").write_text("{")
     assert finished_cell(tmp_path, TEACHER, tiny_data) is None
     assert json.loads((make_cell(tmp_path, TEACHER, tiny_data).folder / "config.json").read_text())["fingerprint"]
-    assert isinstance(cell.history, pd.DataFrame)

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,17 +106,12 @@ def test_an_entry_holds_what_results_json_needs():
 
 def test_a_toy_claim_is_one_object_and_a_page_judges_its_own(monkeypatch):
     def measure(judge: Judge) -> Measured:
-        return measured(judge.study, -1.0, 1.0)
+        return measured(judge.study.effect, -1.0, 1.0)
 
     toy = Claim("C8", "toys", "Toys squeak.", "toy minus none", "07_toys", measure, "a toy", {"inconclusive": "may squeak {effect}"})
     silent = replace(toy, id="C9", measure=lambda judge: None)  # the collection cannot answer
     monkeypatch.setattr(claims, "CLAIMS", CLAIMS | {claim.id: claim for claim in (toy, silent)})
 
-    class Seeds:
-        seeds = (0, 1)
-
-    class Toys(float):
-        config = Seeds
-
-    (entry,) = Judge(Toys(0.5)).claims("07_toys")
+    study = SimpleNamespace(effect=0.5, config=SimpleNamespace(seeds=(0, 1)))
+    (entry,) = Judge(study).claims("07_toys")
     assert (entry["id"], entry["effect"], entry["verdict"], entry["seeds"]) == ("C8", 0.5, "inconclusive", 2)

@@ -70,6 +70,7 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
         ("seed = '1'", r"seed: must be .*integer, not '1'"),
         ("profile = 'huge'", r"profile: 'huge' is none of smoke, demo"),
         ("recipe = 'genius'", r"recipe: 'genius' is none of teacher, teacher-plain"),
+        ("recipe = 'student-1'", r"recipe: 'student-1' is none of teacher, teacher-plain"),
         ("[student]\nwidth = 8", r"student: recipe 'teacher' is no student"),
         ("init_from = 'models/x'\n[model]\nwidth = 8", r"model: cannot be given with init_from"),
         ("recipe = 'student'\n[student]\npol = 'train'", r"student\.pol: no such setting"),
@@ -94,13 +95,13 @@ def test_a_job_makes_a_model_folder_and_is_read_back(tiny_table, tmp_path, monke
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
     text = f"collection = {json.dumps(str(tiny_table))}\nprofile = 'smoke'\nstudy = 'labs'\nratios = [0.4, 0.3, 0.3]\n"
     job = read_job(job_file(tmp_path, text + "[model]\nn_mels = 32\n[train]\nsteps = 4\nevaluate_every = 2\n"))
-    stage = run_job(job, progress=False)
-    assert stage.folder == tmp_path / "runs" / "labs" / "teacher"
-    model = load_model(stage.folder)
-    assert model.config.n_mels == 32 and list(stage.history["step"]) == [2, 4]
-    assert np.isfinite(stage.scores("test")).all()
-    further = read_job(job_file(tmp_path, f"init_from = {json.dumps(str(stage.folder))}\nprofile = 'smoke'\nrecipe = 'student'\n"))
+    cell = run_job(job, progress=False)
+    assert cell.folder == tmp_path / "runs" / "labs" / "teacher"
+    model = load_model(cell.folder)
+    assert model.config.n_mels == 32 and list(cell.history["step"]) == [2, 4]
+    assert np.isfinite(cell.scores("test")).all()
+    further = read_job(job_file(tmp_path, f"init_from = {json.dumps(str(cell.folder))}\nprofile = 'smoke'\nrecipe = 'student'\n"))
     assert further.config.teacher == model.config and further.recipe.teacher.initial == further.recipe.initial
-    assert further.recipe.initial.folder == str(stage.folder) and len(further.recipe.initial.weights_sha256) == 64
-    before = (stage.folder / "model.safetensors").stat().st_mtime_ns
+    assert further.recipe.initial.folder == str(cell.folder) and len(further.recipe.initial.weights_sha256) == 64
+    before = (cell.folder / "model.safetensors").stat().st_mtime_ns
     assert (run_job(job, progress=False).folder / "model.safetensors").stat().st_mtime_ns == before
