@@ -167,7 +167,7 @@ def test_own_files_in_four_formats_are_explored_split_and_trained_on(embedded, t
 def test_wrong_parameters_are_refused_before_anything_runs(tmp_path):
     for arguments, message in [
         (["-p", "itertions", "3"], "unknown parameter 'itertions'"),
-        (["-p", "student_width", "wide"], "'student_width' must be a whole number above 0, not 'wide'"),
+        (["-p", "student_width", "wide"], "'student_width': must be of kind integer, not 'wide'"),
         (["-p", "steps"], "parameters are given as -p NAME VALUE"),
     ]:
         done = run_study(tmp_path, *arguments)

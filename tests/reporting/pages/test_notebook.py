@@ -73,7 +73,7 @@ def test_navigation_marks_the_page_and_leads_on(soup, notebook, pages, study, tm
 def test_the_question_is_asked_once(soup, notebook, pages, study, tmp_path):
     assert soup.find(class_="lede") is None  # the notebook's first cell asks it
     other = rendered(notebook, pages, study, tmp_path, "06_explore")
-    assert other.find(class_="lede").text == "What does the model listen to?"
+    assert other.find(class_="lede").text == pages[-1].question
 
 
 def test_code_is_folded_and_noise_is_gone(soup):
