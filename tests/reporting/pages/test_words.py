@@ -12,7 +12,6 @@ from mtt.study.claims import CLAIMS
 from mtt.study.recipes import LINEUP
 from tests.reporting.conftest import claim_entry as entry
 
-
 SENTENCES = {
     ("C1", 0.026, 0.018, 0.034): "Supported: a split that shares artists overstates ROC-AUC by 0.026 "
     "(95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1 seed).",
