@@ -20,13 +20,13 @@ from mtt.reporting.run import PAGES
 from mtt.study.claims import CLAIMS, Measured
 
 HOSTILE = "<script>window.hacked=1</script>\"onload='window.hacked=1' x=<img src=x onerror=window.hacked=1>"
-MARKDOWN = r"""# Noisy student
+OPENING = """# Noisy student
 
 Do unlabelled tracks make a student better than its teacher?
 
 > **Finding.** The student scores higher than its teacher.
-
-## How it works
+"""
+MARKDOWN = r"""## How it works
 
 The teacher writes $\tilde y = \sigma(f_\theta(x))$ and the student minimises
 
@@ -88,9 +88,10 @@ def notebook():
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}}
     figure = f'<figure><img alt="Two bars" src="data:image/png;base64,{png()}"></figure>'
     cells = [
-        v4.new_markdown_cell(MARKDOWN),
+        v4.new_markdown_cell(OPENING),
         v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
         v4.new_code_cell('# Parameters\nseed = 7\nprofile = "demo"\n', metadata={"tags": ["injected-parameters"]}),
+        v4.new_markdown_cell(MARKDOWN),
         code(
             "scores = compare(teacher, student)  # a comment\nscores",
             v4.new_output("stream", name="stderr", text="WARNING noise\n"),

@@ -45,30 +45,24 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
         provenance=results["study"],
         headline=words.headline(entries),
         explorer=out.with_name("explorer.html").exists(),
-        claims=[_told(claim, tested.get(claim.id)) for claim in CLAIMS.values()],
+        claims=[(claim, _rule(claim), tested.get(claim.id)) for claim in CLAIMS.values()],
         plot=_plot(entries) if entries else "",
         numbers=_numbers(entries),
         seeds=len(results["study"]["seeds"]),
-        words=words.GLOSSARY,
         models=_scores(results["models"]) if results["models"] else "",
         lengths=_lengths(results["lengths"]) if results["lengths"] else "",
         sentences=[sentence for foremost, sentence in spoken if foremost],
         others=[sentence for foremost, sentence in spoken if not foremost],
         explanations=_explanations(told) if told else "",
-        cards=[(page, results["findings"].get(page.slug, ""), out.with_name(f"{page.slug}.html").exists()) for page in pages],
+        cards=[(page, _answer(page, results), out.with_name(f"{page.slug}.html").exists()) for page in pages],
         limits=words.limits(results["study"], entries),
     )
 
 
-def _told(claim: Claim, entry: Mapping | None) -> dict:
-    """What the page says of a claim; ``figures`` only of one that was tested."""
-    if entry is None:
-        return {"claim": claim, "verdict": words.NOT_TESTED, "glyph": "untested", "said": "", "figures": ""}
-    measured = with_interval(entry["effect"], *entry["interval"], 4, sign=True)
-    contrast = claim.contrast[0].upper() + claim.contrast[1:]
-    judged = f"{contrast}: {measured} {claim.unit}; rule: {_rule(claim)}."
-    said = f"{entry['sentence']} {entry['note']}".strip()
-    return {"claim": claim, "verdict": entry["verdict"], "glyph": entry["verdict"], "said": said, "figures": judged}
+def _answer(page: Page, results: Mapping) -> str:
+    """The verdicts on a page's claims; of a page without claims, the beginning of what it found."""
+    verdicts = [f"{entry['id']} {entry['verdict']}" for entry in results["claims"] if CLAIMS[entry["id"]].page == page.slug]
+    return ", ".join(verdicts) or results["findings"].get(page.slug, "").partition(". ")[0]
 
 
 def _plot(entries: Sequence[Mapping]) -> Markup:

@@ -1,4 +1,4 @@
-"""Markdown as HTML that needs no network: formulas as MathML, headings with anchors, tables in boxes, pictures inside.
+"""Markdown as HTML that needs no network: formulas as MathML, headings with anchors, tables in boxes.
 
 Conventions: a ``$`` opens a formula only if neither space follows nor a digit precedes, and closes it only if neither space precedes nor
 a digit follows, so that prices stay prices. ``$$`` and LaTeX environments stand on lines of their own.
@@ -6,13 +6,9 @@ a digit follows, so that prices stay prices. ``$$`` and LaTeX environments stand
 
 from __future__ import annotations
 
-import base64
 import logging
-import mimetypes
 import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
-from urllib.parse import unquote
 
 from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
@@ -32,10 +28,9 @@ STAND_INS = {"<": "\ue000", ">": "\ue001"}
 
 
 class Markdown:
-    """Writes the Markdown of one page; files that it shows are relative to ``folder``. ``contents`` are the headings met so far."""
+    """Writes the Markdown of one page; ``contents`` are the headings met so far."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self):
         self.contents: list[Heading] = []
         self._anchors = {"main", "show-code", "contents-title"}  # the page's own
         self._parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -50,11 +45,10 @@ class Markdown:
             "amsmath": _formula_alone,
             "table_open": lambda *_: '<div class="table-box"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
-            "image": self._picture,
         }
 
     def html(self, source: str, trusted: bool = True) -> Markup:
-        """``source`` as HTML; raw HTML in it and files beside it only if it is ``trusted``."""
+        """``source`` as HTML; raw HTML in it only if it is ``trusted``."""
         self._parser.options["html"] = trusted
         return Markup(self._parser.render(source))
 
@@ -73,16 +67,6 @@ class Markdown:
                 self.contents.append(Heading(anchor, name))
             elif opening.tag == "h3":
                 self.contents[-1].parts.append(Heading(anchor, name))
-
-    def _picture(self, tokens, place, options, env) -> str:
-        """A picture from a file; one from the network would stay empty, so it becomes a link."""
-        source = tokens[place].attrs["src"]
-        text = self._parser.renderer.renderInlineAsText(tokens[place].children, options, env)
-        if options["html"] and not source.startswith("data:") and (file := self.folder / unquote(source)).is_file():
-            source = f"data:{mimetypes.guess_type(file)[0]};base64,{base64.b64encode(file.read_bytes()).decode()}"
-        if source.startswith("data:"):
-            return Markup('<img src="{}" alt="{}">').format(source, text)
-        return Markup('<a href="{}">{}</a>').format(source, text or source)
 
 
 def _formula_without_code(state, silent: bool) -> bool:
