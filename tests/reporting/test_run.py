@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
 from mtt.reporting.pages.notebook import render_notebook
-from mtt.reporting.run import PAGES, execute_notebook, notebook_parameters, study_marks
+from mtt.reporting.run import PAGES, execute_notebook, study_marks
 from mtt.study.claims import CLAIMS
 from mtt.study.parameters import PARAMETERS, ParameterError, parse_parameters
 from mtt.study.workspace import open_study
@@ -185,7 +186,7 @@ def test_parameters_are_read_as_typed():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_take_exactly_the_known_parameters(path):
-    assert notebook_parameters(path) == list(PARAMETERS)
+    assert list(papermill.inspect_notebook(path)) == list(PARAMETERS)
 
 
 def test_there_is_a_notebook_for_every_page_and_a_page_for_every_notebook():

@@ -39,10 +39,8 @@ class Markdown:
         amsmath_plugin(self._parser)
         self._parser.core.ruler.push("headings", self._name_headings)
         self._parser.renderer.rules |= {
-            "math_inline": _formula_in_text,
-            "math_inline_double": _formula_alone,
-            "math_block": _formula_alone,
-            "amsmath": _formula_alone,
+            "math_inline": lambda tokens, place, *_: formula(tokens[place].content),
+            **dict.fromkeys(("math_inline_double", "math_block", "amsmath"), _formula_alone),
             "table_open": lambda *_: '<div class="table-box"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
         }
@@ -75,10 +73,6 @@ def _formula_without_code(state, silent: bool) -> bool:
     found = dollars(state, True) and "`" not in state.src[start : state.pos]
     state.pos = start
     return found and dollars(state, silent)
-
-
-def _formula_in_text(tokens, place, *_) -> str:
-    return formula(tokens[place].content)
 
 
 def _formula_alone(tokens, place, *_) -> str:
