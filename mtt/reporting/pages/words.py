@@ -23,6 +23,7 @@ from mtt.study.recipes import LINEUP
 from mtt.study.workspace import Study
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
+LITTLE = next(claim for claim in CLAIMS.values() if claim.rule == "equivalence")  # whose margin says which change is little
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
 QUESTION = "Does the semi-supervised Music Tagging Transformer do what its paper says?"
 EXPLAINED = {  # tests of explanations
@@ -113,10 +114,13 @@ def _one_step(found: Mapping, _entry: Mapping) -> str:
 
 def _controls(differences: Mapping, entry: Mapping) -> str:
     """The student minus each control, and what that says of where its score comes from."""
-    small = abs(CLAIMS["C6"].margin)
     helps = [LINEUP[name].shows for name, (_, lo, _) in differences.items() if lo > 0]
     rest = [LINEUP[name].shows for name in differences if LINEUP[name].shows not in helps]
-    parts = [f"The difference is below the {small:g} that C6 calls little."] if 0 < entry["interval"][0] and entry["effect"] < small else []
+    parts = (
+        [f"The difference is below the {LITTLE.margin:g} that {LITTLE.id} calls little."]
+        if 0 < entry["interval"][0] and entry["effect"] < LITTLE.margin
+        else []
+    )
     parts.append(f"The student minus its controls: {_differences({LINEUP[name].about: one for name, one in differences.items()})}.")
     shown = f"{joined(helps)} {'helps' if len(helps) == 1 else 'help'} here" if helps else ""
     doubt = f"it is not shown that {joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}" if rest else ""
@@ -204,10 +208,9 @@ def student_batches(config: StudyConfig) -> str:
 def power(table: pd.DataFrame) -> str:
     """What ``tables.power`` means for the margins of the claims."""
     expected = table.at["test, expected", "half-width of the interval"]
-    margin = abs(CLAIMS["C6"].margin)
     return (
         f"With {table.at['test, expected', 'artists']} test artists a difference between two related models should be known to about "
-        f"±{expected:.4f} ROC-AUC. That is {'narrower' if expected < margin else 'wider'} than the margin of ±{margin:g} by which C5 and "
+        f"±{expected:.4f} ROC-AUC. That is {'narrower' if expected < LITTLE.margin else 'wider'} than the margin of ±{LITTLE.margin:g} by which C5 and "
         "C6 are judged."
     )
 
