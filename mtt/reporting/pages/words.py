@@ -116,15 +116,12 @@ def _controls(differences: Mapping, entry: Mapping) -> str:
     """The student minus each control, and what that says of where its score comes from."""
     helps = [LINEUP[name].shows for name, (_, lo, _) in differences.items() if lo > 0]
     rest = [LINEUP[name].shows for name in differences if LINEUP[name].shows not in helps]
-    parts = (
-        [f"The difference is below the {LITTLE.margin:g} that {LITTLE.id} calls little."]
-        if 0 < entry["interval"][0] and entry["effect"] < LITTLE.margin
-        else []
-    )
-    parts.append(f"The student minus its controls: {_differences({LINEUP[name].about: one for name, one in differences.items()})}.")
-    shown = f"{joined(helps)} {'helps' if len(helps) == 1 else 'help'} here" if helps else ""
-    doubt = f"it is not shown that {joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}" if rest else ""
-    return " ".join([*parts, f"So {'; '.join(filter(None, (shown, doubt)))}{'' if shown else ' here'}."])
+    little = 0 < entry["interval"][0] and entry["effect"] < LITTLE.margin
+    text = f"The difference is below the {LITTLE.margin:g} that {LITTLE.id} calls little. " if little else ""
+    text += f"The student minus its controls: {_differences({LINEUP[name].about: one for name, one in differences.items()})}."
+    shown = [f"{joined(helps)} {'helps' if len(helps) == 1 else 'help'} here"] if helps else []
+    doubt = [f"it is not shown that {joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}"] if rest else []
+    return f"{text} So {'; '.join(shown + doubt)}{'' if shown else ' here'}."
 
 
 def _slopes(differences: Mapping, _entry: Mapping) -> str:
@@ -208,10 +205,10 @@ def student_batches(config: StudyConfig) -> str:
 def power(table: pd.DataFrame) -> str:
     """What ``tables.power`` means for the margins of the claims."""
     expected = table.at["test, expected", "half-width of the interval"]
+    compared = "narrower" if expected < LITTLE.margin else "wider"
     return (
         f"With {table.at['test, expected', 'artists']} test artists a difference between two related models should be known to about "
-        f"±{expected:.4f} ROC-AUC. That is {'narrower' if expected < LITTLE.margin else 'wider'} than the margin of ±{LITTLE.margin:g} by which C5 and "
-        "C6 are judged."
+        f"±{expected:.4f} ROC-AUC. That is {compared} than the margin of ±{LITTLE.margin:g} by which C5 and C6 are judged."
     )
 
 
