@@ -51,11 +51,7 @@ EARLIER = (
 
 
 def claim(entry: Mapping) -> str:
-    """A sentence that reports an entry of results.json, worded by its verdict; it names single trainings that disagree.
-
-    Example: "Supported: a split that shares artists overstates ROC-AUC by 0.026 (95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1
-    seed)."
-    """
+    """A sentence that reports an entry of results.json, worded by its verdict; it names single trainings that disagree."""
     known, (lo, hi), effect = CLAIMS[entry["id"]], entry["interval"], entry["effect"]
     digits = _decimals((effect, lo, hi), (0.0, *known.borders))
     text = known.wording[entry["verdict"]].format(
