@@ -51,7 +51,7 @@ class Markdown:
         return Markup(self._parser.render(source))
 
     def _name_headings(self, state) -> None:
-        """A page has one h1, its title, so others are taken down to h2; h2 and h3 are listed."""
+        """A page has one h1, its title, so others are taken down to h2, which are listed."""
         for opening, text, closing in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
             if opening.type != "heading_open":
                 continue
@@ -61,10 +61,8 @@ class Markdown:
             opening.attrSet("id", anchor)
             link = Markup(' <a class="anchor" href="#{}" aria-label="Link to {}">#</a>').format(anchor, name)
             text.children.append(type(text)("html_inline", "", 0, content=link))
-            if opening.tag == "h2" or not self.contents:
+            if opening.tag == "h2":
                 self.contents.append(Heading(anchor, name))
-            elif opening.tag == "h3":
-                self.contents[-1].parts.append(Heading(anchor, name))
 
 
 def _formula_without_code(state, silent: bool) -> bool:
