@@ -1,7 +1,7 @@
 """Markdown as HTML that needs no network: formulas as MathML, headings with anchors, tables in boxes.
 
 Conventions: a ``$`` opens a formula only if neither space follows nor a digit precedes, and closes it only if neither space precedes nor
-a digit follows, so that prices stay prices. ``$$`` and LaTeX environments stand on lines of their own.
+a digit follows, so that prices stay prices. ``$$`` stands on lines of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import xml.etree.ElementTree as ElementTree
 from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
-from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.anchors.index import slugify, unique_slug
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.dollarmath.index import math_inline_dollar
@@ -36,11 +35,10 @@ class Markdown:
         self._parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
         dollarmath_plugin(self._parser, allow_labels=False)
         self._parser.inline.ruler.at("math_inline", _formula_without_code)
-        amsmath_plugin(self._parser)
         self._parser.core.ruler.push("headings", self._name_headings)
         self._parser.renderer.rules |= {
             "math_inline": lambda tokens, place, *_: formula(tokens[place].content),
-            **dict.fromkeys(("math_inline_double", "math_block", "amsmath"), _formula_alone),
+            **dict.fromkeys(("math_inline_double", "math_block"), _formula_alone),
             "table_open": lambda *_: '<div class="table-box"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
         }
