@@ -94,7 +94,7 @@ def _leaked(share: float, _entry: Mapping) -> str:
 
 
 def _others(differences: Mapping, _entry: Mapping) -> str:
-    return f"Minus the other baselines it is {_differences(differences)}." if differences else ""
+    return f"Against the other baselines the difference is {_differences(differences)}." if differences else ""
 
 
 def _one_step(found: Mapping, _entry: Mapping) -> str:

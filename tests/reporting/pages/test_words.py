@@ -98,7 +98,7 @@ def test_notes_quote_what_stands_beside_a_verdict():
     )
     short = words.note(entry("C2", *HIGHER, beside={"others": {"fcn": LOWER}, "one_step": {"models": ["crnn", "fcn"], "clip": 2.0}}))
     assert short.startswith(
-        "Minus the other baselines it is −0.017 [−0.020, −0.014] (fcn). After their convolutions crnn and fcn have a single"
+        "Against the other baselines the difference is −0.017 [−0.020, −0.014] (fcn). After their convolutions crnn and fcn have a single"
     )
     assert "recurrence then has nothing to follow" in short
     assert words.note(entry("C2", *HIGHER, beside={"others": {}, "one_step": {"models": [], "clip": 2.0}})) == ""
