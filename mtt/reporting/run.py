@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
 import papermill
 import torch
 from papermill.exceptions import PapermillExecutionError
@@ -45,8 +44,6 @@ PAGES = (
     Page(6, "06_explore", "Explore", "What does a model listen to, and do its explanations hold?"),
 )
 PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
-
-
 MARKS = "marks.json"  # beside the executed notebooks: what they follow from
 RUN = "run.json"  # beside them too: when they were executed, and how long that took
 
@@ -87,7 +84,9 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     write_json(kept / RUN, run)
     write_json(kept / MARKS, study_marks(study, notebooks, pages, parameters))
     provenance = describe_run(study, run)
-    _write_explorer(study, out / "explorer.html", pages, provenance)  # first: the last page links to it where it is there
+    named = study.make_named(["teacher", "student"])
+    scenes = scenes_of(study, choose_tracks(study, named), named)
+    render_explorer(scenes, out / "explorer.html", pages, provenance)  # first: the last page links to it where it is there
     for page, notebook in zip(pages, executed, strict=True):
         render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
     results = collect_results(study, provenance)
@@ -105,12 +104,6 @@ def check_reports(out: Path, pages: list[Page]) -> None:
     for path in (out / name for name in names if os.path.lexists(out / name)):
         if not (path.is_file() and f"{SITE}</title>" in path.read_text(errors="replace") if path.suffix == ".html" else ours):
             raise StudyError(f"{path}: is there and was not written by a study; give --out another folder")
-
-
-def _write_explorer(study: Study, out: Path, pages: list[Page], provenance: Mapping) -> None:
-    """The page on which teacher and student are played with."""
-    results = study.make_named(["teacher", "student"])
-    render_explorer(scenes_of(study, choose_tracks(study, results), results), out, pages, provenance)
 
 
 def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:
@@ -153,11 +146,6 @@ def _names_of(kind: type) -> set[str]:
     return {kind.__name__}.union(*map(_names_of, kind.__subclasses__()))
 
 
-def notebook_parameters(source: Path) -> list[str]:
-    """Names in the cell of a notebook that is tagged ``parameters``."""
-    return list(papermill.inspect_notebook(nbformat.read(source, as_version=4)))
-
-
 def collect_results(study: Study, provenance: Mapping) -> dict:
     """What the pages recorded, as the content of results.json (DESIGN: the project's contract)."""
     recorded = study.recorded()
@@ -180,6 +168,7 @@ def collect_results(study: Study, provenance: Mapping) -> dict:
 def describe_run(study: Study, run: object) -> dict:
     """Where results come from: the ``study`` part of results.json. ``run`` says when the notebooks were executed, and how long it took."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    trained = sum(read_json(path)["training_seconds"] for path in study.folder.glob("*/metrics.json"))  # in this run or an earlier one
     precision = effective_precision("auto", pick_device())  # of training, where the settings leave it to the machine
     return {
         "profile": study.config.profile,
@@ -190,13 +179,8 @@ def describe_run(study: Study, run: object) -> dict:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": f"{platform.system()} {platform.machine()}, {device}, {precision}",
         **(run if isinstance(run, dict) else {}),
-        "training": f"{training_seconds(study) / 60:.0f} min, all models together; those that were there are read back",
+        "training": f"{trained / 60:.0f} min, all models together; those that were there are read back",
     }
-
-
-def training_seconds(study: Study) -> float:
-    """Time that the models in the study's folder took to train, in this run or an earlier one, several side by side."""
-    return float(sum(read_json(path)["training_seconds"] for path in study.folder.glob("*/metrics.json")))
 
 
 def git_commit() -> str:

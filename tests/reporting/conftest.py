@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,18 +13,20 @@ import pytest
 from nbformat import v4
 from PIL import Image
 
+from mtt.evaluation.bootstrap import Difference
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.table import shown
-from mtt.study.claims import CLAIMS
+from mtt.reporting.run import PAGES
+from mtt.study.claims import CLAIMS, Measured
 
 HOSTILE = "<script>window.hacked=1</script>\"onload='window.hacked=1' x=<img src=x onerror=window.hacked=1>"
-MARKDOWN = r"""# Noisy student
+OPENING = """# Noisy student
 
-**Question.** Does a student beat its teacher?
+Do unlabelled tracks make a student better than its teacher?
 
 > **Finding.** The student scores higher than its teacher.
-
-## How it works
+"""
+MARKDOWN = r"""## How it works
 
 The teacher writes $\tilde y = \sigma(f_\theta(x))$ and the student minimises
 
@@ -70,14 +73,7 @@ def hostile() -> str:
 
 @pytest.fixture(scope="session")
 def pages() -> list[Page]:
-    return [
-        Page(1, "01_data_exploration", "Data exploration", "What is in the collection?"),
-        Page(2, "02_split_stratification", "Split by artist", "Can a split be fair to artists and tags?"),
-        Page(3, "03_teacher_training", "Teacher", "Does the Transformer beat earlier networks?"),
-        Page(4, "04_noisy_student", "Noisy student", "Does a student beat its teacher?"),
-        Page(5, "05_input_length_robustness", "Input length", "Who keeps its score on longer input?"),
-        Page(6, "06_explore", "Explore", "What does the model listen to?"),
-    ]
+    return list(PAGES)
 
 
 def code(source: str, *outputs: dict):
@@ -92,9 +88,10 @@ def notebook():
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}}
     figure = f'<figure><img alt="Two bars" src="data:image/png;base64,{png()}"></figure>'
     cells = [
-        v4.new_markdown_cell(MARKDOWN),
+        v4.new_markdown_cell(OPENING),
         v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
         v4.new_code_cell('# Parameters\nseed = 7\nprofile = "demo"\n', metadata={"tags": ["injected-parameters"]}),
+        v4.new_markdown_cell(MARKDOWN),
         code(
             "scores = compare(teacher, student)  # a comment\nscores",
             v4.new_output("stream", name="stderr", text="WARNING noise\n"),
@@ -127,57 +124,58 @@ def study() -> dict:
     }  # fmt: skip
 
 
+def claim_entry(name: str, effect: float, low: float, high: float, by_seed=(), tracks=540, artists=90, seeds=1, **changes) -> dict:
+    """What claim ``name`` records of such a measurement."""
+    measured = Difference(effect, low, high, (high - low) / 4, "roc_auc", np.array([low, high]), tuple(by_seed))
+    size = SimpleNamespace(n_tracks=tracks, n_artists=artists)
+    return CLAIMS[name].entry(Measured(measured, size), seeds) | changes
+
+
 @pytest.fixture
 def results(study) -> dict:
     """Made-up results of every claim and three models."""
     effects = {
-        "C1": (0.026, [0.018, 0.034], "supported"),
-        "C2": (0.0032, [-0.0021, 0.0085], "inconclusive"),
-        "C3": (0.0096, [0.0041, 0.0152], "supported"),
-        "C4": (-0.0051, [-0.0093, -0.0011], "contradicted"),
-        "C5": (0.001, [-0.0029, 0.005], "supported"),
-        "C6": (0.0011, [-0.002, 0.0045], "supported"),
-        "C7": (0.004, [0.0012, 0.0071], "supported"),
+        "C1": (0.026, 0.018, 0.034),
+        "C2": (0.0032, -0.0021, 0.0085),
+        "C3": (0.0096, 0.0041, 0.0152),
+        "C4": (-0.0051, -0.0093, -0.0011),
+        "C5": (0.001, -0.0029, 0.005),
+        "C6": (0.0011, -0.002, 0.0045),
+        "C7": (0.004, 0.0012, 0.0071),
     }
-    claims = [
-        {"id": name, "claim": CLAIMS[name].statement, "effect": effect, "interval": interval, "by_seed": [], "verdict": verdict,
-         "n_tracks": 540, "n_artists": 90, "seeds": 2, "sentence": f"What {name} found.", "note": ""}
-        for name, (effect, interval, verdict) in effects.items()
-    ]  # fmt: skip
-    models = [
-        {"name": "teacher", "parameters": 4567732, "roc_auc": 0.9301, "roc_auc_interval": [0.925, 0.935],
-         "pr_auc": 0.843, "pr_auc_interval": [0.83, 0.856], "seconds": 312.0},
-        {"name": "KE student", "parameters": 4567732, "roc_auc": 0.945, "roc_auc_interval": [0.941, 0.949],
-         "pr_auc": 0.8452, "pr_auc_interval": [0.832, 0.858], "seconds": 365.0},
-        {"name": "hand-made features", "parameters": 9876, "roc_auc": 0.88, "roc_auc_interval": [0.87, 0.89],
-         "pr_auc": 0.7, "pr_auc_interval": [0.68, 0.72], "seconds": 4.2},
-    ]  # fmt: skip
-    lengths = [
-        {"model": "teacher", "seconds": 5.0, "roc_auc": 0.93, "roc_auc_interval": [0.92, 0.94]},
-        {"model": "teacher", "seconds": 30.0, "roc_auc": 0.94, "roc_auc_interval": [0.93, 0.95]},
-        {"model": "fcn", "seconds": 5.0, "roc_auc": 0.91, "roc_auc_interval": [0.9, 0.92]},
-    ]
-    findings = {"01_data_exploration": "There are 26 tags."}
+    claims = [claim_entry(name, *found, seeds=2, sentence=f"What {name} found.", note="") for name, found in effects.items()]
+    scores = {
+        "teacher": (4567732, 0.9301, [0.925, 0.935], 0.843, [0.83, 0.856], 312.0),
+        "KE student": (4567732, 0.945, [0.941, 0.949], 0.8452, [0.832, 0.858], 365.0),
+        "hand-made features": (9876, 0.88, [0.87, 0.89], 0.7, [0.68, 0.72], 4.2),
+    }
+    columns = ("parameters", "roc_auc", "roc_auc_interval", "pr_auc", "pr_auc_interval", "seconds")
+    swept = [("teacher", 5.0, 0.93), ("teacher", 30.0, 0.94), ("fcn", 5.0, 0.91)]
     return {
-        "study": study, "claims": claims, "models": models, "lengths": lengths, "explanations": explanations(), "findings": findings,
-    }  # fmt: skip
+        "study": study,
+        "claims": claims,
+        "models": [{"name": name, **dict(zip(columns, row, strict=True))} for name, row in scores.items()],
+        "lengths": [{"model": model, "seconds": seconds, "roc_auc": score} for model, seconds, score in swept],
+        "explanations": explanations(),
+        "findings": {"01_data_exploration": "There are 26 tags."},
+    }
 
 
 def explanations() -> list[dict]:
     """Entries as ``mtt.study.evidence`` records them: teacher and student point, the ResNet has no attention."""
-    about = {"test": "localisation", "n_artists": 40}
-    found = []
-    for model, curve in (("teacher", 0.71), ("student", 0.74), ("short-chunk-resnet", 0.69)):
-        entry = {"model": model, "explanation": "tag curve", "effect": curve, "interval": [curve - 0.03, curve + 0.03]}
-        found.append({**entry, **about, "sentence": f"The tag curve of the {model} points."})
-        if "resnet" not in model:
-            entry = {"model": model, "explanation": "CLS attention", "effect": 0.5, "interval": [0.48, 0.52]}
-            found.append({**entry, **about, "sentence": f"The CLS attention of the {model} does not."})
-            found.append({**entry, **about, "explanation": "attention rollout", "interval": None, "sentence": "Rollout."})
-    for model in ("teacher", "student"):
-        entry = {"model": model, "test": "deletion", "explanation": "CLS attention", "effect": 0.012, "interval": [0.002, 0.022]}
-        found.append({**entry, "n_artists": 41, "sentence": f"Without them the {model} loses."})
-    return found
+    rows = [
+        ("teacher", "curve", 0.71, [0.68, 0.74]),
+        ("teacher", "attention", 0.5, [0.48, 0.52]),
+        ("student", "curve", 0.74, [0.71, 0.77]),
+        ("student", "attention", 0.5, [0.48, 0.52]),
+        *((model, "rollout", 0.5, None) for model in ("teacher", "student")),
+        ("short-chunk-resnet", "curve", 0.69, [0.66, 0.72]),
+    ]
+    found = [("localisation", 40, *row) for row in rows]
+    found += [("deletion", 41, model, "attention", 0.012, [0.002, 0.022]) for model in ("teacher", "student")]
+    columns = ("test", "n_artists", "model", "explanation", "effect", "interval")
+    entries = [dict(zip(columns, row, strict=True)) for row in found]
+    return [entry | {"sentence": "{test} of {explanation} of {model}.".format(**entry)} for entry in entries]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbformat import NotebookNode
 
-from mtt.reporting.pages.markdown import Markdown, formula
+from mtt.reporting.pages.markdown import Markdown
 from mtt.reporting.pages.table import table
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -36,28 +36,28 @@ class Shown:
 
 
 def shown_cells(notebook: NotebookNode, markdown: Markdown, explorer: bool = False) -> Iterator[Shown]:
-    """The cells that have anything to show, as HTML.
+    """The cells that have anything to show, as HTML; code that gave nothing is folded away with the code after it.
 
     A control becomes a note, with a link to ``explorer.html`` where the study has that page (``explorer``).
     """
-    note = NOTE.format(TO_EXPLORER if explorer else "")
+    note, silent = NOTE.format(TO_EXPLORER if explorer else ""), ""
     for cell in notebook.cells:
         source, tags = cell.source.strip(), cell.metadata.get("tags", ())
         if cell.cell_type == "markdown" and source:
-            yield Shown(prose=markdown.html(_with_attachments(source, cell)))
+            if silent:
+                yield Shown(code=silent)
+                silent = ""
+            yield Shown(prose=markdown.html(source))
         elif cell.cell_type == "code" and "injected-parameters" not in tags:
+            silent += source and highlighted(source)
             outputs = [html for output in cell.outputs if (html := _output(output, markdown, note))]
             if "parameters" in tags:
                 outputs[:0] = _settings(notebook)
-            if source or outputs:
-                yield Shown(code=source and highlighted(source), outputs=outputs)
-
-
-def _with_attachments(source: str, cell: NotebookNode) -> str:
-    for name, bundle in cell.get("attachments", {}).items():
-        for mime, data in bundle.items():
-            source = source.replace(f"attachment:{name}", f"data:{mime};base64,{data}")
-    return source
+            if outputs:
+                yield Shown(code=silent, outputs=outputs)
+                silent = ""
+    if silent:
+        yield Shown(code=silent)
 
 
 def _output(output: NotebookNode, markdown: Markdown, note: str) -> str:
@@ -76,11 +76,9 @@ def _output(output: NotebookNode, markdown: Markdown, note: str) -> str:
     if "text/markdown" in data:
         said = markdown.html(data["text/markdown"], trusted=False)
         return said and f'<div class="prose">{said}</div>'
-    for mime in data.keys() & {"image/png", "image/jpeg"}:
-        alt = output.metadata.get(mime, {}).get("alt", "")
-        return Markup('<img src="data:{};base64,{}" alt="{}">').format(mime, data[mime].strip(), alt)
-    if "text/latex" in data:
-        return formula(data["text/latex"].strip("$ \n"), block=True)
+    if picture := data.get("image/png"):
+        alt = output.metadata.get("image/png", {}).get("alt", "")
+        return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(picture.strip(), alt)
     return _text(data["text/plain"]) if "text/plain" in data else ""
 
 

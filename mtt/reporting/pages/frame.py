@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -45,13 +46,11 @@ class Page:
     question: str
 
 
-@dataclass
-class Heading:
-    """A line of a page's contents list; ``parts`` are the h3 under an h2."""
+class Heading(NamedTuple):
+    """A line of a page's contents list."""
 
     anchor: str
     text: str
-    parts: list[Heading] = field(default_factory=list)
 
 
 def render_page(out: str | Path, template: str, **content) -> Path:

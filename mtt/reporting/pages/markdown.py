@@ -1,23 +1,18 @@
-"""Markdown as HTML that needs no network: formulas as MathML, headings with anchors, tables in boxes, pictures inside.
+"""Markdown as HTML that needs no network: formulas as MathML, headings with anchors, tables in boxes.
 
 Conventions: a ``$`` opens a formula only if neither space follows nor a digit precedes, and closes it only if neither space precedes nor
-a digit follows, so that prices stay prices. ``$$`` and LaTeX environments stand on lines of their own.
+a digit follows, so that prices stay prices. ``$$`` stands on lines of its own.
 """
 
 from __future__ import annotations
 
-import base64
 import logging
-import mimetypes
 import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
-from urllib.parse import unquote
 
 from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
-from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.anchors.index import slugify, unique_slug
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.dollarmath.index import math_inline_dollar
@@ -32,34 +27,29 @@ STAND_INS = {"<": "\ue000", ">": "\ue001"}
 
 
 class Markdown:
-    """Writes the Markdown of one page; files that it shows are relative to ``folder``. ``contents`` are the headings met so far."""
+    """Writes the Markdown of one page; ``contents`` are the headings met so far."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self):
         self.contents: list[Heading] = []
         self._anchors = {"main", "show-code", "contents-title"}  # the page's own
         self._parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
         dollarmath_plugin(self._parser, allow_labels=False)
         self._parser.inline.ruler.at("math_inline", _formula_without_code)
-        amsmath_plugin(self._parser)
         self._parser.core.ruler.push("headings", self._name_headings)
         self._parser.renderer.rules |= {
-            "math_inline": _formula_in_text,
-            "math_inline_double": _formula_alone,
-            "math_block": _formula_alone,
-            "amsmath": _formula_alone,
+            "math_inline": lambda tokens, place, *_: formula(tokens[place].content),
+            **dict.fromkeys(("math_inline_double", "math_block"), _formula_alone),
             "table_open": lambda *_: '<div class="table-box"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
-            "image": self._picture,
         }
 
     def html(self, source: str, trusted: bool = True) -> Markup:
-        """``source`` as HTML; raw HTML in it and files beside it only if it is ``trusted``."""
+        """``source`` as HTML; raw HTML in it only if it is ``trusted``."""
         self._parser.options["html"] = trusted
         return Markup(self._parser.render(source))
 
     def _name_headings(self, state) -> None:
-        """A page has one h1, its title, so others are taken down to h2; h2 and h3 are listed."""
+        """A page has one h1, its title, so others are taken down to h2, which are listed."""
         for opening, text, closing in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
             if opening.type != "heading_open":
                 continue
@@ -69,20 +59,8 @@ class Markdown:
             opening.attrSet("id", anchor)
             link = Markup(' <a class="anchor" href="#{}" aria-label="Link to {}">#</a>').format(anchor, name)
             text.children.append(type(text)("html_inline", "", 0, content=link))
-            if opening.tag == "h2" or not self.contents:
+            if opening.tag == "h2":
                 self.contents.append(Heading(anchor, name))
-            elif opening.tag == "h3":
-                self.contents[-1].parts.append(Heading(anchor, name))
-
-    def _picture(self, tokens, place, options, env) -> str:
-        """A picture from a file; one from the network would stay empty, so it becomes a link."""
-        source = tokens[place].attrs["src"]
-        text = self._parser.renderer.renderInlineAsText(tokens[place].children, options, env)
-        if options["html"] and not source.startswith("data:") and (file := self.folder / unquote(source)).is_file():
-            source = f"data:{mimetypes.guess_type(file)[0]};base64,{base64.b64encode(file.read_bytes()).decode()}"
-        if source.startswith("data:"):
-            return Markup('<img src="{}" alt="{}">').format(source, text)
-        return Markup('<a href="{}">{}</a>').format(source, text or source)
 
 
 def _formula_without_code(state, silent: bool) -> bool:
@@ -91,10 +69,6 @@ def _formula_without_code(state, silent: bool) -> bool:
     found = dollars(state, True) and "`" not in state.src[start : state.pos]
     state.pos = start
     return found and dollars(state, silent)
-
-
-def _formula_in_text(tokens, place, *_) -> str:
-    return formula(tokens[place].content)
 
 
 def _formula_alone(tokens, place, *_) -> str:

@@ -26,18 +26,18 @@ def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page]
         content = nbformat.read(notebook, as_version=4)
     except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
         raise MttError(f"{notebook}: not a notebook ({str(error).splitlines()[0]}); execute it again") from error
-    opening = next((cell for cell in content.cells if cell.cell_type == "markdown"), None)
-    asked = opening is not None and current.question in opening.source
-    if opening:
-        opening.source = re.sub(r"\A\s*#[ \t]+[^\n]*", "", opening.source)  # the page's header has the title
-    markdown = Markdown(notebook.parent)
+    if opening := next((cell for cell in content.cells if cell.cell_type == "markdown"), None):  # the page's header has title and question
+        opening.source = re.sub(r"\A\s*#[ \t]+[^\n]*", "", opening.source).replace(current.question, "", 1)
+    markdown = Markdown()
     cells = list(shown_cells(content, markdown, explorer=out.with_name("explorer.html").exists()))
+    start = next((place for place, cell in enumerate(cells) if "<h2" in cell.prose), len(cells))
     return render_page(
         out,
         "notebook.html.j2",
-        cells=cells,
+        opening=cells[:start],
+        cells=cells[start:],
         title=current.title,
-        lede="" if asked else current.question,
+        lede=current.question,
         description=current.question,
         pages=pages,
         contents=markdown.contents,

@@ -6,20 +6,27 @@ is per tag.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, estimate, tag_intervals
-from mtt.reporting.numbers import with_interval
+from mtt.reporting.numbers import duration, with_interval
+from mtt.reporting.pages import words
+from mtt.reporting.pages.table import Table, shown, table
 from mtt.splits.check import SPLIT_VALUES, audit_split, compare_splits
 from mtt.splits.make import comparator_splits
+from mtt.study import recipes
 from mtt.study.claims import CLAIMS, Judge
-from mtt.study.evidence import EXPLANATIONS, NAMES, Evidence
+from mtt.study.evidence import NAMES
 from mtt.study.workspace import Result, Study
+
+METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
 
 def with_intervals(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> pd.Series:
@@ -57,11 +64,6 @@ def frequent_tags(corpus: Corpus, count: int) -> list[str]:
     return [tag for tag in counts.index if corpus.tag_kinds.get(tag) == kind and counts[tag] > 0][:count]
 
 
-def problems(corpus: Corpus, most: int = 20) -> pd.DataFrame:
-    """The unusable files, at most ``most`` of them, with the reason."""
-    return corpus.problems.set_index("track_id").head(most)
-
-
 def missing_labels(corpus: Corpus) -> pd.DataFrame:
     """Per kind of tag, how many true positives of the labelled tracks the observed labels lack; empty where the truth is not known."""
     if corpus.truth is None:
@@ -80,6 +82,7 @@ def missing_labels(corpus: Corpus) -> pd.DataFrame:
 def cleaning_summary(study: Study) -> pd.DataFrame:
     """Problems by kind: how many tracks were left out, with an example; beside them how many were planted, where that is known."""
     found = pd.concat([study.collection.problems, study.cleaned[1]], ignore_index=True)
+    found["problem"] = found["problem"].str.replace("_", " ")
     table = found.groupby("problem").agg(tracks=("track_id", "nunique"), example=("track_id", "first"), detail=("detail", "first"))
     planted = study.collection.planted
     if planted is None:
@@ -124,11 +127,7 @@ def _all_splits(study: Study) -> dict[str, pd.Series]:
 def split_methods(study: Study) -> pd.DataFrame:
     """One row a way to split, the study's first: artists shared, test tracks whose artist is in train, how far the tags' shares are off."""
     corpus = study.corpus
-    return compare_splits(_all_splits(study), corpus.artists, corpus.labels, study.ratios, corpus.tags)
-
-
-def split_methods_shown(table: pd.DataFrame) -> pd.DataFrame:
-    """``split_methods`` in words and percentages."""
+    table = compare_splits(_all_splits(study), corpus.artists, corpus.labels, study.ratios, corpus.tags)
     return pd.DataFrame(
         {
             "shared artists": table["shared_artists"],
@@ -172,27 +171,35 @@ def time_steps(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**columns, "steps in time": table["steps"]})
 
 
-def scores(judge: Judge, results: Sequence[Result], metric: str = "roc_auc") -> pd.DataFrame:
-    """One row a model, best first: estimate, low, high, parameters, seconds."""
-    rows = {}
-    for result in results:
-        found = estimate(judge.bootstrap(), result.scores(), metric)
-        rows[result.name] = (found.value, found.lo, found.hi, result.parameters, result.seconds)
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high", "parameters", "seconds"])
-    return table.rename_axis("model").astype({"parameters": int}).sort_values("estimate", ascending=False)
+def scores(judge: Judge, results: Sequence[Result]) -> pd.DataFrame:
+    """ROC-AUC of each model, best first: estimate, low, high."""
+    found = {result.name: estimate(judge.bootstrap(), result.scores()) for result in results}
+    rows = {name: (one.value, one.lo, one.hi) for name, one in found.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis("model")
+    return table.sort_values("estimate", ascending=False)
 
 
-def scores_shown(judge: Judge, results: Sequence[Result]) -> pd.DataFrame:
-    """Both metrics with intervals, parameters and training time, best ROC-AUC first."""
-    roc, precision = scores(judge, results), scores(judge, results, "pr_auc")
-    return pd.DataFrame(
-        {
-            "ROC-AUC": with_intervals(roc, 4),
-            "PR-AUC": with_intervals(precision.loc[roc.index], 4),
-            "parameters": roc["parameters"].map("{:,}".format),
-            "training, s": roc["seconds"].round().astype(int),
-        }
-    )
+def models(entries: Sequence[Mapping]) -> Table:
+    """Models as ``Judge.model_row`` tells of them, best ROC-AUC first; a score is bold if its interval does not touch the runner-up's."""
+    models = sorted(entries, key=lambda model: -model["roc_auc"])
+    winners = {metric: _clear_winner(models, metric) for metric in METRICS}
+    rows = []
+    for model in models:
+        scores = []
+        for metric in METRICS:
+            score = with_interval(model[metric], *model[f"{metric}_interval"])
+            scores.append(Markup("<b>{}</b>").format(score) if model["name"] == winners[metric] else score)
+        name = Markup('{}<br><span class="about">{}</span>').format(model["name"], getattr(recipes.entry(model["name"]), "about", ""))
+        rows.append((name, *scores, model["parameters"], duration(model["seconds"])))
+    bold = " Bold: the best, where its interval does not touch the next one’s." if any(winners.values()) else ""
+    caption = f"Scores on the test tracks with 95\u00a0% intervals, best ROC-AUC first.{bold}"
+    return table(("model", *METRICS.values(), "parameters", "training"), rows, caption=caption)
+
+
+def _clear_winner(models: Sequence[Mapping], metric: str) -> str | None:
+    first, *others = sorted(models, key=lambda model: -model[metric])
+    bounds = f"{metric}_interval"
+    return first["name"] if others and first[bounds][0] > others[0][bounds][1] else None
 
 
 def tag_scores(judge: Judge, result: Result) -> pd.DataFrame:
@@ -233,12 +240,10 @@ def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
     rows = {}
     for entry in entries:
         claim = CLAIMS[entry["id"]]
-        low_margin, high_margin = (*claim.borders, np.nan)[:2] if claim.margin else (np.nan, np.nan)
-        rows[f"{claim.id} {claim.label}"] = {
-            **{"estimate": entry["effect"], "low": entry["interval"][0], "high": entry["interval"][1], "verdict": entry["verdict"]},
-            **{"by_seed": entry["by_seed"], "margin_low": low_margin, "margin_high": high_margin},
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
+        margins = (*claim.borders, np.nan)[:2] if claim.margin else (np.nan, np.nan)
+        rows[f"{claim.id} {claim.label}"] = (entry["effect"], *entry["interval"], entry["verdict"], entry["by_seed"], *margins)
+    columns = ["estimate", "low", "high", "verdict", "by_seed", "margin_low", "margin_high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("claim")
 
 
 def power(judge: Judge, a: Result, b: Result) -> pd.DataFrame:
@@ -272,15 +277,14 @@ def slopes(found: Mapping[str, Difference]) -> pd.DataFrame:
     ).rename_axis("model")
 
 
-def localisation(found: Evidence) -> pd.DataFrame:
-    """The mean over tags of each model, with intervals: one row a model, a column for each explanation."""
-    rows = {}
-    for model, table in found.localisation.items():
-        mean = table.iloc[-1]
-        cells = {
-            NAMES[kind]: with_interval(mean[kind], mean[f"{kind}_lo"], mean[f"{kind}_hi"])
-            for kind in EXPLANATIONS
-            if np.isfinite(mean[kind])
-        }
-        rows[model] = {**cells, "tracks": f"{mean['tracks']:.0f}", "artists": f"{mean['artists']:.0f}"}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model").fillna("–")
+def explanations(entries: Sequence[Mapping]) -> Table:
+    """Localisation of each explanation, and what the deletion test found, with a row per model."""
+    rows: dict[str, dict[str, str]] = {}
+    artists = {entry["test"]: entry["n_artists"] for entry in entries}
+    for entry in entries:
+        localised = entry["test"] == "localisation"
+        low, high = entry["interval"] or (math.nan, math.nan)
+        score = with_interval(entry["effect"], low, high, 3 if localised else 4, sign=not localised)
+        rows.setdefault(entry["model"], {})[NAMES[entry["explanation"]] if localised else "loss"] = score
+    caption = " ".join(words.EXPLAINED[test].format(count) for test, count in artists.items())
+    return shown(pd.DataFrame.from_dict(rows, orient="index").rename_axis("model"), caption=caption)

@@ -15,7 +15,7 @@ import pandas as pd
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import AttentionMaps
-from mtt.reporting.numbers import counted, joined, number, signed, with_interval
+from mtt.reporting.numbers import counted, interval, joined, number, signed, with_interval
 from mtt.study.claims import CLAIMS, VERDICTS
 from mtt.study.evidence import CHANCE, NAMES, Evidence
 from mtt.study.pseudo_labels import PseudoLabels
@@ -23,61 +23,56 @@ from mtt.study.recipes import LINEUP
 from mtt.study.workspace import Study
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
+LITTLE = next(claim for claim in CLAIMS.values() if claim.rule == "equivalence")  # whose margin says which change is little
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
 QUESTION = "Does the semi-supervised Music Tagging Transformer do what its paper says?"
-NOT_TESTED = "not tested in this run"
 EXPLAINED = {  # tests of explanations
     "localisation": "ROC-AUC of a curve within a track against the moments when an instrument plays, mean over tags; chance is 0.5; "
     "95\u00a0% intervals over {} test artists.",
     "deletion": "Loss: how much more the true tags lose in probability without the frames that a model attends to most than without "
     "random ones; 95\u00a0% intervals over {} test artists.",
 }
-GLOSSARY = {
-    "ROC-AUC": "how often a track with a tag scores above one without it, averaged over tags: 0.5 is chance, 1 is perfect",
-    "PR-AUC": "mean precision over all recalls, averaged over tags; unlike ROC-AUC it depends on how frequent a tag is",
-    "pseudo-label": "the probability that a teacher gives a tag of a track that nobody has labelled",
-    "KE, KD": "knowledge expansion and knowledge distillation: a student as large as its teacher or larger, and a smaller one",
-    "seed, training": "a model trained again from other random numbers; what changes then is luck",
-    "superiority, non-inferiority, equivalence": "the interval must lie above zero; above a small loss that is fixed in advance; between a "
-    "small loss and a small gain",
-    "CLS attention, rollout": "how much each moment counts in the Transformer's summary of a clip, in its layers and through all of them",
-    "MSD, CALS": "the Million Song Dataset, and the authors' cleaned, artist-level split of it",
-}
+SYNTHETIC = (
+    "The music is synthetic: an embedded corpus whose artists, tags and missing labels are known exactly. It shows how the method behaves "
+    "at small scale, not how well it tags real recordings; its scores cannot be set beside the paper’s. Tests count against the true tags, "
+    "which training never sees."
+)
+INTERVALS = (
+    "Intervals are 95 % intervals from an artist-clustered bootstrap of paired differences on the same test tracks: whole artists are "
+    "drawn, since tracks of one artist resemble each other."
+)
+EARLIER = (
+    "Training settings were chosen on validation tracks, but not before any test: while the study was built, earlier settings were tested "
+    "on the same tracks, with other verdicts on some claims. README.md lists them, and what another corpus says."
+)
 
 
 # --- Claims ---
 
 
 def claim(entry: Mapping) -> str:
-    """A sentence that reports an entry of results.json, worded by its verdict; it names single trainings that disagree.
-
-    Example: "Supported: a split that shares artists overstates ROC-AUC by 0.026 (95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1
-    seed)."
-    """
+    """A sentence that reports an entry of results.json, worded by its verdict; it names single trainings that disagree."""
     known, (lo, hi), effect = CLAIMS[entry["id"]], entry["interval"], entry["effect"]
     digits = _decimals((effect, lo, hi), (0.0, *known.borders))
     text = known.wording[entry["verdict"]].format(
-        effect=signed(effect, digits),
-        size=number(effect, digits),
-        margin=f"{abs(known.margin):g}",
-        versus=entry["versus"],
+        effect=signed(effect, digits), size=number(effect, digits), margin=f"{abs(known.margin):g}", versus=entry["versus"]
     )
-    interval = f"95% interval {number(lo, digits)} to {number(hi, digits)}"
+    bounds = f"95% interval {number(lo, digits)} to {number(hi, digits)}"
     size = f"{counted(entry['n_tracks'], 'track')} of {counted(entry['n_artists'], 'artist')}, {counted(entry['seeds'], 'seed')}"
-    said = f"{entry['verdict'].capitalize()}: {known.subject} {text} ({interval}; {size})."
+    said = f"{entry['verdict'].capitalize()}: {known.subject} {text} ({bounds}; {size})."
     if not known.is_torn(entry["by_seed"]):
         return said
     digits = _decimals(entry["by_seed"], (0.0, *known.borders))
     return f"{said} Single trainings disagree: {', '.join(signed(one, digits) for one in entry['by_seed'])}."
 
 
-def _decimals(values: Sequence[float], borders: Sequence[float]) -> int:
-    """Fewest decimals, from DIGITS to MOST_DIGITS, that leave every value on its side of every border."""
+def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = DIGITS) -> int:
+    """Fewest decimals, up to MOST_DIGITS, that leave every value on its side of every border."""
 
     def keeps_sides(digits: int) -> bool:
         return all(np.sign(round(value, digits) - border) == np.sign(value - border) for value in values for border in borders)
 
-    return next((digits for digits in range(DIGITS, MOST_DIGITS) if keeps_sides(digits)), MOST_DIGITS)
+    return next((digits for digits in range(fewest, MOST_DIGITS) if keeps_sides(digits)), MOST_DIGITS)
 
 
 def note(entry: Mapping) -> str:
@@ -85,14 +80,10 @@ def note(entry: Mapping) -> str:
     return " ".join(filter(None, (_BESIDE[name](value, entry) for name, value in entry["beside"].items() if name in _BESIDE)))
 
 
-def claim_and_note(entry: Mapping) -> str:
-    return f"{claim(entry)} {note(entry)}".strip()
-
-
 def finding(entries: Sequence[Mapping]) -> str:
-    """The claims of a page in one paragraph."""
+    """The claims of a page in one paragraph; their notes stand where the page measures them."""
     unanswered = "What a leak is worth cannot be measured here: it needs four test artists with two tracks each."
-    return " ".join(map(claim_and_note, entries)) or unanswered
+    return " ".join(map(claim, entries)) or unanswered
 
 
 def _leaked(share: float, _entry: Mapping) -> str:
@@ -103,7 +94,7 @@ def _leaked(share: float, _entry: Mapping) -> str:
 
 
 def _others(differences: Mapping, _entry: Mapping) -> str:
-    return f"Minus the other baselines it is {_differences(differences)}." if differences else ""
+    return f"Against the other baselines the difference is {_differences(differences)}." if differences else ""
 
 
 def _one_step(found: Mapping, _entry: Mapping) -> str:
@@ -119,14 +110,14 @@ def _one_step(found: Mapping, _entry: Mapping) -> str:
 
 def _controls(differences: Mapping, entry: Mapping) -> str:
     """The student minus each control, and what that says of where its score comes from."""
-    small = abs(CLAIMS["C6"].margin)
     helps = [LINEUP[name].shows for name, (_, lo, _) in differences.items() if lo > 0]
     rest = [LINEUP[name].shows for name in differences if LINEUP[name].shows not in helps]
-    parts = [f"The difference is below the {small:g} that C6 calls little."] if 0 < entry["interval"][0] and entry["effect"] < small else []
-    parts.append(f"The student minus its controls: {_differences({LINEUP[name].about: one for name, one in differences.items()})}.")
-    shown = f"{joined(helps)} {'helps' if len(helps) == 1 else 'help'} here" if helps else ""
-    doubt = f"it is not shown that {joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}" if rest else ""
-    return " ".join([*parts, f"So {'; '.join(filter(None, (shown, doubt)))}{'' if shown else ' here'}."])
+    little = 0 < entry["interval"][0] and entry["effect"] < LITTLE.margin
+    text = f"The difference is below the {LITTLE.margin:g} that {LITTLE.id} calls little. " if little else ""
+    text += f"The student minus its controls: {_differences({LINEUP[name].about: one for name, one in differences.items()})}."
+    shown = [f"{joined(helps)} {'helps' if len(helps) == 1 else 'help'} here"] if helps else []
+    doubt = [f"it is not shown that {joined(rest, 'or')} {'helps' if len(rest) == 1 else 'help'}"] if rest else []
+    return f"{text} So {'; '.join(shown + doubt)}{'' if shown else ' here'}."
 
 
 def _slopes(differences: Mapping, _entry: Mapping) -> str:
@@ -156,38 +147,27 @@ def collection(corpus: Corpus, summary: pd.DataFrame, missing: pd.DataFrame) -> 
 
 def split(study: Study) -> str:
     """Where the split comes from, what the unlabelled pool is, and a warning where sets share artists."""
-    corpus, pool = study.collection, study.ids("unlabelled")
+    corpus, pool, shared = study.collection, study.ids("unlabelled"), study.audit.shared_artists["artists"].max()
+    hidden = corpus.is_labelled[pool].sum()
     if corpus.has_split:
         text = f"The sets are {corpus.split_name or 'those that the collection gives'}; a tag's target is each set's share of the tracks."
     else:
         text = "Whole artists are assigned so that each set gets its share of every tag."
     if not pool:
         text += " There are no unlabelled tracks: students get pseudo-labels on training tracks, the method without new audio."
-    elif not corpus.has_split and corpus.is_labelled[pool].any():
+    elif hidden and not corpus.has_split:
         text += (
             " Hardly any track lacks labels, so half of the training artists joined the unlabelled pool, with "
-            f"{corpus.is_labelled[pool].sum():,} tracks: models never see their labels, which only judge the pseudo-labels."
+            f"{hidden:,} tracks: models never see their labels, which only judge the pseudo-labels."
         )
     elif not corpus.has_split:
         text += " The unlabelled pool keeps artists that stand in neither valid nor test; the rest of the unlabelled tracks is excluded."
-    shared = study.audit.shared_artists["artists"]
-    if not shared.any():
-        return text
-    return text + (
-        f"\n\n**Warning: this split shares artists.** {shared.max():,} artists stand both in one set and in another, and "
+    warning = (
+        f"\n\n**Warning: this split shares artists.** {shared:,} artists stand both in one set and in another, and "
         f"{study.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists that "
         "were never heard; compare them only with scores published for the same split."
     )
-
-
-def deviation(methods: pd.DataFrame) -> str:
-    """How near the study's split, the first of ``tables.split_methods``, comes to its targets."""
-    ours = methods.iloc[0]
-    return (
-        f"A tag's share in a set is off its target by {100 * ours['mean_deviation']:.1f} percentage points on average and "
-        f"{100 * ours['max_deviation']:.1f} at worst ({ours['worst_tag']}); {int(ours['shared_artists'])} artists stand in two of train, "
-        "valid and test."
-    )
+    return text + (warning if shared else "")
 
 
 def rare_tags(study: Study) -> str:
@@ -203,8 +183,7 @@ def scored_against(corpus: Corpus) -> str:
     """Which labels the tests count against."""
     if corpus.truth is None:
         return "Scores are counted against the labels of the collection."
-    text = "Scores are counted against the true tags of the test tracks, not against their labels, of which some are missing"
-    return f"{text}; training never sees the truth."
+    return "Scores are counted against the true tags of the test tracks, not against their labels; training never sees the truth."
 
 
 # --- Training ---
@@ -222,11 +201,10 @@ def student_batches(config: StudyConfig) -> str:
 def power(table: pd.DataFrame) -> str:
     """What ``tables.power`` means for the margins of the claims."""
     expected = table.at["test, expected", "half-width of the interval"]
-    margin = abs(CLAIMS["C6"].margin)
+    compared = "narrower" if expected < LITTLE.margin else "wider"
     return (
         f"With {table.at['test, expected', 'artists']} test artists a difference between two related models should be known to about "
-        f"±{expected:.4f} ROC-AUC. That is {'narrower' if expected < margin else 'wider'} than the margin of ±{margin:g} by which C5 and "
-        "C6 are judged."
+        f"±{expected:.4f} ROC-AUC. That is {compared} than the margin of ±{LITTLE.margin:g} by which C5 and C6 are judged."
     )
 
 
@@ -264,52 +242,51 @@ def explanation(entry: Mapping) -> str:
 
 
 def _localisation(entry: Mapping) -> str:
-    bounds = entry["interval"]
-    if bounds is None:
-        says = "was scored, on too few artists for an interval, at the moments when an instrument plays"
-    elif bounds[0] > CHANCE:
-        says = f"points {'weakly ' if bounds[1] < WEAK else ''}at the moments when an instrument plays"
-    elif bounds[1] < CHANCE:
-        says = f"points {'weakly ' if bounds[0] > 1 - WEAK else ''}away from the moments when an instrument plays"
+    low, high = entry["interval"] or (np.nan, np.nan)
+    if np.isnan(low):
+        says = "was scored, on too few artists for an interval, at"
+    elif low > CHANCE:
+        says = "points weakly at" if high < WEAK else "points at"
+    elif high < CHANCE:
+        says = "points weakly away from" if low > 1 - WEAK else "points away from"
     else:
-        says = "is not shown to point at the moments when an instrument plays"
-    score = f"{entry['effect']:.3f}" if bounds is None else with_interval(entry["effect"], *bounds)
-    return f"The {NAMES[entry['explanation']]} of the {entry['model']} {says}: ROC-AUC {score}, where chance is {CHANCE:g}."
+        says = "is not shown to point at"
+    score, what = with_interval(entry["effect"], low, high), NAMES[entry["explanation"]]
+    return f"The {what} of the {entry['model']} {says} the moments when an instrument plays: ROC-AUC {score}, where chance is {CHANCE:g}."
 
 
 def _deletion(entry: Mapping) -> str:
-    random, elsewhere, drop = entry["interval"], entry["elsewhere_interval"], entry["drops"]["attended"]["drop"]
-    if random[0] > 0 and elsewhere[0] > 0:
-        verdict = "so in this test the tags do rest on what it attends to"
-    elif random[1] < 0 or elsewhere[1] < 0:
-        verdict = "so in this test its attention is not faithful"
+    controls = {"random frames": (entry["effect"], *entry["interval"])}
+    controls["as many frames elsewhere"] = (entry["elsewhere"], *entry["elsewhere_interval"])
+    if all(low > 0 for _, low, _ in controls.values()):
+        verdict = "in this test the tags do rest on what it attends to"
+    elif any(high < 0 for _, _, high in controls.values()):
+        verdict = "in this test its attention is not faithful"
     else:
-        verdict = "so it is not shown that its attention is faithful"
-    change = f"{'lose' if drop >= 0 else 'gain'} {abs(drop):.4f} of probability"
-    by_chance = f"{_compared(entry['effect'])} than without random frames (difference {_span(random)})"
-    moved = f"{_compared(entry['elsewhere'])} than without as many frames elsewhere ({_span(elsewhere)})"
+        verdict = "it is not shown that its attention is faithful"
+    drop, digits = entry["drops"]["attended"]["drop"], _decimals(sum(controls.values(), ()), (0.0,), fewest=4)
+    compared = [
+        f"{abs(effect):.{digits}f} {'more' if effect >= 0 else 'less'} than without {what} ({interval(*bounds, digits, sign=True)})"
+        for what, (effect, *bounds) in controls.items()
+    ]
     who = f"the {entry['share']:.0%} of frames that the {entry['model']} attends to most"
-    return f"Without {who}, the true tags {change}. That is {by_chance} and {moved}, {verdict}."
+    change = f"{'lose' if drop >= 0 else 'gain'} {abs(drop):.{digits}f} of probability"
+    return f"Without {who}, the true tags {change}. That is {joined(compared)}, so {verdict}."
 
 
-def _compared(difference: float) -> str:
-    return f"{abs(difference):.4f} {'more' if difference >= 0 else 'less'}"
-
-
-def _span(bounds: Sequence[float]) -> str:
-    return f"[{signed(bounds[0])}, {signed(bounds[1])}]"
+def _explained(entries: Sequence[Mapping], **wanted: str) -> list[str]:
+    """The sentences of the entries that have these values, but for rollout, which is left to the table."""
+    return [explanation(entry) for entry in entries if entry["explanation"] != "rollout" and wanted.items() <= entry.items()]
 
 
 def explanations(entries: Sequence[Mapping], found: Evidence, test: str) -> str:
-    """A sentence for each model on one of the tests, as Markdown, rollout left to the table; the reason where there is none."""
-    told = [explanation(entry) for entry in entries if entry["test"] == test and entry["explanation"] != "rollout"]
-    return "\n".join(f"- {sentence}" for sentence in told) or found.missing[test]
+    """A sentence for each model on one of the tests, as Markdown; the reason where there is none."""
+    return "\n".join(f"- {sentence}" for sentence in _explained(entries, test=test)) or found.missing[test]
 
 
 def explanations_finding(entries: Sequence[Mapping], found: Evidence, model: str) -> str:
     """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
-    told = [explanation(entry) for entry in entries if entry["model"] == model and entry["explanation"] != "rollout"]
-    return " ".join([*told, *found.missing.values()])
+    return " ".join([*_explained(entries, model=model), *found.missing.values()])
 
 
 def attention(name: str, maps: AttentionMaps) -> str:
@@ -337,33 +314,16 @@ def headline(claims: Sequence[Mapping]) -> str:
 
 def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
     """What a reader must know to weigh the verdicts, from what the run says about itself (the ``study`` part of results.json)."""
-    synthetic, seeds = study["collection"] == "synthetic", len(study["seeds"])
-    if synthetic:
-        found = [
-            "The music is synthetic: an embedded corpus whose artists, tags and missing labels are known exactly. "
-            "It shows how the method behaves at small scale, not how well it tags real recordings; its scores cannot "
-            "be set beside the paper’s. Tests count against the true tags, which training never sees."
-        ]
-    else:
-        found = [f"The collection is {study['collection']}. The verdicts hold for it and need not hold for other music."]
-    found.append(f"The profile is {study['profile']}: it sets the sizes of models and training, and with them every score.")
-    if seeds == 1:
-        found.append("One seed: the intervals hold the spread between artists, not the spread between trainings.")
-    else:
-        found.append(f"Differences are averaged over {seeds} seeds; the intervals hold the spread between artists, not between trainings.")
+    synthetic, profile, seeds = study["collection"] == "synthetic", study["profile"], len(study["seeds"])
+    found = [SYNTHETIC if synthetic else f"The collection is {study['collection']}. The verdicts hold for it and need not for other music."]
+    found.append(f"The profile is {profile}: it sets the sizes of models and training, and with them every score.")
+    trained = "One seed" if seeds == 1 else f"Differences are averaged over {seeds} seeds"
+    found.append(f"{trained}: the intervals hold the spread between artists, not the spread between trainings.")
     if torn := [entry["id"] for entry in claims if CLAIMS[entry["id"]].is_torn(entry["by_seed"])]:
         border = "what each of these claims is" if len(torn) > 1 else "what this claim is"
         found.append(f"{', '.join(torn)}: single trainings fall on both sides of {border} compared with; more seeds may turn it.")
-    found.append(
-        "Intervals are 95 % intervals from an artist-clustered bootstrap of paired differences on the same test "
-        "tracks: whole artists are drawn, since tracks of one artist resemble each other."
-    )
+    found.append(INTERVALS)
     if len(claims) > 1:
         found.append(f"The intervals are not corrected for testing {len(claims)} claims at once.")
     found.append("Rules and margins were fixed before any result. Inconclusive: the interval allows both answers.")
-    if synthetic and study["profile"] in ("demo", "full") and not study.get("corpus_seed"):
-        found.append(
-            "Training settings were chosen on validation tracks, but not before any test: while the study was built, earlier settings were "
-            "tested on the same tracks, with other verdicts on some claims. README.md lists them, and what another corpus says."
-        )
-    return found
+    return found + [EARLIER] * (synthetic and profile in ("demo", "full") and not study.get("corpus_seed"))

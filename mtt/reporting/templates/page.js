@@ -1,19 +1,16 @@
-// The switch that opens and folds every code cell of the page. Its state lives in the page only.
-(function () {
+{ // The switch that opens and folds every code cell of the page. Its state lives in the page only.
   const button = document.getElementById("show-code");
-  if (!button) return;
-  button.hidden = false;
-  button.addEventListener("click", function () {
+  if (button) button.hidden = false;
+  button?.addEventListener("click", () => {
     const shown = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(shown));
+    button.setAttribute("aria-pressed", shown);
     button.textContent = shown ? "Hide all code" : "Show all code";
-    document.querySelectorAll("details.code").forEach(function (cell) { cell.open = shown; });
+    for (const cell of document.querySelectorAll("details.code")) cell.open = shown;
   });
-})();
-// What is wider than its box can be scrolled with the keyboard; what is not is no stop on the way.
-(function () {
-  const boxes = new ResizeObserver(function (entries) {
-    entries.forEach(function (entry) { entry.target.tabIndex = entry.target.scrollWidth > entry.target.clientWidth ? 0 : -1; });
+}
+{ // What is wider than its box can be scrolled with the keyboard; what is not is no stop on the way.
+  const boxes = new ResizeObserver(entries => {
+    for (const { target } of entries) target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
   });
-  document.querySelectorAll("main :is(figure, pre, .formula, .output, .table-box)").forEach(function (box) { boxes.observe(box); });
-})();
+  for (const box of document.querySelectorAll("main :is(figure, pre, .formula, .output, .table-box)")) boxes.observe(box);
+}

@@ -10,13 +10,7 @@ from mtt.config import DEMO, SMOKE
 from mtt.reporting.pages import words
 from mtt.study.claims import CLAIMS
 from mtt.study.recipes import LINEUP
-
-
-def entry(claim, effect, lo, hi, **changes):
-    known = CLAIMS[claim]
-    about = {"id": claim, "effect": effect, "interval": [lo, hi], "by_seed": [], "verdict": known.verdict(lo, hi), "versus": known.versus}
-    return about | {"n_tracks": 540, "n_artists": 90, "seeds": 1, "beside": {}} | changes
-
+from tests.reporting.conftest import claim_entry as entry
 
 SENTENCES = {
     ("C1", 0.026, 0.018, 0.034): "Supported: a split that shares artists overstates ROC-AUC by 0.026 "
@@ -54,7 +48,7 @@ def test_every_sentence_states_verdict_effect_interval_and_size_of_the_test(clai
 
 
 def test_the_other_side_and_the_counts_are_named():
-    text = words.claim(entry("C2", 0.026, 0.018, 0.034, versus="the short-chunk ResNet", n_tracks=1, n_artists=1, seeds=3))
+    text = words.claim(entry("C2", 0.026, 0.018, 0.034, versus="the short-chunk ResNet", tracks=1, artists=1, seeds=3))
     assert text.startswith("Supported: the Transformer beats the short-chunk ResNet in ROC-AUC by 0.026 ")
     assert text.endswith("1 track of 1 artist, 3 seeds).")
 
@@ -104,7 +98,7 @@ def test_notes_quote_what_stands_beside_a_verdict():
     )
     short = words.note(entry("C2", *HIGHER, beside={"others": {"fcn": LOWER}, "one_step": {"models": ["crnn", "fcn"], "clip": 2.0}}))
     assert short.startswith(
-        "Minus the other baselines it is −0.017 [−0.020, −0.014] (fcn). After their convolutions crnn and fcn have a single"
+        "Against the other baselines the difference is −0.017 [−0.020, −0.014] (fcn). After their convolutions crnn and fcn have a single"
     )
     assert "recurrence then has nothing to follow" in short
     assert words.note(entry("C2", *HIGHER, beside={"others": {}, "one_step": {"models": [], "clip": 2.0}})) == ""
@@ -160,13 +154,17 @@ def test_the_words_on_deletion_follow_both_controls(random, elsewhere, says):
     assert f"That is 0.1500 {'more' if random[0] > 0 else 'less'} than without random frames" in text
 
 
-def test_the_opening_page_counts_verdicts_and_states_what_limits_them():
-    found = [entry("C1", *HIGHER), entry("C3", *UNSURE, by_seed=[0.01, -0.01])]
-    assert words.headline(found) == "Of 7 claims, 1\u00a0supported, 1\u00a0inconclusive, 5 not tested in this run."
+def test_the_opening_page_counts_verdicts():
+    found = [entry("C1", *HIGHER), entry("C3", *UNSURE), entry("C4", *LOWER)]
+    assert words.headline(found) == "Of 7 claims, 1\u00a0supported, 1\u00a0contradicted, 1\u00a0inconclusive, 4 not tested in this run."
     assert words.headline([]) == "None of 7 claims was tested in this run."
-    study = {"collection": "synthetic", "profile": "demo", "seeds": [0, 1]}
+
+
+def test_limits_say_what_the_run_was():
+    study, found = {"collection": "synthetic", "profile": "demo", "seeds": [0, 1]}, [entry("C1", *HIGHER), entry("C3", *UNSURE)]
     text = " ".join(words.limits(study, found))
-    assert "The music is synthetic" in text and "averaged over 2 seeds" in text and "C3: single trainings fall on both sides" in text
-    assert "not corrected for testing 2 claims" in text and "earlier settings" in text
-    other = " ".join(words.limits({"collection": "mine", "profile": "smoke", "seeds": [0]}, found[:1]))
-    assert "The collection is mine." in other and "One seed" in other and "earlier settings" not in other and "corrected" not in other
+    assert "The music is synthetic" in text and "averaged over 2 seeds" in text and "not corrected for testing 2 claims" in text
+    other = " ".join(words.limits({"collection": "msd:X", "profile": "demo", "seeds": [0]}, found[:1]))
+    assert "The collection is msd:X." in other and "One seed" in other and "corrected" not in other
+    for changes in ({}, {"corpus_seed": 1}, {"profile": "smoke"}, {"collection": "mine"}):  # earlier settings met the same tracks
+        assert ("earlier settings were" in " ".join(words.limits(study | changes, []))) == (not changes)
