@@ -26,8 +26,9 @@ from tqdm import tqdm
 from mtt.collections.duplicates import join_fingerprints, split_fingerprints
 from mtt.collections.table import CollectionError
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, read_audio
+from mtt.data.audio import AudioError
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
+from mtt.data.decoding import Decoding
 from mtt.files import alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
 
 INDEX, TRACKS, PROBLEMS, FINGERPRINTS = "pack.json", "tracks.csv", "problems.csv", "fingerprints.npz"
@@ -159,11 +160,11 @@ def _require_room(out: Path, corpus: Corpus, seconds: float, progress: bool) -> 
 
 def _write_sound(path: Path, out: Path, digest: str) -> str:
     """Decode a file that had this digest; why it is no longer readable, or ``""``."""
+    steps = (np.clip(np.round(wave * STEPS), -STEPS, STEPS - 1).astype(SAMPLE_TYPE) for wave in Decoding(path))
     try:
-        wave = read_audio(path)
+        write_whole(_sound_path(out, digest), steps)
     except AudioError as error:
         return str(error).removeprefix(f"{path}: ")
-    write_whole(_sound_path(out, digest), np.clip(np.round(wave * STEPS), -STEPS, STEPS - 1).astype(SAMPLE_TYPE).tobytes())
     return ""
 
 
