@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 HEAD = 4096  # bytes looked at to tell what a file is
 SEARCHED = 1 << 20  # bytes at once
-MOST_CHUNKS = 1000  # before the sound; a file with more is none
+MOST_CHUNKS = 1000  # before or after the sound that are looked at
 UNBOUNDED = 1 << 40  # the size that an MP3 is said to have: of the true one, a decoder would guess a length, and stop there
 DENSEST = 8192  # frames in a byte of FLAC: a header that announces more was never told the length
 PAGE = re.compile(rb"OggS\0(.)", re.DOTALL)
@@ -207,7 +207,7 @@ def _chunked_part(descriptor: int, start: int, size: int) -> Part:
         if name in (sound, b""):
             break
         if name == b"ds64":
-            wide, right = os.pread(descriptor, 16, at + 8), {at + 8 - start: struct.pack("<QQ", size - start - 8, size)}
+            wide, right = os.pread(descriptor, 16, at + 8).ljust(16, b"\0"), {at + 8 - start: struct.pack("<QQ", size - start - 8, size)}
         at += 8 + length + length % 2
     if name != sound:
         return Part(start, size)
@@ -218,7 +218,9 @@ def _chunked_part(descriptor: int, start: int, size: int) -> Part:
     elif not right:
         right = {at + 4 - start: b"\xff" * 4}
     first, end = at + 8, at + 8 + length + length % 2
-    while name and name not in (b"RIFF", b"RF64", b"FORM") and end < size:
+    for _ in range(MOST_CHUNKS):
+        if not name or name in (b"RIFF", b"RF64", b"FORM") or end >= size:
+            break
         at = end
         name, more = _chunk(descriptor, at, order, size)
         end = at + 8 + more + more % 2

@@ -32,7 +32,7 @@ FULL_SCALE = 0.999  # samples beyond it count as clipped
 LARGEST = 100.0  # a sample beyond it (40 dB over full scale) was written at another scale, such as that of 16-bit integers
 CUT_SECONDS = 0.1  # that may be missing before a file counts as cut
 MP3_PADDING = 0.15  # seconds behind the end of an MP3: two frames at the lowest rate
-MOST_RESTARTS = 1_000  # of an MP3 behind damage
+MOST_RESTARTS = 200  # of an MP3 behind damage
 FILE_FAULTS = (OSError, ValueError, ArithmeticError, MemoryError, RecursionError, soundfile.SoundFileError)  # that a bad file can cause
 
 
