@@ -8,7 +8,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -43,14 +43,18 @@ def one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def write_whole(path: str | Path, content: bytes | str) -> Path:
-    """Write ``content`` (text as UTF-8) to a temporary file beside ``path``, force it to disk, put it in place in one step; the path."""
+def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Path:
+    """Write ``content`` (text as UTF-8) to a temporary file beside ``path``, force it to disk, put it in place in one step; the path.
+
+    Content may come in pieces; an error while they are made leaves nothing behind.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with open(partial, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            content = content.encode() if isinstance(content, str) else content
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)

@@ -19,27 +19,28 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
-from mtt.collections.inspection import FULL_SCALE, MINIMUM_SECONDS, SILENCE_DB, inspect_tracks
+from mtt.collections.inspection import MINIMUM_SECONDS, SILENCE_DB, inspect_tracks
 from mtt.collections.load import load_corpus
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
+from mtt.data.decoding import FULL_SCALE
 from mtt.files import MttError, home
 from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
 from mtt.splits.make import read_split
 
 CLIPPED_SHARE = 0.001  # of the samples at full scale: a limiter leaves fewer
 USUAL_SHARE = 0.9  # of the files that have the usual rate, if there is one
-CUT_SECONDS = 0.1  # that the sound may fall short of what the header says
 RARE_TRACKS = 15  # five in each of train, valid and test: what a study asks of a tag
 RARE_ARTISTS = 3  # one for each set, since sets share no artist
 
 PROBLEMS = {
     "outside": "the path leads out of the collection's folder; the track is left out",
     "absent": "not in the data set's folder; the track is left out",
-    "unreadable": "missing, or not audio; the track is left out",
+    "unreadable": "missing, not audio, or of a wrong scale; the track is left out",
     "silent": f"below {SILENCE_DB:g} dB; the track is left out",
+    "cancelled": "the channels cancel when they are mixed; the track is left out",
     "too_short": f"below {MINIMUM_SECONDS:g} s; the track is left out",
-    "cut_short": f"the sound ends {CUT_SECONDS:g} s or more before the header says so",
+    "cut_short": "the file is damaged, was cut or never finished; what can be decoded is used",
     "clipped": f"{CLIPPED_SHARE:.1%} or more of the samples at full scale",
     "low_rate": f"sampled below {SAMPLE_RATE} Hz: high frequencies are lost",
     "unusual_rate": f"another rate than {USUAL_SHARE:.0%} of the files have",
@@ -110,8 +111,8 @@ def _file_faults(found: pd.DataFrame) -> Iterator[Fault]:
     rates = found["sample_rate"].value_counts(normalize=True)
     usual, share = rates.index[0], rates.iloc[0]
     for file in found.itertuples():
-        if file.announced - file.seconds > CUT_SECONDS:
-            yield file.Index, "cut_short", f"{file.seconds:.1f} s of {file.announced:.1f} s can be decoded"
+        if file.fault:
+            yield file.Index, "cut_short", file.fault
         if file.clipped >= CLIPPED_SHARE:
             yield file.Index, "clipped", f"{file.clipped:.2%} of the samples are beyond {FULL_SCALE:g}"
         if file.sample_rate < SAMPLE_RATE:

@@ -37,6 +37,7 @@ FLOOR = 1e-3  # of the mean band energy: quieter bands hold coding noise rather 
 SILENCE = 1e-5  # of the mean frame energy
 BLOCK = 1024  # frames transformed at once: bounds the memory that a long track takes, changes nothing
 
+LOSSLESS = (".aif", ".aiff", ".au", ".caf", ".flac", ".rf64", ".w64", ".wav")
 MAX_BIT_ERROR = 0.2
 MIN_FRAMES = 43  # compared frames (2 s) below which nothing is concluded
 MIN_OVERLAP = 0.5  # of the shorter track
@@ -52,18 +53,39 @@ def fingerprint_settings() -> list:
     return [SAMPLE_RATE, RATE, WINDOW, HOP, LAG, BAND_EDGES_HZ.tolist(), FLOOR, SILENCE]
 
 
+class Fingerprint:
+    """The fingerprint of finite mono samples at ``SAMPLE_RATE`` that come in blocks; what is kept of an hour are 10 MB."""
+
+    def __init__(self) -> None:
+        self._resample = soxr.ResampleStream(SAMPLE_RATE, RATE, 1, dtype="float32", quality="LQ").resample_chunk
+        self._waiting = np.zeros(0, dtype=np.float32)  # at RATE
+        self._energies: list[np.ndarray] = []  # (frames, 33)
+
+    def add(self, wave: np.ndarray, last: bool = False) -> None:
+        """Add samples (n,); ``last`` is for ``words``."""
+        self._waiting = np.concatenate([self._waiting, self._resample(np.ascontiguousarray(wave, dtype=np.float32), last=last)])
+        whole = WINDOW + (BLOCK - 1) * HOP
+        while len(self._waiting) >= (WINDOW if last else whole):
+            self._energies.append(_band_energies(self._waiting[:whole]))
+            self._waiting = self._waiting[BLOCK * HOP :]
+
+    def words(self) -> np.ndarray:
+        """(frames,) uint32; empty below 0.74 s. Nothing can be added afterwards."""
+        self.add(np.zeros(0, dtype=np.float32), last=True)
+        energy = np.concatenate(self._energies or [np.zeros((0, len(BAND_EDGES_HZ) - 1), dtype=np.float32)])
+        if len(energy) <= LAG:
+            return np.zeros(0, dtype=np.uint32)
+        mean, loud = energy.mean(), energy.mean(axis=1)
+        steps = np.diff(np.log(energy + FLOOR * mean + np.finfo(np.float32).tiny), axis=1)
+        words = np.packbits(steps[LAG:] > steps[:-LAG], axis=1, bitorder="little").view("<u4").ravel().astype(np.uint32)
+        return np.where((loud[LAG:] > SILENCE * mean) & (loud[:-LAG] > SILENCE * mean), words, np.uint32(0))
+
+
 def audio_fingerprint(wave: np.ndarray) -> np.ndarray:
     """Fingerprint (frames,) uint32 of finite mono samples (n,) at ``SAMPLE_RATE``; empty below 0.74 s."""
-    slow = soxr.resample(np.asarray(wave, dtype=np.float32), SAMPLE_RATE, RATE, quality="LQ")
-    if len(slow) < WINDOW + LAG * HOP:
-        return np.zeros(0, dtype=np.uint32)
-    energy = _band_energies(slow)
-    mean = energy.mean()
-    steps = np.diff(np.log(energy + FLOOR * mean + np.finfo(np.float32).tiny), axis=1)
-    grown = steps[LAG:] > steps[:-LAG]
-    words = np.packbits(grown, axis=1, bitorder="little").view("<u4").ravel().astype(np.uint32)
-    loud = energy.mean(axis=1) > SILENCE * mean
-    return np.where(loud[LAG:] & loud[:-LAG], words, np.uint32(0))
+    made = Fingerprint()
+    made.add(wave)
+    return made.words()
 
 
 def _band_energies(wave: np.ndarray) -> np.ndarray:
@@ -71,11 +93,8 @@ def _band_energies(wave: np.ndarray) -> np.ndarray:
     edges = np.round(BAND_EDGES_HZ * WINDOW / RATE).astype(int)
     frames = np.lib.stride_tricks.sliding_window_view(wave, WINDOW)[::HOP]
     window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-    blocks = []
-    for start in range(0, len(frames), BLOCK):
-        spectrum = scipy.fft.rfft(frames[start : start + BLOCK] * window, axis=1)[:, : edges[-1]]
-        blocks.append(np.add.reduceat(spectrum.real**2 + spectrum.imag**2, edges[:-1], axis=1))
-    return np.concatenate(blocks)
+    spectrum = scipy.fft.rfft(frames * window, axis=1)[:, : edges[-1]]
+    return np.add.reduceat(spectrum.real**2 + spectrum.imag**2, edges[:-1], axis=1)
 
 
 def join_fingerprints(fingerprints: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -161,15 +180,23 @@ def _bit_error(a: np.ndarray, b: np.ndarray, offset: int) -> float:
 def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -> tuple[pd.Index, pd.DataFrame]:
     """Keep one copy of each group of ``duplicates``: the kept ids, in the order of ``tracks``, and the removed (``PROBLEM_COLUMNS``).
 
-    ``tracks`` is indexed by track_id, with columns path, artist and digest; ``labelled`` (track_id -> bool) says which have labels. Of a
-    group, a copy with an artist is kept, rather a labelled one, then the first in the order of ids. Where no copy has an artist, so that
-    none can be used, all stay.
+    ``tracks`` is indexed by track_id, with columns path, artist, seconds and digest; ``labelled`` (track_id -> bool) says which have labels. Of a
+    group, a copy with an artist is kept, rather a labelled one, then the longest (to the second), then one whose format loses nothing,
+    then the first in the order of ids. Where no copy has an artist, so that none can be used, all stay.
     """
     artists = artist_keys(tracks["artist"])
     ends = [tracks.index.get_indexer(duplicates[name]) for name in ("track_id", "other")]
     pairs = sparse.coo_matrix((np.ones(len(duplicates)), ends), shape=(len(tracks), len(tracks)))
     group = pd.Series(connected_components(pairs, directed=False)[1], tracks.index)
-    worth = pd.DataFrame({"nameless": artists == "", "unlabelled": ~labelled, "id": tracks.index}, tracks.index)
+    lossy = ~tracks["path"].str.lower().str.endswith(LOSSLESS)
+    order = {
+        "nameless": artists == "",
+        "unlabelled": ~labelled,
+        "shortness": -tracks["seconds"].round(),
+        "lossy": lossy,
+        "id": tracks.index,
+    }
+    worth = pd.DataFrame(order, tracks.index)
     kept = worth.sort_values(list(worth))["id"].groupby(group).transform("first")
     copies = kept[(kept != kept.index) & (artists != "").reindex(kept).to_numpy()].sort_index()
     details = {frozenset(ends): detail for *ends, detail in duplicates[PAIR_COLUMNS].itertuples(index=False)}

@@ -19,16 +19,15 @@ import pandas as pd
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from mtt.collections.duplicates import audio_fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
-from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, checked, decode_audio, mix_down
-from mtt.files import fingerprint, read_arrays, write_arrays
+from mtt.collections.duplicates import Fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
+from mtt.data.decoding import FILE_FAULTS, AudioInfo, Decoding, audio_settings, on_disk
+from mtt.files import fingerprint, one_line, read_arrays, write_arrays
 
 log = logging.getLogger(__name__)
 MINIMUM_SECONDS = 1.0
 SILENCE_DB = -60.0
-FULL_SCALE = 0.999  # samples beyond it count as clipped
-VERSION = 3  # raise it with every change of what is measured, or how
+CANCELLED_DB = 30.0  # by which the mix may be quieter than the loudest channel; one sounding channel of eight makes 18
+VERSION = 4  # raise it with every change of what is measured, or how
 FILES_PER_SHARD = 32
 
 Stamp = tuple[str, int, int]  # path, size in bytes and time of change in ns; -1 where there is no such file
@@ -38,11 +37,11 @@ Found = dict[Stamp, dict]  # the file's row of the table
 def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool = True) -> pd.DataFrame:
     """Read every file of ``tracks`` (index track_id, column path relative to ``root``) once; ``cache`` is a folder.
 
-    Returns track_id -> path, size, changed, seconds (decoded), announced (seconds that the header says), sample_rate, channels, level_db,
-    clipped (share of the samples), digest, problem, detail, fingerprint. Unreadable, silent, too short files and paths that lead out of
-    ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
+    Returns track_id -> path, size, changed, seconds (decoded), fault (of a file that is not whole), sample_rate, channels, level_db, clipped
+    (share of the samples), digest, problem, detail, fingerprint. Files that cannot be used (unreadable, silent, cancelled, too short) and
+    paths that lead out of ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
     """
-    settings = [VERSION, SAMPLE_RATE, MINIMUM_SECONDS, SILENCE_DB, FULL_SCALE, fingerprint_settings()]
+    settings = [VERSION, MINIMUM_SECONDS, SILENCE_DB, CANCELLED_DB, audio_settings(), fingerprint_settings()]
     store = cache.resolve() / f"inspection-{fingerprint([settings, str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
     known: Found = {}
@@ -60,7 +59,7 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
 
 def _stamp(root: Path, path: str) -> Stamp:
     try:
-        status = os.stat(root / path)
+        status = os.stat(on_disk(root / path))
     except (OSError, ValueError):
         return path, -1, -1
     return path, status.st_size, status.st_mtime_ns
@@ -87,23 +86,31 @@ def _read_shard(path: Path) -> Found:
 
 def _inspect_file(root: Path, stamp: Stamp) -> dict:
     path, size, changed = stamp
-    row = {"path": path, "size": size, "changed": changed, "seconds": 0.0, "announced": 0.0, "sample_rate": 0, "channels": 0}
+    row = {"path": path, "size": size, "changed": changed, "seconds": 0.0, "fault": "", "sample_rate": 0, "channels": 0}
     row |= {"level_db": -np.inf, "clipped": 0.0, "digest": "", "problem": "", "detail": ""}
     row["fingerprint"] = np.zeros(0, dtype=np.uint32)
     if os.path.isabs(path) or Path(os.path.normpath(path)).parts[:1] == ("..",):
         return row | {"problem": "outside", "detail": "the path leads out of the collection's folder"}
     try:
-        samples, info = decode_audio(root / path)
-        wave = checked(mix_down(samples, info.sample_rate), root / path)
-    except AudioError as error:
-        return row | {"problem": "unreadable", "detail": str(error).removeprefix(f"{root / path}: ")}
-    row["seconds"], row["announced"] = len(samples) / info.sample_rate, info.seconds
-    row["sample_rate"], row["channels"] = info.sample_rate, info.channels
-    row["level_db"] = float(10 * np.log10(np.mean(np.square(wave, dtype=np.float64)) + 1e-20))
-    row["clipped"] = float((np.count_nonzero(samples >= FULL_SCALE) + np.count_nonzero(samples <= -FULL_SCALE)) / samples.size)
-    row["digest"] = hashlib.sha256(np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16).tobytes()).hexdigest()[:32]
-    if row["seconds"] < MINIMUM_SECONDS:
-        return row | {"problem": "too_short", "detail": f"{row['seconds']:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"}
-    if row["level_db"] < SILENCE_DB:
-        return row | {"problem": "silent", "detail": f"level {row['level_db']:.0f} dB; below {SILENCE_DB:g} dB counts as silence"}
-    return row | {"fingerprint": audio_fingerprint(wave)}
+        digest, prints, sound = hashlib.sha256(), Fingerprint(), Decoding(root / path)
+        for wave in sound:
+            digest.update(np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16))
+            prints.add(wave)
+        info = sound.info
+        row |= {name: getattr(info, name) for name in ("seconds", "fault", "sample_rate", "channels", "level_db", "clipped")}
+        row |= {"digest": digest.hexdigest()[:32], **_problem(info)}
+        return row if row["problem"] else row | {"fingerprint": prints.words()}
+    except FILE_FAULTS as error:  # whatever it is, it stays with this file
+        return row | {"problem": "unreadable", "detail": one_line(error).removeprefix(f"{root / path}: ")}
+
+
+def _problem(info: AudioInfo) -> dict[str, str]:
+    """What makes a file useless that can be decoded."""
+    if info.seconds < MINIMUM_SECONDS:
+        return {"problem": "too_short", "detail": f"{info.seconds:.2f} s; at least {MINIMUM_SECONDS:g} s is needed"}
+    if info.loudest_db < SILENCE_DB:
+        return {"problem": "silent", "detail": f"level {info.loudest_db:.0f} dB; below {SILENCE_DB:g} dB counts as silence"}
+    if info.level_db < max(SILENCE_DB, info.loudest_db - CANCELLED_DB):
+        detail = f"its channels cancel: {info.loudest_db:.0f} dB alone, {info.level_db:.0f} dB mixed; invert one of them, or keep one"
+        return {"problem": "cancelled", "detail": detail}
+    return {}

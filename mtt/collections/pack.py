@@ -25,8 +25,9 @@ from tqdm import tqdm
 
 from mtt.collections.duplicates import join_fingerprints, split_fingerprints
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, read_audio
+from mtt.data.audio import AudioError
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
+from mtt.data.decoding import Decoding
 from mtt.data.table import read_table
 from mtt.files import MttError, alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
 
@@ -152,11 +153,11 @@ def _require_room(out: Path, corpus: Corpus, seconds: float, progress: bool) -> 
 
 def _write_sound(path: Path, out: Path, digest: str) -> str:
     """Decode a file that had this digest; why it is no longer readable, or ``""``."""
+    steps = (np.clip(np.round(wave * STEPS), -STEPS, STEPS - 1).astype(SAMPLE_TYPE) for wave in Decoding(path))
     try:
-        wave = read_audio(path)
+        write_whole(_sound_path(out, digest), steps)
     except AudioError as error:
         return str(error).removeprefix(f"{path}: ")
-    write_whole(_sound_path(out, digest), np.clip(np.round(wave * STEPS), -STEPS, STEPS - 1).astype(SAMPLE_TYPE).tobytes())
     return ""
 
 

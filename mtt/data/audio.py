@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,83 +19,75 @@ import soundfile
 import soxr
 
 from mtt.config import SAMPLE_RATE
-from mtt.files import MttError, one_line, write_whole
+from mtt.data.containers import FOREIGN_ENDINGS, parts
+from mtt.data.decoding import LARGEST, RATES, AudioError, AudioInfo, Decoding, mix, opened, peak_of, quiet
+from mtt.files import write_whole
 
 SUBTYPES = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}  # of the formats that are written
+SUFFIXES = frozenset(".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .w64 .wav .wave".split())  # of the files that are read
 RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
 MP3_MARGIN = 0.75  # seconds read before a crop: MP3 frames borrow bits from earlier ones, and right after a jump they decode to noise
 
-
-class AudioError(MttError):
-    """A file that cannot serve as audio; the message names the file, the reason and the remedy."""
+OGG_LAST_PAGE = 10  # seconds before the end that are decoded for a crop in them: a jump into the last page lands in the wrong place
 
 
-@dataclass(frozen=True)
-class AudioInfo:
-    seconds: float
-    sample_rate: int
-    channels: int
-    format: str
-
-
-def audio_info(path: str | Path) -> AudioInfo:
-    """Length, rate, channels and format of a file, from its header. Raises ``AudioError`` when it has none."""
-    with _opened(path) as file:
-        return _info(file)
+def audio_info(path: str | Path, sample_rate: int = SAMPLE_RATE) -> AudioInfo:
+    """Decode a whole file for what it holds. Raises ``AudioError``."""
+    decoding = Decoding(path, sample_rate)
+    for _ in decoding:
+        pass
+    return decoding.info
 
 
 def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = None, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Mono float32 samples of ``path`` from ``start`` for ``seconds`` (to the end if None), at ``sample_rate``.
 
-    Returns fewer samples where the file ends early. Raises ``AudioError`` for a file that is missing, not audio, or has no sample there.
+    Returns fewer samples where the sound ends early. Raises ``AudioError`` for a file that is missing, not audio, or has no sample there.
     """
     if start < 0 or (seconds is not None and seconds <= 0):
         raise ValueError(f"start must be >= 0 and seconds > 0, not {start} and {seconds}")
-    with _opened(path) as file:
-        rate = file.samplerate
-        margin = RESAMPLING_MARGIN if rate != sample_rate else 0.0
-        lead = MP3_MARGIN if file.format == "MP3" else margin
-        step = rate // math.gcd(rate, sample_rate)  # a crop starts where a resampled sample lies: it is cut from the whole, not shifted
-        first = max(0, round((start - lead) * rate)) // step * step
-        count = -1 if seconds is None else math.ceil((start + seconds + margin) * rate) - first
-        if first >= file.frames:
-            raise AudioError(f"{path}: nothing at {start:.1f} s; the file has {file.frames / rate:.1f} s")
-        if first:
-            file.seek(first)
-        wave = file.read(count, dtype="float32", always_2d=True)
-    mono = mix_down(wave, rate, sample_rate)[round(start * sample_rate) - first * sample_rate // rate :]
-    if seconds is not None:
-        mono = mono[: round(seconds * sample_rate)]
-    if not len(mono):
-        raise AudioError(f"{path}: holds no audio at {start:.1f} s; the file may be truncated")
-    return checked(mono, path)
+    wave = None if seconds is None else _sought(path, start, seconds, sample_rate)
+    if wave is not None:
+        return wave
+    first, found, at = round(start * sample_rate), [], 0
+    last = math.inf if seconds is None else first + round(seconds * sample_rate)
+    for block in Decoding(path, sample_rate):
+        found.append(block[max(0, first - at) : max(0, min(len(block), last - at))])
+        at += len(block)
+        if at >= last:
+            break
+    if at <= first:
+        raise AudioError(f"{path}: nothing at {start:.1f} s; the file has {at / sample_rate:.1f} s")
+    return np.ascontiguousarray(np.concatenate(found), dtype=np.float32)
 
 
-def decode_audio(path: str | Path) -> tuple[np.ndarray, AudioInfo]:
-    """A whole file as it is, (samples, channels) float32 at its own rate, and what its header says. Raises ``AudioError``."""
-    with _opened(path) as file:
-        info, wave = _info(file), file.read(dtype="float32", always_2d=True)
-    if not len(wave):
-        raise AudioError(f"{path}: holds no audio at 0.0 s; the file may be truncated")
-    return wave, info
-
-
-def mix_down(wave: np.ndarray, rate: int, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """(samples, channels) at ``rate`` as mono (samples,) at ``sample_rate``."""
-    mono = wave[:, 0]
-    if wave.shape[1] > 1:  # numpy's mean over a short axis takes as long as decoding
-        mono = mono.copy()
-        for channel in range(1, wave.shape[1]):
-            mono += wave[:, channel]
-        mono /= wave.shape[1]
-    return mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate)
-
-
-def checked(mono: np.ndarray, path: str | Path) -> np.ndarray:
-    """The samples, contiguous float32. Raises ``AudioError`` naming the file where they are not numbers."""
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{path}: holds values that are not numbers; re-encode the file or leave it out")
-    return np.ascontiguousarray(mono, dtype=np.float32)
+def _sought(path: str | Path, start: float, seconds: float, sample_rate: int) -> np.ndarray | None:
+    """A crop for which no more is decoded than it needs; None where the file must be decoded from its beginning."""
+    with opened(path) as descriptor:
+        status = os.fstat(descriptor)
+        if _chained(descriptor, status.st_ino, status.st_size, status.st_mtime_ns):
+            return None
+        try:
+            with quiet(), soundfile.SoundFile(descriptor, closefd=False) as file:
+                rate = file.samplerate
+                margin = RESAMPLING_MARGIN if rate != sample_rate else 0.0
+                lead = MP3_MARGIN if file.format == "MP3" else margin
+                step = rate // math.gcd(rate, sample_rate)  # a crop starts where a resampled sample lies: it is cut, not shifted
+                first = max(0, round((start - lead) * rate)) // step * step
+                if first >= file.frames or not RATES[0] <= rate <= RATES[1]:
+                    return None
+                begin = max(0, min(first, file.frames - OGG_LAST_PAGE * rate)) if file.format == "OGG" else first
+                if begin:
+                    file.seek(begin)
+                end = math.ceil((start + seconds + margin) * rate)
+                wave = file.read(end - begin, dtype="float32", always_2d=True)[first - begin :]
+        except (soundfile.LibsndfileError, ValueError):  # damage moves soundfile beyond the end that it believes in
+            return None
+    if not len(wave) or first + len(wave) < (start + seconds - RESAMPLING_MARGIN) * rate or peak_of(wave, path) > LARGEST:
+        return None  # the sound seems to end; how long it is takes decoding to know
+    mono = mix(wave) if rate == sample_rate else soxr.resample(mix(wave), rate, sample_rate)
+    mono = mono[round(start * sample_rate) - first * sample_rate // rate :][: round(seconds * sample_rate)]
+    return np.ascontiguousarray(mono) if len(mono) else None
 
 
 def encode_audio(wave: np.ndarray, sample_rate: int = SAMPLE_RATE, format: str = "WAV") -> bytes:
@@ -112,18 +105,48 @@ def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int = SAMPLE_RA
     write_whole(path, encode_audio(wave, sample_rate, format))
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """The open file; what its decoder finds fault with, now or later, is an ``AudioError``."""
-    if not Path(path).is_file():
-        raise AudioError(f"{path}: no such file; correct the path or leave the track out")
-    try:
-        with soundfile.SoundFile(path) as file:
-            yield file
-    except soundfile.LibsndfileError as error:
-        reason = one_line(error.error_string).rstrip(". ")
-        raise AudioError(f"{path}: not readable as audio ({reason}); re-encode the file or leave it out") from error
+@dataclass(frozen=True)
+class Found:
+    """The audio ``files`` of a folder and below, sorted by path, and how many others were ``skipped`` for what reason."""
+
+    files: list[Path]
+    skipped: Counter[str]
 
 
-def _info(file: soundfile.SoundFile) -> AudioInfo:
-    return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels, file.format)
+def find_audio(folder: str | Path) -> Found:
+    """Find the files whose endings are in ``SUFFIXES``, in linked folders too; nothing is opened."""
+    files, skipped, seen = [], Counter(), set()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=lambda error: skipped.update([f"a folder: {error.strerror}"])):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:  # links that lead in a circle
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for name in (*folders, *names):
+            ending = os.path.splitext(name)[1].lower()
+            if ending in SUFFIXES or (ending in FOREIGN_ENDINGS and name in names):
+                reason = _skipped(Path(place, name), ending)
+                skipped.update(filter(None, [reason]))
+                files += [] if reason else [Path(place, name)]
+    return Found(sorted(files), skipped)
+
+
+def _skipped(path: Path, ending: str) -> str:
+    """Why a file is left out whose ending is that of audio; ``""`` if it is not."""
+    if path.is_dir():
+        return "a folder named like audio; the files in it are looked at"
+    if path.name.startswith("._"):
+        return "a resource fork of macOS"
+    if path.name.startswith(".") and not path.name.startswith(".."):  # "...And Justice for All" is not hidden
+        return "hidden"
+    if not path.exists():
+        return "a link to a file that is not there"
+    if not path.is_file():
+        return "a pipe or a device"
+    return FOREIGN_ENDINGS.get(ending, "")
+
+
+@lru_cache(maxsize=1 << 16)
+def _chained(descriptor: int, *identity: int) -> bool:
+    """Whether a file holds several streams, which only Ogg hides from its decoder."""
+    return os.pread(descriptor, 4, 0) == b"OggS" and len(parts(descriptor)) > 1

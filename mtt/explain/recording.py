@@ -22,7 +22,7 @@ from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 
 Audio = str | Path | np.ndarray  # the path of a file, or samples (samples,)
-SHORTFALL = SAMPLE_RATE // 10  # samples that a file may lack at its end before its length is called wrong
+SHORTFALL = SAMPLE_RATE // 10  # samples that a crop may lack at its end, for rounding
 SHORTEST_BLOCK = 64  # tokens
 BATCH_SECONDS = 96.0  # of audio in a batch of windows, overlaps counted
 
@@ -37,7 +37,8 @@ class Recording:
     def __init__(self, audio: Audio) -> None:
         self._tokens: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
         if isinstance(audio, str | Path):
-            self.path, self.samples = Path(audio), round(audio_info(audio).seconds * SAMPLE_RATE)
+            self.path, self.info = Path(audio), audio_info(audio)
+            self.samples = self.info.samples
             return
         self.path, wave = None, np.asarray(audio)
         if wave.ndim != 1 or not wave.size or wave.dtype.kind != "f" or not np.isfinite(wave).all():
@@ -59,7 +60,7 @@ class Recording:
         wave = read_audio(self.path, first / SAMPLE_RATE, (last - first) / SAMPLE_RATE)
         missing = last - first - len(wave)
         if missing > SHORTFALL:
-            raise AudioError(f"{self.path}: ends {missing / SAMPLE_RATE:.1f} s or more before its header says; re-encode the file")
+            raise AudioError(f"{self.path}: has become shorter; leave it as it is until this is done")
         return np.pad(wave, (0, missing)) if missing else wave
 
     def tokens(self, model: MusicTaggingTransformer) -> Tensor:

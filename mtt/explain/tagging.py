@@ -13,11 +13,9 @@ import pandas as pd
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError
+from mtt.data.audio import SUFFIXES, AudioError, find_audio
 from mtt.data.batches import slot_starts
 from mtt.explain.recording import Recording, batch_of, evaluating, probabilities, tag_names, to_model
-
-SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})  # what soundfile reads
 
 
 def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = 8) -> pd.DataFrame:
@@ -49,10 +47,10 @@ def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None
 def tag_files(model: nn.Module, paths: Iterable[str | Path], top: int | None = None) -> Iterator[tuple[Path, pd.DataFrame | str]]:
     """``(path, tags)`` of each file, one by one, or ``(path, reason)`` for one that cannot be read; the others go on.
 
-    A folder stands for the audio files in it and below (endings in SUFFIXES; none whose name starts with a dot), sorted by path.
+    A folder stands for the audio files in it and below (``find_audio``).
     """
     for path in map(Path, paths):
-        files = audio_files(path) if path.is_dir() else [path]
+        files = find_audio(path).files if path.is_dir() else [path]
         if not files:
             yield path, f"{path}: no audio file in this folder; the endings are {', '.join(sorted(SUFFIXES))}"
         for file in files:
@@ -60,8 +58,3 @@ def tag_files(model: nn.Module, paths: Iterable[str | Path], top: int | None = N
                 yield file, tag(model, file, top)
             except AudioError as error:
                 yield file, str(error)
-
-
-def audio_files(folder: Path) -> list[Path]:
-    """The audio files in a folder and below, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file())

@@ -35,8 +35,8 @@ def flawed(tmp_path_factory):
     for number in range(30):
         add(f"good{number:02d}.wav", tune(4, number), *["exact_duplicate", "duplicate_across_sets"] * (number == 3))
     add("copy.flac", encode_audio(soundfile.read(folder / "good03.wav")[0], format="FLAC"), split="test")
-    add("near.mp3", 0.7 * tune(9, 100)[SAMPLE_RATE // 3 :])
-    add("original.wav", tune(9, 100), "near_duplicate")
+    add("near.mp3", 0.7 * tune(9, 100)[SAMPLE_RATE // 3 :], "near_duplicate")
+    add("original.wav", tune(9, 100))
     add("text.mp3", b"no music in here", "unreadable")
     whole = encode_audio(tune(20, 9), format="MP3")
     add("cut.mp3", whole[: len(whole) // 2], "cut_short")
@@ -68,7 +68,7 @@ def test_each_problem_is_found_once_and_nothing_else(flawed):
     details = made.rows.set_index("problem")["detail"]
     assert "8000 Hz; nothing above 4 kHz" in details["low_rate"] and "48000 Hz" in details["unusual_rate"]
     assert "copy of copy.flac" in details["exact_duplicate"] and "artists differ" in details["exact_duplicate"]
-    assert "copy of near.mp3" in details["near_duplicate"] and "of 20" in details["cut_short"]
+    assert "copy of original.wav" in details["near_duplicate"] and "of 20" in details["cut_short"]
     assert details["rare_tag"] == "tag 'one of a kind': 1 track of 1 artist"
     assert "1 in train, 1 in valid" in details["artist_across_sets"]
     assert details["duplicate_across_sets"] == "in train; copy.flac, same content, is in test"

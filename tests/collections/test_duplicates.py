@@ -138,7 +138,7 @@ def test_bit_error_rate_by_hand(monkeypatch):
 def test_many_copies_of_one_track_form_one_group():
     bits = np.random.default_rng(0).integers(1, 2**32, 300, dtype=np.uint32)
     prints = {f"t{i:02d}": bits[i:] for i in range(30)}
-    tracks = pd.DataFrame({"path": "x.flac", "artist": "a", "digest": list(prints)}, index=list(prints))
+    tracks = pd.DataFrame({"path": "x.flac", "artist": "a", "digest": list(prints), "seconds": 30.0}, index=list(prints))
     kept, removed = clean(tracks, pd.Series(True, tracks.index), find_near_duplicates(prints))
     assert list(kept) == ["t00"] and len(removed) == 29
 
@@ -154,7 +154,7 @@ def test_exact_duplicates_by_hand():
 
 def collection(*artists: str, labelled: tuple[int, ...] = (), digests: str = "0123456789") -> tuple[pd.DataFrame, pd.Series]:
     ids = [f"t{i}" for i in range(len(artists))]
-    columns = {"path": [f"{i}.mp3" for i in ids], "artist": artists, "digest": list(digests[: len(ids)])}
+    columns = {"path": [f"{i}.mp3" for i in ids], "artist": artists, "digest": list(digests[: len(ids)]), "seconds": 30.0}
     tracks = pd.DataFrame(columns, index=pd.Index(ids, name="track_id"))
     return tracks, pd.Series([number in labelled for number in range(len(ids))], tracks.index)
 
@@ -170,6 +170,14 @@ def test_clean_keeps_the_labelled_copy_then_the_first():
         ["t0", "t0.mp3", "exact_duplicate", "copy of t1, which is kept: same content"],
         ["t3", "t3.mp3", "exact_duplicate", "copy of t2, which is kept: same content"],
     ]
+
+
+def test_clean_keeps_the_longest_copy_then_one_whose_format_loses_nothing():
+    tracks, labelled = collection(*["a"] * 6)
+    tracks["seconds"] = [12.0, 1260.0, 30.2, 29.9, 30.0, 30.0]
+    tracks.loc["t5", "path"] = "t5.FLAC"
+    kept, _ = clean(tracks, labelled, pairs(("t1", "t0"), ("t3", "t2"), ("t5", "t4")))
+    assert list(kept) == ["t1", "t2", "t5"]  # 30.2 and 29.9 s are the same length: coding and trimming take that much
 
 
 def test_clean_tells_when_copies_have_other_artists_and_how_they_are_linked():

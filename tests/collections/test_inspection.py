@@ -1,11 +1,17 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from mtt.collections import duplicates, inspection
 from mtt.collections.inspection import FILES_PER_SHARD, inspect_tracks
+from mtt.config import SAMPLE_RATE
+from mtt.data import decoding
 from mtt.data.audio import encode_audio, write_audio
 from tests.collections.trees import kill_when, noise, write_sounds
 
@@ -79,7 +85,8 @@ def test_a_damaged_shard_is_read_again(tmp_path, reads):
     [
         (inspection, "MINIMUM_SECONDS", 2.0),
         (inspection, "SILENCE_DB", -10.0),
-        (inspection, "FULL_SCALE", 0.01),
+        (decoding, "FULL_SCALE", 0.01),
+        (inspection, "CANCELLED_DB", -10.0),
         (duplicates, "LAG", 4),
         (duplicates, "BAND_EDGES_HZ", np.geomspace(300.0, 2400.0, 34)),
     ],
@@ -112,8 +119,10 @@ def test_what_a_file_holds_is_measured(tmp_path):
     write_audio(tmp_path / "same.wav", np.round(noise(3) * 32768) / 32768)
     whole = encode_audio(noise(20), format="MP3")
     (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
+    write_audio(tmp_path / "side.flac", np.stack([noise(3), 0 * noise(3)], axis=1))
     table = inspect(tmp_path)
     assert table["problem"].eq("").all()
+    assert table["fault"].ne("").tolist() == [False, True, False, False, False] and "s of 20.0 s" in table.at["cut.mp3", "fault"]
     clipped = np.mean(np.abs(loud) >= 0.999) / 2  # one channel of two
     assert table.at["clipped.flac", "clipped"] == pytest.approx(clipped, rel=0.01) and clipped > 0.2
     assert table.at["same.flac", "clipped"] == 0
@@ -122,3 +131,41 @@ def test_what_a_file_holds_is_measured(tmp_path):
     assert table.at["same.flac", "digest"] == table.at["same.wav", "digest"]
     assert table.at["same.flac", "level_db"] == pytest.approx(-20, abs=0.2)
     assert table.at["cut.mp3", "seconds"] == pytest.approx(10, abs=0.5)
+
+
+def test_what_goes_wrong_with_a_file_stays_with_it(tmp_path, monkeypatch):
+    """Whatever it is: of six files, those that can be used are measured."""
+    write_sounds(tmp_path, "good.wav", "odd.wav", "été.wav")
+    soundfile.write(tmp_path / "scaled.wav", 32_768 * noise(2), SAMPLE_RATE, subtype="FLOAT")
+    write_audio(tmp_path / "phase.wav", np.stack([noise(2), 0.001 - noise(2)], axis=1))
+    (tmp_path / "empty.mp3").touch()
+    real = inspection.Decoding
+
+    def decode(path):
+        if path.name == "odd.wav":
+            raise MemoryError("of 900 GB")
+        return real(path)
+
+    monkeypatch.setattr(inspection, "Decoding", decode)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    paths = ["empty.mp3", "e\u0301te\u0301.wav", "good.wav", "odd.wav", "phase.wav", "scaled.wav"]
+    found = inspect_tracks(pd.DataFrame({"path": paths}, index=paths), tmp_path, tmp_path / "cache", progress=False)
+    assert found.table["problem"].tolist() == ["unreadable", "", "", "unreadable", "cancelled", "unreadable"]
+    details = found.problems.set_index("path")["detail"]
+    assert details["odd.wav"] == "of 900 GB" and details["empty.mp3"].startswith("is empty")
+    assert details["phase.wav"].startswith("its channels cancel: -20 dB alone, -66 dB mixed")
+    assert details["scaled.wav"].startswith("wrong scale: peaks at ")
+    assert [len(bits) > 0 for bits in found.fingerprints.values()] == [False, True, True, False, False, False]
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    with soundfile.SoundFile(tmp_path / "long.flac", "w", 44_100, 2) as file:
+        for _ in range(40):
+            file.write(np.stack([noise(30, 1, 44_100)] * 2, axis=1))
+    script = f"""
+{SCRIPT.replace("*.wav", "*.flac")}
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+"""
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "LOKY_MAX_CPU_COUNT": "1"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 250_000  # kB; the samples of its 20 minutes are 423 MB

@@ -56,8 +56,8 @@ def copy(made, tmp_path) -> Path:
 @pytest.fixture
 def reads(monkeypatch) -> list[str]:
     """The files that were decoded for packing, in order, all in this process."""
-    seen, real = [], pack.read_audio
-    monkeypatch.setattr(pack, "read_audio", lambda path: (seen.append(path.name), real(path))[1])
+    seen, real = [], pack.Decoding
+    monkeypatch.setattr(pack, "Decoding", lambda path: (seen.append(path.name), real(path))[1])
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     return seen
 

@@ -3,7 +3,7 @@ import pytest
 import soundfile
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, audio_info, encode_audio, read_audio, write_audio
+from mtt.data.audio import AudioError, audio_info, read_audio, write_audio
 
 
 def tone(seconds: float, rate: int = SAMPLE_RATE, hertz: float = 440.0) -> np.ndarray:
@@ -65,28 +65,12 @@ def test_a_wav_is_exact_to_16_bits_and_its_end_gives_what_is_there(tmp_path):
     assert len(read_audio(tmp_path / "a.wav", start=0.75, seconds=1.0)) == pytest.approx(0.25 * SAMPLE_RATE, abs=1)
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [(b"", "not readable"), (b"just text, no music", "not readable"), (encode_audio(tone(1.0))[:40], "readable|no audio")],
-)
-def test_files_that_are_no_audio_are_named_with_the_reason(tmp_path, content, reason):
-    path = tmp_path / "broken.wav"
-    path.write_bytes(content)
-    with pytest.raises(AudioError, match=rf"broken\.wav: .*({reason})"):
-        read_audio(path)
-
-
-def test_missing_file_and_start_beyond_the_end_are_named(tmp_path):
-    with pytest.raises(AudioError, match="gone.wav: no such file"):
-        read_audio(tmp_path / "gone.wav")
+def test_a_start_beyond_the_end_is_named(tmp_path):
     write_audio(tmp_path / "a.wav", tone(1.0))
     with pytest.raises(AudioError, match=r"nothing at 2\.0 s; the file has 1\.0 s"):
         read_audio(tmp_path / "a.wav", start=2.0)
 
 
-def test_values_that_are_no_numbers_and_unknown_endings_are_refused(tmp_path):
-    soundfile.write(tmp_path / "nan.wav", np.append(tone(1.0), np.nan), SAMPLE_RATE, subtype="FLOAT")
-    with pytest.raises(AudioError, match="not numbers"):
-        read_audio(tmp_path / "nan.wav")
+def test_unknown_endings_are_refused(tmp_path):
     with pytest.raises(AudioError, match="unknown audio ending; use .wav, .flac, .ogg, .mp3"):
         write_audio(tmp_path / "a.xyz", tone(0.1))

@@ -1,0 +1,248 @@
+"""What the bytes of an audio file say about themselves, looked at before a decoder believes them.
+
+Conventions: offsets and sizes are in bytes; a file is known by its descriptor, which is read without moving its position. A file may hold
+several streams, one after another (chained Ogg, files that were joined): each is a ``Part``, which a decoder reads through a ``View`` as if
+it were a file of its own. Numbers in a header that would stop the decoder before the sound ends are put right in the view, not in the file.
+Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), EBU Tech 3306 (RIFF, RF64), id3.org (ID3).
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+HEAD = 4096  # bytes looked at to tell what a file is
+SEARCHED = 1 << 20  # bytes at once
+MOST_CHUNKS = 1000  # before or after the sound that are looked at
+UNBOUNDED = 1 << 40  # the size that an MP3 is said to have: of the true one, a decoder would guess a length, and stop there
+DENSEST = 8192  # frames in a byte of FLAC: a header that announces more was never told the length
+PAGE = re.compile(rb"OggS\0(.)", re.DOTALL)
+FIRST_PAGE, LAST_PAGE = 2, 4  # flags
+FLAC = re.compile(rb'fLaC[\0\x80]\0\0"')
+MP3 = re.compile(rb"ID3[\2-\4]\0|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # a tag, or a frame of layer III
+UNFINISHED = "its header was never finished"
+
+CONVERT = "convert it, for example with ffmpeg -i IN OUT.flac"
+FOREIGN = [  # offset, first bytes, what it is
+    (4, b"ftyp", f"AAC/M4A: {CONVERT}"),
+    (0, b"\xff\xf1", f"AAC: {CONVERT}"),
+    (0, b"\xff\xf9", f"AAC: {CONVERT}"),
+    (0, b"ADIF", f"AAC: {CONVERT}"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", f"WMA: {CONVERT}"),
+    (0, b"\x1a\x45\xdf\xa3", f"Matroska/WebM: {CONVERT}"),
+    (0, b"MAC ", f"Monkey's Audio: {CONVERT}"),
+    (0, b"wvpk", f"WavPack: {CONVERT}"),
+    (0, b"MPCK", f"Musepack: {CONVERT}"),
+    (0, b"MP+", f"Musepack: {CONVERT}"),
+    (0, b"DSD ", f"DSD: {CONVERT}"),
+    (0, b"#!AMR", f"AMR: {CONVERT}"),
+    (0, b".RMF", f"RealAudio: {CONVERT}"),
+    (8, b"AVI ", f"a video: {CONVERT}"),
+    (0, b"MThd", "MIDI, notes rather than sound: render it, for example with fluidsynth"),
+    (0, b"PK\3\4", "a ZIP archive: unpack it"),
+    (0, b"%PDF", "a PDF: leave it out"),
+    (0, b"\xff\xd8\xff", "a picture: leave it out"),
+    (0, b"\x89PNG", "a picture: leave it out"),
+]
+FOREIGN_ENDINGS = {  # of audio files that are not read
+    **dict.fromkeys((".m4a", ".m4b", ".mp4", ".aac", ".alac"), f"AAC/M4A: {CONVERT}"),
+    ".wma": f"WMA: {CONVERT}",
+    **dict.fromkeys(
+        (".ape", ".wv", ".mpc", ".tta", ".dsf", ".dff", ".mka", ".webm", ".amr", ".ra"), f"a format that is not read: {CONVERT}"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stream in a file, from ``start`` to before ``stop``."""
+
+    start: int
+    stop: int
+    frames: int | None = None  # that its header announces, where it can be believed and the decoder would not say
+    share: float = 1.0  # of the sound that is announced, or lies behind what is, that can be read
+    note: str = ""  # what is wrong with its header
+    unbounded: bool = False
+    right: dict[int, bytes] = field(default_factory=dict)  # offset in the part -> bytes to be read there
+
+
+class View:
+    """A part of a file as a file of its own; ``at`` is the position in it. An error of the disk ends it, and is kept in ``error``."""
+
+    def __init__(self, descriptor: int, part: Part) -> None:
+        self.descriptor, self.part, self.at, self.error = descriptor, part, 0, None
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        end = UNBOUNDED if self.part.unbounded else self.part.stop - self.part.start
+        self.at = max(0, offset + (0, self.at, end)[whence])
+        return self.at
+
+    def readinto(self, buffer) -> int:
+        buffer = memoryview(buffer)
+        start = self.part.start + self.at
+        if self.part.unbounded and self.at >= UNBOUNDED - 128:  # where a decoder looks for a tag
+            buffer[:] = bytes(len(buffer))
+            count = len(buffer)
+        else:
+            try:
+                count = os.preadv(self.descriptor, [buffer[: max(0, self.part.stop - start)]], start)
+            except OSError as error:
+                self.error, count = error, 0
+        for place, right in self.part.right.items():
+            for i in range(max(place, self.at), min(place + len(right), self.at + count)):
+                buffer[i - self.at : i - self.at + 1] = right[i - place : i - place + 1]
+        self.at += count
+        return count
+
+
+def foreign(descriptor: int) -> str:
+    """What a file is that is not read, and what to do; ``""`` for one that may be audio."""
+    head = os.pread(descriptor, HEAD, _after_tag(descriptor))
+    for offset, magic, name in FOREIGN:
+        if head.startswith(magic, offset):
+            return name
+    if head and not (head + os.pread(descriptor, HEAD, max(0, os.fstat(descriptor).st_size - HEAD))).strip(b"\0"):
+        return "nothing but zeros: get it again"
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # a sign that is cut at the end is none of its faults
+    except UnicodeDecodeError:
+        return ""
+    return "a text: leave it out" if head and all(sign.isprintable() or sign.isspace() for sign in text) else ""
+
+
+def parts(descriptor: int) -> list[Part]:
+    """The streams of a file; where its format is not known here, it is one part."""
+    start, size = _after_tag(descriptor), os.fstat(descriptor).st_size
+    magic = os.pread(descriptor, 4, start)
+    if magic == b"OggS":
+        return _ogg_parts(descriptor, start, size)
+    if magic == b"fLaC":
+        starts = [at for at, _ in _matches(FLAC, descriptor, start)] or [start]
+        return [_flac_part(descriptor, first, last) for first, last in zip(starts, [*starts[1:], size], strict=True)]
+    if magic == b".snd":  # AU
+        first, length = struct.unpack(">II", os.pread(descriptor, 8, start + 4).ljust(8, b"\0"))
+        return [_sized_part(start, size, start + first, length, {8: b"\xff" * 4}, size - start - first - length)]
+    if magic == b"riff":  # W64
+        length = struct.unpack("<Q", os.pread(descriptor, 8, start + 16).ljust(8, b"\0"))[0]
+        return [_sized_part(start, size, start + 40, length - 40, {}, 0)]
+    found: list[Part] = []
+    while magic in (b"RIFF", b"RF64", b"FORM"):
+        found.append(_chunked_part(descriptor, start, size))
+        start = found[-1].stop
+        magic = os.pread(descriptor, 4, start)
+    return found or [Part(0, size)]
+
+
+def next_mp3(descriptor: int, part: Part, read: int) -> Part | None:
+    """What may be more of an MP3 behind the first ``read`` bytes of ``part``."""
+    at, _ = next(_matches(MP3, descriptor, part.start + read), (part.stop, b""))
+    return replace(part, start=at) if at < part.stop else None
+
+
+def without_tags(descriptor: int, part: Part) -> Part:
+    """An MP3 without the ID3v1 and APE tags behind its sound, of a size that its decoder does not know."""
+    stop = part.stop - 128 if os.pread(descriptor, 3, max(0, part.stop - 128)) == b"TAG" else part.stop
+    footer = os.pread(descriptor, 32, max(0, stop - 32))
+    if footer.startswith(b"APETAGEX") and len(footer) == 32:
+        stop -= 32 + struct.unpack_from("<I", footer, 12)[0]
+    return replace(part, stop=max(part.start, stop), unbounded=True)
+
+
+def _after_tag(descriptor: int) -> int:
+    """Where a file begins behind ID3v2 tags."""
+    at = 0
+    while len(head := os.pread(descriptor, 10, at)) == 10 and head.startswith(b"ID3"):
+        at += 10 + sum((byte & 127) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+    return at
+
+
+def _matches(pattern: re.Pattern, descriptor: int, at: int) -> Iterator[tuple[int, bytes]]:
+    """Places from ``at`` on where ``pattern``, of at most 16 bytes, matches, and the match."""
+    kept = b""  # a match may begin in one block and end in the next
+    while block := os.pread(descriptor, SEARCHED, at):
+        text, begin, end = kept + block, at - len(kept), 0
+        for match in pattern.finditer(text):
+            yield begin + match.start(), match.group()
+            end = match.end()
+        kept, at = text[max(end, len(text) - 15) :], at + len(block)
+
+
+def _ogg_parts(descriptor: int, start: int, size: int) -> list[Part]:
+    starts, flags, together = [], [], -1
+    for at, page in _matches(PAGE, descriptor, start):
+        if page[5] & FIRST_PAGE:
+            if at != together:  # else a further stream that plays at the same time
+                starts.append(at)
+                flags.append(0)
+            head = os.pread(descriptor, 27 + 255, at)
+            together = at + 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 27 else -1
+        if flags:
+            flags[-1] |= page[5]
+    notes = ["" if flag & LAST_PAGE else "it was cut: its last page is missing" for flag in flags]
+    ends = [*starts[1:], size]
+    return [Part(*places) for places in zip(starts, ends, [None] * len(ends), [1.0] * len(ends), notes, strict=True)] or [Part(0, size)]
+
+
+def _flac_part(descriptor: int, start: int, stop: int) -> Part:
+    numbers = int.from_bytes(os.pread(descriptor, 5, start + 21))
+    frames = numbers & (1 << 36) - 1
+    announced = frames if 0 < frames <= DENSEST * (stop - start) else None
+    return Part(start, stop, announced, right={21: (numbers - frames).to_bytes(5)})  # 0: unknown
+
+
+def _chunked_part(descriptor: int, start: int, size: int) -> Part:
+    """A RIFF, RF64 or AIFF from ``start`` to its end, or to another one that follows it."""
+    magic = os.pread(descriptor, 4, start)
+    order, sound = (">", b"SSND") if magic == b"FORM" else ("<", b"data")
+    at, right = start + 12, {}
+    for _ in range(MOST_CHUNKS):
+        name, length = _chunk(descriptor, at, order)
+        if name in (sound, b""):
+            break
+        if name == b"ds64":
+            wide, right = os.pread(descriptor, 16, at + 8).ljust(16, b"\0"), {at + 8 - start: struct.pack("<QQ", size - start - 8, size)}
+        at += 8 + length + length % 2
+    if name != sound:
+        return Part(start, size)
+    if right and length == 0xFFFFFFFF:
+        length = struct.unpack("<QQ", wide)[1]
+    if order == ">":
+        right = {}  # libsndfile sees to it
+    elif not right:
+        right = {at + 4 - start: b"\xff" * 4}
+    first, end = at + 8, at + 8 + length + length % 2
+    for _ in range(MOST_CHUNKS):
+        if not name or name in (b"RIFF", b"RF64", b"FORM") or end >= size:
+            break
+        at = end
+        name, more = _chunk(descriptor, at, order, size)
+        end = at + 8 + more + more % 2
+    if name in (b"RIFF", b"RF64", b"FORM"):
+        return Part(start, at)
+    return _sized_part(start, size, first, length, right, 0 if name else size - at)
+
+
+def _sized_part(start: int, size: int, first: int, length: int, right: dict[int, bytes], behind: int) -> Part:
+    """A part whose header announces ``length`` bytes of sound from ``first`` on; ``behind`` bytes follow that nothing accounts for."""
+    placeholder = length >= 0xFFFFFF00 or 0x7FFFF000 - 64 <= length <= 0x80000000
+    if (placeholder and first + length > size) or (length <= 0 and behind > 0):
+        return Part(start, size, note=UNFINISHED, right=right)
+    share = min(1.0, max(1, size - first) / max(1, length)) if behind <= 0 else length / (length + behind)
+    return Part(start, size, share=share)
+
+
+def _chunk(descriptor: int, at: int, order: str, size: int | None = None) -> tuple[bytes, int]:
+    """Name and length of the chunk at ``at``; no name where there is none, or where it does not end before ``size``."""
+    head = os.pread(descriptor, 8, at)
+    if len(head) < 8:
+        return b"", 0
+    name, length = struct.unpack(f"{order}4sI", head)
+    named = all(32 <= sign < 127 for sign in name) and (size is None or at + 8 + length <= size)
+    return (name, length) if named else (b"", 0)
