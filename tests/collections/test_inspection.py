@@ -150,12 +150,12 @@ def test_what_goes_wrong_with_a_file_stays_with_it(tmp_path, monkeypatch):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     paths = ["empty.mp3", "e\u0301te\u0301.wav", "good.wav", "odd.wav", "phase.wav", "scaled.wav"]
     found = inspect_tracks(pd.DataFrame({"path": paths}, index=paths), tmp_path, tmp_path / "cache", progress=False)
-    assert found.table["problem"].tolist() == ["unreadable", "", "", "unreadable", "cancelled", "unreadable"]
-    details = found.problems.set_index("path")["detail"]
+    assert found["problem"].tolist() == ["unreadable", "", "", "unreadable", "cancelled", "unreadable"]
+    details = found["detail"]
     assert details["odd.wav"] == "of 900 GB" and details["empty.mp3"].startswith("is empty")
     assert details["phase.wav"].startswith("its channels cancel: -20 dB alone, -66 dB mixed")
     assert details["scaled.wav"].startswith("wrong scale: peaks at ")
-    assert [len(bits) > 0 for bits in found.fingerprints.values()] == [False, True, True, False, False, False]
+    assert [len(bits) > 0 for bits in found["fingerprint"]] == [False, True, True, False, False, False]
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path):
