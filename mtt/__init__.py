@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "explain.curves": ["tag_curves"],
         "explain.tagging": ["tag", "tag_files"],
         "models": ["build_model", "import_official", "load_model", "save_model"],
+        "models.checkpoint": ["MODEL_FILES"],
         "reporting.pages.audit": ["audit_text", "write_audit"],
         "reporting.explorer.page": ["explain_file"],
         "reporting.run": ["run_study"],

@@ -1,9 +1,10 @@
-"""The command line: ``python -m mtt COMMAND``. Exit codes: 0 done, 1 failed with a one-line reason, 2 wrong usage."""
+"""The command line: ``python -m mtt COMMAND``. An output is never an input, and what is there is replaced with ``--force`` only."""
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +14,28 @@ import typer
 from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
-from mtt.config import PROFILES, home
-from mtt.files import MttError, one_line
+from mtt.config import PROFILES
+from mtt.files import MttError, home, one_line, output, output_folder, shown
 from mtt.study.parameters import check_parameters, parse_parameters
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="The Semi-supervised Music Tagging Transformer study.")
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+Force = Annotated[bool, typer.Option("--force", help="replace what an earlier run wrote, if it was not changed since")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mtt {mtt.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def start(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    """The Semi-supervised Music Tagging Transformer study.
+
+    Exit codes: 0 done, 1 failed or done in part, with a line for each reason, 2 wrong usage, 130 stopped.
+    """
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, options_metavar="[OPTIONS] [-p NAME VALUE]...")
@@ -47,9 +65,18 @@ def split(
     table: Annotated[Path, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags")],
     out: Annotated[Path, typer.Option(help="CSV to write: track_id,split")],
     ratios: Annotated[tuple[float, float, float], typer.Option(help="train, valid, test")] = (0.7, 0.15, 0.15),
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    force: Force = False,
 ) -> None:
-    """Split a collection by artist, tags stratified; no audio is read."""
+    """Split a collection by artist, tags stratified; no audio is read.
+
+    Example: python -m mtt split tracks.csv --out split.csv --ratios 0.8 0.1 0.1
+    """
+    with output(out, table, endings=[".csv"], force=force):
+        _split(table, out, ratios, seed)
+
+
+def _split(table: Path, out: Path, ratios: tuple[float, float, float], seed: int) -> None:
     tracks = mtt.read_collection(table)
     tags = sorted({tag for text in tracks["tags"] for tag in mtt.split_tags(text)})
     labels = mtt.label_matrix(tracks["tags"], tags)
@@ -65,17 +92,19 @@ def audit(
     table: Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")],
     out: Annotated[Path | None, typer.Option(help="report to write: .csv (track_id,path,problem,detail) or .html")] = None,
     split: Annotated[Path | None, typer.Option(help="split to check: track_id,split; default: the table's column split")] = None,
+    force: Force = False,
 ) -> None:
     """List what is wrong with a collection: files, copies, artists, tags, a given split.
 
     The exit code is 0 whatever was found, 1 when the audit could not be made. Stopped, it goes on from what it had read.
+
+    Example: python -m mtt audit tracks.csv --out audit.html
     """
-    if out is not None and out.suffix not in (".csv", ".html"):
-        raise typer.BadParameter(f"{out}: the report is a .csv or a .html file", param_hint="--out")
-    found = mtt.audit_collection(table, split, progress=sys.stderr.isatty())
-    print(mtt.audit_text(found))
-    if out is not None:
-        mtt.write_audit(found, out)
+    with nullcontext() if out is None else output(out, table, *([split] if split else []), endings=[".csv", ".html"], force=force):
+        found = mtt.audit_collection(table, split, progress=sys.stderr.isatty())
+        print(mtt.audit_text(found))
+        if out is not None:
+            mtt.write_audit(found, out)
 
 
 @app.command()
@@ -83,7 +112,10 @@ def pack(
     table: Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")],
     out: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="folder to write; give it to --collection")],
 ) -> None:
-    """Decode a collection once, for fast random crops: about 2.6 MB a minute. Stopped, it goes on with the next track."""
+    """Decode a collection once, for fast random crops: about 2.6 MB a minute. Stopped, it goes on with the next track.
+
+    Example: python -m mtt pack tracks.csv packed
+    """
     corpus = mtt.pack_corpus(mtt.load_corpus(table), out)
     print(f"{out}: {len(corpus):,} tracks packed, {len(corpus.problems):,} left out (see {out / 'problems.csv'})")
 
@@ -94,7 +126,7 @@ def train(
 ) -> None:
     """Train one model of the study's recipes with settings of your own; its folder is that of a cell of a study.
 
-    Stopped, it goes on where it was; done, it is read back.
+    Stopped, it goes on where it was; done, it is read back. Example: python -m mtt train --config job.toml
     """
     cell = mtt.run_job(mtt.read_job(config))
     found = cell.metrics
@@ -116,7 +148,10 @@ def tag(
     top: Annotated[int, typer.Option(min=1, help="tags per file")] = 10,
     format: Annotated[Format, typer.Option(help="how to print")] = Format.table,
 ) -> None:
-    """Tag audio files. One that cannot be read is reported and the others go on; the exit code is then 1."""
+    """Tag audio files. One that cannot be read is reported and the others go on; the exit code is then 1.
+
+    Example: python -m mtt tag ~/Music --model runs/demo/student --top 5
+    """
     tables, failed = [], 0
     progress = tqdm(mtt.tag_files(mtt.load_model(model), audio, top), desc="tagging", unit="file", disable=not sys.stderr.isatty())
     for path, found in progress:
@@ -148,9 +183,14 @@ def explain(
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="one audio file")],
     model: Annotated[list[Path], typer.Option(help="model folder; repeat it to see models side by side")],
     out: Annotated[Path, typer.Option(help="HTML page to write")],
+    force: Force = False,
 ) -> None:
-    """Write a page that plays a file and shows its tags and attention over time; it works offline."""
-    print(mtt.explain_file(audio, model, out))
+    """Write a page that plays a file and shows its tags and attention over time; it works offline.
+
+    Example: python -m mtt explain song.mp3 --model runs/demo/teacher --model runs/demo/student --out song.html
+    """
+    with output(out, audio, endings=[".html"], force=force):
+        print(shown(mtt.explain_file(audio, model, out)))
 
 
 @app.command("import-official")
@@ -158,9 +198,14 @@ def import_official_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="the authors' teacher.ckpt or compact_student.ckpt")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="model folder to write")],
     heads: Annotated[int, typer.Option(min=1, help="attention heads of each layer; the authors' checkpoints have 8")] = 8,
+    force: Force = False,
 ) -> None:
-    """Turn the authors' checkpoint into a model folder."""
-    model = mtt.import_official(checkpoint, out, heads=heads)
+    """Turn the authors' checkpoint into a model folder.
+
+    Example: python -m mtt import-official teacher.ckpt models/teacher
+    """
+    with output_folder(out, holds=mtt.MODEL_FILES, force=force):
+        model = mtt.import_official(checkpoint, out, heads=heads)
     print(f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags")
     print(f"{heads} heads were taken: no tensor shows their number; give --heads if it was trained with another")
 

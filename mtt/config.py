@@ -11,10 +11,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import field
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import pydantic
@@ -251,14 +249,6 @@ PAPER = StudyConfig(  # the authors' settings: 200 epochs at most of the 163 504
 )
 
 PROFILES = {profile.profile: profile for profile in (SMOKE, DEMO, FULL, PAPER)}
-
-
-def home() -> Path:
-    """The folder that holds ``runs/`` and ``cache/``: ``$MTT_HOME``, else the checkout, else the current folder."""
-    if os.environ.get("MTT_HOME"):
-        return Path(os.environ["MTT_HOME"])
-    checkout = Path(__file__).resolve().parents[1]
-    return checkout if (checkout / "run_all.sh").exists() else Path.cwd()
 
 
 def to_dict(settings) -> dict:

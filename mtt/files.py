@@ -7,8 +7,9 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,20 @@ class MttError(ValueError):
     """
 
     exit_code = 1  # of the command line; 2 is wrong usage
+
+
+class UsageError(MttError):
+    """A command or an argument that cannot be meant so."""
+
+    exit_code = 2
+
+
+def home() -> Path:
+    """The folder that holds ``runs/`` and ``cache/``: ``$MTT_HOME``, else the checkout, else the current folder."""
+    if os.environ.get("MTT_HOME"):
+        return Path(os.environ["MTT_HOME"])
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "run_all.sh").exists() else Path.cwd()
 
 
 def one_line(error: BaseException | str) -> str:
@@ -42,6 +57,86 @@ def write_whole(path: str | Path, content: bytes | str) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def shown(path: str | Path) -> str:
+    """A path as text that can be printed: bytes of a name that are not UTF-8 stand as backslash escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def output(path: str | Path, *inputs: str | Path, endings: Sequence[str] = (), force: bool = False) -> Iterator[Path]:
+    """The file ``path`` as the output of what is done inside, which writes it whole. Refused (``MttError``) before anything is done:
+
+    one of the ``inputs``; another ending than ``endings``; a place that cannot be written; a file that is there. With ``force`` a file
+    is replaced that was written this way and not changed since.
+    """
+    path, name = Path(path), shown(path)
+    if endings and path.suffix.lower() not in endings:
+        raise UsageError(f"{name}: the output is a {' or '.join(endings)} file; give it that ending")
+    for given in inputs:
+        if path.exists() and Path(given).exists() and path.samefile(given):
+            raise MttError(f"{name}: is an input too, and would be lost; give another output")
+    if path.is_dir():
+        raise MttError(f"{name}: is a folder; give the file to write")
+    if os.path.lexists(path) and not (force and _digest(path) in _written()):
+        ours = "is there already; --force replaces it"
+        why = "was not written by mtt, or was changed since, so that nothing replaces it; remove it" if force else ours
+        raise MttError(f"{name}: {why}, or give another name")
+    check_place(path)
+    yield path
+    with suppress(OSError):  # without this list nothing can be forced, no more
+        _ledger().parent.mkdir(parents=True, exist_ok=True)
+        with open(_ledger(), "a") as file:
+            file.write(f"{_digest(path)}\n")
+
+
+@contextmanager
+def output_folder(path: str | Path, holds: Collection[str], force: bool = False) -> Iterator[Path]:
+    """As ``output``, for a folder. One that is there must be empty, or with ``force`` have none but ``holds`` in it."""
+    path, name = Path(path), shown(path)
+    if os.path.lexists(path) and not path.is_dir():
+        raise MttError(f"{name}: is a file; give the folder to write")
+    found = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if found and not (force and found <= set(holds)):
+        strange = min(found - set(holds), default="")
+        why = f"holds {strange!r}, which does not belong in it" if strange else "is there already; --force replaces it"
+        raise MttError(f"{name}: {why}, or give another folder")
+    check_place(path)
+    yield path
+
+
+def check_place(path: str | Path) -> None:
+    """Raises ``MttError`` where nothing can be written to ``path``; the folder for it, or the first above that is there, is tried."""
+    folder = Path(path).absolute().parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise MttError(f"{shown(path)}: {shown(folder)} is no folder; give another output")
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"room")
+            file.flush()
+    except OSError as error:
+        raise MttError(f"{shown(path)}: nothing can be written in {shown(folder)} ({error.strerror}); give another output") from error
+
+
+def _ledger() -> Path:
+    """Digests of the files that were written as an ``output``, a line each."""
+    return home() / "cache" / "written"
+
+
+def _written() -> set[str]:
+    with suppress(OSError):
+        return set(_ledger().read_text().split())
+    return set()
+
+
+def _digest(path: Path) -> str:
+    if not path.is_file():
+        return "no file"
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: str | Path, value: object) -> None:

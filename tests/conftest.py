@@ -1,10 +1,15 @@
 """Fixtures that tests of every room share."""
 
+import shlex
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from mtt import __main__ as command_line
 from mtt.collections.load import load_corpus
+from mtt.data.audio import write_audio
 from mtt.data.corpus import Corpus
 from mtt.study.cells import TrainingData
 from tests.tiny import N_ARTISTS, write_collection
@@ -28,3 +33,31 @@ def tiny_data(tiny_corpus) -> TrainingData:
     }
     split = tiny_corpus.artists.map(lambda artist: sets[int(artist.split()[1])]).rename("split")
     return TrainingData(tiny_corpus, split, {"group a": list(split.index[split == "test"][:3])}, song_clips=2, pool_slots=3)
+
+
+@pytest.fixture
+def mtt(capfd, tmp_path, monkeypatch):
+    """Runs a command in ``tmp_path``; gives its exit code, what it printed, and its lines on standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
+
+    def run(text: str) -> tuple[int, str, list[str]]:
+        with pytest.raises(SystemExit) as end:
+            command_line.main(shlex.split(text))
+        out, errors = capfd.readouterr()
+        return end.value.code, out, errors.strip().splitlines()
+
+    return run
+
+
+@pytest.fixture
+def music(tmp_path) -> Path:
+    """A folder of two noises and a text that calls itself a sound, with their table."""
+    random, folder = np.random.default_rng(0), tmp_path / "music"
+    folder.mkdir()
+    for name in ("a.mp3", "b.flac"):
+        write_audio(folder / name, (0.1 * random.standard_normal(22050 * 3)).astype(np.float32))
+    (folder / "text.wav").write_text("no music")
+    rows = [{"path": name, "artist": name, "tags": "noise"} for name in ("a.mp3", "b.flac", "text.wav")]
+    pd.DataFrame(rows).to_csv(folder / "tracks.csv", index=False)
+    return folder

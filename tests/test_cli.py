@@ -7,45 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from mtt import __main__ as command_line
 from mtt.collections.load import load_corpus
-from mtt.data.audio import write_audio
 from mtt.splits.make import read_split
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "data" / "golden" / "teacher_small.ckpt"
-
-
-@pytest.fixture
-def mtt(capfd, tmp_path, monkeypatch):
-    """Runs a command in ``tmp_path``; gives its exit code, what it printed, and its lines on standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
-
-    def run(text: str) -> tuple[int, str, list[str]]:
-        with pytest.raises(SystemExit) as end:
-            command_line.main(shlex.split(text))
-        out, errors = capfd.readouterr()
-        return end.value.code, out, errors.strip().splitlines()
-
-    return run
-
-
-@pytest.fixture
-def music(tmp_path) -> Path:
-    """A folder of two noises and a text that calls itself a sound, with their table."""
-    random, folder = np.random.default_rng(0), tmp_path / "music"
-    folder.mkdir()
-    for name in ("a.mp3", "b.flac"):
-        write_audio(folder / name, (0.1 * random.standard_normal(22050 * 3)).astype(np.float32))
-    (folder / "text.wav").write_text("no music")
-    rows = [{"path": name, "artist": name, "tags": "noise"} for name in ("a.mp3", "b.flac", "text.wav")]
-    pd.DataFrame(rows).to_csv(folder / "tracks.csv", index=False)
-    return folder
 
 
 def test_split_writes_an_artist_level_split(mtt, tmp_path):
@@ -115,7 +85,7 @@ def test_pack_makes_a_collection_that_stands_alone(mtt, music):
         ("study --collection mds:music", 1, "unknown collection 'mds:music'"),
         ("study -p stepz 3", 2, "unknown parameter 'stepz'"),
         ("study --profle demo", 2, "cannot read '--profle'"),
-        ("audit bad.csv --out report.pdf", 2, "the report is a .csv or a .html file"),
+        ("audit bad.csv --out report.pdf", 2, "report.pdf: the output is a .csv or .html file"),
         ("dance", 2, "No such command"),
     ],
 )

@@ -21,9 +21,9 @@ import pandas as pd
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.inspection import FULL_SCALE, MINIMUM_SECONDS, SILENCE_DB, inspect_tracks
 from mtt.collections.load import load_corpus
-from mtt.config import SAMPLE_RATE, home
+from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.files import MttError
+from mtt.files import MttError, home
 from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
 from mtt.splits.make import read_split
 

@@ -27,10 +27,10 @@ from mtt.collections import published
 from mtt.collections.inspection import inspect_tracks
 from mtt.collections.pack import load_packed
 from mtt.collections.published.base import DataSet, find_audio
-from mtt.config import SyntheticConfig, home
+from mtt.config import SyntheticConfig
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
 from mtt.data.table import read_table, refuse_rows
-from mtt.files import MttError, fingerprint, read_json
+from mtt.files import MttError, fingerprint, home, read_json
 from mtt.synthetic.render import corpus_name, make_corpus
 
 PARTIAL = "?partial"

@@ -6,6 +6,7 @@
 ``build``        from a configuration to a model
 ``checkpoint``   model folders, and training that starts from one
 ``official``     the authors' checkpoints, turned into model folders
+``handmade``     features made by hand and logistic regression, without any network
 """
 # ruff: noqa: F401 (all names are for others to import; with their import, the models are registered)
 

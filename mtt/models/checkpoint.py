@@ -27,7 +27,7 @@ from mtt.files import MttError, one_line, write_json, write_whole
 from mtt.models.build import build_model
 from mtt.models.frontend import TaggingModel
 
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+WEIGHTS, DESCRIPTION = MODEL_FILES = "model.safetensors", "model.json"
 FORMAT = 1
 
 

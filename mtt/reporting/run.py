@@ -24,14 +24,13 @@ import torch
 from papermill.exceptions import PapermillExecutionError
 
 from mtt.collections.load import parse_source
-from mtt.config import home
 from mtt.evaluation.predict import effective_precision, pick_device
-from mtt.files import MttError, read_json, write_json, write_whole
+from mtt.files import MttError, check_place, home, read_json, write_json, write_whole
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import choose_tracks, scenes_of
 from mtt.reporting.explorer.page import render_explorer
 from mtt.reporting.pages import tables, words
-from mtt.reporting.pages.frame import Page
+from mtt.reporting.pages.frame import SITE, Page
 from mtt.reporting.pages.index import render_index
 from mtt.reporting.pages.notebook import render_notebook
 from mtt.study.parameters import check_parameters
@@ -71,6 +70,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     pages = [page for page in PAGES if (notebooks / f"{page.slug}.ipynb").exists()]
     if not pages:
         raise StudyError(f"{notebooks}: no notebooks there; run from a checkout of the project")
+    check_reports(out, pages)
     _ = study.corpus  # a collection that cannot carry a study says so before anything runs
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     executed, kept = [], study.folder / "notebooks"
@@ -94,6 +94,17 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     write_json(out / "results.json", results)
     write_whole(out / "claims.png", figures.paired_differences(tables.claims(results["claims"]), title="The claims, tested").png())
     return render_index(results, out / "index.html", pages)
+
+
+def check_reports(out: Path, pages: list[Page]) -> None:
+    """Raises ``MttError`` where ``out`` cannot be written or has a file of a report's name that is none: reports alone are renewed."""
+    check_place(out / "index.html")
+    results = read_json(out / "results.json")
+    ours = isinstance(results, dict) and {"study", "claims"} <= results.keys()
+    names = ["index.html", "explorer.html", *(f"{page.slug}.html" for page in pages), "results.json", "claims.png"]
+    for path in (out / name for name in names if os.path.lexists(out / name)):
+        if not (path.is_file() and f"{SITE}</title>" in path.read_text(errors="replace") if path.suffix == ".html" else ours):
+            raise StudyError(f"{path}: is there and was not written by a study; give --out another folder")
 
 
 def _write_explorer(study: Study, out: Path, pages: list[Page], provenance: Mapping) -> None:

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtt.config import PROFILES, SAMPLE_RATE, SettingsError, StudentConfig, StudyConfig, home, read_settings
+from mtt.config import PROFILES, SAMPLE_RATE, SettingsError, StudentConfig, StudyConfig, read_settings
 from mtt.data.augment import check_config as check_augmentation
-from mtt.files import one_line
+from mtt.files import home, one_line
 from mtt.models.build import check_config as check_model
 from mtt.models.checkpoint import read_initial_weights
 from mtt.study import recipes

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from mtt.config import PROFILES, SettingsError, StudyConfig, read_settings
+from mtt.files import UsageError
 
 PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets; "" where there is more to it
     "profile": "",
@@ -27,10 +28,8 @@ PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets;
 TEXTS = ("profile", "study", "init_from")  # of those with more to it
 
 
-class ParameterError(SettingsError):
+class ParameterError(SettingsError, UsageError):
     """A parameter that does not exist or has a value that it cannot have; the message names it."""
-
-    exit_code = 2  # of the command line: wrong usage
 
 
 def check_parameters(given: Mapping[str, object]) -> dict[str, object]:

@@ -18,9 +18,9 @@ import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import load_corpus, parse_source
-from mtt.config import StudyConfig, home, identity, to_dict
+from mtt.config import StudyConfig, identity, to_dict
 from mtt.data.corpus import Corpus
-from mtt.files import MttError, fingerprint, read_json, write_json
+from mtt.files import MttError, fingerprint, home, read_json, write_json
 from mtt.models import read_initial_weights
 from mtt.models.build import check_config
 from mtt.splits.check import SETS, SplitAudit, audit_split

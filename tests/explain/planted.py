@@ -18,9 +18,8 @@ TAGS = ["loud", "quiet"]
 
 def noise(seconds: float) -> np.ndarray:
     """Noise that swells and fades, so that moments differ."""
-    samples = int(seconds * SAMPLE_RATE)
-    swell = 0.1 ** (1 + 2 * np.sin(np.arange(samples) / SAMPLE_RATE))
-    return np.clip(np.random.default_rng(0).standard_normal(samples) * swell, -1, 1).astype(np.float32)
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return np.clip(np.random.default_rng(0).standard_normal(len(time)) * 0.1 ** (1 + 2 * np.sin(time)), -1, 1).astype(np.float32)
 
 
 class Level(nn.Module):
@@ -79,7 +78,5 @@ def bursts(folder: Path, start: float, seconds: float, artists: int = 4, each: i
         tracks.append({"track_id": f"t{number}", "path": f"{number}.wav", "artist": f"artist {artist}", "seconds": SECONDS})
         timeline += [(f"t{number}", tag, first, first + seconds) for tag in TAGS]
     labels = np.tile(np.array([[tag == truth for tag in TAGS]], dtype=np.uint8), (len(tracks), 1))
-    columns = ["track_id", "instrument", "start", "end"]
-    return Corpus(
-        "bursts", folder, pd.DataFrame(tracks).set_index("track_id"), TAGS, labels, timeline=pd.DataFrame(timeline, columns=columns)
-    )
+    played = pd.DataFrame(timeline, columns=["track_id", "instrument", "start", "end"])
+    return Corpus("bursts", folder, pd.DataFrame(tracks).set_index("track_id"), TAGS, labels, timeline=played)

@@ -37,33 +37,27 @@ def test_attention_that_carries_the_tag_is_found_faithful(corpus):
     assert list(found.drops.columns) == ["track_id", "artist", *MASKS] and list(found.drops["track_id"]) == list(corpus.tracks.index)
 
 
-def test_attention_to_what_speaks_against_the_tag_is_not_faithful(corpus):
+def test_what_speaks_against_the_tag_is_not_and_a_model_that_hears_nothing_loses_nothing(corpus):
     assert summarise_deletion(rows(corpus, labels=corpus.labels[:, ::-1])).versus_random.hi < -0.6
-
-
-def test_a_model_that_hears_nothing_loses_nothing(corpus):
     found = summarise_deletion(rows(corpus, Attends(weight=0.0)), resamples=20)
-    assert found.drops[MASKS].eq(0).all(axis=None)
-    assert (found.versus_random.effect, found.versus_random.lo, found.versus_random.hi) == (0, 0, 0)
+    assert found.drops[MASKS].eq(0).all(axis=None) and (found.versus_random.lo, found.versus_random.hi) == (0, 0)
 
 
 def test_only_true_tags_count_and_tracks_without_one_are_left_out(corpus):
-    labels = corpus.labels.copy()
-    labels[2] = 0
+    labels = corpus.labels * (np.arange(8) != 2)[:, None]
     kept, every = rows(corpus, labels=labels), rows(corpus)
     assert list(kept["track_id"]) == [i for i in corpus.tracks.index if i != "t2"]
     assert kept.iloc[0].equals(every.iloc[0])
     assert rows(corpus, labels=np.ones_like(labels))[MASKS].abs().max(axis=None) < 1e-6  # what "loud" loses, "quiet" gains
 
 
-def test_a_track_s_drop_is_the_mean_over_its_clips_and_comes_out_again(corpus, monkeypatch):
+def test_the_same_comes_out_again_and_of_other_clips_something_else(corpus, monkeypatch):
     model = build_model(TINY_MODEL, 2, seed=0)
     model.tags, model.clip_seconds = corpus.tags, 1.0
+    one = rows(corpus, model)
+    pd.testing.assert_frame_equal(one, rows(corpus, model), check_exact=True)
     monkeypatch.setattr(deletion, "CLIPS", 3)
-    several = rows(corpus, model)
-    pd.testing.assert_frame_equal(several, rows(corpus, model), check_exact=True)
-    monkeypatch.setattr(deletion, "slot_starts", None, raising=False)
-    np.testing.assert_array_equal(summarise_deletion(several).versus_random.values, summarise_deletion(several).versus_random.values)
+    assert not np.isclose(one["attended"], rows(corpus, model)["attended"]).any()
 
 
 def test_what_is_left_differs_in_the_masked_frames_alone():

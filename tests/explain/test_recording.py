@@ -10,23 +10,15 @@ from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
 
 
-def test_a_file_is_read_from_anywhere_as_if_it_were_whole(tmp_path):
+@pytest.mark.parametrize(("rate", "tolerance"), [(SAMPLE_RATE, 0), (44_100, 1e-3)])
+def test_a_file_is_read_from_anywhere_as_if_it_were_whole(rate, tolerance, tmp_path):
     path = tmp_path / "noise.wav"
-    path.write_bytes(encode_audio(noise(2)[:30_000]))
+    path.write_bytes(encode_audio(noise(2)[:30_000], rate))
     recording, whole = Recording(path), read_audio(path)
-    assert recording.samples == 30_000 and recording.seconds == pytest.approx(30_000 / SAMPLE_RATE)
+    assert recording.samples == len(whole) == pytest.approx(30_000 * SAMPLE_RATE / rate)
     np.testing.assert_array_equal(recording.read(), whole)
-    np.testing.assert_array_equal(recording.read(12_345, 20_000), whole[12_345:20_000])
-    np.testing.assert_array_equal(recording.read(29_000, 99_000), Recording(whole).read(29_000, 99_000))
-
-
-def test_another_rate_gives_the_length_at_ours(tmp_path):
-    path = tmp_path / "tone.wav"
-    path.write_bytes(encode_audio(0.5 * np.sin(2 * np.pi * 440 * np.arange(44_100 * 3) / 44_100), 44_100))
-    recording = Recording(path)
-    assert recording.samples == len(recording.read()) == 3 * SAMPLE_RATE
-    # Half a sample of misplacement at most: 2 pi 440 / 22050 * 0.5 of the amplitude.
-    np.testing.assert_allclose(recording.read(20_000, 40_000), recording.read()[20_000:40_000], atol=0.5 * 0.07)
+    np.testing.assert_allclose(recording.read(2_345, 10_000), whole[2_345:10_000], rtol=0, atol=tolerance)
+    np.testing.assert_allclose(recording.read(9_000, 99_000), Recording(whole).read(9_000, 99_000), rtol=0, atol=tolerance)
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -59,7 +51,4 @@ def test_evaluating_gives_the_mode_back_even_after_an_error():
 
 
 def test_outputs_without_names_are_counted():
-    model = build_model(TINY_MODEL, 2, seed=0)
-    assert tag_names(model) == ["tag 0", "tag 1"]
-    model.tags = ["a", "b"]
-    assert tag_names(model) == ["a", "b"]
+    assert tag_names(build_model(TINY_MODEL, 2, seed=0)) == ["tag 0", "tag 1"]

@@ -1,7 +1,7 @@
 """Every figure of the study in one place: ``from mtt.reporting import figures``, then ``figures.model_scores(table)``.
 
 A figure is a function that takes data (arrays, tables, mappings; never models) and gives a ``Picture``. The decorator ``@figure`` makes it
-one of these, so adding a figure touches only the module that it stands in. In reading order:
+one of these: adding a figure touches only the module that it stands in, be it an old or a new one. In reading order:
 
 ``style``     colours and matplotlib settings
 ``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines, heatmaps
@@ -15,10 +15,15 @@ one of these, so adding a figure touches only the module that it stands in. In r
 ``explain``   localisation, deletion, attention head by head
 """
 
-from mtt.reporting.figures import data, explain, lengths, scores, sound, split, time, training
+import importlib
+import pkgutil
+
 from mtt.reporting.figures.draw import FIGURES, Picture
 
-__all__ = ["FIGURES", "Picture", "data", "explain", "lengths", "scores", "sound", "split", "time", "training"]
+__all__ = ["FIGURES", "Picture"]
+
+for _found in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_found.name}")  # its figures enter FIGURES
 
 
 def __getattr__(name: str):

@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from PIL import Image
 
 from mtt.reporting.figures.style import DPI, INK, PAGE_COLOURS, STYLE, WIDTH, model_colour, text_colour
@@ -151,13 +152,22 @@ def told(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> str:
     return listed(f"{name} {with_interval(*numbers, digits, sign)}" for name, *numbers in rows)
 
 
-def difference_axis(axes: Axes) -> None:
+def signed_axis(axes: Axes) -> None:
     """Make x of ``axes`` a difference: a line at zero, signed numbers."""
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, None)))
 
 
-def legend_above(axes: Axes) -> None:
+def log_axis(axis: Axis, room: float) -> None:
+    """Plain numbers on a logarithmic ``axis`` whose data are drawn: 1, 2 and 5 of each decade where there is ``room`` for the decades."""
+    low, high = axis.get_data_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < low * 10**room else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend(axes: Axes) -> None:
+    """Name what has a label in one line above ``axes``."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, handletextpad=0.2)
 
 

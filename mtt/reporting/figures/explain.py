@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from mtt.explain.localisation import MEAN
-from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, difference_axis, dots, figure, name_rows, row_canvas, told
+from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, told
 from mtt.reporting.figures.style import FAINT, INK, model_colour
 from mtt.reporting.numbers import listed, with_interval
 from mtt.study.evidence import CHANCE, NAMES
@@ -63,7 +63,7 @@ def deletion(summaries: Mapping[str, pd.DataFrame], share: float) -> Picture:
     rows = pd.concat(summaries).rename(columns={"drop": "estimate", "lo": "low", "hi": "high"})
     names = [f"{model}: {MASKS[mask][0]}" for model, mask in rows.index]
     sheet, axes = row_canvas(title, names, per_row=0.27)
-    difference_axis(axes)
+    signed_axis(axes)
     for row, (model, mask) in enumerate(rows.index):
         colour = model_colour(model)
         dots(axes, rows.iloc[[row]], [row], colour, MASKS[mask][1], hollow=mask != "attended")

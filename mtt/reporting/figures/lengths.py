@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, canvas, figure, heatmap, lines
+from mtt.reporting.figures.draw import DASHED, Picture, canvas, figure, heatmap, lines, log_axis
 from mtt.reporting.figures.style import GREY, INK, text_colour
 from mtt.reporting.numbers import listed, signed
 
@@ -76,12 +76,10 @@ def cost_by_length(costs: Mapping[str, pd.DataFrame]) -> Picture:
         _length_axis(panel, costs)
         panel.label_outer()
         panel.set_yscale("log")
-        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panel.yaxis.set_minor_formatter(NullFormatter())
         panel.set_title(heading, color=INK)
         panel.set_ylabel(unit)
         lines(panel, costs, "seconds", column, 1.7, marker="o", markersize=5)
+        log_axis(panel.yaxis, room=3.5)
     longest = {name: table.loc[table["seconds"].idxmax()] for name, table in costs.items()}
     parts = (
         f"{name} " + ", ".join(f"{row[column]:.3g} {unit} at {row['seconds']:g} s" for column, (_, unit) in COSTS.items())

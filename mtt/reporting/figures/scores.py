@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, difference_axis, dots, figure, legend_above, lines, row_canvas, told
+from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, legend, lines, log_axis, row_canvas, signed_axis, told
 from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, with_interval
 
@@ -52,11 +52,12 @@ def tag_scores(scores: Mapping[str, pd.DataFrame], metric: str = "ROC-AUC") -> P
     for place, (name, table) in enumerate(tables.items()):
         heights = np.arange(len(order)) + 0.3 * (place - (len(tables) - 1) / 2)
         dots(axes, table, heights, model_colour(name), TAG_MARKERS[place], size=5.5, label=name)
-    if min(table["low"].min() for table in tables.values()) < 0:
-        difference_axis(axes)
-    legend_above(axes)
+    difference = min(table["low"].min() for table in tables.values()) < 0
+    if difference:
+        signed_axis(axes)
+    legend(axes)
     axes.set_xlabel(f"{metric} (95% interval)")
-    numbers = " ".join(f"{name}: {told(table[['estimate']])}." for name, table in tables.items())
+    numbers = " ".join(f"{name}: {told(table[['estimate']], sign=difference)}." for name, table in tables.items())
     return Picture(sheet, f"Dot plot with 95% intervals, {title}, best first. {numbers}")
 
 
@@ -72,7 +73,7 @@ def paired_differences(differences: pd.DataFrame, title: str = "Paired differenc
     names = [textwrap.fill(str(name), 42) for name in differences.index]
     per_row = 0.85 + 0.16 * max(name.count("\n") for name in names) if narrow else 0.48
     sheet, axes = row_canvas(title, [""] * len(names) if narrow else list(differences.index), per_row, extra=1.3, width=width)
-    difference_axis(axes)
+    signed_axis(axes)
     reach = 0.17 / per_row  # of margins to either side of a bar, in rows
     notes, parts = {"95% interval": True}, []
     for row, (_, values) in enumerate(differences.iterrows()):
@@ -126,8 +127,7 @@ def reliability(curves: Mapping[str, pd.DataFrame]) -> Picture:
     lower.set_yscale("log")
     for name, table in curves.items():
         lower.plot(table["predicted"], table["count"], "o-", color=model_colour(name), markersize=3.5, linewidth=1.2)
-    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    lower.yaxis.set_minor_formatter(NullFormatter())
+    log_axis(lower.yaxis, room=1.5)
     lower.set(xlabel="predicted probability (dashed: perfectly calibrated)", ylabel="predictions")
     errors = {name: np.average(np.abs(table["predicted"] - table["observed"]), weights=table["count"]) for name, table in curves.items()}
     numbers = listed(f"{name} {error:.3f}" for name, error in errors.items())
@@ -162,7 +162,7 @@ def precision_recall(points: pd.DataFrame, title: str) -> Picture:
     texts = [f"P {row.precision:.2f}  R {row.recall:.2f}" for row in points.itertuples()]
     for row, text in enumerate(texts):
         beside(axes, row, text)
-    legend_above(axes)
+    legend(axes)
     axes.set(xlim=(-0.02, 1.02), xlabel="precision, recall")
     rows = listed(f"{row.Index}: precision {row.precision:.3f}, recall {row.recall:.3f}" for row in points.itertuples())
     return Picture(sheet, f"Dot plot, {title}. {rows}.")

@@ -56,16 +56,9 @@ def _spectrograms(waveforms: Mapping[str, np.ndarray], sample_rate: int, title: 
 
 def mel_power(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """(mels, frames) of power of a waveform (samples,) by the model's own front end."""
-    model = ModelConfig()
+    model, waveform = ModelConfig(), np.asarray(waveform, dtype=np.float32)
     return librosa.feature.melspectrogram(
-        y=np.asarray(waveform, dtype=np.float32),
-        sr=sample_rate,
-        n_fft=model.n_fft,
-        hop_length=model.hop,
-        n_mels=model.n_mels,
-        htk=True,
-        norm=None,
-        pad_mode="constant",
+        y=waveform, sr=sample_rate, n_fft=model.n_fft, hop_length=model.hop, n_mels=model.n_mels, htk=True, norm=None, pad_mode="constant"
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
-from mtt.reporting.figures.draw import Picture, beside, difference_axis, dots, figure, legend_above, row_canvas
+from mtt.reporting.figures.draw import Picture, beside, dots, figure, legend, row_canvas, signed_axis
 from mtt.reporting.figures.style import BLUE, FAINT, INK, VERMILLION
 from mtt.reporting.numbers import listed
 
@@ -50,7 +50,7 @@ def split_shares(shares: pd.DataFrame, targets: Mapping[str, float]) -> Picture:
     which = f"the {len(order)} of {len(worst)} tags that deviate most" if len(order) < len(worst) else "every tag"
     title = f"Share of {which} in each set, against the target"
     sheet, axes = row_canvas(title, order, per_row=0.235, extra=1.5)
-    difference_axis(axes)
+    signed_axis(axes)
     axes.grid(axis="y", visible=True, color=FAINT)
     for name, target in targets.items():
         shade, marker = SET_STYLES[name]
@@ -59,6 +59,6 @@ def split_shares(shares: pd.DataFrame, targets: Mapping[str, float]) -> Picture:
     limit = 1.1 * max(worst.iloc[0], 0.5)
     axes.set_xlim(-limit, limit)
     axes.set_xlabel("share of the tag's tracks − target (percentage points)")
-    legend_above(axes)
+    legend(axes)
     numbers = listed((f"{tag} " + ", ".join(f"{name} {shares.at[tag, name]:.1%}" for name in targets) for tag in order), 10)
     return Picture(sheet, f"Dot plot, {title}: largest deviation {worst.iloc[0]:.1f} percentage points ({worst.index[0]}). {numbers}.")

@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 
 from mtt.reporting.figures.draw import DASHED, Picture, canvas, figure, name_rows, time_axis
 from mtt.reporting.figures.sound import draw_mel, mel_power
-from mtt.reporting.figures.style import BLUE, INK, ORANGE, text_colour
+from mtt.reporting.figures.style import BLUE, INK, ORANGE
 from mtt.reporting.numbers import listed
 
 Segments = Sequence[tuple[float, float]]
+NOTE = {"x": 0.01, "fontsize": 8.5, "color": "#666666"}  # the look of what explains a panel
 
 
 @figure
@@ -46,7 +47,7 @@ def tag_curves(
     name_rows(panel, order)
     panel.set_ylim(len(order) - 0.5, -0.5)
     panel.annotate("peak", (1.01, 1), (0, 1), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, va="bottom")
-    _explain(panel, f"blue: probability, from 0 to 1 in the grey band{'; orange: where it truly sounds' if truth else ''}")
+    panel.set_title(f"blue: probability, from 0 to 1 in the grey band{'; orange: where it truly sounds' if truth else ''}", **NOTE)
     return Picture(sheet, f"Tag curves over {np.size(waveform) / sample_rate:.1f} s, {title}. Peaks: {listed(parts)}.")
 
 
@@ -64,10 +65,6 @@ def _curve_row(panel: Axes, row: int, times: np.ndarray, probability: np.ndarray
 
 def _spans(segments: Segments) -> str:
     return ", ".join(f"{start:.1f}–{stop:.1f} s" for start, stop in segments) or "never"
-
-
-def _explain(panel: Axes, text: str) -> None:
-    panel.set_title(text, x=0.01, fontsize=8.5, color=text_colour("#666666"))
 
 
 def _under_spectrogram(title: str, height: float, waveform: np.ndarray, sample_rate: int) -> tuple[Figure, Axes]:
@@ -95,6 +92,6 @@ def attention_over_time(
         panel.step(times, floor + scale * row, where="mid", color=BLUE, linewidth=1.2)
     name_rows(panel, list(relative))
     panel.set_ylim(len(relative) - 0.45, -0.55)
-    _explain(panel, f"attention relative to uniform (dashed); all rows to {top:.1f}")
+    panel.set_title(f"attention relative to uniform (dashed); all rows to {top:.1f}", **NOTE)
     parts = listed(f"{name} most at {times[row.argmax()]:.1f} s ({row.max():.1f} times uniform)" for name, row in relative.items())
     return Picture(sheet, f"Attention over {np.size(waveform) / sample_rate:.1f} s, {title}: {parts}.")

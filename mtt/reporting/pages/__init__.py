@@ -6,7 +6,7 @@
 - ``cells``: what of a notebook's cells a reader gets to see
 - ``notebook``: an executed notebook as a page
 - ``words``: what a reader must know beside a verdict
-- ``tables``, ``tables_split``: what a study holds, as tables
+- ``tables``: what a study holds, as tables
 - ``index``: the opening page
 - ``audit``: the audit of a collection as text, CSV or page
 """

@@ -6,13 +6,14 @@ import json
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.curves import KeptRecording, TagCurves
-from mtt.reporting import figures
-from mtt.reporting.explorer.scenes import HeadAttention, Heard, Scene, Track
+from mtt.explain.attention import AttentionCurves
+from mtt.explain.curves import TagCurves
+from mtt.explain.recording import Recording
+from mtt.reporting.explorer.scenes import Heard, Scene, Track
+from mtt.reporting.figures.draw import Picture, canvas, time_axis
 
 SECONDS = 8.0
 TAGS = ["piano", "drums", "jazz", "rock", "sad", "fast"]
@@ -27,21 +28,31 @@ def tune(hertz=220.0, seconds=SECONDS):
 
 
 def timeline(seconds=SECONDS):
-    return figures.timeline(pd.DataFrame({"name": ["piano", "flute"], "start": [0, 1], "end": [1, seconds]}), seconds)
+    """A picture of the piano's second and of the flute after it."""
+    sheet, axes = canvas("Who plays", 1.6)
+    axes[0, 0].broken_barh([(0, 1)], (0, 0.8))
+    axes[0, 0].broken_barh([(1, seconds - 1)], (1, 0.8))
+    time_axis(axes[0, 0], seconds)
+    return Picture(sheet, "piano from 0 to 1 s, then a flute")
+
+
+def attention(frames, layers, heads, seed=0):
+    random = np.random.default_rng(seed)
+    cls = 3 * random.random((layers, heads, len(frames)))
+    return AttentionCurves(frames, cls, random.random(len(frames)), cls[-1].mean(axis=0))
 
 
 def scene(title="First tune", artist="Somebody", wave=None, attends=True, **known):
     """The teacher hears piano at 0.25 all along; the student's probability of it rises from 0 at 0 s to 1 at 8 s."""
-    times, frames, random = np.arange(0, 8.5, 0.5), np.arange(0.05, 8, 0.1), np.random.default_rng(0)
+    times, frames = np.arange(0, 8.5, 0.5), np.arange(0.05, 8, 0.1)
     teacher = np.tile([0.25, 0.8, 0.7, 0.6, 0.1, 0.05], (len(times), 1))
     student = np.column_stack([times / 8, teacher[:, 1:]])
     heard = {}
     for name, values in (("teacher", teacher), ("student", student)):
-        attention = HeadAttention(frames, 3 * random.random((2, 4, len(frames))), random.random(len(frames))) if attends else None
-        heard[name] = Heard(TagCurves(times, values, TAGS, 3.0, 0.5), attention)
+        heard[name] = Heard(TagCurves(times, values, TAGS, 3.0, 0.5), attention(frames, 2, 4) if attends else None)
     truth = {"piano": [(4.0, 8.0)], "drums": [(0.0, 8.0)], "sad": []}
     known = {"labels": ["drums"], "true_labels": ["piano", "drums"], "truth": truth, "note": "A clear success: it is a tune."} | known
-    return Scene(Track(KeptRecording(tune() if wave is None else wave), title, artist, **known), heard)
+    return Scene(Track(Recording(tune() if wave is None else wave), title, artist, **known), heard)
 
 
 def scene_of_curves(curves, seconds=3.0, **known):
@@ -50,7 +61,7 @@ def scene_of_curves(curves, seconds=3.0, **known):
         name: Heard(TagCurves(np.array([1.5]), np.array([list(values.values())]), list(values), 3.0, 0.5))
         for name, values in curves.items()
     }
-    return Scene(Track(KeptRecording(noise(seconds)), **({"title": "Any"} | known)), made)
+    return Scene(Track(Recording(noise(seconds)), **({"title": "Any"} | known)), made)
 
 
 def page_data(text):

@@ -111,7 +111,7 @@ def test_keys_move_and_play(visit, kind):
 
 def test_hostile_words_do_not_run(visit, hostile):
     hostile += "</script><!-- x&amp;\u2028\u2029"
-    picture = figures.Picture(timeline().figure, hostile, hostile)
+    picture = figures.Picture(timeline().figure, hostile)
     seen = visit(Player(tune(), picture, hostile, hostile)._repr_html_())
     assert seen.page.evaluate("window.hacked === undefined")
     assert seen.page.locator("strong").inner_text() == hostile and seen.page.locator("img").get_attribute("alt") == hostile

@@ -46,7 +46,7 @@ def test_players_say_what_was_wrong(tiny_corpus):
 
 
 def test_recovered_labels_are_named_with_their_score(tiny_corpus):
-    (player,) = recovered_players(tiny_corpus, [tiny_corpus.tracks.index[0]], ["jazz"], [0.731])
+    (player,) = recovered_players(tiny_corpus, pd.DataFrame([(tiny_corpus.tracks.index[0], "jazz", 0.731)]))
     assert "Not in its labels: jazz (teacher: 0.73). Labels: " in player.description
 
 
@@ -91,7 +91,7 @@ class Rising:
 
 
 def result(scores):
-    return SimpleNamespace(stages=[SimpleNamespace(scores=lambda name: scores, load_model=Rising)])
+    return SimpleNamespace(first=SimpleNamespace(scores=lambda name: scores, load_model=Rising))
 
 
 @pytest.fixture(autouse=True)

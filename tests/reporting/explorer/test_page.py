@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from mtt.__main__ import app
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, write_audio
-from mtt.explain.attention import attention_curves
-from mtt.explain.curves import KeptRecording, TagCurves
+from mtt.explain.curves import TagCurves
+from mtt.explain.recording import Recording
 from mtt.models import save_model
 from mtt.reporting.explorer.page import encode_scene, explain_file, render_explorer, short_names
-from mtt.reporting.explorer.scenes import HeadAttention, Heard, Scene, Track, head_attention, scene_of
-from tests.reporting.explorer.made import noise, page_data, scene, scene_of_curves
+from mtt.reporting.explorer.scenes import Heard, Scene, Track, scene_of
+from tests.reporting.explorer.made import attention, noise, page_data, scene, scene_of_curves
 
 BUDGET = 10_000_000  # bytes of a page
 
@@ -31,9 +31,8 @@ def large_scene(seconds=30.0, seed=0):
     frames = np.arange(0.05, seconds, 0.0929)
     heard = {}
     for name in ("teacher", "student"):
-        attention = HeadAttention(frames, 3 * random.random((4, 8, len(frames))), random.random(len(frames)))
-        heard[name] = Heard(TagCurves(times, random.random((len(times), 50)), tags, 3.0, 0.5), attention)
-    return Scene(Track(KeptRecording(noise(seconds, seed)), "A title"), heard)
+        heard[name] = Heard(TagCurves(times, random.random((len(times), 50)), tags, 3.0, 0.5), attention(frames, 4, 8, seed))
+    return Scene(Track(Recording(noise(seconds, seed)), "A title"), heard)
 
 
 def decoded(text):
@@ -44,7 +43,7 @@ def test_numbers_come_back_to_within_half_a_step():
     made = large_scene(5.0)
     data = encode_scene(made)
     assert [tag["name"] for tag in data["tags"]] == made.tags
-    for entry, (name, (curves, attention)) in zip(data["models"], made.heard.items(), strict=True):
+    for entry, (name, (curves, attends)) in zip(data["models"], made.heard.items(), strict=True):
         assert entry["name"] == name
         values = decoded(entry["probabilities"]).reshape(50, -1)[entry["columns"]] / 255
         np.testing.assert_allclose(values, np.stack([curves.curve(tag) for tag in made.tags]), atol=0.5001 / 255)
@@ -53,10 +52,10 @@ def test_numbers_come_back_to_within_half_a_step():
         rows = decoded(given["rows"]).reshape(38, -1) / 255 * np.array(given["largest"])[:, None]
         views = dict(zip(given["names"], rows, strict=True))
         for view, wanted in {
-            "rollout": attention.rollout,
-            "mean of all heads": attention.cls.mean(axis=(0, 1)),
-            "layer 2, mean": attention.cls[1].mean(axis=0),
-            "layer 4, head 8": attention.cls[3, 7],
+            "rollout": attends.rollout,
+            "mean of all heads": attends.heads.mean(axis=(0, 1)),
+            "layer 2, mean": attends.heads[1].mean(axis=0),
+            "layer 4, head 8": attends.heads[3, 7],
         }.items():
             np.testing.assert_allclose(views[view], wanted, atol=0.501 * wanted.max() / 255)
 
@@ -106,17 +105,9 @@ def test_models_with_other_tags_share_a_page():
     assert [entry["columns"] for entry in data["models"]] == [[1, -1, 0], [-1, 0, -1]]
 
 
-def test_attention_of_heads_is_that_of_the_attention_curves(models):
-    found, known = head_attention(models["teacher"], noise(9), 2.0), attention_curves(models["teacher"], noise(9), 2.0)
-    assert found.cls.shape == (2, 2, len(known.times))
-    np.testing.assert_allclose(found.times, known.times)
-    np.testing.assert_allclose(found.cls[-1].mean(axis=0), known.cls, rtol=1e-5)
-    np.testing.assert_allclose(found.rollout, known.rollout, rtol=1e-5)
-
-
 @pytest.mark.parametrize("seconds", [0.05, 0.7, 20.0])
 def test_scene_of_any_length_and_of_models_with_attention_or_without(models, seconds):
-    data = encode_scene(scene_of(Track(KeptRecording(noise(seconds)), "Any"), models))
+    data = encode_scene(scene_of(Track(Recording(noise(seconds)), "Any"), models))
     assert data["seconds"] == pytest.approx(seconds, abs=1e-3)
     assert [len((model["attention"] or {"names": ""})["names"]) for model in data["models"]] == [0, 8, 8]
 

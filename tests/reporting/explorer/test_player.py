@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 from matplotlib.figure import Figure
-from mtt.reporting.figures.picture import Picture
 from PIL import Image
 
 from mtt.config import SAMPLE_RATE
@@ -51,11 +50,6 @@ def test_html_is_the_same_every_time_and_names_no_id_and_no_address():
     pages = [Player(noise(1), timeline(), "A", "b")._repr_html_() for _ in range(2)]
     assert pages[0] == pages[1] and " id=" not in pages[0]
     assert not re.search(r"https?:|//\w|@import|url\(", re.sub(r"base64,[^\"]+", "", pages[0]))
-
-
-def test_the_caption_stands_under_the_player():
-    captioned = Picture(timeline().figure, "alt", "The flute follows <the> piano.")
-    assert "The flute follows &lt;the&gt; piano." in Player(noise(1), captioned, "A")._repr_html_()
 
 
 def test_cursor_area_is_where_the_axes_are_on_the_image():

@@ -18,7 +18,9 @@ from PIL import Image
 from mtt.reporting import figures
 from mtt.reporting.figures.draw import Picture, canvas, figure, spread
 from mtt.reporting.figures.style import BLUE, GREY, model_colour, text_colour
-from mtt.study.recipes import COLOURS
+from mtt.study.recipes import LINEUP
+
+COLOURS = {name: entry.colour for name, entry in LINEUP.items()}
 
 
 @figure
@@ -84,7 +86,7 @@ def test_palette_is_used_only_where_it_changes_nothing_visible():
     [
         *((name, name) for name in COLOURS),
         ("student-2", "student"),
-        ("control-no-noise", "control"),
+        ("control-no-noise", "control-no-noise"),
         ("short_chunk ResNet", "short-chunk-resnet"),
         ("teacher on validation tracks", "teacher"),
         ("teacher-plain-seed1", "teacher-plain"),

@@ -271,7 +271,7 @@ def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
     score, difference = figures.tag_scores({"teacher": first, "student": second}), figures.tag_scores({"a": table({"x": 0.5, "y": -0.5})})
     assert rows(score) == ["b", "c", "a"]
     assert [list(line.get_xdata()) for line in marks(score.figure.axes[0])[:2]] == [[0.3, 0.2, 0.1], [0.6, 0.5, 0.7]]
-    assert "x 0.500; y −0.500" in difference.alt
+    assert "x +0.500; y −0.500" in difference.alt
     zeros = [[list(line.get_xdata()) for line in picture.figure.axes[0].lines].count([0, 0]) for picture in (score, difference)]
     assert zeros == [0, 1]
 
