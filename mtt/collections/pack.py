@@ -27,7 +27,6 @@ from mtt.collections.duplicates import join_fingerprints, split_fingerprints
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, read_audio
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
-from mtt.data.table import read_table
 from mtt.files import MttError, alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
 
 INDEX = "pack.json"
@@ -83,7 +82,7 @@ def load_packed(path: Path) -> Corpus | None:
         if not (folder / name).is_file() or _sha256(folder / name) != index["files"][name]:
             remedy = f"change the collection it was made from and {_AGAIN} (sound is kept)"
             raise MttError(f"{folder / name}: is gone or was changed after packing; {remedy}")
-    tracks, problems = (read_table(folder / name, ["track_id"]) for name in (TRACKS, PROBLEMS))
+    tracks, problems = (pd.read_csv(folder / name, dtype=str, keep_default_na=False) for name in (TRACKS, PROBLEMS))
     tracks = tracks.set_index("track_id").astype(MEASURES)
     gone = set(tracks["digest"]) - _sounds(folder)
     if gone:
