@@ -100,7 +100,7 @@ def split_hints(corpus: Corpus, given: pd.Series) -> Iterator[Hint]:
 
 
 def _tracks(count: int) -> str:
-    return f"{count:,} track{'s'[: count != 1]}"
+    return f"{count:,} track{'' if count == 1 else 's'}"
 
 
 def _grouped(names: Iterable[str], form: Callable[[str], Hashable]) -> list[list[str]]:

@@ -111,16 +111,18 @@ def parse_source(source: str | Path) -> Source:
 
 def read_collection(path: str | Path) -> pd.DataFrame:
     """The rows of a collection's CSV, indexed by track_id. Raises ``MttError`` naming the file and the column or line at fault."""
-    table = read_table(path, ["path", "artist", "tags"], ["track_id", "title", "album", "split"])
+    table = read_table(path, ["path", "artist", "tags"], optional=["track_id", "title", "album", "split"])
     optional = {"track_id": table["path"], "title": "", "album": ""}
     table = table.assign(**{name: value for name, value in optional.items() if name not in table})
     folders = [Path(path).absolute().parent, Path(path).resolve().parent]
     table["path"] = [_inside(track, folders) if os.path.isabs(track) else track for track in table["path"]]
-    foreign = table["path"].str.contains("\\", regex=False) | table["path"].str.match("[A-Za-z]:/")
-    foreign[foreign] = [not os.path.lexists(os.path.join(folders[0], track)) for track in table["path"][foreign]]
-    faults = {f"has no {column}": table[column].str.strip() == "" for column in ("path", "track_id")}
-    faults["has a path as Windows writes it; write it from the table's folder on, with /, as in Artist/song.mp3"] = foreign
-    faults["has an address for a path; fetch the file and name it from the table's folder on"] = table["path"].str.contains("://")
+    foreign = [("\\" in track or track[1:3] == ":/") and not os.path.lexists(folders[0] / track) for track in table["path"]]
+    faults = {
+        "has no path": table["path"].str.strip() == "",
+        "has no track_id": table["track_id"].str.strip() == "",
+        "has a path as Windows writes it; write it from the table's folder on, as in Artist/song.mp3": pd.Series(foreign, table.index),
+        "has an address for a path; fetch the file and name it from the table's folder on": table["path"].str.contains("://"),
+    }
     refuse_rows(path, faults)
     refuse_repeats(path, table["track_id"])
     refuse_repeats(path, table["path"].map(os.path.normpath))

@@ -13,8 +13,9 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -45,7 +46,7 @@ AS_UTF8 = "save the table as UTF-8"
 HEAD = 65_536  # bytes in which a file that is no text shows
 
 
-def read_table(path: str | Path, needed: Sequence[str], optional: Sequence[str] = (), separator: str = "") -> pd.DataFrame:
+def read_table(path: str | Path, needed: Sequence[str], separator: str = "", optional: Sequence[str] = ()) -> pd.DataFrame:
     """A table of texts, indexed by the line on which each row begins; it has the columns ``needed`` and others.
 
     Without ``separator``, the one with which the header has most of the columns is taken, and named on standard error if it is no comma.
@@ -57,18 +58,17 @@ def read_table(path: str | Path, needed: Sequence[str], optional: Sequence[str] 
         if header is None:
             raise MttError(f"is empty; a header with the columns {', '.join(needed[:12])} and rows are needed")
         sign = separator or max(SEPARATORS, key=lambda sign: _fit(header[0], sign, {*needed, *optional}))
-        lines, fields = _read_fields(text, sign, header[0])
-        names = _read_header(fields[: len(fields) // len(lines)], lines[0], needed, optional)
-        if len(lines) == 1:
-            raise MttError("has no rows under its header; write a row for each track")
+        rows = _rows(text, sign, spaced=f"{sign} " in header[0])
+        names = _read_header(next(rows), needed, optional)
+        lines, fields = _read_fields(rows, len(names), sign)
     except OSError as error:
         raise MttError(f"{shown(path)}: cannot be read ({error.strerror})") from error
     except MttError as error:
         raise MttError(f"{shown(path)}: {error}") from error
     if sign not in (separator, ","):
         print(f"mtt: {shown(path)}: a {SEPARATORS[sign]} separates its columns", file=sys.stderr)
-    columns = {name: fields[len(names) + place :: len(names)] for place, name in enumerate(names) if name}
-    return pd.DataFrame(columns, index=pd.Index(lines[1:], name="line", dtype=int), dtype=str)
+    columns = {name: fields[place :: len(names)] for place, name in enumerate(names) if name}
+    return pd.DataFrame(columns, index=pd.Index(lines, name="line"), dtype=str)
 
 
 def _read_text(path: Path, needed: Sequence[str]) -> str:
@@ -120,55 +120,70 @@ def _plain(name: str) -> str:
     return "_".join(name.casefold().split())
 
 
-def _read_fields(text: str, sign: str, header: str) -> tuple[list[int], list[str]]:
-    """The line on which each row begins, the header's first, and the fields of all rows one after the other."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True, skipinitialspace=f"{sign} " in header)
-    lines, fields, width, line = [], [], 0, 1
+class Row(NamedTuple):
+    """A row that is not blank."""
+
+    line: int  # on which it begins
+    last: int  # on which it ends
+    fields: list[str]
+
+
+def _rows(text: str, sign: str, spaced: bool) -> Iterator[Row]:
+    """The rows of a table, header and all. ``spaced``: a space follows each separator."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True, skipinitialspace=spaced)
+    line = 1
     try:
-        for row in reader:
-            if len(row) > 1 or "".join(row).strip():  # not a blank line
-                width = width or len(row)
-                if len(row) != width:
-                    raise MttError(_miscounted(row, line, reader.line_num, width, sign))
-                lines.append(line)
-                fields += row
+        for fields in reader:
+            if len(fields) > 1 or "".join(fields).strip():
+                yield Row(line, reader.line_num, fields)
             line = reader.line_num + 1
     except csv.Error as error:
-        reason = next((why for what, why in UNREADABLE.items() if what in str(error)), one_line(error))
-        raise MttError(f"line {line} {reason}") from error
+        fault = next((fault for said, fault in UNREADABLE.items() if said in str(error)), one_line(error))
+        begun = f" (its row runs on to line {reader.line_num})" if reader.line_num > line else ""
+        raise MttError(f"line {line} {fault}{begun}") from error
+
+
+def _read_header(header: Row, needed: Sequence[str], optional: Sequence[str]) -> list[str]:
+    """The names of the columns, those that are known as they are known; ``""`` for a column without."""
+    known = {*needed, *optional}
+    names = [name if name in known else _plain(name) if _plain(name) in known else name.strip() for name in header.fields]
+    listed = ", ".join(name for name in names if name)[:200]
+    if known.isdisjoint(names):
+        remedy = f"begin the table with a header such as {','.join(needed[:12])}"
+        raise MttError(f"line {header.line}, {listed!r}, names none of the columns {', '.join(needed[:12])}; {remedy}")
+    if twice := [name for place, name in enumerate(names) if name and name in names[:place]]:
+        raise MttError(f"column {twice[0]!r} stands twice in the header ({listed}); keep one")
+    if missing := [name for name in needed if name not in names]:
+        raise MttError(f"column {missing[0]!r} is missing; the columns are {listed}")
+    return names
+
+
+def _read_fields(rows: Iterator[Row], width: int, sign: str) -> tuple[list[int], list[str]]:
+    """The line on which each row begins, and the fields of all rows one after the other: ``width`` in each."""
+    lines, fields = [], []
+    for row in rows:
+        if len(row.fields) != width:
+            raise MttError(_miscounted(row, width, SEPARATORS.get(sign, sign)))
+        lines.append(row.line)
+        fields += row.fields
+    if not lines:
+        raise MttError("has no rows under its header; write a row for each track")
     return lines, fields
 
 
-def _miscounted(row: list[str], line: int, last: int, width: int, sign: str) -> str:
-    name = SEPARATORS.get(sign, sign)
-    if last > line:
-        why = f"a quotation mark opens in it and closes in line {last}; close it where the field ends"
-    elif len(row) > width and not any(row[width:]):
-        why = f"it ends in a {name}; remove that, or end every line so, the header too"
-    elif len(row) > width:
-        why = f"a {name} stands inside a field; put that field in quotation marks"
-    elif other := [SEPARATORS[one] for one in SEPARATORS if one != sign and "".join(row).count(one) == width - 1]:
-        why = f"a {other[0]} separates them here; write a {name}"
+def _miscounted(row: Row, width: int, separator: str) -> str:
+    count, other = len(row.fields), [name for sign, name in SEPARATORS.items() if "".join(row.fields).count(sign) == width - 1]
+    if row.last > row.line:
+        why = f"a quotation mark opens in it and closes in line {row.last}; close it where the field ends"
+    elif count > width and not any(row.fields[width:]):
+        why = f"it ends in a {separator}; remove that, there and in other lines"
+    elif count > width:
+        why = f"a {separator} stands inside a field; put that field in quotation marks"
+    elif other:
+        why = f"a {other[0]} separates them here; write a {separator}"
     else:
-        why = f"a field is missing; an empty one has its {name} too, and a header ends in none"
-    return f"line {line} has {len(row)} field{'s'[: len(row) > 1]}, the header {width}: {why}"
-
-
-def _read_header(header: list[str], line: int, needed: Sequence[str], optional: Sequence[str]) -> list[str]:
-    """The names of the columns, those that are known as they are known; ``""`` for a column without."""
-    known = {*needed, *optional}
-    names = [name if name in known else _plain(name) if _plain(name) in known else name.strip() for name in header]
-    listed = ", ".join(name for name in names if name)[:200]
-    if known.isdisjoint(names):
-        start = f"with a header such as {','.join(needed[:12])}"
-        raise MttError(f"line {line}, {listed!r}, names none of the columns {', '.join(needed[:12])}; begin the table {start}")
-    for place, name in enumerate(names):
-        if name and name in names[:place]:
-            raise MttError(f"column {name!r} stands twice in the header ({listed}); keep one")
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise MttError(f"column {missing[0]!r} is missing; the columns are {listed}")
-    return names
+        why = f"a field is missing, or the header ends in a {separator}; a field that is empty has its {separator} too"
+    return f"line {row.line} has {count} field{'s'[: count > 1]}, the header {width}: {why}"
 
 
 def refuse_rows(path: str | Path, faults: Mapping[str, pd.Series]) -> None:

@@ -160,7 +160,7 @@ def check_sets(
     if empty := [one for one, ratio in zip(SETS, ratios, strict=True) if ratio and not (split == one).any()]:
         owners = artist_keys(artists)[np.asarray(labelled)]
         raise MttError(
-            f"{name}: no tracks for {' and '.join(empty)}: of {len(split)} usable tracks {len(owners)} have tags, by "
+            f"{name}: no tracks for {' and '.join(empty)}: of {len(split)} tracks {len(owners)} have tags, by "
             f"{owners[owners != ''].nunique()} named artists, and each set needs artists of its own; {remedy}"
         )
 
