@@ -81,8 +81,11 @@ def _split(table: Path, out: Path, ratios: tuple[float, float, float], seed: int
     tags = sorted({tag for text in tracks["tags"] for tag in mtt.split_tags(text)})
     labels = mtt.label_matrix(tracks["tags"], tags)
     made = mtt.split_by_artist(tracks["artist"], labels, ratios, seed)
+    mtt.check_sets(made, tracks["artist"], labels.any(axis=1), str(table), ratios, remedy="name artists and tag tracks of more of them")
     audit = mtt.audit_split(made, tracks["artist"], labels, ratios, tags)
     mtt.write_split(made, out)
+    for note in mtt.split_notes(made, tracks["artist"]):
+        print(f"mtt: {shown(out)}: {note}", file=sys.stderr)
     print(audit.counts.to_string())
     print(f"mean |tag share - target| {audit.mean_deviation:.4f}, largest {audit.max_deviation:.4f} ({audit.worst_tag})")
 

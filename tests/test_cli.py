@@ -56,8 +56,8 @@ def test_explain_writes_one_page_for_a_file(mtt, music):
 def test_audit_finds_problems_and_has_done_its_work(mtt, music):
     for name in ("report.csv", "report.html"):
         code, out, errors = mtt(f"audit music/tracks.csv --out {name}")
-        assert (code, errors) == (0, []) and "2 problems of 2 kinds" in out and "text.wav  not readable as audio" in out
-    assert pd.read_csv("report.csv")["problem"].tolist() == ["unreadable", "rare_tag"]
+        assert (code, errors) == (0, []) and "2 problems of 2 kinds, 1 hint" in out and "text.wav  not readable as audio" in out
+    assert pd.read_csv("report.csv")["problem"].tolist() == ["unreadable", "rare_tag", "only_tag"]
     assert "Content-Security-Policy" in Path("report.html").read_text()
 
 

@@ -4,6 +4,7 @@ load        what a source may be, and the corpus behind it
 published   data sets in the layout they are published in, one module a data set
 inspection  one pass over every file: usable, how long, what it holds
 duplicates  exact and near duplicates, and which copy to keep
+hints       what a table has that may be meant otherwise
 audit       all that is wrong with a collection
 pack        audio decoded once, for fast crops
 """

@@ -2,7 +2,8 @@
 
 Conventions: a row is ``track_id, path, problem, detail``. A problem of several tracks has one row, with the track to look at first: the
 copy that goes, the first track of a rare tag, an artist's first track in the held-out set. ``PROBLEMS`` names all kinds, in the order
-in which they are reported. Copies are those that ``mtt.collections.duplicates`` finds and a study leaves out.
+in which they are reported; the hints of ``mtt.collections.hints`` follow as rows of the same form. Copies are those that
+``mtt.collections.duplicates`` finds and a study leaves out.
 
 Rates: below 22 050 Hz a file cannot hold what models listen to, so bandwidth is lost for good (``low_rate``). Another rate than that of
 nine files in ten (``unusual_rate``) is resampled without loss, but tells of another origin than the others'. Collections of mixed rates
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
+from mtt.collections.hints import HINTS, split_hints, table_hints
 from mtt.collections.inspection import MINIMUM_SECONDS, SILENCE_DB, inspect_tracks
 from mtt.collections.load import load_corpus
 from mtt.config import SAMPLE_RATE
@@ -34,7 +36,7 @@ RARE_TRACKS = 15  # five in each of train, valid and test: what a study asks of 
 RARE_ARTISTS = 3  # one for each set, since sets share no artist
 
 PROBLEMS = {
-    "outside": "the path leads out of the collection's folder; the track is left out",
+    "outside": "the path leads out of the table's folder, by '..' or as an absolute path; the track is left out",
     "absent": "not in the data set's folder; the track is left out",
     "unreadable": "missing, not audio, or of a wrong scale; the track is left out",
     "silent": f"below {SILENCE_DB:g} dB; the track is left out",
@@ -52,6 +54,7 @@ PROBLEMS = {
     "artist_across_sets": "an artist in two sets that must share none",
     "duplicate_across_sets": "copies in two sets that must share none",
 }
+KINDS = PROBLEMS | HINTS
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,22 @@ class Audit:
     name: str
     tracks: int
     hours: float  # of sound that could be decoded
-    rows: pd.DataFrame  # ``PROBLEM_COLUMNS``, in the order of ``PROBLEMS`` and then of the collection
+    rows: pd.DataFrame  # ``PROBLEM_COLUMNS``, in the order of ``KINDS`` and then of the collection
 
     @property
     def counts(self) -> pd.DataFrame:
-        """Problem -> rows (how many) and what it means; kinds that do not occur are left out."""
+        """Problem or hint -> rows (how many) and what it means; kinds that do not occur are left out."""
         found = self.rows["problem"].value_counts()
-        names = [name for name in PROBLEMS if name in found]
-        return pd.DataFrame({"rows": found[names], "meaning": pd.Series(PROBLEMS)[names]}, index=pd.Index(names, name="problem"))
+        names = [name for name in KINDS if name in found]
+        return pd.DataFrame({"rows": found[names], "meaning": pd.Series(KINDS)[names]}, index=pd.Index(names, name="problem"))
 
     @property
     def sentence(self) -> str:
         size = f"{self.name}: {self.tracks:,} tracks, {self.hours:,.1f} hours"
-        if self.rows.empty:
-            return f"{size}; no problem found."
-        kinds = self.rows["problem"].nunique()
-        return f"{size}; {len(self.rows):,} problem{'s'[: len(self.rows) > 1]} of {kinds} kind{'s'[: kinds > 1]}."
+        found = self.rows["problem"][self.rows["problem"].isin(PROBLEMS)]
+        hints, kinds = len(self.rows) - len(found), found.nunique()
+        problems = f"{len(found):,} problem{'s'[: len(found) > 1]} of {kinds} kind{'s'[: kinds > 1]}" if kinds else "no problem found"
+        return f"{size}; {problems}{f', {hints:,} hint' if hints else ''}{'s'[: hints > 1]}."
 
 
 def audit_collection(source: str | Path, split: str | Path | None = None, cache: str | Path | None = None, progress: bool = True) -> Audit:
@@ -95,10 +98,11 @@ def audit_collection(source: str | Path, split: str | Path | None = None, cache:
         given = tracks.get("split", pd.Series("", index=tracks.index))
     duplicates = find_duplicates(tracks["digest"], corpus.fingerprints)
     faults = [*_file_faults(found), *_label_faults(corpus), *_split_faults(corpus, given, duplicates)]
+    faults += [*table_hints(corpus), *split_hints(corpus, given)]
     rows = pd.DataFrame(faults, columns=["track_id", "problem", "detail"]).join(tracks["path"], on="track_id")
     copies = clean(tracks, corpus.is_labelled, duplicates)[1]  # those that a study leaves out
     rows = pd.concat([corpus.problems, copies, rows], ignore_index=True)[PROBLEM_COLUMNS]
-    order = np.lexsort((tracks.index.get_indexer(rows["track_id"]), rows["problem"].map(list(PROBLEMS).index)))
+    order = np.lexsort((tracks.index.get_indexer(rows["track_id"]), rows["problem"].map(list(KINDS).index)))
     hours = tracks["seconds"].sum() / 3600
     return Audit(corpus.name, len(corpus) + len(corpus.problems), hours, rows.iloc[order].reset_index(drop=True))
 

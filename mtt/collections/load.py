@@ -4,8 +4,10 @@ Conventions: a source is ``synthetic``, the path of a CSV or of a packed folder 
 ``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds. ``collection_help``
 lists them.
 
-The CSV has the columns ``path`` (relative to the CSV), ``artist``, ``tags`` (joined by ``|``; empty = unlabelled, also where the row names
-a set) and optionally ``track_id`` (else the path), ``title``, ``album``, ``split``. All is text.
+The CSV has the columns ``path``, ``artist``, ``tags`` (joined by ``|``; empty = unlabelled, also where the row names a set) and optionally
+``track_id`` (else the path as written), ``title``, ``album``, ``split``; ``mtt.data.table`` tells how it may be written. A path starts in
+the folder of the CSV, or is absolute and lies in it. One that leads out, by a part ``..`` or as another absolute path, is listed as
+``outside`` and never opened: a CSV may come from anyone.
 
 Absent audio files of a data set are an error that counts them, unless ``?partial`` ends the source: then the others make the collection,
 and the absent ones are listed among its problems.
@@ -29,7 +31,7 @@ from mtt.collections.pack import load_packed
 from mtt.collections.published.base import DataSet, find_audio
 from mtt.config import SyntheticConfig
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
-from mtt.data.table import read_table, refuse_rows
+from mtt.data.table import read_table, refuse_repeats, refuse_rows
 from mtt.files import MttError, fingerprint, home, read_json
 from mtt.synthetic.render import corpus_name, make_corpus
 
@@ -109,14 +111,28 @@ def parse_source(source: str | Path) -> Source:
 
 def read_collection(path: str | Path) -> pd.DataFrame:
     """The rows of a collection's CSV, indexed by track_id. Raises ``MttError`` naming the file and the column or line at fault."""
-    table = read_table(path, ["path", "artist", "tags"])
-    if table.empty:
-        raise MttError(f"{path}: has no rows; one row per track is needed")
+    table = read_table(path, ["path", "artist", "tags"], optional=["track_id", "title", "album", "split"])
     optional = {"track_id": table["path"], "title": "", "album": ""}
     table = table.assign(**{name: value for name, value in optional.items() if name not in table})
-    faults = {f"has no {column}": table[column].str.strip() == "" for column in ("path", "track_id")}
-    refuse_rows(path, faults | {"repeats a track_id": table["track_id"].duplicated()})
+    folders = [Path(path).absolute().parent, Path(path).resolve().parent]
+    table["path"] = [_inside(track, folders) if os.path.isabs(track) else track for track in table["path"]]
+    foreign = [("\\" in track or track[1:3] == ":/") and not os.path.lexists(folders[0] / track) for track in table["path"]]
+    faults = {
+        "has no path": table["path"].str.strip() == "",
+        "has no track_id": table["track_id"].str.strip() == "",
+        "has a path as Windows writes it; write it from the table's folder on, as in Artist/song.mp3": pd.Series(foreign, table.index),
+        "has an address for a path; fetch the file and name it from the table's folder on": table["path"].str.contains("://"),
+    }
+    refuse_rows(path, faults)
+    refuse_repeats(path, table["track_id"])
+    refuse_repeats(path, table["path"].map(os.path.normpath))
     return table.set_index("track_id")
+
+
+def _inside(track: str, folders: list[Path]) -> str:
+    """An absolute path as one that starts in the table's folder, where it lies in it; else as it is."""
+    place = Path(os.path.normpath(track))
+    return next((str(place.relative_to(folder)) for folder in folders if place.is_relative_to(folder)), track)
 
 
 def load_corpus(
@@ -168,7 +184,7 @@ def _load_tracks(table: pd.DataFrame, origin: Path, name: str, cache: Path, prog
     if usable.empty:
         first = problems.iloc[0]
         reason = f"the first, {first['path']}, is {first['problem']}: {first['detail']}"
-        raise MttError(f"{origin}: none of the {len(table)} files can be used; {reason}")
+        raise MttError(f"{origin}: none of the {len(table)} files can be used; {reason}; paths start in {root}")
     names = table["tags"].map(split_tags).explode().dropna().value_counts()
     tags = list(tags or sorted(names.index, key=lambda tag: (-names[tag], tag)))
     tracks = table.loc[usable.index].assign(**usable[["seconds", "level_db", "digest"]])

@@ -28,7 +28,6 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
 from mtt.data.decoding import Decoding
-from mtt.data.table import read_table
 from mtt.files import MttError, alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
 
 INDEX = "pack.json"
@@ -84,7 +83,7 @@ def load_packed(path: Path) -> Corpus | None:
         if not (folder / name).is_file() or _sha256(folder / name) != index["files"][name]:
             remedy = f"change the collection it was made from and {_AGAIN} (sound is kept)"
             raise MttError(f"{folder / name}: is gone or was changed after packing; {remedy}")
-    tracks, problems = (read_table(folder / name, ["track_id"]) for name in (TRACKS, PROBLEMS))
+    tracks, problems = (pd.read_csv(folder / name, dtype=str, keep_default_na=False) for name in (TRACKS, PROBLEMS))
     tracks = tracks.set_index("track_id").astype(MEASURES)
     gone = set(tracks["digest"]) - _sounds(folder)
     if gone:
@@ -120,7 +119,7 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
         _require_room(out, corpus, missing["seconds"].sum(), progress)
         parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator")
-        jobs = (delayed(_write_sound)(corpus.path(track_id), out, digest) for track_id, digest in missing["digest"].items())
+        jobs = (delayed(_write_sound)(corpus.path(track_id), out.absolute(), digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
         _write_index(out, corpus, faults={digest: fault for digest, fault in zip(missing["digest"], bar, strict=True) if fault})
         for digest in _sounds(out) - set(corpus.tracks["digest"]):  # of an earlier pack in the same folder

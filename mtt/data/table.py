@@ -1,35 +1,202 @@
 """Tables that anyone may have made: a collection's CSV, a split, the lists of published data sets.
 
-Conventions: UTF-8, a header, and values that are all texts; an empty one is ``""``. The header is line 1.
+Conventions: text in UTF-8, or in UTF-16 or UTF-32 with its mark (a BOM); one row a line, in quotation marks ("") where a field holds a
+separator; a header, whose names may differ in case and in spaces around them. Columns are separated by commas, or by the semicolons or
+tabs that spreadsheets write instead. All values are texts; an empty one is ``""``. Whatever a reader could only guess at is refused, with
+its line. The first line is line 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import codecs
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from mtt.files import MttError, one_line
+from mtt.files import MttError, one_line, shown
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # begins as UTF-16 does
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+AUDIO = "is audio; give the table that lists it"
+SIGNATURES = {  # what a file begins with -> what it is, and the remedy
+    b"\x1f\x8b": "is compressed by gzip; unpack it first",
+    b"PK\x03\x04": "is a spreadsheet's own file or a ZIP archive; save the sheet as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save the sheet as CSV",
+    b"%PDF": "is a PDF; save the table as CSV",
+    **dict.fromkeys((b"ID3\x03", b"ID3\x04", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"fLaC", b"RIFF", b"OggS"), AUDIO),
+}
+UNREADABLE = {  # part of what the reader of CSV says -> what is wrong with the row that begins in this line
+    "unexpected end": "opens a quotation mark that nothing closes; close it, or remove it",
+    "field larger": "has a field of more than 131,072 characters; is a quotation mark not closed?",
+    "expected after": 'has text after a closing quotation mark; inside a field in quotation marks write "" for one',
+}
+AS_UTF8 = "save the table as UTF-8"
+HEAD = 65_536  # bytes in which a file that is no text shows
 
 
-def read_table(path: str | Path, needed: Sequence[str], separator: str = ",") -> pd.DataFrame:
-    """A table of texts. ``MttError`` names the file and the column that it lacks, or why it is no table."""
-    if not Path(path).is_file():
-        raise MttError(f"{path}: no such file; give a table with the columns {', '.join(needed[:12])}")
+def read_table(path: str | Path, needed: Sequence[str], separator: str = "", optional: Sequence[str] = ()) -> pd.DataFrame:
+    """A table of texts, indexed by the line on which each row begins; it has the columns ``needed`` and others.
+
+    Without ``separator``, the one with which the header has most of the columns is taken, and named on standard error if it is no comma.
+    ``MttError`` names the file, the line or the column, what is wrong with it and the remedy.
+    """
     try:
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise MttError(f"{path}: not a table in UTF-8 ({one_line(error)}); save it as one, or copy it again") from error
-    missing = [name for name in needed if name not in table]
-    if missing:
-        raise MttError(f"{path}: column {missing[0]!r} is missing; the columns are {', '.join(table.columns[:12])}")
-    return table
+        text = _read_text(Path(path), needed)
+        header = re.search(r"\S[^\r\n]*", text)
+        if header is None:
+            raise MttError(f"is empty; a header with the columns {', '.join(needed[:12])} and rows are needed")
+        sign = separator or max(SEPARATORS, key=lambda sign: _fit(header[0], sign, {*needed, *optional}))
+        rows = _rows(text, sign, spaced=f"{sign} " in header[0])
+        names = _read_header(next(rows), needed, optional)
+        lines, fields = _read_fields(rows, len(names), sign)
+    except OSError as error:
+        raise MttError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+    except MttError as error:
+        raise MttError(f"{shown(path)}: {error}") from error
+    if sign not in (separator, ","):
+        print(f"mtt: {shown(path)}: a {SEPARATORS[sign]} separates its columns", file=sys.stderr)
+    columns = {name: fields[place :: len(names)] for place, name in enumerate(names) if name}
+    return pd.DataFrame(columns, index=pd.Index(lines, name="line"), dtype=str)
+
+
+def _read_text(path: Path, needed: Sequence[str]) -> str:
+    if not path.is_file():
+        there = "is a folder; give the table in it," if path.is_dir() else "no such file; give a table"
+        raise MttError(f"{there} with the columns {', '.join(needed[:12])}")
+    with open(path, "rb") as file:
+        content = file.read(HEAD)
+        encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
+        if encoding == "utf-8" and (found := [kind for start, kind in SIGNATURES.items() if content.startswith(start)]):
+            raise MttError(found[0])
+        if not encoding.startswith("utf-16") and not encoding.startswith("utf-32"):
+            _refuse_nul(content)  # before all of a file is read that is no text
+        content += file.read()
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise MttError(_misencoded(content, error)) from error
+    if "\0" in text:
+        _refuse_nul(text.encode())
+    return text
+
+
+def _refuse_nul(content: bytes) -> None:
+    if (place := content.find(0)) >= 0:
+        raise MttError(f"line {_line(content, place)} holds a NUL byte; this is no text, or UTF-16 without its mark: {AS_UTF8}")
+
+
+def _misencoded(content: bytes, error: UnicodeDecodeError) -> str:
+    line = _line(content, error.start)
+    if error.encoding.startswith(("utf-16", "utf-32")):
+        return f"is cut or damaged: it begins as {error.encoding} and goes on otherwise; {AS_UTF8}"
+    field = next(part for part in re.split(rb'[,;\t"]', content.splitlines()[line - 1]) if not part.isascii())
+    return f"line {line} is not in UTF-8; as Windows-1252 it reads {field[:60].decode('cp1252', 'replace')!r}; {AS_UTF8}"
+
+
+def _line(content: bytes, place: int) -> int:
+    """Number of the line that holds the byte at ``place``."""
+    return len(content[: place + 1].splitlines())
+
+
+def _fit(header: str, sign: str, known: Set[str]) -> tuple[int, int]:
+    """How well ``sign`` takes a header apart: columns that are known, and columns."""
+    names = [_plain(name.strip(' "')) for name in header.split(sign)]
+    return len(known & {*names}), len(names)
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.casefold().split())
+
+
+class Row(NamedTuple):
+    """A row that is not blank."""
+
+    line: int  # on which it begins
+    last: int  # on which it ends
+    fields: list[str]
+
+
+def _rows(text: str, sign: str, spaced: bool) -> Iterator[Row]:
+    """The rows of a table, header and all. ``spaced``: a space follows each separator."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True, skipinitialspace=spaced)
+    line = 1
+    try:
+        for fields in reader:
+            if len(fields) > 1 or "".join(fields).strip():
+                yield Row(line, reader.line_num, fields)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        fault = next((fault for said, fault in UNREADABLE.items() if said in str(error)), one_line(error))
+        begun = f" (its row runs on to line {reader.line_num})" if reader.line_num > line else ""
+        raise MttError(f"line {line} {fault}{begun}") from error
+
+
+def _read_header(header: Row, needed: Sequence[str], optional: Sequence[str]) -> list[str]:
+    """The names of the columns, those that are known as they are known; ``""`` for a column without."""
+    known = {*needed, *optional}
+    names = [name if name in known else _plain(name) if _plain(name) in known else name.strip() for name in header.fields]
+    listed = ", ".join(name for name in names if name)[:200]
+    if known.isdisjoint(names):
+        remedy = f"begin the table with a header such as {','.join(needed[:12])}"
+        raise MttError(f"line {header.line}, {listed!r}, names none of the columns {', '.join(needed[:12])}; {remedy}")
+    if twice := [name for place, name in enumerate(names) if name and name in names[:place]]:
+        raise MttError(f"column {twice[0]!r} stands twice in the header ({listed}); keep one")
+    if missing := [name for name in needed if name not in names]:
+        raise MttError(f"column {missing[0]!r} is missing; the columns are {listed}")
+    return names
+
+
+def _read_fields(rows: Iterator[Row], width: int, sign: str) -> tuple[list[int], list[str]]:
+    """The line on which each row begins, and the fields of all rows one after the other: ``width`` in each."""
+    lines, fields = [], []
+    for row in rows:
+        if len(row.fields) != width:
+            raise MttError(_miscounted(row, width, SEPARATORS.get(sign, sign)))
+        lines.append(row.line)
+        fields += row.fields
+    if not lines:
+        raise MttError("has no rows under its header; write a row for each track")
+    return lines, fields
+
+
+def _miscounted(row: Row, width: int, separator: str) -> str:
+    count, other = len(row.fields), [name for sign, name in SEPARATORS.items() if "".join(row.fields).count(sign) == width - 1]
+    if row.last > row.line:
+        why = f"a quotation mark opens in it and closes in line {row.last}; close it where the field ends"
+    elif count > width and not any(row.fields[width:]):
+        why = f"it ends in a {separator}; remove that, there and in other lines"
+    elif count > width:
+        why = f"a {separator} stands inside a field; put that field in quotation marks"
+    elif other:
+        why = f"a {other[0]} separates them here; write a {separator}"
+    else:
+        why = f"a field is missing, or the header ends in a {separator}; a field that is empty has its {separator} too"
+    return f"line {row.line} has {count} field{'s'[: count > 1]}, the header {width}: {why}"
 
 
 def refuse_rows(path: str | Path, faults: Mapping[str, pd.Series]) -> None:
-    """``MttError`` for the first row that has a fault: what is wrong -> whether it is so in each row."""
+    """``MttError`` for the first row of a ``read_table`` that has a fault: what is wrong -> whether it is so in each row."""
     for fault, rows in faults.items():
         if rows.any():
-            raise MttError(f"{path}: line {int(np.argmax(rows)) + 2} {fault}; correct or remove that line")
+            raise MttError(f"{shown(path)}: line {rows.idxmax()} {fault}; correct or remove that line")
+
+
+def refuse_repeats(path: str | Path, values: pd.Series) -> None:
+    """``MttError`` for the first value of a column of a ``read_table`` that stands twice."""
+    again = values.duplicated()
+    if again.any():
+        line, value = again.idxmax(), values[again.idxmax()]
+        first = (values == value).idxmax()
+        raise MttError(f"{shown(path)}: line {line} repeats the {values.name} of line {first}, {value!r}; keep one row per track")

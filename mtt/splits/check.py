@@ -147,6 +147,17 @@ def audit_split(split: pd.Series, artists: pd.Series, labels, ratios: Sequence[f
     )
 
 
+def split_notes(split: pd.Series, artists: pd.Series) -> list[str]:
+    """What to know of a split before it is used: sets that are empty, and tracks that are left out, with the reason."""
+    notes = [f"no track is in {name}, and a study needs train, valid and test" for name in SETS if not (split == name).any()]
+    if len(excluded := artist_keys(artists)[split == "excluded"]):
+        nameless = int((excluded == "").sum())
+        reasons = {"without artist": nameless, "without tags, by an artist of valid or test": len(excluded) - nameless}
+        why = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
+        notes.append(f"{len(excluded):,} of {len(split):,} tracks excluded, such as {excluded.index[0]!r}: {why}")
+    return notes
+
+
 def _tag_shares(split: pd.Series, tracks: ArtistTracks, tags: Sequence[str]) -> pd.DataFrame:
     counts = np.stack([np.asarray(tracks.labels[(split == name).to_numpy()].sum(axis=0)).ravel() for name in SETS])
     total = counts.sum(axis=0)

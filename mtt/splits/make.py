@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.model_selection import GroupShuffleSplit
 
 from mtt.data.corpus import Corpus, artist_keys
-from mtt.data.table import read_table, refuse_rows
+from mtt.data.table import read_table, refuse_repeats, refuse_rows
 from mtt.files import MttError, write_whole
 from mtt.splits.check import SETS, SPLIT_VALUES, ArtistTracks, check_split, checked_tracks
 from mtt.splits.stratify import cut_line, stratify
@@ -148,12 +148,21 @@ def split_corpus(corpus: Corpus, ratios: Sequence[float], seed: int = 0) -> pd.S
         split = split_by_artist(names, corpus.labels, ratios, seed, unlabelled=~labelled.to_numpy())
         if (split == "unlabelled").sum() < SMALL_POOL * (split == "train").sum():
             split = hide_labels(split, names, corpus.labels, seed)
-    if empty := [name for name in SETS if not (split == name).any()]:
-        raise MttError(
-            f"{corpus.name}: no tracks for {' and '.join(empty)}: of {len(corpus)} usable tracks {labelled.sum()} have tags, by "
-            f"{corpus.artists[labelled & named].nunique()} named artists; tag tracks of more artists, three at the very least"
-        )
+    remedy = "name tagged tracks for it in the column split" if corpus.has_split else "name artists and tag tracks of more of them"
+    check_sets(split, names, labelled, corpus.name, remedy=remedy)
     return split
+
+
+def check_sets(
+    split: pd.Series, artists: pd.Series, labelled: np.ndarray | pd.Series, name: str, ratios: Sequence[float] = (1, 1, 1), remedy: str = ""
+) -> None:
+    """Raises ``MttError``, naming the collection, where no track is in a set of train, valid, test whose ratio is not 0."""
+    if empty := [one for one, ratio in zip(SETS, ratios, strict=True) if ratio and not (split == one).any()]:
+        owners = artist_keys(artists)[np.asarray(labelled)]
+        raise MttError(
+            f"{name}: no tracks for {' and '.join(empty)}: of {len(split)} tracks {len(owners)} have tags, by "
+            f"{owners[owners != ''].nunique()} named artists, and each set needs artists of its own; {remedy}"
+        )
 
 
 def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.DataFrame:
@@ -191,6 +200,8 @@ def write_split(split: pd.Series, path: str | Path) -> None:
 def read_split(path: str | Path) -> pd.Series:
     """The split that ``write_split`` wrote; ids are strings. ``MttError`` names the file, the line and the fault."""
     table = read_table(path, ["track_id", "split"])
-    faults = {"has no track_id": table["track_id"] == "", "repeats a track_id": table["track_id"].duplicated()}
-    refuse_rows(path, faults | {f"has a split that is none of {', '.join(SPLIT_VALUES)}": ~table["split"].isin(SPLIT_VALUES)})
+    unknown = ~table["split"].isin(SPLIT_VALUES)
+    faults = {"has no track_id": table["track_id"] == "", f"has a split that is none of {', '.join(SPLIT_VALUES)}": unknown}
+    refuse_rows(path, faults)
+    refuse_repeats(path, table["track_id"])
     return table.set_index("track_id")["split"]

@@ -143,11 +143,14 @@ class Study:
 
     @cached_property
     def collection(self) -> Corpus:
-        """All usable tracks, before cleaning. Raises ``MttError`` where no track has a tag."""
+        """All usable tracks, before cleaning. Raises ``MttError`` where no track has a tag, or none differs from the others."""
         corpus = load_corpus(self.config.collection, self.config.corpus, progress=self.progress)
+        name, taught = self.config.collection, corpus.labels[corpus.is_labelled]
         if not corpus.labels.any():
-            name = self.config.collection
             raise MttError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
+        if (taught == taught[0]).all():
+            tags = " and ".join(repr(tag) for tag, has in zip(corpus.tags, taught[0], strict=True) if has)
+            raise MttError(f"{name}: all {len(taught)} tagged tracks have the same, {tags}, so that nothing tells them apart; tag more")
         return corpus
 
     @cached_property
@@ -177,11 +180,12 @@ class Study:
 
     @cached_property
     def tag_counts(self) -> pd.DataFrame:
-        """Positives of each tag in each labelled set, and whether the tag is kept (enough of them everywhere)."""
+        """Positives of each tag in each labelled set, and whether the tag is kept: enough everywhere, and a track without it."""
         corpus = self.collection
         counts = {name: corpus.labels[corpus.rows(self.split.index[self.split == name])].sum(axis=0) for name in SETS}
         table = pd.DataFrame(counts, index=pd.Index(corpus.tags, name="tag")).astype(int)
-        return table.assign(kept=(table >= self.config.minimum_positives).all(axis=1))
+        sizes = [len(self.ids(name)) for name in SETS]
+        return table.assign(kept=((table >= self.config.minimum_positives) & (table < sizes)).all(axis=1))
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -191,8 +195,8 @@ class Study:
             best = self.tag_counts[list(SETS)].min(axis=1).idxmax()
             counts = ", ".join(f"{self.tag_counts.at[best, name]} in {name}" for name in SETS)
             raise MttError(
-                f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test "
-                f"(the nearest, {best!r}, has {counts}); add tracks or artists, or join rare tags"
+                f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test, and a "
+                f"track without it (the nearest, {best!r}, has {counts}); add tracks or artists, or join rare tags"
             )
         return self.collection.keep_tracks(self.split.index).keep_tags(kept)
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mtt.collections.audit import PROBLEMS, audit_collection
+from mtt.collections.audit import KINDS, audit_collection
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
 from mtt.files import MttError
@@ -23,7 +23,7 @@ def audit(folder, split=None):
 
 @pytest.fixture(scope="module")
 def flawed(tmp_path_factory):
-    """A collection with one of each problem, and the rows that an audit must give: (track_id, problem)."""
+    """A collection with one of each problem and two hints, and the rows that an audit must give: (track_id, problem)."""
     folder = tmp_path_factory.mktemp("flawed")
     rows, expected = [], set()
 
@@ -52,7 +52,8 @@ def flawed(tmp_path_factory):
     add("pool0.wav", tune(4, 48), artist="Pool")
     add("pool1.wav", tune(4, 49), artist="Pool", tags="", split="unlabelled")
     add("odd.wav", tune(4, 50), "unknown_set", split="validation")
-    add("unsplit.wav", tune(4, 51), split="")
+    add("unsplit.wav", tune(4, 51), "split_mismatch", split="")
+    expected.add(("good00.wav", "tag_everywhere"))
     rows.append({"path": "../elsewhere.wav", "artist": "x", "tags": "common", "split": "train"})
     pd.DataFrame(rows).to_csv(folder / "tracks.csv", index=False)
     return folder, expected | {("../elsewhere.wav", "outside")}
@@ -64,7 +65,7 @@ def test_each_problem_is_found_once_and_nothing_else(flawed):
     assert list(made.rows.columns) == ["track_id", "path", "problem", "detail"]
     found = list(zip(made.rows["track_id"], made.rows["problem"], strict=True))
     assert len(found) == len(set(found)) and set(found) == expected
-    assert list(made.counts.index) == [name for name in PROBLEMS if name in {problem for _, problem in expected}]
+    assert list(made.counts.index) == [name for name in KINDS if name in {problem for _, problem in expected}]
     details = made.rows.set_index("problem")["detail"]
     assert "8000 Hz; nothing above 4 kHz" in details["low_rate"] and "48000 Hz" in details["unusual_rate"]
     assert "copy of copy.flac" in details["exact_duplicate"] and "artists differ" in details["exact_duplicate"]
@@ -72,7 +73,7 @@ def test_each_problem_is_found_once_and_nothing_else(flawed):
     assert details["rare_tag"] == "tag 'one of a kind': 1 track of 1 artist"
     assert "1 in train, 1 in valid" in details["artist_across_sets"]
     assert details["duplicate_across_sets"] == "in train; copy.flac, same content, is in test"
-    assert made.tracks == 49 and made.sentence.endswith("15 problems of 15 kinds.")
+    assert made.tracks == 49 and made.sentence.endswith("15 problems of 15 kinds, 2 hints.")
 
 
 def test_a_given_split_replaces_the_column(flawed, tmp_path):
@@ -80,15 +81,15 @@ def test_a_given_split_replaces_the_column(flawed, tmp_path):
     ids = pd.read_csv(folder / "tracks.csv")["path"]
     pd.DataFrame({"track_id": ids, "split": "train"}).to_csv(tmp_path / "split.csv", index=False)
     made = audit(folder, tmp_path / "split.csv")
-    gone = {"unknown_set", "artist_across_sets", "duplicate_across_sets"}
-    assert set(made.rows["problem"]) == {problem for _, problem in expected} - gone
+    gone = {"unknown_set", "artist_across_sets", "duplicate_across_sets", "split_mismatch"}
+    assert set(made.rows["problem"]) == {problem for _, problem in expected} - gone | {"empty_set", "untagged_in_set"}
 
 
 def test_a_clean_collection_has_no_problem(tmp_path):
-    names = [f"{number}.wav" for number in range(16)]
+    names = [f"{number}.wav" for number in range(32)]
     for number, name in enumerate(names):
         write_audio(tmp_path / name, tune(3, number))
-    write_table(tmp_path, names)
+    write_table(tmp_path, names, artist=["Ann", "Bob", "Cem", "Dan"] * 8, tags=["t"] * 16 + ["u"] * 16)
     found = audit(tmp_path)
     assert found.rows.empty and found.counts.empty and found.sentence.endswith("no problem found.")
 

@@ -288,10 +288,13 @@ def test_a_written_split_is_read_back(tmp_path):
     ("text", "message"),
     [
         (None, r"split\.csv: no such file"),
-        ("", r"split\.csv: not a table"),
+        ("", r"split\.csv: is empty; a header with the columns track_id, split"),
         ("id,split\na,train\n", r"split\.csv: column 'track_id' is missing; the columns are id, split"),
         ("track_id,split\na,train\n,test\n", "line 3 has no track_id"),
-        ("track_id,split\na,train\nb,test\na,valid\n", "line 4 repeats a track_id"),
+        ("track_id,split\na,train\nb,test\na,valid\n", "line 4 repeats the track_id of line 2, 'a'"),
+        ("a,train\nb,test\n", "line 1, 'a, train', names none of the columns track_id, split"),
+        ("track_id,split\na,train\nb,test,\n", "line 3 has 3 fields, the header 2: it ends in a comma"),
+        ("track_id,split\n", "has no rows under its header"),
         ("track_id,split\na,training\n", "line 2 has a split that is none of train, valid"),
     ],
 )
@@ -356,7 +359,7 @@ def test_tracks_of_a_given_split_that_teach_and_test_nothing():
 @pytest.mark.parametrize(
     ("artists", "message"),
     [
-        (["a", "a", "b", "b"], "mine: no tracks for test: of 4 usable tracks 4 have tags, by 2 named artists; tag tracks of more"),
+        (["a", "a", "b", "b"], "mine: no tracks for test: of 4 tracks 4 have tags, by 2 named artists, .*; name artists and tag"),
         (["", "", "", ""], "mine: no tracks for train and valid and test: .* by 0 named artists"),
     ],
 )

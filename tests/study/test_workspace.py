@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig, read_settings, to_dict
@@ -121,13 +122,48 @@ def test_a_students_batch_is_counted_in_batches_of_its_teacher():
         assert set(sizes.values()) == {factor * SMOKE.train.batch_size}  # students and controls alike
 
 
-def test_a_study_of_a_collection_without_tags_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"tags": ""}, "no track has a tag; fill the column tags"),
+        ({"tags": "rock"}, "all 6 tagged tracks have the same, 'rock', so that nothing tells them apart"),
+        ({"tags": ["rock|pop", ""] * 3}, "all 3 tagged tracks have the same, 'pop' and 'rock'"),
+        ({"artist": ""}, "no tracks for train and valid and test: of 6 tracks 6 have tags, by 0 named artists"),
+        (
+            {"artist": ["a", "b"] * 3},
+            "of 6 tracks 6 have tags, by 2 named artists, and each set needs artists of its own; name artists and tag",
+        ),
+        ({"split": ["train", "test"] * 3}, "no tracks for valid: .*; name tagged tracks for it in the column split"),
+        ({"split": ["train", "test", "valid"] * 2, "tags": ["rock", "pop", ""] * 2}, "no tracks for valid: of 6 tracks 4 have tags"),
+        (
+            {"split": ["train", "test", "valid"] * 2, "tags": ["rock", "pop", "jazz"] * 2},
+            "no tag has 1 positives in each .*nearest, 'jazz', has 0 in train, 2",
+        ),
+        (
+            {"split": ["train", "test", "valid"] * 2, "tags": ["rock"] * 5 + ["rock|pop"]},
+            "no tag has .* and a track without it .the nearest, 'rock', has 2",
+        ),
+        ({"path": [f"gone{number}.wav" for number in range(6)]}, "none of the 6 files can be used; the first, gone0.wav, is unreadable"),
+    ],
+)
+def test_a_study_that_cannot_work_says_so_before_anything_is_trained(tmp_path, monkeypatch, columns, message):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
-    table = write_collection(tmp_path / "music", 2, 1)
-    table.write_text("path,artist,tags\n" + "".join(f"{line.split(',')[0]},x,\n" for line in table.read_text().splitlines()[1:]))
-    with pytest.raises(MttError, match=r"tracks\.csv: no track has a tag"):
-        assert open_study(profile="smoke", collection=str(table), progress=False).collection
-    assert not (tmp_path / "runs").exists()
+    table = write_collection(tmp_path / "music", 6, 1)
+    rows = pd.read_csv(table).assign(tags=["low", "high"] * 3)
+    rows.assign(**columns).to_csv(table, index=False)
+    config = replace(configure({"profile": "smoke", "collection": str(table)}), minimum_positives=1)
+    with pytest.raises(MttError, match=f"tracks.*: {message}") as caught:
+        _ = Study(config, tmp_path / "runs" / "mine", progress=False).corpus
+    assert "\n" not in str(caught.value)
+
+
+def test_artists_of_one_track_each_make_a_study_without_the_experiment_on_leakage(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    table = write_collection(tmp_path / "music", 12, 1)
+    pd.read_csv(table).assign(tags=["low", "high|low", "high"] * 4).to_csv(table, index=False)
+    config = replace(configure({"profile": "smoke", "collection": str(table)}), minimum_positives=1, ratios=(0.5, 0.25, 0.25))
+    study = Study(config, tmp_path / "runs" / "mine", progress=False)
+    assert len(study.corpus) and study.crossover.empty and [claim["id"] for claim in Judge(study).claims("02_split_stratification")] == []
 
 
 def test_a_notebook_refuses_a_name_that_papermill_injected_but_nobody_knows():

@@ -174,7 +174,12 @@ GONE, CLIP = None, MTAT_CLIPS[0][0]
         ("magnatagatune", "annotations_final.csv", GONE, "annotations_final.csv is missing; it holds the tags"),
         ("magnatagatune", "annotations_final.csv", "clip_id\tguitar\n", "column 'classical' is missing"),
         ("magnatagatune", "clip_info_final.csv", GONE, "clip_info_final.csv is missing; it holds the artists"),
-        ("magnatagatune", "clip_info_final.csv", "clip_id\tartist\ttitle\talbum\n", "line 2 is of a clip that clip_info_final.csv lacks"),
+        (
+            "magnatagatune",
+            "clip_info_final.csv",
+            "clip_id\tartist\ttitle\talbum\n9\ta\tb\tc\n",
+            "line 2 is of a clip that clip_info_final.csv lacks",
+        ),
         ("magnatagatune", "mp3", GONE, r"5 of 5 audio files are absent.*unpacked\)$"),
         (
             "magnatagatune/listed",

@@ -1,0 +1,96 @@
+"""Hints of an audit, on tables without sound."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtt.collections.hints import HINTS, split_hints, table_hints
+from mtt.data.corpus import Corpus, label_matrix, split_tags
+
+
+def corpus(artists: list[str], tags: list[str]) -> Corpus:
+    """One track a line, t0, t1, ..."""
+    ids = pd.Index([f"t{number}" for number in range(len(artists))], name="track_id")
+    names = sorted({tag for text in tags for tag in split_tags(text)})
+    tracks = pd.DataFrame({"path": ids, "artist": artists, "tags": tags}, index=ids)
+    return Corpus("mine", ".", tracks, names, label_matrix(tags, names))
+
+
+PAIR = ["Ann", "Ann", "Bob", "Bob"]
+FOUR = ["rock", "pop", "rock", "pop"]
+
+
+@pytest.mark.parametrize(
+    ("artists", "tags", "hints"),
+    [
+        (PAIR, FOUR, []),
+        (PAIR, ["rock"] * 3 + [""], [("t0", "only_tag", "'rock', on 3 tracks")]),
+        (PAIR, ["music|rock", "music", "music", ""], [("t0", "tag_everywhere", "'music', on all 3 tagged tracks")]),
+        (PAIR, ["Rock", "rock", "rock ", "pop"], [("t0", "similar_tags", "'Rock' (1 track), 'rock' (2 tracks)")]),
+        (PAIR, ["hip hop", "hip-hop", "hip hop", "pop"], [("t1", "similar_tags", "'hip hop' (2 tracks), 'hip-hop' (1 track)")]),
+        (PAIR, [*FOUR[:3], "a, b"], [("t3", "joined_tags", "'a, b', on 1 track; if that is several tags, write 'a|b'")]),
+        (PAIR, [*FOUR[:3], "a;b|pop"], [("t3", "joined_tags", "'a;b', on 1 track; if that is several tags, write 'a|b'")]),
+        (["Ann"] * 3 + [""], FOUR, [("t0", "only_artist", "'Ann', on 3 tracks")]),
+        (["A", "B", "C", "D", "E"], [*FOUR, "pop"], [("t0", "artist_each", "5 artists of one track each, such as 'A'")]),
+    ],
+)
+def test_a_hint_says_what_it_means_and_where(artists, tags, hints):
+    assert list(table_hints(corpus(artists, tags))) == hints
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Beatles", "The Beatles"),
+        ("Beatles, The", "the beatles"),
+        ("Bowie, David", "David Bowie"),
+        ("AC/DC", "ACDC"),
+        ("Beyoncé", "Beyonce"),
+        ("Simon & Garfunkel", "Simon and Garfunkel"),
+        ("Radiohead", "Radiohaed"),
+        ("Radiohead", "Radioheads"),
+        ("Led Zeppelin", "Led Zepelin"),
+        ("Joni Mitchell", "Joni Mitchall"),
+    ],
+)
+def test_artists_that_may_be_one_are_named_with_their_tracks(one, other):
+    artists = [one, one, other, "Somebody", "Somebody Else"]
+    hints = list(table_hints(corpus(artists, [*FOUR, "pop"])))
+    assert hints == [("t2", "similar_artists", f"{one!r} (2 tracks), {other!r} (1 track)")]
+
+
+@pytest.mark.parametrize("pair", [("ABBA", "ABBE"), ("Studio 11 Band", "Studio 12 Band"), ("!!!", "???"), ("The Band", "The Cars")])
+def test_other_artists_are_not(pair):
+    assert list(table_hints(corpus([*pair, *pair], FOUR))) == []
+
+
+def test_a_hundred_thousand_artists_take_seconds():
+    letters = np.random.default_rng(0).integers(97, 123, (100_000, 14), dtype=np.uint32)
+    names = np.ascontiguousarray(letters).view("<U14").ravel().tolist()
+    names[70_000] = names[5][:-1] + "é"
+    start = time.process_time()
+    (hint,) = (hint for hint in table_hints(corpus(names + names, ["rock", "pop"] * 100_000)) if hint[1] == "similar_artists")
+    assert hint[0] == "t5" and time.process_time() - start < 30
+
+
+def test_a_split_that_does_not_fit_its_collection_is_told_with_an_example_of_each_side():
+    known = corpus(PAIR, [*FOUR[:3], ""])
+    sets = pd.Series(["train", "valid", "test", "unlabelled"], index=known.tracks.index)
+    assert list(split_hints(known, sets)) == [] == list(split_hints(known, sets.where(sets == "", "")))
+    other = list(split_hints(known, sets.rename(lambda name: f"x{name}")))
+    assert other[0] == (
+        "t0",
+        "split_mismatch",
+        "4 of 4 ids of the split are no track, such as 'xt0'; 4 of 4 tracks have no set, such as 't0'",
+    )
+    part = list(split_hints(known, pd.concat([sets[:3], pd.Series(["test"], index=["x"])])))
+    assert part == [("t3", "split_mismatch", "1 of 4 ids of the split are no track, such as 'x'; 1 of 4 tracks have no set, such as 't3'")]
+
+
+def test_sets_without_tracks_or_tags_are_told():
+    known = corpus(PAIR, [*FOUR[:3], ""])
+    sets = pd.Series(["train", "train", "test", "test"], index=known.tracks.index)
+    found = [("t0", "empty_set", "no track is in valid"), ("t3", "untagged_in_set", "1 of 2 tracks of test, such as 't3'")]
+    assert list(split_hints(known, sets)) == found and {kind for _, kind, _ in found} <= set(HINTS)
