@@ -180,9 +180,9 @@ def _bit_error(a: np.ndarray, b: np.ndarray, offset: int) -> float:
 def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -> tuple[pd.Index, pd.DataFrame]:
     """Keep one copy of each group of ``duplicates``: the kept ids, in the order of ``tracks``, and the removed (``PROBLEM_COLUMNS``).
 
-    ``tracks`` is indexed by track_id, with columns path, artist, seconds and digest; ``labelled`` (track_id -> bool) says which have labels.
-    Of a group, a copy with an artist is kept, rather a labelled one, then the longest (to the second), then one whose format loses nothing,
-    then the first in the order of ids. Where no copy has an artist, so that none can be used, all stay.
+    ``tracks`` is indexed by track_id, with columns path, artist, seconds and digest; ``labelled`` (track_id -> bool) says which have
+    labels. Of a group, a copy with an artist is kept, rather a labelled one, then the longest (to the second), then one whose format loses
+    nothing, then the first in the order of ids. Where no copy has an artist, so that none can be used, all stay.
     """
     artists = artist_keys(tracks["artist"])
     ends = [tracks.index.get_indexer(duplicates[name]) for name in ("track_id", "other")]

@@ -38,8 +38,8 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     """Read every file of ``tracks`` (index track_id, column path relative to ``root``) once; ``cache`` is a folder.
 
     Returns track_id -> path, size, changed, seconds (decoded), fault (of a file that is not whole), sample_rate, channels, level_db,
-    clipped (share of the samples), digest, problem, detail, fingerprint. Files that cannot be used (unreadable, silent, cancelled, too short) and
-    paths that lead out of ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
+    clipped (share of the samples), digest, problem, detail, fingerprint. Files that cannot be used (unreadable, silent, cancelled, too
+    short) and paths that lead out of ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
     """
     settings = [VERSION, MINIMUM_SECONDS, SILENCE_DB, CANCELLED_DB, audio_settings(), fingerprint_settings()]
     store = cache.resolve() / f"inspection-{fingerprint([settings, str(root)])}"
