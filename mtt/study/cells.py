@@ -254,7 +254,7 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = AL
     corpus, train, train_ids = data.corpus, recipe.train, data.train_ids(recipe)
     part, seed, options = (ranks.rank, ranks.world), ranks.own_seed(recipe.seed), recipe.student
     labels = corpus.labels[corpus.rows(train_ids)]
-    ranks.check(train.batch_size // (2 if recipe.uses_pool else 1))
+    ranks.check(train.batch_size, 2 if recipe.uses_pool else 1)
     if not recipe.uses_pool:
         batches = ClipBatches(corpus, train_ids, train.batch_size, train.clip_seconds, recipe.seed, part=part)
         return Supervised(batches, labels, train.augment, seed)

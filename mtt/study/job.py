@@ -29,11 +29,13 @@ from mtt.models.build import check_config as check_model
 from mtt.models.checkpoint import read_initial_weights
 from mtt.study import recipes
 from mtt.study.cells import Cell, make_cell
+from mtt.study.parameters import is_folder_name
 from mtt.study.recipes import Recipe
 from mtt.study.workspace import OWN_RATIOS, Study
 from mtt.training.ranks import joined
 
 KEYS = ("profile", "recipe", "study", "seed", "init_from")  # beside the fields of StudyConfig
+INSTEAD = {"seeds": "seed: a job trains one model", "teacher": "[model]"}  # of fields of StudyConfig that a job words in its own way
 SECTIONS = {"model": "teacher", "train": "train", "corpus": "corpus"}  # section -> field of StudyConfig
 
 
@@ -55,7 +57,7 @@ def read_job(path: str | Path) -> Job:
         given = json.loads(text) if kind == "JSON" else tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; give a file of settings in TOML or JSON") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: {one_line(error)}; write it as {kind}") from error
     try:
         if not isinstance(given, dict):
@@ -72,8 +74,11 @@ def _job(given: dict, stem: str) -> Job:
     profile, study = given.get("profile", "demo"), given.get("study", f"job-{stem}")
     if profile not in PROFILES:
         raise SettingsError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
-    if Path(study).name != study:
+    if not is_folder_name(study):
         raise SettingsError(f"study: {study!r} is no plain folder name")
+    for name, instead in INSTEAD.items():
+        if name in given:
+            raise SettingsError(f"{name}: no such setting of a job; give {instead}")
     config = PROFILES[profile]
     if given.get("collection", "synthetic") != "synthetic":
         config = replace(config, ratios=OWN_RATIOS)
@@ -91,10 +96,12 @@ def _job(given: dict, stem: str) -> Job:
         raise SettingsError(named.get(start, "") + str(error).removeprefix(start)) from error
     if config.teacher.sample_rate != SAMPLE_RATE:
         raise SettingsError(f"model.sample_rate: must be {SAMPLE_RATE}, the rate of all audio inside the program")
-    check_model(config.teacher)
     if config.train.augment is not None:
         check_augmentation(config.train.augment)
-    return Job(config, _recipe(config, given.get("recipe", "teacher"), given.get("student")), home() / "runs" / study)
+    recipe = _recipe(config, given.get("recipe", "teacher"), given.get("student"))
+    for one in recipe.chain:
+        check_model(one.model)
+    return Job(config, recipe, home() / "runs" / study)
 
 
 def _recipe(config: StudyConfig, name: str, options: object) -> Recipe:
@@ -121,7 +128,7 @@ def run_job(job: Job, progress: bool = True) -> Cell:
             return study.make(job.recipe)[0].first
         chain = job.recipe.with_seed(job.config.seeds[0]).chain
         for recipe in chain:
-            ranks.check(recipe.train.batch_size // (2 if recipe.uses_pool else 1))
+            ranks.check(recipe.train.batch_size, 2 if recipe.uses_pool else 1)
         folder, data = ranks.agree((study.folder, study.data) if ranks.first else None)
         total = sum(recipe.train.steps for recipe in chain)
         with tqdm(total=total, desc=f"training on {ranks.world} ranks", unit="step", disable=not (progress and ranks.first)) as bar:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from mtt.config import PROFILES, SettingsError, StudyConfig, read_settings
+from mtt.config import PROFILES, SettingsError, SplitConfig, StudyConfig, read_settings
 
 PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets; "" where there is more to it
     "profile": "",
@@ -40,6 +40,8 @@ def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
     found = {name: value for name, value in given.items() if value is not None}
     if wrong := [name for name in TEXTS if not isinstance(found.get(name, ""), str)]:
         raise ParameterError(f"parameter {wrong[0]!r}: must be text, not {found[wrong[0]]!r}")
+    if not is_folder_name(found.get("study", "study")):
+        raise ParameterError(f"parameter 'study': must be a plain folder name, not {found['study']!r}")
     apply_parameters(found)
     return found
 
@@ -67,6 +69,19 @@ def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
     return settings
 
 
+def is_folder_name(name: str) -> bool:
+    """Whether a study's folder in runs/ can have this name."""
+    return name not in ("", ".", "..") and name.isprintable() and "/" not in name and len(name.encode()) <= 200
+
+
+def split_options(ratios: Sequence[float], seed: int) -> SplitConfig:
+    """The options of the command ``split``. Raises ``ParameterError``."""
+    try:
+        return SplitConfig(tuple(ratios), seed)
+    except SettingsError as error:
+        raise ParameterError(f"--{error}") from error
+
+
 def parse_parameters(words: Sequence[str]) -> dict[str, object]:
     """``-p NAME VALUE -p NAME VALUE ...`` as typed, with values read as papermill reads them. Raises ``ParameterError``."""
     parsed: dict[str, object] = {}
@@ -84,6 +99,6 @@ def parse_parameters(words: Sequence[str]) -> dict[str, object]:
 def _typed(text: str) -> object:
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two of thousands of brackets
         return text
     return value if isinstance(value, int | float | None) else text

@@ -19,7 +19,7 @@ import pandas as pd
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import load_corpus, parse_source
 from mtt.collections.table import CollectionError
-from mtt.config import StudyConfig, home, identity, to_dict
+from mtt.config import SettingsError, StudyConfig, home, identity, to_dict
 from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint, read_json, write_json
 from mtt.models import read_initial_weights
@@ -48,7 +48,10 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     for name, width in (("teacher_width", config.teacher.width), ("student_width", config.student_width)):
         if name in given and width % config.teacher.heads:
             raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
-    check_config(config.teacher)
+    try:
+        check_config(config.teacher)
+    except SettingsError as error:
+        raise ParameterError(f"parameter 'teacher_width': {error}") from error
     return config if config.collection == "synthetic" else replace(config, ratios=OWN_RATIOS)
 
 
@@ -58,10 +61,7 @@ def open_study(progress: bool = True, **parameters) -> Study:
     parts = [config.profile] + ([] if config.collection == "synthetic" else [parse_source(config.collection).folder_name])
     parts += [f"{name.replace('_', '-')}{given[name]}" for name in IN_NAME if name in given]
     parts += [f"from-{config.init_from.weights_sha256[:8]}"] if config.init_from else []
-    name = given.get("study", "-".join(parts))
-    if Path(name).name != name:
-        raise ParameterError(f"parameter 'study': must be a plain folder name, not {name!r}")
-    return Study(config, home() / "runs" / name, progress, renamed="study" not in given)
+    return Study(config, home() / "runs" / given.get("study", "-".join(parts)), progress, renamed="study" not in given)
 
 
 def notebook_study(namespace: Mapping[str, object]) -> Study:
