@@ -157,11 +157,12 @@ def deep(levels: int) -> tuple:
         written(tensor((2,), (1,), key="../../secret")),
         written(tensor((2,), (1,), key=deep(100))),
         written({"a": Call(Name("torch._utils", "_rebuild_tensor_v2"), (1, 2))}),
-        written({deep(100): 1, "state_dict": Call(Name("builtins", "eval"), ("1",))}),
+        written({"state_dict": Call(Name("builtins", "eval"), ("1",))}),
+        b"})" + b"q\x00h\x00\x86" * 100 + b"K\x01s.",  # a key of 2^100 parts
         pickle.PROTO + b"\x02" + b"r\xff\xff\xff\x7f.",  # a memo of 2^31 places
         pickle.PROTO + b"\x05" + pickle.BYTEARRAY8 + (2**40).to_bytes(8, "little") + b".",
         pickle.PROTO + b"\x04" + b"(" * 10_000 + b"t" * 10_000 + b".",
-        pickle.EMPTY_LIST * 2**22,
+        pickle.EMPTY_LIST * 2**19,
         b"",
         b"}",
         b"s.",
