@@ -15,7 +15,7 @@ from tqdm import tqdm
 import mtt  # its names are imported when first used: a command loads what it needs
 from mtt.config import PROFILES, home
 from mtt.files import MttError, one_line
-from mtt.study.parameters import check_parameters, parse_parameters
+from mtt.study.parameters import check_parameters, parse_parameters, split_options
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The Semi-supervised Music Tagging Transformer study.")
 
@@ -50,6 +50,7 @@ def split(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Split a collection by artist, tags stratified; no audio is read."""
+    split_options(ratios, seed)
     tracks = mtt.read_collection(table)
     tags = sorted({tag for text in tracks["tags"] for tag in mtt.split_tags(text)})
     labels = mtt.label_matrix(tracks["tags"], tags)

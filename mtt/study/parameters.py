@@ -77,7 +77,7 @@ def is_folder_name(name: str) -> bool:
 def split_options(ratios: Sequence[float], seed: int) -> SplitConfig:
     """The options of the command ``split``. Raises ``ParameterError``."""
     try:
-        return SplitConfig(tuple(ratios), seed)
+        return SplitConfig(ratios=tuple(ratios), seed=seed)
     except SettingsError as error:
         raise ParameterError(f"--{error}") from error
 

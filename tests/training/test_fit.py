@@ -116,9 +116,7 @@ def test_a_loss_that_is_no_number_names_step_and_tracks_and_keeps_the_last_good_
 
 
 def test_a_validation_loss_that_is_no_number_keeps_the_last_good_state(tiny_data, tmp_path):
-    with pytest.raises(
-        MttError, match=r"validation loss is nan after step 3; the state after 2 steps is kept in .*lower the learning rate"
-    ):
+    with pytest.raises(MttError, match=r"validation loss is nan after step 3; the state after 2 steps is kept in .*lower"):
         train_with_losses(tiny_data, tmp_path, TINY_TRAIN, [0.5, float("nan")])
     assert torch.load(tmp_path / STATE_FILE, weights_only=True)["step"] == 2
     with pytest.raises(MttError, match=r"validation loss is inf after step 1; nothing is kept: lower"):
