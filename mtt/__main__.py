@@ -16,7 +16,7 @@ from tqdm import tqdm
 import mtt  # its names are imported when first used: a command loads what it needs
 from mtt.config import PROFILES
 from mtt.files import MttError, home, one_line, output, output_folder, shown
-from mtt.study.parameters import check_parameters, parse_parameters
+from mtt.study.parameters import check_parameters, parse_parameters, split_options
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Force = Annotated[bool, typer.Option("--force", help="replace what an earlier run wrote, if it was not changed since")]
@@ -72,6 +72,7 @@ def split(
 
     Example: python -m mtt split tracks.csv --out split.csv --ratios 0.8 0.1 0.1
     """
+    split_options(ratios, seed)
     with output(out, table, endings=[".csv"], force=force):
         _split(table, out, ratios, seed)
 

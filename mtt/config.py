@@ -22,14 +22,45 @@ from mtt.files import MttError
 
 SAMPLE_RATE = 22_050  # Hz, of all audio inside the program
 
-Count = Annotated[int, Field(ge=0, le=10**9)]
-Size = Annotated[int, Field(ge=1, le=10**9)]
-Width = Annotated[int, Field(ge=1, le=65_536)]  # channels, units, bands, samples of a window
-Seconds = Annotated[float, Field(ge=0.1, le=3600.0)]  # of a clip
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+MAX_GENERATIONS = 20  # of students, each the teacher of the next
+BATCH_HOURS = 10  # of audio in one batch, at most
 T = TypeVar("T")
+
+
+def within(kind: type, least: float, most: float) -> pydantic.PlainValidator:
+    """The check of a number: of this kind (int or float) and in this range, ends included. An int may stand for a float, a bool not."""
+    words = f"a whole number from {least:,} to {most:,}" if kind is int else f"a number from {least:g} to {most:g}"
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float) or not least <= value <= most:
+            raise ValueError(f"must be {words}, not {_short(value)}")
+        return kind(value)
+
+    return pydantic.PlainValidator(check)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _whole(ratios: tuple[float, ...]) -> tuple[float, ...]:
+    if abs(sum(ratios) - 1.0) > 1e-6:
+        raise ValueError(f"must sum to 1, not to {sum(ratios):g}")
+    return ratios
+
+
+Count = Annotated[int, within(int, 0, 10**9)]
+Size = Annotated[int, within(int, 1, 10**9)]
+Few = Annotated[int, within(int, 1, 1000)]
+Width = Annotated[int, within(int, 1, 16_384)]  # channels, units, bands
+Window = Annotated[int, within(int, 16, 65_536)]  # samples
+Copies = Annotated[int, within(int, 0, 10_000)]
+Seconds = Annotated[float, within(float, 0.1, 3600.0)]  # of a clip
+Weight = Annotated[float, within(float, 0.0, 1000.0)]
+Share = Annotated[float, within(float, 0.0, 1.0)]
+BelowOne = Annotated[float, within(float, 0.0, 0.99)]
+Ratios = Annotated[tuple[Share, Share, Share], pydantic.AfterValidator(_whole)]  # of train, valid and test
 
 
 class SettingsError(MttError):
@@ -58,10 +89,12 @@ def _fault(error: pydantic.ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"] if not str(part).endswith("]"))
     if first["type"] == "unexpected_keyword_argument":
         return f"{place}: no such setting"
-    if first["type"] == "value_error":  # of a check of our own, whose message names the field
+    if first["type"] == "json_invalid":
+        return "holds text that is not UTF-8; rename what it names"
+    if first["type"] == "value_error":  # of a check of our own, whose message names the field where several have to fit
         return f"{place}: {first['ctx']['error']}" if place else str(first["ctx"]["error"])
     words = first["msg"].replace("Input should be a valid", "must be of kind").replace("Input should be", "must be")
-    return f"{place}: {words[0].lower()}{words[1:]}, not {first['input']!r}"
+    return f"{place}: {words[0].lower()}{words[1:]}, not {_short(first['input'])}"
 
 
 @setting
@@ -69,14 +102,14 @@ class SyntheticConfig:
     """The embedded corpus: how many artists and tracks, how long, how imperfect its labels. The defaults are those of *demo* and *full*."""
 
     seed: Count = 0
-    labelled_artists: Size = 300
-    unlabelled_artists: Count = 180
-    tracks_per_artist: Size = 5  # mean; artists differ
-    seconds: Annotated[float, Field(ge=3.0, le=600.0)] = 30.0
-    missing_labels: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2  # share of the positive labels that the observed tags lack
-    exact_duplicates: Count = 8
-    near_duplicates: Count = 8
-    unusable_files: Count = 6  # silent, truncated or not audio at all
+    labelled_artists: Annotated[int, within(int, 1, 100_000)] = 300
+    unlabelled_artists: Annotated[int, within(int, 0, 100_000)] = 180
+    tracks_per_artist: Annotated[int, within(int, 1, 100)] = 5  # mean; artists differ
+    seconds: Annotated[float, within(float, 3.0, 600.0)] = 30.0
+    missing_labels: BelowOne = 0.2  # share of the positive labels that the observed tags lack
+    exact_duplicates: Copies = 8
+    near_duplicates: Copies = 8
+    unusable_files: Copies = 6  # silent, truncated or not audio at all
 
 
 @setting
@@ -87,13 +120,13 @@ class ModelConfig:
     channels: Width = 128  # of the convolutional front end (base width of the CNNs)
     width: Width = 256  # attention_ndim of the Transformer, hidden units of the CRNN's GRU
     heads: Width = 8
-    layers: Annotated[int, Field(ge=1, le=256)] = 4
+    layers: Annotated[int, within(int, 1, 256)] = 4
     max_positions: Width = 512
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    n_fft: Width = 1024
-    hop: Width = 512
-    n_mels: Width = 128
-    sample_rate: Annotated[int, Field(ge=1000, le=384_000)] = SAMPLE_RATE
+    dropout: BelowOne = 0.1
+    n_fft: Window = 1024
+    hop: Window = 512
+    n_mels: Annotated[int, within(int, 1, 1024)] = 128
+    sample_rate: Annotated[int, within(int, 1000, 384_000)] = SAMPLE_RATE
 
 
 @setting
@@ -110,16 +143,23 @@ class TrainConfig:
     """One call of ``fit``."""
 
     steps: Size = 1000
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 16
+    batch_size: Annotated[int, within(int, 2, 65_536)] = 16  # one clip has no batch statistics, and no half for a student
     clip_seconds: Seconds = 10.0
-    learning_rate: Positive = 1e-4
+    learning_rate: Annotated[float, within(float, 1e-12, 10.0)] = 1e-4
     schedule: Literal["constant", "cosine"] = "constant"  # keeps the best weights; cosine (after a linear warm-up, to zero) the last
     warmup_steps: Count = 0
-    weight_decay: NotNegative = 0.0  # AdamW's; 0 is Adam
+    weight_decay: Weight = 0.0  # AdamW's; 0 is Adam
     evaluate_every: Size = 200  # steps
     patience: Count = 40  # evaluations without a better validation loss before a constant schedule stops
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the processor has it
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        if (hours := self.batch_size * self.clip_seconds / 3600) > BATCH_HOURS:
+            raise ValueError(
+                f"batch_size: {self.batch_size} clips of {self.clip_seconds:g} s are {hours:,.0f} hours of audio in a batch; "
+                f"at most {BATCH_HOURS}"
+            )
 
 
 @setting
@@ -127,11 +167,11 @@ class StudentConfig:
     """What a noisy student adds to its teacher's recipe (paper, section 3.3)."""
 
     width: Width = 256  # attention_ndim; smaller than the teacher's = distillation, equal = expansion
-    unlabelled_weight: NotNegative = 1.0  # weight of the pseudo-label loss beside the labelled loss
+    unlabelled_weight: Weight = 1.0  # weight of the pseudo-label loss beside the labelled loss
     noise: bool = True  # augment the student's clips (the teacher always hears them clean)
     pool: Literal["unlabelled", "train", "none"] = "unlabelled"  # audio that gets pseudo-labels; train: no new audio
     # Per-tag percentile of the teacher's scores on negatives above which they are ignored.
-    mask_percentile: Annotated[float, Field(gt=0.0, le=100.0)] | None = None
+    mask_percentile: Annotated[float, within(float, 0.001, 100.0)] | None = None
 
 
 @setting
@@ -143,34 +183,51 @@ class InitialWeights:
 
 
 @setting
+class SplitConfig:
+    """How a collection is split where nothing else is done with it."""
+
+    ratios: Ratios = (0.7, 0.15, 0.15)
+    seed: Count = 0
+
+
+@setting
 class StudyConfig:
     """One run of all notebooks."""
 
     profile: str = "demo"
     collection: str = "synthetic"
     corpus: SyntheticConfig = field(default_factory=SyntheticConfig)
-    ratios: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)
-    seeds: Annotated[tuple[Count, ...], Field(min_length=1)] = (0,)
+    ratios: Ratios = (0.7, 0.15, 0.15)
+    seeds: Annotated[tuple[Count, ...], Field(min_length=1, max_length=1000)] = (0,)
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
     train: TrainConfig = field(default_factory=TrainConfig)
     student_width: Width = 64  # of the distilled student
     student_steps: Size = 1000  # every student, and the control on labelled data alone
-    student_batch: Size = 1  # of these, in batches of the teacher; at 2, a student's labelled half is a batch of the teacher
-    iterations: Size = 2  # student generations
+    student_batch: Few = 1  # of these, in batches of the teacher; at 2, a student's labelled half is a batch of the teacher
+    iterations: Annotated[int, within(int, 1, MAX_GENERATIONS)] = 2  # student generations
     baselines: tuple[tuple[str, Width], ...] = (  # architecture and its channels
         ("sample_cnn", 128),  # the slowest first, so that the others train beside it
         ("short_chunk_resnet", 128),
         ("crnn", 128),
         ("fcn", 128),
     )
-    chunks: Size = 8  # clips a song-level score is averaged over
-    pool_slots: Size = 10  # places in a track from which a student's unlabelled clips are drawn
+    chunks: Few = 8  # clips a song-level score is averaged over
+    pool_slots: Few = 10  # places in a track from which a student's unlabelled clips are drawn
     minimum_positives: Size = 5  # per set; tags with fewer are listed and left out
     lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)  # seconds, of the sweep
     train_lengths: tuple[Seconds, ...] = ()  # seconds, of the train-length sweep; empty = none
     explained_artists: Size = 120  # one track each, on which explanations are tested
-    resamples: Annotated[int, Field(ge=2, le=10**6)] = 1000  # artist-clustered bootstrap
+    resamples: Annotated[int, within(int, 2, 10**6)] = 1000  # artist-clustered bootstrap
+
+    def __post_init__(self) -> None:
+        if not all(self.ratios):
+            raise ValueError(f"ratios: train, valid and test need a share each, not {self.ratios}")
+        model, shortest = self.teacher, min((self.train.clip_seconds, *self.train_lengths))
+        needed = max(3 * model.hop, model.n_fft // 2 + 1) / model.sample_rate
+        if shortest < needed:
+            about = f"hop {model.hop} and n_fft {model.n_fft}"
+            raise ValueError(f"train.clip_seconds: {shortest:g} s are too short for {about}; at least {needed:.2f}")
 
 
 SMOKE = StudyConfig(
@@ -264,7 +321,11 @@ def read_settings(kind: type[T], given: Mapping, default: T | None = None) -> T:
     if not isinstance(given, Mapping):
         raise SettingsError(f"must be a section of settings, not {given!r}")
     try:
-        return pydantic.TypeAdapter(kind).validate_json(json.dumps(given if default is None else _merged(to_dict(default), given)))
+        text = json.dumps(given if default is None else _merged(to_dict(default), given))
+    except (TypeError, ValueError, RecursionError) as error:  # dates, sets, numbers of thousands of digits, lists without end
+        raise SettingsError(f"must be plain text and numbers: {error}") from None
+    try:
+        return pydantic.TypeAdapter(kind).validate_json(text)
     except pydantic.ValidationError as error:
         raise SettingsError(_fault(error)) from None
 

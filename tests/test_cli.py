@@ -78,7 +78,14 @@ def test_pack_makes_a_collection_that_stands_alone(mtt, music):
         ("pack gone.csv pack", 1, "gone.csv: no such file"),
         ("split gone.csv --out s.csv", 1, "gone.csv: no such file"),
         ("split bad.csv --out s.csv", 1, "column 'path' is missing"),
-        ("split tracks.csv --ratios 0 0 0 --out s.csv", 1, "ratios"),
+        ("split tracks.csv --ratios 0 0 0 --out s.csv", 2, "--ratios: must sum to 1, not to 0"),
+        ("split tracks.csv --ratios 0.7 0.3 0.3 --out s.csv", 2, "--ratios: must sum to 1, not to 1.3"),
+        ("split tracks.csv --ratios 1.2 -0.1 -0.1 --out s.csv", 2, "--ratios.0: must be a number from 0 to 1, not 1.2"),
+        ("split tracks.csv --ratios 0.7 0.3 --out s.csv", 2, "'--ratios'"),
+        ("split tracks.csv --seed -1 --out s.csv", 2, "--seed: must be a whole number from 0 to 1,000,000,000, not -1"),
+        ("train --config one.toml", 1, "one.toml: train.batch_size: must be a whole number from 2 to 65,536, not 1"),
+        ("study -p clip_seconds 0.01", 2, "parameter 'clip_seconds': must be a number from 0.1 to 3600, not 0.01"),
+        (f"study -p steps {'(' * 10_000}", 2, "parameter 'steps': must be a whole number from"),
         ("import-official bad.csv m", 1, "bad.csv: not a PyTorch checkpoint"),
         ("tag bad.csv --model nowhere", 1, "nowhere"),
         ("study --profile huge", 2, "parameter 'profile': 'huge' is none of"),
@@ -93,6 +100,7 @@ def test_mistakes_give_one_line_and_the_right_code(mtt, command, code, message):
     Path("bad.csv").write_text("file,artist\n")
     Path("tracks.csv").write_text("path,artist,tags\na.wav,A,x\nb.wav,B,x\nc.wav,C,x\n")
     Path("job.toml").write_text("[train]\nstep = 3\n")
+    Path("one.toml").write_text("recipe = 'short-chunk-resnet'\nprofile = 'smoke'\n[train]\nbatch_size = 1\n")
     before = sorted(os.listdir())
     found, out, errors = mtt(command)
     assert found == code and message in " ".join(errors).replace("│", " ") and out == "" and sorted(os.listdir()) == before

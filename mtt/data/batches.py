@@ -73,6 +73,10 @@ class ClipBatches:
         rows, slots, starts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts))
         return Batch(_read_clips(self.corpus, [self.track_ids[row] for row in rows], starts, self.clip_seconds), rows, slots)
 
+    def ids(self, batch: Batch) -> list[str]:
+        """The track of each clip of a batch."""
+        return [self.track_ids[row] for row in batch.rows]
+
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""
         return read_ahead(self.batch, range(first, last))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import errno
 import hashlib
 import json
-import textwrap
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,13 +24,14 @@ from pydantic import Field
 from torch import Tensor
 
 from mtt import __version__
-from mtt.config import SAMPLE_RATE, InitialWeights, ModelConfig, Positive, read_settings, setting, to_dict
+from mtt.config import SAMPLE_RATE, InitialWeights, ModelConfig, Seconds, SettingsError, read_settings, setting, to_dict
 from mtt.files import MttError, one_line, write_json, write_whole
-from mtt.models.build import build_model
+from mtt.models.build import build_model, check_config, outline
 from mtt.models.frontend import TaggingModel
 
 WEIGHTS, DESCRIPTION = MODEL_FILES = "model.safetensors", "model.json"
 FORMAT = 1
+MAX_DESCRIPTION = 2**24  # bytes, as of the names in the weights' header
 
 
 class CheckpointError(MttError):
@@ -36,9 +39,12 @@ class CheckpointError(MttError):
 
 
 def _different(names: list[str]) -> list[str]:
-    """The names; ValueError where one is there twice."""
-    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
-        raise ValueError(f"{twice[0]!r} is there twice")
+    """The names; ValueError where one is blank or there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen or not name.strip():
+            raise ValueError(f"{name!r} is there twice" if name.strip() else f"{name!r} is no name")
+        seen.add(name)
     return names
 
 
@@ -48,7 +54,7 @@ class AudioDescription:
 
     sample_rate: int  # Hz
     channels: Literal[1]
-    clip_seconds: Positive
+    clip_seconds: Seconds
 
 
 @setting
@@ -57,7 +63,7 @@ class Description:
 
     format: Literal[FORMAT]
     config: ModelConfig
-    tags: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), pydantic.AfterValidator(_different)]  # in output order
+    tags: Annotated[list[str], Field(min_length=1), pydantic.AfterValidator(_different)]  # in output order
     audio: AudioDescription
     provenance: dict[str, pydantic.JsonValue]  # who made the model, of what
     weights_sha256: str
@@ -96,7 +102,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Taggin
 
     Raises ``CheckpointError`` where a file is missing or is not what it should be.
     """
-    return _load(Path(folder))[0].to(device).eval()
+    return _load(Path(folder))[0].to(device)
 
 
 def read_initial_weights(folder: str | Path) -> tuple[ModelConfig, InitialWeights]:
@@ -132,41 +138,69 @@ def start_from(model: TaggingModel, initial: InitialWeights, tags: Sequence[str]
     model.load_state_dict(weights)
 
 
-def take_tensors(model: TaggingModel, tensors: dict[str, Tensor], source: Path) -> None:
-    """Give ``model`` the tensors of ``source``; ``CheckpointError`` for other names or shapes than its own, and for NaN and infinities."""
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CheckpointError(f"{source}: does not fit the configuration: {textwrap.shorten(str(error), 400)}") from error
+def filled_model(config: ModelConfig, n_tags: int, tensors: dict[str, Tensor], source: Path) -> TaggingModel:
+    """The model, in eval mode, that has the tensors of ``source``; memory is asked for when they fit.
+
+    Raises ``CheckpointError`` for tensors of other names, shapes or kinds, and for such as give no scores.
+    """
+    wanted = outline(config, n_tags)
+    for name in wanted | tensors:
+        fault = ""
+        if name not in wanted or name not in tensors:
+            fault = f"{name} is {'missing' if name in wanted else 'not of this model'}"
+        elif tensors[name].shape != wanted[name].shape:
+            fault = f"{name} has shape {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
+        elif tensors[name].is_floating_point() != wanted[name].is_floating_point():
+            fault = f"{name} holds {tensors[name].dtype}, not {wanted[name].dtype}"
+        if fault:
+            raise CheckpointError(f"{source}: does not fit the configuration: {fault}: take the file that was saved with it")
+    model = build_model(config, n_tags, seed=0).eval()
+    model.load_state_dict(tensors)
     if broken := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
         raise CheckpointError(f"{source}: {broken[0]} holds NaN or infinite values: train again, or take another checkpoint")
+    with torch.no_grad():
+        heard = torch.stack([torch.zeros(SAMPLE_RATE), 0.1 * torch.arange(SAMPLE_RATE).sqrt().mul(SAMPLE_RATE**0.5).sin()])
+        if not model(heard).isfinite().all():
+            raise CheckpointError(f"{source}: gives NaN or infinite scores: train again, or take another checkpoint")
+    return model
 
 
 def _load(folder: Path) -> tuple[TaggingModel, str]:
-    """The model of a folder, and the checksum of its weights."""
-    if folder.is_file():
+    """The model of a folder, in eval mode, and the checksum of its weights."""
+    if os.path.isfile(folder):
         made = f"python -m mtt import-official {folder} OUT makes one of a checkpoint of the authors"
-        raise CheckpointError(f"{folder}: a file, not a model folder: {made}")
-    content = _read(folder / DESCRIPTION)
+        inside = f"give the folder that holds it, {folder.parent}"
+        raise CheckpointError(f"{folder}: a file, not a model folder: {inside if folder.name in (WEIGHTS, DESCRIPTION) else made}")
+    content = _read(folder / DESCRIPTION, MAX_DESCRIPTION)
     try:
         description = read_settings(Description, json.loads(content))
-        model = build_model(description.config, len(description.tags), seed=0)
-    except (ValueError, RuntimeError, MemoryError) as error:
+        check_config(description.config)
+        if description.audio.sample_rate != description.config.sample_rate:
+            raise SettingsError(f"audio.sample_rate: {description.audio.sample_rate} is not config.sample_rate")
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{folder / DESCRIPTION}: {one_line(error)}: no model of this version of mtt") from error
-    weights = _read(folder / WEIGHTS)
+    numbers = sum(tensor.numel() for tensor in outline(description.config, len(description.tags)).values())
+    weights = _read(folder / WEIGHTS, 8 * numbers + MAX_DESCRIPTION)
     try:
         tensors = safetensors.torch.load(weights)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS}: not a safetensors file: {one_line(error)}") from error
-    take_tensors(model, tensors, folder / WEIGHTS)
+        raise CheckpointError(f"{folder / WEIGHTS}: not a safetensors file: {one_line(error)}: copy or save the model again") from error
+    model = filled_model(description.config, len(description.tags), tensors, folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != description.weights_sha256:
         raise CheckpointError(f"{folder}: {WEIGHTS} is not the one {DESCRIPTION} describes: save the model again")
     model.tags, model.provenance, model.clip_seconds = description.tags, description.provenance, description.audio.clip_seconds
     return model, description.weights_sha256
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
+    """A regular file of at most so many bytes."""
     try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if found.st_size > most:
+            raise OSError(errno.EFBIG, f"{found.st_size:,} bytes, more than the {most:,} that such a model has")
         return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or one_line(error)}: a model folder holds {WEIGHTS} and {DESCRIPTION}") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise CheckpointError(f"{path}: {reason}: a model folder holds {WEIGHTS} and {DESCRIPTION}") from error

@@ -76,9 +76,10 @@ class MelSpectrogram(nn.Module):
         # Reflection needs more samples than it adds on a side.
         self.min_samples = max((MIN_FRAMES - 1) * config.hop, config.n_fft // 2 + 1)
         bins, top = config.n_fft // 2 + 1, config.sample_rate / 2
-        filters = AF.melscale_fbanks(bins, 0.0, top, config.n_mels, config.sample_rate, None, "htk")
-        self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
-        self.register_buffer("filters", filters, persistent=False)  # (n_fft // 2 + 1, n_mels)
+        with torch.device("cpu"):  # they are in no file, so they are real in a model that waits for its weights on "meta" too
+            filters = AF.melscale_fbanks(bins, 0.0, top, config.n_mels, config.sample_rate, None, "htk")
+            self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+            self.register_buffer("filters", filters, persistent=False)  # (n_fft // 2 + 1, n_mels)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Mel spectrogram in dB; zeros are appended to a waveform shorter than ``min_samples``."""

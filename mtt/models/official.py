@@ -1,12 +1,13 @@
 """The authors' published checkpoints (``teacher.ckpt``, ``compact_student.ckpt``), turned into model folders.
 
 They are Lightning checkpoints of ``minzwon/semi-supervised-music-tagging-transformer``: tensors named ``network.*`` and, in a student, its
-teacher's as ``teacher_network.*``. They are read by torch.load with ``weights_only=True``, which runs no code.
+teacher's as ``teacher_network.*``. They are read by ``torchfile``, which runs no code.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +16,11 @@ import torch
 from torch import Tensor
 
 from mtt.config import ModelConfig, SettingsError
-from mtt.models.build import build_model
-from mtt.models.checkpoint import CheckpointError, load_model, save_model, take_tensors
+from mtt.files import one_line
+from mtt.models.build import check_config
+from mtt.models.checkpoint import CheckpointError, filled_model, load_model, save_model
 from mtt.models.frontend import TaggingModel
+from mtt.models.torchfile import read_tensors
 
 # The 50 tags of CALS, in the order of the columns of the binaries and of the outputs of the authors' checkpoints.
 CALS_TAGS = tuple(
@@ -42,6 +45,7 @@ OFFICIAL_NAMES = (
     (r"transformer\.layers\.(\d+)\.1\.fn\.fn\.net\.", r"layers.\1.mlp."),
     (r"mlp_head\.", "head."),
 )
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of PyTorch before 1.6 begin
 # Shapes of these give the configuration.
 OFFICIAL_SHAPES = ("pos_embedding", "frontend.layer1.conv_1.weight", "frontend.fc.weight", "mlp_head.1.weight")
 
@@ -55,29 +59,34 @@ def import_official(ckpt: str | Path, folder: str | Path, tags: Sequence[str] | 
     """
     ckpt = Path(ckpt)
     network = _official_network(ckpt)
-    model = _official_model(network, heads, ckpt)
-    take_tensors(model, {_our_name(name): tensor for name, tensor in network.items() if not name.startswith("spec.")}, ckpt)
+    config, n_tags = _official_size(network, heads, ckpt)
+    tensors = {_our_name(name): tensor for name, tensor in network.items() if not name.startswith("spec.")}
+    model = filled_model(config, n_tags, tensors, ckpt)
     theirs, ours = network.get("spec.mel_scale.fb"), model.spectrogram.filters
     if theirs is not None and (theirs.shape != ours.shape or not torch.allclose(theirs, ours, atol=1e-4)):
         raise CheckpointError(f"{ckpt}: its mel filters are not those of {model.config.sample_rate} Hz audio (HTK scale)")
     if tags is None:
         tags = CALS_TAGS if model.n_tags == len(CALS_TAGS) else [f"tag {i}" for i in range(model.n_tags)]
-    digest = hashlib.sha256(ckpt.read_bytes()).hexdigest()
+    with open(ckpt, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     save_model(model, folder, tags, {"source": "authors' checkpoint", "file": ckpt.name, "file_sha256": digest})
     return load_model(folder)
 
 
 def _official_network(ckpt: Path) -> dict[str, Tensor]:
     """The tensors of the tagging network in the authors' names, without prefix."""
-    if not ckpt.is_file():
-        raise CheckpointError(f"{ckpt}: no such file")
+    if not os.path.isfile(ckpt):
+        raise CheckpointError(f"{ckpt}: {'not a' if os.path.exists(ckpt) else 'no such'} file; give the authors' checkpoint")
     try:
-        content = torch.load(ckpt, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes of any origin: torch raises a dozen unrelated types
-        reason = f"not a PyTorch checkpoint that can be read without running code in it ({type(error).__name__})"
+        with open(ckpt, "rb") as file:
+            if file.read(len(LEGACY)) == LEGACY:
+                raise CheckpointError(f"{ckpt}: written by PyTorch before 1.6: save it again with torch.save of a newer one")
+        state = read_tensors(ckpt)
+    except (CheckpointError, OSError):
+        raise
+    except Exception as error:  # bytes of any origin: a dozen unrelated types are raised
+        reason = f"not a PyTorch checkpoint ({one_line(error)})"
         raise CheckpointError(f"{ckpt}: {reason}: give the authors' teacher.ckpt or compact_student.ckpt") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else {}
-    state = {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
     prefixed = {name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
     network = prefixed or {name: value for name, value in state.items() if not name.startswith("teacher_network.")}
     if missing := [name for name in (*OFFICIAL_SHAPES, "cls_token") if name not in network]:
@@ -85,8 +94,8 @@ def _official_network(ckpt: Path) -> dict[str, Tensor]:
     return network
 
 
-def _official_model(network: dict[str, Tensor], heads: int, ckpt: Path) -> TaggingModel:
-    """A new model of the checkpoint's size, which follows from the shapes of its tensors."""
+def _official_size(network: dict[str, Tensor], heads: int, ckpt: Path) -> tuple[ModelConfig, int]:
+    """The configuration and the number of tags, which follow from the shapes of the tensors."""
     shapes = [tuple(network[name].shape) for name in OFFICIAL_SHAPES]
     if [len(shape) for shape in shapes] != [3, 4, 2, 2]:
         raise CheckpointError(f"{ckpt}: not a Music Tagging Transformer: {', '.join(OFFICIAL_SHAPES)} have shapes {shapes}")
@@ -96,9 +105,10 @@ def _official_model(network: dict[str, Tensor], heads: int, ckpt: Path) -> Taggi
     size = {"channels": channels, "width": width, "heads": heads, "layers": len(layers), "max_positions": positions - 1}
     try:
         config = ModelConfig("transformer", **size, n_fft=n_fft, hop=n_fft // 2, n_mels=8 * features // max(channels, 1))
-        return build_model(config, n_tags, seed=0)
+        check_config(config)
     except SettingsError as error:
         raise CheckpointError(f"{ckpt}: {error}") from error
+    return config, n_tags
 
 
 def _our_name(name: str) -> str:

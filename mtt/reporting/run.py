@@ -61,7 +61,7 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
     if "collection" in parameters:
         parameters["collection"] = parse_source(parameters["collection"]).absolute  # notebooks run in a folder of their own
     if "init_from" in parameters:
-        parameters["init_from"] = os.path.abspath(Path(parameters["init_from"]).expanduser())
+        parameters["init_from"] = os.path.abspath(os.path.expanduser(parameters["init_from"]))
     study = open_study(**parameters)
     notebooks = notebooks or Path(__file__).resolve().parents[2] / "notebooks"
     pages = [page for page in PAGES if (notebooks / f"{page.slug}.ipynb").exists()]

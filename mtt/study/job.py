@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from mtt.config import SettingsError, StudentConfig, StudyConfig, read_settings
 from mtt.files import home, one_line
+from mtt.models.build import check_config as check_model
 from mtt.study import recipes
 from mtt.study.cells import Cell, make_cell
 from mtt.study.parameters import settings_of
@@ -33,6 +34,7 @@ from mtt.training.ranks import joined
 
 KEYS = ("profile", "recipe", "study", "seed", "init_from")  # beside the fields of StudyConfig
 SECTIONS = {"model": "teacher"}  # section -> the field of StudyConfig, where it has another name
+INSTEAD = {"seeds": "seed: a job trains one model", "teacher": "[model]"}  # of fields of StudyConfig that a job words in its own way
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def read_job(path: str | Path) -> Job:
         given = json.loads(text) if kind == "JSON" else tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; give a file of settings in TOML or JSON") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: {one_line(error)}; write it as {kind}") from error
     try:
         if not isinstance(given, dict):
@@ -64,12 +66,17 @@ def read_job(path: str | Path) -> Job:
 
 
 def _job(given: dict, stem: str) -> Job:
+    for name in INSTEAD.keys() & given.keys():
+        raise SettingsError(f"{name}: no such setting of a job; give {INSTEAD[name]}")
     given = {"seed": 0, "study": f"job-{stem}"} | given
     changes = {SECTIONS.get(name, name): value for name, value in given.items() if name not in (*KEYS, "student")}
     config = settings_of(given, changes | {"seeds": [given["seed"]]}, {"teacher": "model", "seeds.0": "seed"})
     config = started_from(config, given.get("init_from"))
     check_study(config)
-    return Job(config, _recipe(config, given.get("recipe", "teacher"), given.get("student")), home() / "runs" / given["study"])
+    recipe = _recipe(config, given.get("recipe", "teacher"), given.get("student"))
+    for one in recipe.chain:
+        check_model(one.model)
+    return Job(config, recipe, home() / "runs" / given["study"])
 
 
 def _recipe(config: StudyConfig, name: str, options: object) -> Recipe:
@@ -96,7 +103,7 @@ def run_job(job: Job, progress: bool = True) -> Cell:
             return study.make(job.recipe)[0].first
         chain = job.recipe.with_seed(job.config.seeds[0]).chain
         for recipe in chain:
-            ranks.check(recipe.labelled_batch)
+            ranks.check(recipe.train.batch_size, 2 if recipe.uses_pool else 1)
         folder, data = ranks.agree((study.folder, study.data) if ranks.first else None)
         total = sum(recipe.train.steps for recipe in chain)
         with tqdm(total=total, desc=f"training on {ranks.world} ranks", unit="step", disable=not (progress and ranks.first)) as bar:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from mtt.config import PROFILES, SettingsError, StudyConfig, read_settings
+from mtt.config import PROFILES, SettingsError, SplitConfig, StudyConfig, read_settings
 from mtt.files import UsageError
 
 OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
@@ -44,10 +43,10 @@ def settings_of(given: Mapping[str, object], changes: Mapping[str, object], name
     for name in TEXTS:
         if not isinstance(given.get(name, ""), str):
             raise SettingsError(f"{name}: must be text, not {given[name]!r}")
-    profile, study = given.get("profile", "demo"), given.get("study", "")
+    profile, study = given.get("profile", "demo"), given.get("study", "study")
     if profile not in PROFILES:
         raise SettingsError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
-    if Path(study).name != study:
+    if not is_folder_name(study):
         raise SettingsError(f"study: {study!r} is no plain folder name")
     if "init_from" in given and "teacher" in changes:
         name = next(name for place, name in names.items() if place.startswith("teacher"))
@@ -93,6 +92,19 @@ def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
         raise ParameterError(f"parameter {name!r}: {fault}") from error
 
 
+def is_folder_name(name: str) -> bool:
+    """Whether a study's folder in runs/ can have this name."""
+    return name not in ("", ".", "..") and name.isprintable() and "/" not in name and len(name.encode()) <= 200
+
+
+def split_options(ratios: Sequence[float], seed: int) -> SplitConfig:
+    """The options of the command ``split``. Raises ``ParameterError``."""
+    try:
+        return SplitConfig(ratios=tuple(ratios), seed=seed)
+    except SettingsError as error:
+        raise ParameterError(f"--{error}") from error
+
+
 def parse_parameters(words: Sequence[str]) -> dict[str, object]:
     """``-p NAME VALUE -p NAME VALUE ...`` as typed, with values read as papermill reads them. Raises ``ParameterError``."""
     parsed: dict[str, object] = {}
@@ -110,6 +122,6 @@ def parse_parameters(words: Sequence[str]) -> dict[str, object]:
 def _typed(text: str) -> object:
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two of thousands of brackets
         return text
     return value if isinstance(value, int | float | None) else text

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mtt.config import InitialWeights, ModelConfig, SettingsError, StudentConfig, StudyConfig, TrainConfig
+from mtt.config import MAX_GENERATIONS, InitialWeights, ModelConfig, SettingsError, StudentConfig, StudyConfig, TrainConfig
 from mtt.models.build import MODELS
 
 ARTIST_LEVEL = "artist-level"
@@ -146,8 +146,7 @@ LINEUP: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 def entry(name: str) -> Entry | None:
     """What the study calls ``name``; None for a name that it does not know."""
-    if generation := re.fullmatch(r"student-([2-9]|[1-9]\d)", name):
-        number = int(generation[1])
+    if (generation := re.fullmatch(r"student-([2-9]|[1-9][0-9])", name)) and (number := int(generation[1])) <= MAX_GENERATIONS:
         before = "student" if number == 2 else f"student-{number - 1}"
         about = f"generation {number}: the student of the one before"
         return _variant(name, about, LINEUP["student"].colour, learns_from=before)

@@ -32,9 +32,11 @@ HISTORY_COLUMNS = ["step", "train_loss", "valid_loss", "learning_rate", "seconds
 
 
 class Objective(Protocol):
-    """What a model is trained on: draws the batches of a range of steps and turns each into a loss."""
+    """What a model is trained on: draws the batches of a range of steps, names their tracks and turns each into a loss."""
 
     def draw(self, first: int, last: int) -> Iterator[object]: ...
+
+    def tracks(self, drawn: object) -> list[str]: ...
 
     def loss(self, model: nn.Module, step: int, drawn: object) -> Tensor: ...
 
@@ -48,6 +50,9 @@ class Supervised:
 
     def draw(self, first: int, last: int) -> Iterator[Batch]:
         return self.batches.iterate(first, last)
+
+    def tracks(self, drawn: Batch) -> list[str]:
+        return self.batches.ids(drawn)
 
     def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
         device = next(model.parameters()).device
@@ -72,7 +77,7 @@ def fit(
 
     ``validate`` returns a loss (lower is better). The state is written to ``folder`` at each evaluation and read back if training was
     stopped before. ``on_step`` is told the number of steps done after each. Of several ``ranks``, the first validates and writes.
-    Raises ``MttError`` when the loss is no longer a number.
+    Raises ``MttError`` when the loss is no longer a number, with the step and its tracks; the state of the last evaluation stays.
     """
     model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
@@ -83,12 +88,15 @@ def fit(
         last = min(config.steps, (run.step // config.evaluate_every + 1) * config.evaluate_every)
         started = time.perf_counter()
         losses = []
-        for step, loss in _train_steps(shared, objective, optimizer, config, seed, run.step, last, ranks):
+        for step, loss, drawn in _train_steps(shared, objective, optimizer, config, seed, run.step, last, ranks):
+            if not math.isfinite(loss):
+                raise _diverged(f"training loss is {loss} at step {step} (tracks {_some(objective.tracks(drawn))})", config, run)
             losses.append(loss)
             if on_step is not None:
                 on_step(step + 1)
         valid_loss = ranks.agree(validate(model) if ranks.first else None)
-        _check_finite(valid_loss, "validation", last, config)
+        if not math.isfinite(valid_loss):
+            raise _diverged(f"validation loss is {valid_loss} after step {last - 1}", config, run)
         model.train()
         run.record([last, float(np.mean(losses)), float(valid_loss), learning_rate(config, last - 1), time.perf_counter() - started])
     run.finish()
@@ -114,8 +122,8 @@ def _train_steps(
     first: int,
     last: int,
     ranks: Ranks,
-) -> Iterator[tuple[int, float]]:
-    """Yield (step, loss) after each update."""
+) -> Iterator[tuple[int, float, object]]:
+    """Yield (step, loss, batch) after each update."""
     device = next(model.parameters()).device
     use_bfloat16 = effective_precision(config.precision, device) == "bfloat16"
     for step, drawn in enumerate(objective.draw(first, last), start=first):
@@ -128,14 +136,16 @@ def _train_steps(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
         optimizer.step()
-        value = ranks.mean(loss)
-        _check_finite(value, "training", step, config)
-        yield step, value
+        yield step, ranks.mean(loss), drawn
 
 
-def _check_finite(loss: float, kind: str, step: int, config: TrainConfig) -> None:
-    if not math.isfinite(loss):
-        raise MttError(f"the {kind} loss is {loss} at step {step}; lower the learning rate ({config.learning_rate:g})")
+def _diverged(what: str, config: TrainConfig, run: _Run) -> MttError:
+    kept = f"the state after {run.step} steps is kept in {run.path}" if run.step else "nothing is kept"
+    return MttError(f"the {what}; {kept}: lower the learning rate ({config.learning_rate:g}), or leave faulty tracks out")
+
+
+def _some(tracks: list[str]) -> str:
+    return ", ".join(tracks[:8]) + (f" and {len(tracks) - 8} more" if len(tracks) > 8 else "")
 
 
 class _Run:

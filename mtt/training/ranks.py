@@ -61,10 +61,12 @@ class Ranks:
         distributed.broadcast_object_list(box)  # pickled, between processes of ours
         return box[0]
 
-    def check(self, batch_size: int) -> None:
-        """Raise ``SettingsError`` unless a batch can be dealt out evenly."""
-        if batch_size % self.world:
-            raise SettingsError(f"batch_size: {batch_size} clips cannot be dealt out to {self.world} ranks evenly; use a multiple")
+    def check(self, batch_size: int, parts: int) -> None:
+        """Raise ``SettingsError`` unless each of a batch's equal ``parts`` can be dealt out evenly, two clips or more a rank."""
+        if batch_size // parts % self.world or batch_size < 2 * self.world:
+            raise SettingsError(
+                f"batch_size: {batch_size} clips cannot be dealt out to {self.world} ranks evenly; use a multiple of {2 * self.world}"
+            )
 
 
 @contextmanager

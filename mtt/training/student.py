@@ -71,6 +71,10 @@ class NoisyStudent:
     def draw(self, first: int, last: int) -> Iterator[tuple[Batch, Batch]]:
         return zip(self.labelled.iterate(first, last), self.pool.iterate(first, last), strict=True)
 
+    def tracks(self, drawn: tuple[Batch, Batch]) -> list[str]:
+        labelled, pool = drawn
+        return self.labelled.ids(labelled) + self.pool.ids(pool)
+
     def loss(self, model: nn.Module, step: int, drawn: tuple[Batch, Batch]) -> Tensor:
         labelled, pool = drawn
         device = next(model.parameters()).device

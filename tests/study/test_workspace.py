@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from mtt.study.claims import Judge
 from mtt.study.parameters import PARAMETERS, ParameterError
 from mtt.study.workspace import Study, configure, notebook_study, open_study
 from tests.tiny import write_collection
+
+STEPS = ("many", True, 2.5, 1e3, 0, -1, 10**10, math.inf)
 
 
 @pytest.fixture
@@ -77,12 +80,20 @@ def test_parameters_reach_the_recipes():
     ("given", "message"),
     [
         ({"student_widht": 3}, "unknown parameter 'student_widht'; the parameters are profile, collection"),
-        ({"steps": "many"}, "'steps': must be .*integer, not 'many'"),
-        ({"steps": True}, "'steps': must be .*integer, not True"),
-        ({"steps": 2.5}, "'steps': must be .*integer, not 2.5"),
-        ({"steps": 0}, "'steps': must be greater than or equal to 1, not 0"),
-        ({"clip_seconds": 0.01}, "'clip_seconds': must be greater than or equal to 0.1, not 0.01"),
-        ({"clip_seconds": 1e9}, "'clip_seconds': must be less than or equal to 3600"),
+        *(({"steps": value}, f"'steps': must be a whole number from 1 to 1,000,000,000, not {value!r}") for value in STEPS),
+        ({"steps": {1, 2}}, "'steps': must be plain text and numbers"),
+        ({"iterations": 10**6}, "'iterations': must be a whole number from 1 to 20"),
+        ({"teacher_width": 10**9}, "'teacher_width': must be a whole number from 1 to 16,384"),
+        (
+            {"teacher_width": 16_384, "profile": "paper"},
+            "'teacher_width': .*width 16384, .* numbers to learn; at most 1,000,000,000",
+        ),
+        ({"clip_seconds": 0.01}, "'clip_seconds': must be a number from 0.1 to 3600, not 0.01"),
+        ({"clip_seconds": 1e9}, "'clip_seconds': must be a number from 0.1 to 3600, not 1000000000.0"),
+        ({"clip_seconds": math.nan}, "'clip_seconds': must be a number from 0.1 to 3600, not nan"),
+        ({"clip_seconds": 0.1}, "'clip_seconds': 0.1 s are too short for hop 1024 and n_fft 2048; at least 0.14"),
+        ({"clip_seconds": 3600}, "'clip_seconds': .*16 clips of 3600 s are 16 hours of audio in a batch; at most 10"),
+        *(({"study": name}, "'study': must be a plain folder name") for name in ("", "..", "a/b", "a\nb", "a\0", "x" * 300)),
         ({"seeds": 0}, "'seeds': must be a whole number from 1 to 1000, not 0"),
         ({"profile": 3}, "'profile': must be text, not 3"),
         ({"collection": 3}, "'collection': must be .*string, not 3"),

@@ -92,10 +92,35 @@ def test_a_cosine_schedule_runs_to_its_end_and_keeps_the_last_weights(tiny_data,
     assert torch.equal(kept, seen[3])
 
 
-def test_a_loss_that_is_no_number_is_named(tiny_data, tmp_path):
-    config = replace(TINY_TRAIN, learning_rate=1e30)
-    with pytest.raises(MttError, match=r"training loss is (nan|inf) at step 1; lower the learning rate"):
-        run(tiny_data, tmp_path, config)
+def test_a_loss_that_is_no_number_names_step_and_tracks_and_keeps_the_last_good_state(tiny_data, tmp_path, monkeypatch):
+    """Here the clips of step 3 are the fault; once they are mended, training goes on and ends in the bits of one without the fault."""
+    whole, _ = run(tiny_data, tmp_path / "whole")
+    ids, batch = tiny_data.ids("train"), ClipBatches.batch
+
+    def faulty(batches, step):
+        drawn = batch(batches, step)
+        return replace(drawn, waveforms=drawn.waveforms * float("inf")) if step == 3 and batches.track_ids == ids else drawn
+
+    monkeypatch.setattr(ClipBatches, "batch", faulty)
+    with pytest.raises(
+        MttError, match=r"training loss is nan at step 3 \(tracks .+\); the state after 2 steps is kept in .*: lower"
+    ) as caught:
+        run(tiny_data, tmp_path / "cut")
+    drawn = supervised(tiny_data).batches.batch(3)
+    assert ", ".join(ids[row] for row in drawn.rows) in str(caught.value)
+    state = torch.load(tmp_path / "cut" / STATE_FILE, weights_only=True)
+    assert state["step"] == 2 and all(value.isfinite().all() for value in state["model"].values())
+    monkeypatch.undo()
+    resumed, _ = run(tiny_data, tmp_path / "cut")
+    assert torch.equal(weights(whole), weights(resumed))
+
+
+def test_a_validation_loss_that_is_no_number_keeps_the_last_good_state(tiny_data, tmp_path):
+    with pytest.raises(MttError, match=r"validation loss is nan after step 3; the state after 2 steps is kept in .*lower"):
+        train_with_losses(tiny_data, tmp_path, TINY_TRAIN, [0.5, float("nan")])
+    assert torch.load(tmp_path / STATE_FILE, weights_only=True)["step"] == 2
+    with pytest.raises(MttError, match=r"validation loss is inf after step 1; nothing is kept: lower"):
+        train_with_losses(tiny_data, tmp_path / "new", TINY_TRAIN, [float("inf")])
 
 
 def test_the_state_file_is_no_pickle_of_code(tiny_data, tmp_path):

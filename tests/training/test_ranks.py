@@ -97,9 +97,9 @@ def test_a_job_under_torchrun_makes_the_same_folder_each_time(tiny_table, tmp_pa
 
 
 def test_a_batch_that_cannot_be_dealt_out_evenly_is_refused():
-    Ranks(1, 2).check(4)
+    Ranks(1, 2).check(4, 1)
     with pytest.raises(SettingsError, match="5 clips cannot be dealt out to 2 ranks evenly"):
-        Ranks(1, 2).check(5)
+        Ranks(1, 2).check(5, 1)
 
 
 def test_each_rank_has_noise_of_its_own_and_one_alone_that_of_the_seed():
