@@ -2,6 +2,7 @@
 
 load        what a source may be, and the corpus behind it
 table       a reader's own CSV
+listing     such a CSV made from a folder of music
 published   data sets in the layout they are published in, one module a data set
 inspection  one pass over every file: usable, how long, what it holds
 duplicates  exact and near duplicates, and which copy to keep
