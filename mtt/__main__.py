@@ -203,23 +203,21 @@ def _tag(audio: list[Path], folder: Path, format: Format, top: int | None, minim
     """Tag files; what is counted: ``tagged`` and ``failed`` ones."""
     sys.stdout.reconfigure(errors="backslashreplace")
     model, found, done = mtt.load_model(folder), mtt.files_of(audio), Counter()
-    kept = None if out is None else mtt.Partial(out, folder, model.tags, force)
-    if kept:
-        print(f"mtt: {len(kept):,} files were tagged before", file=sys.stderr)
     hidden = not sys.stderr.isatty() or (out is None and sys.stdout.isatty())  # tags on the terminal are progress enough
-    with tqdm(mtt.tag_files(model, found.files, kept), "tagging", len(found.files), unit="file", disable=hidden) as progress:
-        pieces = mtt.tag_text(_good(progress, done), format, model.tags, top or (None if format is Format.wide else 10), minimum)
-        text = "".join(pieces) if out else ""
-        for piece in pieces:  # of the terminal: as they come
-            print(piece, end="", flush=True)
-    counts = [f"{done[what]:,} {what}" for what in ("tagged", "failed") if done[what]]
-    print(f"mtt: {', '.join(filter(None, [*counts, mtt.skipped_text(found.skipped)]))}", file=sys.stderr)
-    if out and not done["tagged"]:
-        raise MttError(f"{shown(out)}: is not written, because no file could be tagged")
-    if out:
-        write_whole(out, text)
-        kept.remove()
-        print(shown(out))
+    with nullcontext() if out is None else mtt.Partial(out, folder, model.tags, force) as kept:
+        if kept:
+            print(f"mtt: {len(kept):,} files were tagged before", file=sys.stderr)
+        with tqdm(mtt.tag_files(model, found.files, kept), "tagging", len(found.files), unit="file", disable=hidden) as progress:
+            pieces = mtt.tag_text(_good(progress, done), format, model.tags, top or (None if format is Format.wide else 10), minimum)
+            text = "".join(pieces) if out else ""
+            for piece in pieces:  # of the terminal: as they come
+                print(piece, end="", flush=True)
+        counts = [f"{done[what]:,} {what}" for what in ("tagged", "failed") if done[what]]
+        print(f"mtt: {', '.join(filter(None, [*counts, mtt.skipped_text(found.skipped)]))}", file=sys.stderr)
+        if out and not done["tagged"]:
+            raise MttError(f"{shown(out)}: is not written, because no file could be tagged")
+        if out:
+            print(shown(write_whole(out, text)))
     return done
 
 

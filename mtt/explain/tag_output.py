@@ -73,6 +73,16 @@ class Partial:
     def __len__(self) -> int:
         return len(self._done)
 
+    def __enter__(self) -> Partial:
+        return self
+
+    def __exit__(self, error: type | None, *_: object) -> None:
+        """Where nothing was raised, all is done, and the file is removed."""
+        if self._file:
+            self._file.close()
+        if error is None:
+            self.path.unlink(missing_ok=True)
+
     def _read(self, force: bool) -> None:
         lines = self.path.read_bytes().splitlines() if self.path.is_file() else [b"no file"]
         head = lines[0].decode(errors="replace") if lines else self._head
@@ -86,7 +96,7 @@ class Partial:
         for line in lines[1:]:
             with suppress(ValueError, TypeError):  # a line that was cut short
                 path, size, changed, found, warning = json.loads(line)
-                if len(found) == len(self._names):
+                if _stamp(path) == (path, size, changed) and len(found) == len(self._names):
                     self._done[path, size, changed] = found, warning
 
     def get(self, path: Path) -> Tagged | None:
@@ -115,12 +125,6 @@ class Partial:
             raise MttError(f"{shown(self.path)}: another process is writing it; wait for it, or give another --out") from error
         file.write(self._head + "\n" if file.tell() == 0 else "\n")  # a line may have been cut short
         return file
-
-    def remove(self) -> None:
-        """All is done."""
-        if self._file:
-            self._file.close()
-        self.path.unlink(missing_ok=True)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
