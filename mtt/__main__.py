@@ -178,9 +178,9 @@ FORMATS = {None: list(Format), ".csv": [Format.csv, Format.wide], ".json": [Form
 def tag(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
     model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/student")],
-    top: Annotated[int | None, typer.Option(min=1, help="tags per file  [default: 10; all of them in wide]")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="tags per file (10; in wide: all)")] = None,
     min_probability: Annotated[float, typer.Option(help="leave out tags below it, from 0 to 1")] = 0.0,
-    format: Annotated[Format | None, typer.Option(help="wide: a CSV of a row per file, a column per tag  [default: table]")] = None,
+    format: Annotated[Format | None, typer.Option(help="wide: a CSV of a row per file, a column per tag (table)")] = None,
     out: Annotated[Path | None, typer.Option(help=".csv or .json to write instead; stopped, the same command goes on")] = None,
     force: Force = False,
 ) -> None:
