@@ -79,7 +79,8 @@ class Partial:
     def __exit__(self, error: type | None, *_: object) -> None:
         """Where nothing was raised, all is done, and the file is removed."""
         if self._file:
-            self._file.close()
+            with suppress(OSError):  # of a full disk, which was told
+                self._file.close()
         if error is None:
             self.path.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, read_audio, write_audio
 from mtt.data.batches import evaluation_clips
 from mtt.explain.recording import Recording
-from mtt.explain.tag_output import tag_text
+from mtt.explain.tag_output import Partial, tag_text
 from mtt.explain.tagging import Tagged, files_of, tag, tag_file, tag_files, tag_table
+from mtt.files import MttError
 from mtt.models import build_model
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
@@ -127,3 +129,25 @@ def test_tags_are_told_in_four_formats(model):
     assert json.loads("".join(tag_text([], "json", names))) == []
     pieces = tag_text(iter(stream), "table", names)
     assert [next(pieces), next(pieces)[:7]] == ["", "one.wav"]  # as they come
+
+
+def test_a_full_disk_is_told_and_finished_files_are_kept(model, tmp_path):
+    tagged = []
+    for number in range(2):
+        write_audio(tmp_path / f"{number}.wav", noise(1))
+        tagged.append(tag_file(model, tmp_path / f"{number}.wav"))
+    out, limit = tmp_path / "tags.csv", resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(MttError, match=r"tags.csv.partial: cannot be written \(File too large\)"):
+        try:
+            with Partial(out, tmp_path, model.tags) as kept:
+                kept.add(tagged[0])
+                resource.setrlimit(resource.RLIMIT_FSIZE, (kept.path.stat().st_size + 20, limit[1]))
+                kept.add(tagged[1])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    with Partial(out, tmp_path, model.tags) as kept:
+        assert len(kept) == 1 and kept.get(tagged[1].path) is None  # it was cut short
+        pd.testing.assert_frame_equal(kept.get(tagged[0].path).tags, tagged[0].tags)
+        kept.add(tagged[1])
+        assert len(Partial(out, tmp_path, model.tags)) == 2
+    assert not kept.path.exists()
