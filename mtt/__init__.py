@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["AugmentConfig", "ModelConfig", "StudyConfig", "SyntheticConfig", "TrainConfig", "PROFILES"],
         "collections.audit": ["audit_collection"],
+        "collections.listing": ["list_tracks", "skipped_text"],
         "collections.load": ["collection_help", "load_corpus", "read_collection"],
         "collections.pack": ["pack_corpus"],
         "data.corpus": ["label_matrix", "split_tags"],
@@ -25,7 +26,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "splits.make": ["check_sets", "read_split", "split_by_artist", "write_split"],
         "explain.attention": ["attention_maps"],
         "explain.curves": ["tag_curves"],
-        "explain.tagging": ["tag", "tag_files"],
+        "explain.tag_output": ["Partial", "printable", "tag_text"],
+        "explain.tagging": ["files_of", "tag", "tag_files"],
         "models": ["build_model", "import_official", "load_model", "save_model"],
         "models.checkpoint": ["MODEL_FILES"],
         "reporting.pages.audit": ["audit_text", "write_audit"],

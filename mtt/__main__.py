@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
 from mtt.config import PROFILES
-from mtt.files import MttError, home, one_line, output, output_folder, shown
+from mtt.files import MttError, UsageError, home, one_line, output, output_folder, shown, write_whole
 from mtt.study.parameters import check_parameters, parse_parameters, split_options
+
+if TYPE_CHECKING:
+    from mtt.explain.tagging import Tagged
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Force = Annotated[bool, typer.Option("--force", help="replace what an earlier run wrote, if it was not changed since")]
@@ -56,8 +59,34 @@ def study(
 
 @app.command()
 def collections() -> None:
-    """List what --collection takes: the embedded corpus, tables, packs, and published data sets as NAME:FOLDER."""
+    """List what --collection takes: the embedded corpus, tables, packs, and published data sets as NAME:FOLDER.
+
+    Example: python -m mtt collections
+    """
     print(mtt.collection_help())
+
+
+@app.command("list")
+def list_command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="folder of music, best as Artist/Album/song.mp3")],
+    out: Annotated[Path, typer.Option(help="CSV to write: path,artist,tags,title,album; best in FOLDER or above")],
+    force: Force = False,
+) -> None:
+    """List the tracks of a folder: artist, title, album and genre as files and folders tell them; then correct the CSV.
+
+    Example: python -m mtt list ~/Music --out ~/Music/tracks.csv
+    """
+    with output(out, endings=[".csv"], force=force):
+        found = mtt.list_tracks(folder, out.parent, progress=sys.stderr.isatty())
+        write_whole(out, found.tracks.to_csv(index=False, lineterminator="\n"))
+    with_tags, artists = (found.tracks["tags"] != "").sum(), found.tracks["artist"]
+    print(f"{shown(out)}: {len(artists):,} tracks, {(artists == '').sum():,} without an artist, {with_tags:,} with tags")
+    for path in found.left_out:
+        print(f"mtt: {shown(path)}: left out, for its name is not UTF-8 and a table is; rename the file", file=sys.stderr)
+    if found.skipped:
+        print(f"mtt: {mtt.skipped_text(found.skipped)}", file=sys.stderr)
+    if found.left_out:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -143,43 +172,68 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+    wide = "wide"
+
+
+FORMATS = {None: list(Format), ".csv": [Format.csv, Format.wide], ".json": [Format.json]}  # by the ending of --out, the usual one first
 
 
 @app.command()
 def tag(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
     model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/student")],
-    top: Annotated[int, typer.Option(min=1, help="tags per file")] = 10,
-    format: Annotated[Format, typer.Option(help="how to print")] = Format.table,
+    top: Annotated[int | None, typer.Option(min=1, help="tags per file (10; in wide: all)")] = None,
+    min_probability: Annotated[float, typer.Option(help="leave out tags below it, from 0 to 1")] = 0.0,
+    format: Annotated[Format | None, typer.Option(help="wide: a CSV of a row per file, a column per tag (table)")] = None,
+    out: Annotated[Path | None, typer.Option(help=".csv or .json to write instead; stopped, the same command goes on")] = None,
+    force: Force = False,
 ) -> None:
     """Tag audio files. One that cannot be read is reported and the others go on; the exit code is then 1.
 
-    Example: python -m mtt tag ~/Music --model runs/demo/student --top 5
+    Example: python -m mtt tag ~/Music --model runs/demo/student --min-probability 0.3 --out tags.csv
     """
-    tables, failed = [], 0
-    progress = tqdm(mtt.tag_files(mtt.load_model(model), audio, top), desc="tagging", unit="file", disable=not sys.stderr.isatty())
-    for path, found in progress:
-        if isinstance(found, str):
-            failed += 1
-            progress.write(f"mtt: {found}", file=sys.stderr)
-        else:
-            tables.append(found.assign(probability=found["probability"].round(4).astype(float)).assign(path=str(path)))
-    _print_tags(tables, format)
-    if failed:
+    if not 0 <= min_probability <= 1:
+        raise UsageError(f"--min-probability {min_probability:g}: give a number from 0 to 1")
+    with nullcontext() if out is None else output(out, *audio, endings=[".csv", ".json"], force=force):
+        fitting = FORMATS[out and out.suffix.lower()]
+        if format not in (None, *fitting):
+            raise UsageError(f"--format {format}: {shown(out)} can be {' or '.join(fitting)}; leave it out, or give another ending")
+        done = _tag(audio, model, format or fitting[0], top, min_probability, out, force)
+    if done["failed"]:
         raise typer.Exit(1)
 
 
-def _print_tags(tables: list[pd.DataFrame], format: Format) -> None:
-    if format is Format.json:
-        found = [{"path": t["path"].iloc[0], "tags": dict(zip(t["tag"], t["probability"], strict=True))} for t in tables]
-        print(json.dumps(found, indent=1))
-    elif format is Format.csv:
-        columns = ["path", "tag", "probability"]
-        print(pd.concat([t[columns] for t in tables] or [pd.DataFrame(columns=columns)]).to_csv(index=False), end="")
-    else:
-        for t in tables:
-            print(t["path"].iloc[0])
-            print("\n".join(f"  {row.probability:6.3f}  {row.tag}" for row in t.itertuples()))
+def _tag(audio: list[Path], folder: Path, format: Format, top: int | None, minimum: float, out: Path | None, force: bool) -> Counter:
+    """Tag files; what is counted: ``tagged`` and ``failed`` ones."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+    model, found, done = mtt.load_model(folder), mtt.files_of(audio), Counter()
+    hidden = not sys.stderr.isatty() or (out is None and sys.stdout.isatty())  # tags on the terminal are progress enough
+    with nullcontext() if out is None else mtt.Partial(out, folder, model.tags, force) as kept:
+        if kept:
+            print(f"mtt: {len(kept):,} files were tagged before", file=sys.stderr)
+        with tqdm(mtt.tag_files(model, found.files, kept), "tagging", len(found.files), unit="file", disable=hidden) as progress:
+            pieces = mtt.tag_text(_good(progress, done), format, model.tags, top or (None if format is Format.wide else 10), minimum)
+            text = "".join(pieces) if out else ""
+            for piece in pieces:  # of the terminal: as they come
+                print(piece, end="", flush=True)
+        counts = [f"{done[what]:,} {what}" for what in ("tagged", "failed") if done[what]]
+        print(f"mtt: {', '.join(filter(None, [*counts, mtt.skipped_text(found.skipped)]))}", file=sys.stderr)
+        if out and not done["tagged"]:
+            raise MttError(f"{shown(out)}: is not written, because no file could be tagged")
+        if out:
+            print(shown(write_whole(out, text)))
+    return done
+
+
+def _good(progress: tqdm, done: Counter) -> Iterator[Tagged]:
+    """The files that have tags; what is to be said of others, and of these, is told as it comes, and all are counted."""
+    for tagged in progress:
+        done["tagged" if tagged.tags is not None else "failed"] += 1
+        said = tagged.problem or (tagged.warning and f"{tagged.path}: {tagged.warning}")
+        if said:
+            progress.write(f"mtt: {mtt.printable(said)}", file=sys.stderr)
+        if tagged.tags is not None:
+            yield tagged
 
 
 @app.command()

@@ -1,17 +1,22 @@
 """The command line, run in this process as ``python -m mtt`` runs it: what it prints, what it writes, how it ends."""
 
+import fcntl
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mtt import __main__ as command_line
 from mtt.collections.load import load_corpus
+from mtt.data.audio import write_audio
+from mtt.explain import tagging
 from mtt.splits.make import read_split
 
 ROOT = Path(__file__).parents[1]
@@ -32,20 +37,124 @@ def test_split_writes_an_artist_level_split(mtt, tmp_path):
     assert Path("again.csv").read_bytes() == Path("split.csv").read_bytes()
 
 
-def test_tag_prints_every_format_and_goes_on_after_a_bad_file(mtt, music):
+@pytest.fixture
+def model(mtt) -> str:
     assert mtt(f"import-official {shlex.quote(str(GOLDEN))} model")[0] == 0
+    return "model"
+
+
+def test_tag_prints_every_format_and_goes_on_after_a_bad_file(mtt, music, model):
     code, out, errors = mtt("tag music --model model --top 3 --format json")
-    assert code == 1 and errors[-1].startswith("mtt: music/text.wav: not readable as audio")
+    assert code == 1 and errors[0].startswith("mtt: music/text.wav: not readable as audio") and errors[1:] == ["mtt: 2 tagged, 1 failed"]
     found = json.loads(out)
     assert [Path(entry["path"]).name for entry in found] == ["a.mp3", "b.flac"] and all(len(entry["tags"]) == 3 for entry in found)
-    code, out, _ = mtt("tag music/a.mp3 --model model --top 2")
-    assert code == 0 and len(out.splitlines()) == 3
+    code, out, errors = mtt("tag music/a.mp3 --model model --top 2")
+    lines = out.splitlines()
+    assert code == 0 and len(lines) == 3 and re.fullmatch(r"  0\.\d{4}  .+", lines[1]) and errors == ["mtt: 1 tagged"]
     rows = mtt("tag music/a.mp3 --model model --top 2 --format csv")[1].splitlines()
-    assert rows[0] == "path,tag,probability" and len(rows) == 3
+    assert (
+        rows[0] == "path,tag,probability"
+        and len(rows) == 3
+        and [row.rsplit(",")[-1] for row in rows[1:]] == [row[2:8] for row in lines[1:]]
+    )
 
 
-def test_explain_writes_one_page_for_a_file(mtt, music):
-    assert mtt(f"import-official {shlex.quote(str(GOLDEN))} model")[0] == 0
+def test_tag_writes_what_it_prints(mtt, music, model):
+    for form, out in (("csv", "long.csv"), ("wide", "wide.csv"), ("json", "tags.json")):
+        printed = mtt(f"tag music --model model --format {form} --min-probability 0.5")[1]
+        code, told, _ = mtt(f"tag music --model model {'--format wide ' * (form == 'wide')}--min-probability 0.5 --out {out}")
+        assert (code, told) == (1, f"{out}\n") and Path(out).read_text() == printed
+    wide, long = pd.read_csv("wide.csv", index_col="path"), pd.read_csv("long.csv")
+    assert list(wide.columns) == json.loads(Path("model/model.json").read_text())["tags"] and list(wide.index) == [
+        "music/a.mp3",
+        "music/b.flac",
+    ]
+    assert wide.stack().min() >= 0.5 and wide.notna().any(axis=1).all() and wide.isna().any(axis=None)
+    assert all(wide.loc[row.path, row.tag] == row.probability for row in long.itertuples()) and len(long) <= 20
+    full = mtt("tag music --model model --format wide")[1].splitlines()
+    assert all("" not in row.split(",") for row in full)  # every tag, where nothing is left out on purpose
+    code, out, errors = mtt("tag music/text.wav --model model --out none/none.csv")
+    assert (code, out) == (1, "") and "no file could be tagged" in errors[-1] and not Path("none").exists()
+    assert not list(Path().glob("*.partial"))
+
+
+def test_tag_says_what_was_skipped_and_what_to_doubt(mtt, music, model):
+    write_audio(music / "silence.wav", np.zeros(22050, np.float32))
+    for name in ("._a.mp3", "song.m4a"):
+        (music / name).write_bytes(b"x")
+    os.rename(music / "b.flac", os.fsencode(music) + b"/t\xffwo.flac")
+    (music / "a.mp3").rename(music / "line\nand \x1b[2J.mp3")
+    code, out, errors = mtt("tag music --model model --top 1")
+    assert code == 1 and errors[0].startswith("mtt: music/silence.wav: silent (-")
+    assert errors[-1].startswith("mtt: 3 tagged, 1 failed, 2 skipped: 1 ")
+    assert out.splitlines()[::2] == ["music/line\\nand \\x1b[2J.mp3", "music/silence.wav", "music/t\\xffwo.flac"]
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "wide", "json"])
+def test_tag_prints_any_name_on_any_terminal(mtt, music, model, form):
+    (music / "a.mp3").rename(music / "Sæglópur.mp3")
+    os.rename(music / "b.flac", os.fsencode(music) + b"/t\xffwo.flac")
+    command = [sys.executable, "-m", "mtt", "tag", music, "--model", Path(model).absolute(), "--format", form]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and done.stderr.endswith("mtt: 2 tagged, 1 failed\n") and "Traceback" not in done.stderr
+    assert r"S\xe6gl\xf3pur.mp3" in done.stdout.replace("\\u00", "\\x") and r"t\xffwo.flac" in done.stdout.replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("out", ["tags.csv", "tags.json"])
+def test_tag_goes_on_where_it_was_stopped(mtt, music, model, monkeypatch, out):
+    for number in range(4):
+        write_audio(music / f"{number}.wav", (0.1 * np.random.default_rng(number).standard_normal(22050 * 2)).astype(np.float32))
+    heard, whole = [], tagging.tag_file
+
+    def stopped(model, path):
+        if len(heard) == stop:
+            raise KeyboardInterrupt
+        heard.append(path.name)
+        return whole(model, path)
+
+    monkeypatch.setattr(tagging, "tag_file", stopped)
+    command, stop = f"tag music --model model --out {out}", None
+    assert mtt(command.replace("tags.", "once."))[0] == 1
+    heard, stop = [], 3
+    code, told, _ = mtt(command)
+    assert (code, told) == (130, "") and not Path(out).exists() and len(Path(f"{out}.partial").read_text().splitlines()) == 4
+    with open(f"{out}.partial", "a") as file:
+        file.write('["music/3.wav", 1')  # cut short
+    write_audio(music / "1.wav", np.ones(22050, np.float32) / 2)  # another file now
+    heard, stop = [], 2
+    assert mtt(command)[0] == 130 and heard == ["1.wav", "3.wav"]
+    heard, stop = [], None
+    code, told, errors = mtt(command)
+    assert (code, told) == (1, f"{out}\n") and heard == ["a.mp3", "b.flac", "text.wav"] and errors[0] == "mtt: 4 files were tagged before"
+    assert mtt(command.replace("tags.", "again."))[0] == 1
+    assert Path(out).read_text() == Path(f"again{Path(out).suffix}").read_text() != Path(f"once{Path(out).suffix}").read_text()
+    assert not list(Path().glob("*.partial"))
+
+
+def test_tag_goes_on_with_the_same_model_only(mtt, music, model, tmp_path):
+    partial = Path("tags.csv.partial")
+    command = "tag music/a.mp3 --model model --out tags.csv"
+    for content, message in ((b"mine", "was not written by mtt tag"), (b'{"mtt tag": "0123"}\n', "was begun with another model")):
+        partial.write_bytes(content)
+        code, out, errors = mtt(command)
+        assert (code, out, len(errors)) == (1, "", 1) and message in errors[0] and partial.read_bytes() == content
+    assert mtt(command + " --force")[0] == 0 and not partial.exists()
+    os.mkfifo(partial)
+    assert "was not written by mtt tag" in mtt(command + " --force")[2][-1]
+    partial.unlink()
+    partial.touch()
+    with open(partial, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "another process is writing it" in mtt(command + " --force")[2][-1]
+
+
+def test_every_help_has_an_example():
+    for command in command_line.app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert f"Example: python -m mtt {name}" in command.callback.__doc__
+
+
+def test_explain_writes_one_page_for_a_file(mtt, music, model):
     assert mtt("explain music/a.mp3 --model model --out page.html")[0] == 0
     page = Path("page.html").read_text()
     assert "a.mp3" in page and "Content-Security-Policy" in page
@@ -88,6 +197,19 @@ def test_pack_makes_a_collection_that_stands_alone(mtt, music):
         (f"study -p steps {'(' * 10_000}", 2, "parameter 'steps': must be a whole number from"),
         ("import-official bad.csv m", 1, "bad.csv: not a PyTorch checkpoint"),
         ("tag bad.csv --model nowhere", 1, "nowhere"),
+        ("tag bad.csv --model nowhere --out tags.csv", 1, "nowhere"),
+        ("tag bad.csv --model nowhere --min-probability 1.5", 2, "--min-probability 1.5: give a number from 0 to 1"),
+        ("tag bad.csv --model nowhere --min-probability nan", 2, "--min-probability nan"),
+        ("tag bad.csv --model nowhere --top 0", 2, "--top"),
+        ("tag bad.csv --model nowhere --out tags.txt", 2, "tags.txt: the output is a .csv or .json file"),
+        ("tag bad.csv --model nowhere --out tags.json --format wide", 2, "--format wide: tags.json can be json"),
+        ("tag bad.csv --model nowhere --out tags.csv --format table", 2, "--format table: tags.csv can be csv or wide"),
+        ("tag bad.csv --model nowhere --out bad.csv", 1, "bad.csv: is an input too"),
+        ("tag gone.wav --model nowhere --out tracks.csv --force", 1, "tracks.csv: was not written by mtt"),
+        ("list gone --out list.csv", 1, "gone: no such folder"),
+        ("list . --out list.csv", 1, "no audio file"),
+        ("list . --out tracks.csv", 1, "tracks.csv: is there already"),
+        ("list . --out list.json", 2, "list.json: the output is a .csv file"),
         ("study --profile huge", 2, "parameter 'profile': 'huge' is none of"),
         ("study --collection mds:music", 1, "unknown collection 'mds:music'"),
         ("study -p stepz 3", 2, "unknown parameter 'stepz'"),

@@ -5,20 +5,46 @@ Conventions: probabilities are the mean over evenly spaced clips of the model's 
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import SUFFIXES, AudioError, find_audio
+from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
 from mtt.explain.recording import Recording, batch_of, evaluating, probabilities, tag_names, to_model
+from mtt.files import MttError, one_line
+
+CLIPS = 8  # of a recording
+SHORT, SILENT = 1.0, -60.0  # seconds, and dB of full scale, below which tags come with a warning, as an audit does
 
 
-def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = 8) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Tagged:
+    """What came of a file: its ``tags`` as ``tag`` gives them; or None, and the ``problem``. The ``warning`` is why not to trust them."""
+
+    path: Path
+    tags: pd.DataFrame | None = None
+    problem: str = ""
+    warning: str = ""
+
+
+class Kept(Protocol):
+    """Where the tags of files are kept, so that a file is not tagged twice (``mtt.explain.tag_output``)."""
+
+    def get(self, path: Path) -> Tagged | None: ...
+
+    def add(self, tagged: Tagged) -> None: ...
+
+
+def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = CLIPS) -> pd.DataFrame:
     """Tags of a recording: columns ``tag`` and ``probability``, the likeliest first, the first ``top`` or all.
 
     >>> import mtt
@@ -32,7 +58,53 @@ def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None
     """
     if clips < 1 or (top is not None and top < 1):
         raise ValueError(f"clips and top must be at least 1, not {clips} and {top}")
-    recording, length, size = Recording(audio), round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
+    table = tag_table(tag_names(model), _listen(model, Recording(audio), clips))
+    return table.head(top or len(table))
+
+
+def tag_table(names: list[str], found: np.ndarray) -> pd.DataFrame:
+    """``tag`` and ``probability``, the likeliest first, of probabilities (tags,)."""
+    table = pd.DataFrame({"tag": names, "probability": np.asarray(found, dtype=np.float32)})
+    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
+
+
+def tag_file(model: nn.Module, path: Path) -> Tagged:
+    """All tags of one file. Whatever goes wrong with it stays with it: nothing is raised but what stops the program."""
+    try:
+        if os.path.isdir(path):
+            raise AudioError(f"{path}: no audio file that can be read in this folder; give files, or a folder that holds some")
+        recording = Recording(path)
+        return Tagged(path, tag_table(tag_names(model), _listen(model, recording, CLIPS)), warning=_warning(recording.info))
+    except MttError as error:
+        return Tagged(path, problem=str(error))
+    except Exception as error:
+        return Tagged(path, problem=f"{path}: could not be tagged ({one_line(repr(error))}); re-encode the file or leave it out")
+
+
+def tag_files(model: nn.Module, paths: Iterable[str | Path], kept: Kept | None = None) -> Iterator[Tagged]:
+    """What came of each file, one by one; those in ``kept`` are taken from there, and others added. Folders are as in ``files_of``."""
+    for path in files_of(paths).files:
+        tagged = None if kept is None else kept.get(path)
+        if tagged is None:
+            tagged = tag_file(model, path)
+            if kept is not None:
+                kept.add(tagged)
+        yield tagged
+
+
+def files_of(paths: Iterable[str | Path]) -> Found:
+    """The files among ``paths`` and the audio files of the folders, each once, with what was skipped; an empty folder stands for itself."""
+    files, skipped = {}, Counter()
+    for path in map(Path, paths):
+        found = find_audio(path) if os.path.isdir(path) else Found([path], Counter())
+        files |= dict.fromkeys(found.files or [path])
+        skipped += found.skipped
+    return Found(list(files), skipped)
+
+
+def _listen(model: nn.Module, recording: Recording, clips: int) -> np.ndarray:
+    """Probabilities (tags,), the mean over the clips. Raises ``AudioError``."""
+    length, size = round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
     starts = np.rint(slot_starts(recording.seconds, model.clip_seconds, clips) * SAMPLE_RATE).astype(int)
     total = np.zeros(model.n_tags)
     with evaluating(model):
@@ -40,21 +112,13 @@ def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None
             waves = [recording.read(start, start + length) for start in part]
             padded = np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves])
             total += probabilities(model(to_model(model, padded))).sum(axis=0)
-    table = pd.DataFrame({"tag": tag_names(model), "probability": (total / clips).astype(np.float32)})
-    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True).head(top or len(table))
+    if not np.isfinite(total).all():
+        raise AudioError(f"{recording.path or 'audio'}: the model finds no number for it, its values are out of range; re-encode the file")
+    return total / clips
 
 
-def tag_files(model: nn.Module, paths: Iterable[str | Path], top: int | None = None) -> Iterator[tuple[Path, pd.DataFrame | str]]:
-    """``(path, tags)`` of each file, one by one, or ``(path, reason)`` for one that cannot be read; the others go on.
-
-    A folder stands for the audio files in it and below (``find_audio``).
-    """
-    for path in map(Path, paths):
-        files = find_audio(path).files if path.is_dir() else [path]
-        if not files:
-            yield path, f"{path}: no audio file in this folder; the endings are {', '.join(sorted(SUFFIXES))}"
-        for file in files:
-            try:
-                yield file, tag(model, file, top)
-            except AudioError as error:
-                yield file, str(error)
+def _warning(info: AudioInfo) -> str:
+    silent = "its channels cancel each other" if info.loudest_db >= SILENT else f"silent ({info.loudest_db:.0f} dB)"
+    heard = f"{silent}; its tags say nothing" if info.level_db < SILENT else ""
+    short = f"{info.seconds:.2f} s long; tags of less than {SHORT:g} s say little" if info.seconds < SHORT else ""
+    return "; ".join(filter(None, (info.fault, short, heard)))

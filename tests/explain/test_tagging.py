@@ -1,12 +1,20 @@
+import json
+import os
+import resource
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import read_audio, write_audio
+from mtt.data.audio import AudioError, read_audio, write_audio
 from mtt.data.batches import evaluation_clips
-from mtt.explain.tagging import tag, tag_files
+from mtt.explain.recording import Recording
+from mtt.explain.tag_output import Partial, tag_text
+from mtt.explain.tagging import Tagged, files_of, tag, tag_file, tag_files, tag_table
+from mtt.files import MttError
 from mtt.models import build_model
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
@@ -44,26 +52,102 @@ def test_what_is_shorter_than_a_clip_is_followed_by_silence(model):
     pd.testing.assert_frame_equal(tag(model, wave), tag(model, np.pad(wave, (0, round(0.7 * SAMPLE_RATE) - len(wave)))))
 
 
-def test_a_bad_file_is_reported_and_the_others_go_on(model, tmp_path):
-    for name in ("b/second.flac", "a/first.WAV", "c/deep/third.ogg"):
+def test_whatever_goes_wrong_with_a_file_stays_with_it(model, tmp_path, monkeypatch):
+    for name in ("b/second.flac", "a/first.WAV", "c/deep/third.ogg", "d/fourth.wav", "d/memory.wav", "d/recursion.wav"):
         write_audio(tmp_path / name, noise(1))
     (tmp_path / "b" / "broken.mp3").write_bytes(b"this is not audio")
     (tmp_path / "b" / ".hidden.wav").write_bytes(b"neither is this")
+    (tmp_path / "b" / "song.m4a").write_bytes(b"nor this")
     (tmp_path / "notes.txt").write_text("nor this")
     (tmp_path / "empty").mkdir()
-    found = list(tag_files(model, [tmp_path, tmp_path / "missing.wav", str(tmp_path / "empty")], top=1))
-    names = ["a/first.WAV", "b/broken.mp3", "b/second.flac", "c/deep/third.ogg", "missing.wav", "empty"]
-    assert [path for path, _ in found] == [tmp_path / name for name in names]
-    results = dict(zip(names, (result for _, result in found), strict=True))
-    assert "not readable as audio" in results["b/broken.mp3"] and "no such file" in results["missing.wav"]
-    assert "no audio file in this folder" in results["empty"]
-    pd.testing.assert_frame_equal(results["b/second.flac"], tag(model, tmp_path / "b" / "second.flac", top=1))
-    assert all(isinstance(results[name], pd.DataFrame) for name in ("a/first.WAV", "c/deep/third.ogg"))
+    errors = {"memory.wav": MemoryError(), "recursion.wav": RecursionError("too deep")}
+
+    def read(self, *limits):
+        if self.path.name in errors:
+            raise errors[self.path.name]
+        return whole(self, *limits)
+
+    whole = Recording.read
+    monkeypatch.setattr(Recording, "read", read)
+    given = [tmp_path, tmp_path / "missing.wav", str(tmp_path / "empty"), tmp_path / "a", tmp_path / ("long" * 100)]
+    found = files_of(given)
+    names = ["a/first.WAV", "b/broken.mp3", "b/second.flac", "c/deep/third.ogg", "d/fourth.wav", "d/memory.wav", "d/recursion.wav"]
+    names += ["missing.wav", "empty", "long" * 100]
+    assert found.files == [tmp_path / name for name in names] and found.skipped.total() == 2
+    results = dict(zip(names, tag_files(model, given), strict=True))
+    assert [result.path for result in results.values()] == found.files
+    assert {name for name, result in results.items() if result.tags is not None} == {*names[:1], *names[2:5]}
+    reasons = {
+        "b/broken.mp3": "not readable as audio",
+        "missing.wav": "no such file",
+        "empty": "no audio file that can be read in this folder",
+    }
+    for name, reason in (reasons | {"d/memory.wav": "MemoryError()", "d/recursion.wav": "too deep", "long" * 100: "long"}).items():
+        assert reason in results[name].problem and str(tmp_path / name) in results[name].problem
+    pd.testing.assert_frame_equal(results["b/second.flac"].tags, tag(model, tmp_path / "b" / "second.flac"))
 
 
 def test_files_come_one_by_one(model, tmp_path):
     write_audio(tmp_path / "one.wav", noise(1))
     stream = tag_files(model, iter([tmp_path / "one.wav", tmp_path / "two.wav"]))
-    assert next(stream)[0].name == "one.wav"
+    assert next(stream).path.name == "one.wav"
     write_audio(tmp_path / "two.wav", noise(1))  # in time: it was not looked at yet
-    assert isinstance(next(stream)[1], pd.DataFrame)
+    assert next(stream).tags is not None
+
+
+@pytest.mark.parametrize(
+    ("wave", "warning"),
+    [
+        (noise(1.5), ""),
+        (noise(0.2), "0.20 s long; tags of less than 1 s say little"),
+        (1e-4 * noise(1.5), "silent (-"),
+        (np.zeros(SAMPLE_RATE, np.float32), "silent (-"),
+    ],
+)
+def test_silence_and_short_files_come_with_a_warning(model, tmp_path, wave, warning):
+    write_audio(tmp_path / "a.wav", wave)
+    tagged = tag_file(model, tmp_path / "a.wav")
+    assert tagged.warning.startswith(warning) and bool(tagged.warning) == bool(warning) and len(tagged.tags) == 3
+
+
+def test_numbers_that_are_none_are_an_error(model, tmp_path):
+    with pytest.raises(AudioError, match="audio: the model finds no number for it"):
+        tag(model, np.full(SAMPLE_RATE, 1e30, np.float32))
+
+
+def test_tags_are_told_in_four_formats(model):
+    names, table = ["a", "b", "path"], tag_table(["a", "b", "path"], np.array([0.12344, 0.29996, 0.9]))
+    stream = [Tagged(Path("one.wav"), table), Tagged(Path(os.fsdecode(b"t\xffw\x1bo\n.wav")), table)]
+    assert "".join(tag_text(stream, "table", names)) == (
+        "one.wav\n  0.9000  path\n  0.3000  b\n  0.1234  a\nt\\xffw\\x1bo\\n.wav\n  0.9000  path\n  0.3000  b\n  0.1234  a\n"
+    )
+    assert "".join(tag_text(stream[:1], "csv", names, top=2)) == "path,tag,probability\none.wav,path,0.9000\none.wav,b,0.3000\n"
+    wide = "".join(tag_text(stream, "wide", names, minimum=0.3))  # rounded, then compared: what is printed is what was asked for
+    assert wide == 'path,a,b,path\none.wav,,0.3000,0.9000\n"t\\xffw\x1bo\n.wav",,0.3000,0.9000\n'
+    found = json.loads("".join(tag_text(stream, "json", names, minimum=1)))
+    assert found == [{"path": "one.wav", "tags": {}}, {"path": "t\\xffw\x1bo\n.wav", "tags": {}}]
+    assert json.loads("".join(tag_text([], "json", names))) == []
+    pieces = tag_text(iter(stream), "table", names)
+    assert [next(pieces), next(pieces)[:7]] == ["", "one.wav"]  # as they come
+
+
+def test_a_full_disk_is_told_and_finished_files_are_kept(model, tmp_path):
+    tagged = []
+    for number in range(2):
+        write_audio(tmp_path / f"{number}.wav", noise(1))
+        tagged.append(tag_file(model, tmp_path / f"{number}.wav"))
+    out, limit = tmp_path / "tags.csv", resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(MttError, match=r"tags.csv.partial: cannot be written \(File too large\)"):
+        try:
+            with Partial(out, tmp_path, model.tags) as kept:
+                kept.add(tagged[0])
+                resource.setrlimit(resource.RLIMIT_FSIZE, (kept.path.stat().st_size + 20, limit[1]))
+                kept.add(tagged[1])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    with Partial(out, tmp_path, model.tags) as kept:
+        assert len(kept) == 1 and kept.get(tagged[1].path) is None  # it was cut short
+        pd.testing.assert_frame_equal(kept.get(tagged[0].path).tags, tagged[0].tags)
+        kept.add(tagged[1])
+        assert len(Partial(out, tmp_path, model.tags)) == 2
+    assert not kept.path.exists()

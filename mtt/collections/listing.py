@@ -1,0 +1,116 @@
+"""A table of the tracks in a folder of music, from what the files say of themselves, or else from where they lie.
+
+Conventions: the table is a collection (``mtt.collections.table``). Artist, title, album and genre are those of a file's metadata (ID3,
+Vorbis comments, RIFF INFO), of several artists the first; what a file does not say, its place says: ``Artist/Album/song.mp3``. Genres
+are tags: split at ``; / , |`` and NUL, in lower case, without those that say nothing (NO_GENRE). Metadata are anybody's: no more than
+LONGEST characters of a text are taken, on one line, and a file whose metadata cannot be read is listed as one that has none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import mutagen
+import pandas as pd
+import soundfile
+from tqdm import tqdm
+
+from mtt.collections.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, CollectionError
+from mtt.data.audio import find_audio
+from mtt.data.corpus import join_tags
+from mtt.files import shown
+
+FRAMES = {"artist": "TPE1", "title": "TIT2", "album": "TALB", "genre": "TCON"}  # Vorbis' names of what is read, and ID3's
+GENRES = re.compile(r"[;/,|\0]")
+NO_GENRE = {"", "other", "unknown", "none"}
+CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")
+LONGEST = 500  # characters of a text
+
+
+@dataclass(frozen=True)
+class Listing:
+    """``tracks``: path, artist, tags, title, album; ``skipped``: reason -> files; ``left_out``: files that a table cannot name."""
+
+    tracks: pd.DataFrame
+    skipped: Counter[str]
+    left_out: list[Path]
+
+
+def list_tracks(folder: str | Path, beside: str | Path = ".", progress: bool = False) -> Listing:
+    """The audio files in ``folder`` and below as a collection whose CSV is to lie in the folder ``beside``.
+
+    Paths are relative to ``beside`` where the file lies below it, else absolute. Raises ``CollectionError`` where there is nothing to list.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CollectionError(f"{shown(folder)}: no such folder; give the one that holds the music")
+    found = find_audio(folder)
+    named, left_out = [], []
+    for path in found.files:
+        (named if shown(path).encode() == os.fsencode(path) else left_out).append(path)
+    if not named:
+        told = f" ({skipped_text(found.skipped)})" if found.skipped else ""
+        raise CollectionError(f"{shown(folder)}: no audio file that can be listed{told}; give the folder that holds the music")
+    rows = [
+        {"path": _from(path, Path(beside)), **track_names(path, path.relative_to(folder))}
+        for path in tqdm(named, desc="reading metadata", unit="file", disable=not progress)
+    ]
+    tracks = pd.DataFrame(rows)[[*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS]]
+    return Listing(tracks, found.skipped, left_out)
+
+
+def skipped_text(skipped: Counter[str]) -> str:
+    """``"5 skipped: 3 m4a; 2 hidden"``; nothing where nothing was."""
+    reasons = "; ".join(f"{count:,} {reason}" for reason, count in skipped.most_common())
+    return f"{skipped.total():,} skipped: {reasons}" if reasons else ""
+
+
+def track_names(path: Path, place: Path) -> dict[str, str]:
+    """artist, title, album and tags of a file, of its metadata or else of its ``place``, the path from the folder that is listed."""
+    says = read_metadata(path)
+    names = {name: next(filter(None, map(one_text, says.get(name, []))), "") for name in ("artist", "title", "album")}
+    genres = [one_text(genre).lower() for genre in GENRES.split("\0".join(says.get("genre", []))[:LONGEST])]
+    artist, album = [*place.parts[:-1], "", ""][:2]
+    return {
+        "artist": names["artist"] or one_text(artist),
+        "title": names["title"] or one_text(place.stem),
+        "album": names["album"] or one_text(album),
+        "tags": join_tags(dict.fromkeys(genre for genre in genres if genre not in NO_GENRE)),
+    }
+
+
+def one_text(text: str) -> str:
+    """``text`` on one line, without what cannot be printed or written as UTF-8, cut to LONGEST characters."""
+    return " ".join(CONTROL.sub(" ", text[:LONGEST].encode(errors="replace").decode()).split())
+
+
+def read_metadata(path: Path) -> dict[str, list[str]]:
+    """What a file says of itself, by the names in FRAMES; nothing where it says nothing that can be read."""
+    try:
+        found = mutagen.File(path)
+        if found is not None and found.tags:
+            return {name: _texts(found.tags, name) for name in FRAMES}
+        if path.suffix.lower() in (".wav", ".aif", ".aiff"):
+            with open(path, "rb") as file, soundfile.SoundFile(file) as sound:  # it reads what these have beside ID3, mutagen does not
+                return {name: [getattr(sound, name)] for name in FRAMES}
+    except Exception:  # what a broken tag raises is no more certain than what it holds
+        pass
+    return {}
+
+
+def _texts(tags: mutagen.Tags, name: str) -> list[str]:
+    value = tags.get(FRAMES[name]) or tags.get(name) or []
+    value = getattr(value, "genres", None) or getattr(value, "text", value)  # ID3 has genres as numbers too
+    return [str(text) for text in ([value] if isinstance(value, str) else value)]
+
+
+def _from(path: Path, beside: Path) -> str:
+    """``path`` from the folder ``beside``; absolute where it does not lie below."""
+    for place, start in ((Path(os.path.abspath(path)), Path(os.path.abspath(beside))), (path.resolve(), beside.resolve())):
+        if place.is_relative_to(start):
+            return str(place.relative_to(start))
+    return os.path.abspath(path)
