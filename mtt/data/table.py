@@ -54,17 +54,17 @@ def read_table(path: str | Path, needed: Sequence[str], separator: str = "", opt
     """
     try:
         text = _read_text(Path(path), needed)
-        header = re.search(r"\S[^\r\n]*", text)
-        if header is None:
+        first = re.search(r"\S[^\r\n]*|$", text)[0]
+        sign = separator or max(SEPARATORS, key=lambda sign: _fit(first, sign, {*needed, *optional}))
+        rows = _rows(text, sign, spaced=f"{sign} " in first)
+        if (header := next(rows, None)) is None:
             raise MttError(f"is empty; a header with the columns {', '.join(needed[:12])} and rows are needed")
-        sign = separator or max(SEPARATORS, key=lambda sign: _fit(header[0], sign, {*needed, *optional}))
-        rows = _rows(text, sign, spaced=f"{sign} " in header[0])
-        names = _read_header(next(rows), needed, optional)
+        names = _read_header(header, needed, optional)
         lines, fields = _read_fields(rows, len(names), sign)
     except OSError as error:
         raise MttError(f"{shown(path)}: cannot be read ({error.strerror})") from error
     except MttError as error:
-        raise MttError(f"{shown(path)}: {error}") from error
+        raise MttError(f"{shown(path)}: {one_line(error)}") from error
     if sign not in (separator, ","):
         print(f"mtt: {shown(path)}: a {SEPARATORS[sign]} separates its columns", file=sys.stderr)
     columns = {name: fields[place :: len(names)] for place, name in enumerate(names) if name}
@@ -86,7 +86,7 @@ def _read_text(path: Path, needed: Sequence[str]) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise MttError(_misencoded(content, error)) from error
+        raise MttError(_misencoded(error)) from error
     if "\0" in text:
         _refuse_nul(text.encode())
     return text
@@ -97,11 +97,11 @@ def _refuse_nul(content: bytes) -> None:
         raise MttError(f"line {_line(content, place)} holds a NUL byte; this is no text, or UTF-16 without its mark: {AS_UTF8}")
 
 
-def _misencoded(content: bytes, error: UnicodeDecodeError) -> str:
-    line = _line(content, error.start)
+def _misencoded(error: UnicodeDecodeError) -> str:
     if error.encoding.startswith(("utf-16", "utf-32")):
         return f"is cut or damaged: it begins as {error.encoding} and goes on otherwise; {AS_UTF8}"
-    field = next(part for part in re.split(rb'[,;\t"]', content.splitlines()[line - 1]) if not part.isascii())
+    line = _line(error.object, error.start)
+    field = next(part for part in re.split(rb'[,;\t"]', error.object.splitlines()[line - 1]) if not part.isascii())
     return f"line {line} is not in UTF-8; as Windows-1252 it reads {field[:60].decode('cp1252', 'replace')!r}; {AS_UTF8}"
 
 

@@ -79,6 +79,7 @@ BAD_TABLES = [
         1,
         "line 5 is not in UTF-8; as Windows-1252 it reads 'Beyoncé'",
     ),
+    BadTable("UTF-8 with its mark, then not", table(encoding="utf-8-sig") + b"\xe9.wav,Dan,pop\n", 1, "line 5 is not in UTF-8"),
     BadTable("a NUL byte", table(ROWS[0], "b.wav,B\0b,pop"), 1, "line 3 holds a NUL byte"),
     BadTable("a NUL byte far down", table(*ROWS * 3000, "b.wav,B\0b,pop"), 1, "line 9002 holds a NUL byte"),
     BadTable("line ends of Windows", table(end="\r\n"), 0, ""),
@@ -86,6 +87,8 @@ BAD_TABLES = [
     # headers
     BadTable("an empty file", b"", 1, "is empty; a header with the columns path, artist, tags and rows are needed"),
     BadTable("blank lines only", b"\n \n\n", 1, "is empty"),
+    BadTable("quotation marks only", b'""', 1, "is empty"),
+    BadTable("a header of two lines", b'path,"artist\n",tags,"year\n"\na.wav,Ann,rock\n', 1, "line 4 has 3 fields, the header 4"),
     BadTable("a header only", table()[:17], 1, "has no rows under its header; write a row for each track"),
     BadTable("no header", table(header=ROWS[0]), 1, f"line 1, 'a.wav, Ann, rock', {NO_COLUMN}"),
     BadTable("column names in other case, with spaces", table(header="Path, ARTIST ,Tags"), 0, ""),
