@@ -60,7 +60,7 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     Files that cannot be used (unreadable, silent, cancelled, too short) and paths that lead out of ``root`` get a ``problem`` and a
     ``detail``; nothing is raised for them. ``cache`` is a folder.
     """
-    store = cache / f"inspection-{fingerprint([_settings(), str(root)])}"
+    store = cache.resolve() / f"inspection-{fingerprint([_settings(), str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
     known: Found = {}
     for path in store.glob("[!.]*.npz"):

@@ -125,7 +125,7 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
         _require_room(out, corpus, missing["seconds"].sum(), progress)
         parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator")
-        jobs = (delayed(_write_sound)(corpus.path(track_id), out, digest) for track_id, digest in missing["digest"].items())
+        jobs = (delayed(_write_sound)(corpus.path(track_id), out.resolve(), digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
         _write_index(out, corpus, faults={digest: fault for digest, fault in zip(missing["digest"], bar, strict=True) if fault})
         for digest in _sounds(out) - set(corpus.tracks["digest"]):  # of an earlier pack in the same folder
