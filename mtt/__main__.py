@@ -69,7 +69,7 @@ def collections() -> None:
 @app.command("list")
 def list_command(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="folder of music, best as Artist/Album/song.mp3")],
-    out: Annotated[Path, typer.Option(help="CSV to write: path,artist,tags,title,album; best in FOLDER or above")],
+    out: Annotated[Path, typer.Option(help="CSV to write: path,artist,tags,title,album; it lies in FOLDER or above")],
     force: Force = False,
 ) -> None:
     """List the tracks of a folder: artist, title, album and genre as files and folders tell them; then correct the CSV.

@@ -1,6 +1,6 @@
 """A table of the tracks in a folder of music, from what the files say of themselves, or else from where they lie.
 
-Conventions: the table is a collection (``mtt.collections.table``). Artist, title, album and genre are those of a file's metadata (ID3,
+Conventions: the table is a collection (``mtt.collections.load``). Artist, title, album and genre are those of a file's metadata (ID3,
 Vorbis comments, RIFF INFO), of several artists the first; what a file does not say, its place says: ``Artist/Album/song.mp3``. Genres
 are tags: split at ``; / , |`` and NUL, in lower case, without those that say nothing (NO_GENRE). Metadata are anybody's: no more than
 LONGEST characters of a text are taken, on one line, and a file whose metadata cannot be read is listed as one that has none.
@@ -19,11 +19,11 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
-from mtt.collections.table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, CollectionError
 from mtt.data.audio import find_audio
 from mtt.data.corpus import join_tags
-from mtt.files import shown
+from mtt.files import MttError, shown
 
+COLUMNS = ["path", "artist", "tags", "title", "album"]
 FRAMES = {"artist": "TPE1", "title": "TIT2", "album": "TALB", "genre": "TCON"}  # Vorbis' names of what is read, and ID3's
 GENRES = re.compile(r"[;/,|\0]")
 NO_GENRE = {"", "other", "unknown", "none"}
@@ -43,23 +43,24 @@ class Listing:
 def list_tracks(folder: str | Path, beside: str | Path = ".", progress: bool = False) -> Listing:
     """The audio files in ``folder`` and below as a collection whose CSV is to lie in the folder ``beside``.
 
-    Paths are relative to ``beside`` where the file lies below it, else absolute. Raises ``CollectionError`` where there is nothing to list.
+    Paths are relative to ``beside``. Raises ``MttError`` where there is nothing to list, or files do not lie below ``beside``: a table of
+    files elsewhere would not be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CollectionError(f"{shown(folder)}: no such folder; give the one that holds the music")
+        raise MttError(f"{shown(folder)}: no such folder; give the one that holds the music")
     found = find_audio(folder)
     named, left_out = [], []
     for path in found.files:
         (named if shown(path).encode() == os.fsencode(path) else left_out).append(path)
     if not named:
         told = f" ({skipped_text(found.skipped)})" if found.skipped else ""
-        raise CollectionError(f"{shown(folder)}: no audio file that can be listed{told}; give the folder that holds the music")
+        raise MttError(f"{shown(folder)}: no audio file that can be listed{told}; give the folder that holds the music")
     rows = [
         {"path": _from(path, Path(beside)), **track_names(path, path.relative_to(folder))}
         for path in tqdm(named, desc="reading metadata", unit="file", disable=not progress)
     ]
-    tracks = pd.DataFrame(rows)[[*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS]]
+    tracks = pd.DataFrame(rows)[COLUMNS]
     return Listing(tracks, found.skipped, left_out)
 
 
@@ -109,8 +110,8 @@ def _texts(tags: mutagen.Tags, name: str) -> list[str]:
 
 
 def _from(path: Path, beside: Path) -> str:
-    """``path`` from the folder ``beside``; absolute where it does not lie below."""
+    """``path`` from the folder ``beside``. Raises ``MttError`` where it does not lie below."""
     for place, start in ((Path(os.path.abspath(path)), Path(os.path.abspath(beside))), (path.resolve(), beside.resolve())):
         if place.is_relative_to(start):
             return str(place.relative_to(start))
-    return os.path.abspath(path)
+    raise MttError(f"{shown(path)}: does not lie below {shown(beside.absolute())}; write the table into the folder of music, or above it")
