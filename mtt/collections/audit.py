@@ -25,8 +25,8 @@ from mtt.collections.inspection import MINIMUM_SECONDS, SILENCE_DB, inspect_trac
 from mtt.collections.load import load_corpus
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
-from mtt.data.decoding import FULL_SCALE
 from mtt.files import MttError, home
+from mtt.reading.decoding import FULL_SCALE
 from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
 from mtt.splits.make import read_split
 

@@ -20,8 +20,8 @@ from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from mtt.collections.duplicates import Fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
-from mtt.data.decoding import FILE_FAULTS, AudioInfo, Decoding, audio_settings, on_disk
 from mtt.files import fingerprint, one_line, read_arrays, write_arrays
+from mtt.reading.decoding import FILE_FAULTS, AudioInfo, Decoding, audio_settings, on_disk
 
 log = logging.getLogger(__name__)
 MINIMUM_SECONDS = 1.0

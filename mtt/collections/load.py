@@ -5,7 +5,7 @@ Conventions: a source is ``synthetic``, the path of a CSV or of a packed folder 
 lists them.
 
 The CSV has the columns ``path``, ``artist``, ``tags`` (joined by ``|``; empty = unlabelled, also where the row names a set) and optionally
-``track_id`` (else the path as written), ``title``, ``album``, ``split``; ``mtt.data.table`` tells how it may be written. A path starts in
+``track_id`` (else the path as written), ``title``, ``album``, ``split``; ``mtt.reading.table`` tells how it may be written. A path starts in
 the folder of the CSV, or is absolute and lies in it. One that leads out, by a part ``..`` or as another absolute path, is listed as
 ``outside`` and never opened: a CSV may come from anyone.
 
@@ -31,8 +31,8 @@ from mtt.collections.pack import load_packed
 from mtt.collections.published.base import DataSet, find_audio
 from mtt.config import SyntheticConfig
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix, split_tags
-from mtt.data.table import read_table, refuse_repeats, refuse_rows
 from mtt.files import MttError, fingerprint, home, read_json
+from mtt.reading.table import read_table, refuse_repeats, refuse_rows
 from mtt.synthetic.render import corpus_name, make_corpus
 
 PARTIAL = "?partial"

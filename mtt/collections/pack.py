@@ -27,8 +27,8 @@ from mtt.collections.duplicates import join_fingerprints, split_fingerprints
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
-from mtt.data.decoding import Decoding
 from mtt.files import MttError, alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
+from mtt.reading.decoding import Decoding
 
 INDEX = "pack.json"
 TABLES = TRACKS, PROBLEMS, FINGERPRINTS = "tracks.csv", "problems.csv", "fingerprints.npz"

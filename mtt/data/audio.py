@@ -19,9 +19,9 @@ import soundfile
 import soxr
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.containers import FOREIGN_ENDINGS, parts
-from mtt.data.decoding import LARGEST, RATES, AudioError, AudioInfo, Decoding, mix, opened, peak_of, quiet
 from mtt.files import write_whole
+from mtt.reading.containers import FOREIGN_ENDINGS, parts
+from mtt.reading.decoding import LARGEST, RATES, AudioError, AudioInfo, Decoding, mix, opened, peak_of, quiet
 
 SUBTYPES = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}  # of the formats that are written
 SUFFIXES = frozenset(".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .w64 .wav .wave".split())  # of the files that are read

@@ -5,7 +5,6 @@
 ``baselines``    the earlier systems that it is compared with
 ``build``        from a configuration to a model
 ``checkpoint``   model folders, and training that starts from one
-``torchfile``    the tensors of a file of torch.save, read without running it
 ``official``     the authors' checkpoints, turned into model folders
 ``handmade``     features made by hand and logistic regression, without any network
 """

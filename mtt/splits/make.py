@@ -16,8 +16,8 @@ from scipy import sparse
 from sklearn.model_selection import GroupShuffleSplit
 
 from mtt.data.corpus import Corpus, artist_keys
-from mtt.data.table import read_table, refuse_repeats, refuse_rows
 from mtt.files import MttError, write_whole
+from mtt.reading.table import read_table, refuse_repeats, refuse_rows
 from mtt.splits.check import SETS, SPLIT_VALUES, ArtistTracks, check_split, checked_tracks
 from mtt.splits.stratify import cut_line, stratify
 

@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from torchaudio.datasets import gtzan as lists
 
 from mtt.collections.published.base import ENDINGS, DataSet, Published, first_file, track_table
-from mtt.data.table import read_table
 from mtt.files import MttError
+from mtt.reading.table import read_table
 
 AUDIO_FROM = "GTZAN's own page is gone; copies, such as the one on Kaggle, keep its layout genres_original/blues/blues.00000.wav"
 GENRES = tuple(lists.gtzan_genres)

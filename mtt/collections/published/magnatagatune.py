@@ -18,8 +18,8 @@ import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
 from mtt.data.corpus import tag_texts
-from mtt.data.table import read_table, refuse_rows
 from mtt.files import MttError
+from mtt.reading.table import read_table, refuse_rows
 from mtt.splits.check import SETS
 
 PAGE = "mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"

@@ -23,9 +23,9 @@ import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_labels, read_strings, track_table
 from mtt.data.corpus import tag_texts
-from mtt.data.table import read_table
 from mtt.files import MttError, one_line
 from mtt.models.official import CALS_TAGS
+from mtt.reading.table import read_table
 from mtt.splits.check import SETS
 
 # The 50 tags of the conventional split, in the order of the columns of its label files.

@@ -23,8 +23,8 @@ import soundfile
 import soxr
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.containers import DENSEST, UNBOUNDED, Part, View, foreign, next_mp3, parts, without_tags
 from mtt.files import MttError, one_line
+from mtt.reading.containers import DENSEST, UNBOUNDED, Part, View, foreign, next_mp3, parts, without_tags
 
 RATES = 1_000, 1_000_000  # Hz, the lowest and the highest that are believed
 BLOCK = 1 << 17  # samples of all channels that are decoded at once

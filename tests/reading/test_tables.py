@@ -1,4 +1,4 @@
-"""What is said of tables as people have them; ``tests.collections.bad_tables`` lists them."""
+"""What is said of tables as people have them; ``tests.reading.bad_tables`` lists them."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import pytest
 from mtt.collections.load import read_collection
 from mtt.files import MttError
 from mtt.splits.make import read_split
-from tests.collections.bad_tables import BAD_TABLES, ROWS, BadTable, separated, table
 from tests.collections.trees import load, write_sounds, write_table
+from tests.reading.bad_tables import BAD_TABLES, ROWS, BadTable, separated, table
 
 
 @pytest.mark.parametrize("bad", BAD_TABLES, ids=lambda bad: bad.what)

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from mtt.models import CheckpointError, import_official
-from mtt.models.torchfile import Call, Name, follow, read_tensors
+from mtt.reading.torchfile import Call, Name, follow, read_tensors
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "teacher_small.ckpt"
 
