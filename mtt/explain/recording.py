@@ -40,7 +40,7 @@ class Recording:
             self.path, self.info = Path(audio), audio_info(audio)
             self.samples = self.info.samples
             return
-        self.path, wave = None, np.asarray(audio)
+        self.path, self.info, wave = None, None, np.asarray(audio)
         if wave.ndim != 1 or not wave.size or wave.dtype.kind != "f" or not np.isfinite(wave).all():
             wanted = f"a path or finite float samples (samples,) in [-1, 1] at {SAMPLE_RATE} Hz"
             raise ValueError(f"audio: expected {wanted}, got {wave.dtype} {wave.shape}")

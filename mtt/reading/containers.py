@@ -186,8 +186,8 @@ def _ogg_parts(descriptor: int, start: int, size: int) -> list[Part]:
         if flags:
             flags[-1] |= page[5]
     notes = ["" if flag & LAST_PAGE else "it was cut: its last page is missing" for flag in flags]
-    ends = [*starts[1:], size]
-    return [Part(*places) for places in zip(starts, ends, [None] * len(ends), [1.0] * len(ends), notes, strict=True)] or [Part(0, size)]
+    found = zip(starts, [*starts[1:], size], notes, strict=False)  # without a start there is a size alone
+    return [Part(first, last, note=note) for first, last, note in found] or [Part(0, size)]
 
 
 def _flac_part(descriptor: int, start: int, stop: int) -> Part:
