@@ -5,8 +5,8 @@ Conventions: a source is ``synthetic``, the path of a CSV or of a packed folder 
 lists them.
 
 The CSV has the columns ``path``, ``artist``, ``tags`` (joined by ``|``; empty = unlabelled, also where the row names a set) and optionally
-``track_id`` (else the path as written), ``title``, ``album``, ``split``; ``mtt.reading.table`` tells how it may be written. A path starts in
-the folder of the CSV, or is absolute and lies in it. One that leads out, by a part ``..`` or as another absolute path, is listed as
+``track_id`` (else the path as written), ``title``, ``album``, ``split``; ``mtt.reading.table`` tells how it may be written. A path starts
+in the folder of the CSV, or is absolute and lies in it. One that leads out, by a part ``..`` or as another absolute path, is listed as
 ``outside`` and never opened: a CSV may come from anyone.
 
 Absent audio files of a data set are an error that counts them, unless ``?partial`` ends the source: then the others make the collection,
