@@ -58,6 +58,9 @@ def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Pat
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        error.filename = error.filename or shown(path)  # a full disk names no file
+        raise
     finally:
         partial.unlink(missing_ok=True)
     return path

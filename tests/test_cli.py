@@ -150,6 +150,7 @@ def test_tag_goes_on_with_the_same_model_and_is_alone(mtt, music, model, monkeyp
 
 
 def test_tag_does_without_a_store_that_cannot_be_written(mtt, music, model):
+    Path("home").rename("moved")
     Path("home").write_text("no folder")
     assert mtt("tag music/a.mp3 --model model --out tags.csv")[:2] == (0, "tags.csv\n")
 

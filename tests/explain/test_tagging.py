@@ -13,6 +13,7 @@ from mtt.data.audio import AudioError, read_audio, write_audio
 from mtt.data.batches import evaluation_clips
 from mtt.explain.recording import Recording
 from mtt.explain.tagging import Tagged, files_of, tag, tag_file, tag_files, tag_table, tag_text
+from mtt.files import write_whole
 from mtt.models import build_model
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
@@ -143,12 +144,14 @@ def test_what_was_found_is_kept_as_long_as_the_file_is_the_same(model, tmp_path)
     assert tag_file(model, path, store).warning == "" and len(list(store.iterdir())) == 2
 
 
-def test_a_full_disk_is_done_without(model, tmp_path):
+def test_a_full_disk_is_told_or_done_without(model, tmp_path):
     write_audio(tmp_path / "a.wav", noise(1))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
         found = tag_file(model, tmp_path / "a.wav", tmp_path / "store")
+        with pytest.raises(OSError, match=r"File too large: '.*/tags.csv'"):
+            write_whole(tmp_path / "tags.csv", "path,tag,probability\n" * 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert found.tags is not None and not any((tmp_path / "store").iterdir())
+    assert found.tags is not None and not any((tmp_path / "store").iterdir()) and not (tmp_path / "tags.csv").exists()
