@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
-from enum import StrEnum
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
 from mtt.config import PROFILES
-from mtt.files import MttError, UsageError, home, one_line, output, output_folder, shown, write_whole
+from mtt.files import MttError, UsageError, alone, fingerprint, home, one_line, output, read_json, shown, write_whole
 from mtt.study.parameters import check_parameters, parse_parameters, split_options
 
 if TYPE_CHECKING:
     from mtt.explain.tagging import Tagged
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+Collection = Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")]
 Force = Annotated[bool, typer.Option("--force", help="replace what an earlier run wrote, if it was not changed since")]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"mtt {mtt.__version__}")
-        raise typer.Exit()
-
-
-@app.callback()
-def start(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")] = False,
-) -> None:
+@app.callback(invoke_without_command=True)
+def start(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
     """The Semi-supervised Music Tagging Transformer study.
 
     Exit codes: 0 done, 1 failed or done in part, with a line for each reason, 2 wrong usage, 130 stopped.
     """
+    if version:
+        print(f"mtt {mtt.__version__}")
+        raise typer.Exit()
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, options_metavar="[OPTIONS] [-p NAME VALUE]...")
@@ -94,7 +92,7 @@ def split(
     table: Annotated[Path, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags")],
     out: Annotated[Path, typer.Option(help="CSV to write: track_id,split")],
     ratios: Annotated[tuple[float, float, float], typer.Option(help="train, valid, test")] = (0.7, 0.15, 0.15),
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: int = 0,
     force: Force = False,
 ) -> None:
     """Split a collection by artist, tags stratified; no audio is read.
@@ -103,17 +101,13 @@ def split(
     """
     split_options(ratios, seed)
     with output(out, table, endings=[".csv"], force=force):
-        _split(table, out, ratios, seed)
-
-
-def _split(table: Path, out: Path, ratios: tuple[float, float, float], seed: int) -> None:
-    tracks = mtt.read_collection(table)
-    tags = sorted({tag for text in tracks["tags"] for tag in mtt.split_tags(text)})
-    labels = mtt.label_matrix(tracks["tags"], tags)
-    made = mtt.split_by_artist(tracks["artist"], labels, ratios, seed)
-    mtt.check_sets(made, tracks["artist"], labels.any(axis=1), str(table), ratios, remedy="name artists and tag tracks of more of them")
-    audit = mtt.audit_split(made, tracks["artist"], labels, ratios, tags)
-    mtt.write_split(made, out)
+        tracks = mtt.read_collection(table)
+        tags = sorted({tag for text in tracks["tags"] for tag in mtt.split_tags(text)})
+        labels = mtt.label_matrix(tracks["tags"], tags)
+        made = mtt.split_by_artist(tracks["artist"], labels, ratios, seed)
+        mtt.check_sets(made, tracks["artist"], labels.any(axis=1), str(table), ratios, remedy="name artists and tag tracks of more of them")
+        audit = mtt.audit_split(made, tracks["artist"], labels, ratios, tags)
+        mtt.write_split(made, out)
     for note in mtt.split_notes(made, tracks["artist"]):
         print(f"mtt: {shown(out)}: {note}", file=sys.stderr)
     print(audit.counts.to_string())
@@ -122,7 +116,7 @@ def _split(table: Path, out: Path, ratios: tuple[float, float, float], seed: int
 
 @app.command()
 def audit(
-    table: Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")],
+    table: Collection,
     out: Annotated[Path | None, typer.Option(help="report to write: .csv (track_id,path,problem,detail) or .html")] = None,
     split: Annotated[Path | None, typer.Option(help="split to check: track_id,split; default: the table's column split")] = None,
     force: Force = False,
@@ -142,7 +136,7 @@ def audit(
 
 @app.command()
 def pack(
-    table: Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")],
+    table: Collection,
     out: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="folder to write; give it to --collection")],
 ) -> None:
     """Decode a collection once, for fast random crops: about 2.6 MB a minute. Stopped, it goes on with the next track.
@@ -162,20 +156,12 @@ def train(
     Stopped, it goes on where it was; done, it is read back. Example: python -m mtt train --config job.toml
     """
     cell = mtt.run_job(mtt.read_job(config))
-    found = cell.metrics
-    print(f"{cell.folder}: ROC-AUC {found['test']['roc_auc']:.4f}, PR-AUC {found['test']['pr_auc']:.4f} on the test set")
+    found = cell.metrics["test"]
+    print(f"{cell.folder}: ROC-AUC {found['roc_auc']:.4f}, PR-AUC {found['pr_auc']:.4f} on the test set")
 
 
-class Format(StrEnum):
-    """How ``tag`` prints."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-    wide = "wide"
-
-
-FORMATS = {None: list(Format), ".csv": [Format.csv, Format.wide], ".json": [Format.json]}  # by the ending of --out, the usual one first
+Format = Literal["table", "json", "csv", "wide"]
+FORMATS = {None: get_args(Format), ".csv": ("csv", "wide"), ".json": ("json",)}  # by the ending of --out, the usual one first
 
 
 @app.command()
@@ -198,31 +184,41 @@ def tag(
         fitting = FORMATS[out and out.suffix.lower()]
         if format not in (None, *fitting):
             raise UsageError(f"--format {format}: {shown(out)} can be {' or '.join(fitting)}; leave it out, or give another ending")
-        done = _tag(audio, model, format or fitting[0], top, min_probability, out, force)
-    if done["failed"]:
+        failed = _tag(audio, model, format or fitting[0], top, min_probability, out)
+    if failed:
         raise typer.Exit(1)
 
 
-def _tag(audio: list[Path], folder: Path, format: Format, top: int | None, minimum: float, out: Path | None, force: bool) -> Counter:
-    """Tag files; what is counted: ``tagged`` and ``failed`` ones."""
+def _tag(audio: list[Path], folder: Path, format: Format, top: int | None, minimum: float, out: Path | None) -> int:
+    """Tag files; how many failed."""
     sys.stdout.reconfigure(errors="backslashreplace")
     model, found, done = mtt.load_model(folder), mtt.files_of(audio), Counter()
     hidden = not sys.stderr.isatty() or (out is None and sys.stdout.isatty())  # tags on the terminal are progress enough
-    with nullcontext() if out is None else mtt.Partial(out, folder, model.tags, force) as kept:
-        if kept:
-            print(f"mtt: {len(kept):,} files were tagged before", file=sys.stderr)
-        with tqdm(mtt.tag_files(model, found.files, kept), "tagging", len(found.files), unit="file", disable=hidden) as progress:
-            pieces = mtt.tag_text(_good(progress, done), format, model.tags, top or (None if format is Format.wide else 10), minimum)
-            text = "".join(pieces) if out else ""
-            for piece in pieces:  # of the terminal: as they come
-                print(piece, end="", flush=True)
+    text = io.StringIO() if out else sys.stdout
+    with nullcontext() if out is None else _store(out, folder) as store:
+        with tqdm(mtt.tag_files(model, found.files, store), "tagging", len(found.files), unit="file", disable=hidden) as progress:
+            pieces = mtt.tag_text(_good(progress, done), format, model.tags, top or (None if format == "wide" else 10), minimum)
+            for piece in pieces:
+                print(piece, end="", flush=True, file=text)
         counts = [f"{done[what]:,} {what}" for what in ("tagged", "failed") if done[what]]
         print(f"mtt: {', '.join(filter(None, [*counts, mtt.skipped_text(found.skipped)]))}", file=sys.stderr)
         if out and not done["tagged"]:
             raise MttError(f"{shown(out)}: is not written, because no file could be tagged")
         if out:
-            print(shown(write_whole(out, text)))
-    return done
+            print(shown(write_whole(out, text.getvalue())))
+    return done["failed"]
+
+
+@contextmanager
+def _store(out: Path, folder: Path) -> Iterator[Path]:
+    """A folder of the cache, for one process at a time, that keeps the tags of finished files until ``out`` is written."""
+    store = home() / "cache" / "tags" / fingerprint([mtt.__version__, str(out.absolute()), read_json(folder / "model.json")])
+    with suppress(OSError):
+        store.mkdir(parents=True, exist_ok=True)
+    busy = f"{shown(out)}: another process is writing it; wait for it, or give another --out"
+    with alone(store / "lock", busy) if os.access(store, os.W_OK) else nullcontext():  # a cache that cannot be written is done without
+        yield store
+        shutil.rmtree(store, ignore_errors=True)
 
 
 def _good(progress: tqdm, done: Counter) -> Iterator[Tagged]:
@@ -262,7 +258,8 @@ def import_official_command(
 
     Example: python -m mtt import-official teacher.ckpt models/teacher
     """
-    with output_folder(out, holds=mtt.MODEL_FILES, force=force):
+    weights, description = (out / name for name in mtt.MODEL_FILES)
+    with output(weights, checkpoint, force=force), output(description, force=force):
         model = mtt.import_official(checkpoint, out, heads=heads)
     print(f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags")
     print(f"{heads} heads were taken: no tensor shows their number; give --heads if it was trained with another")

@@ -8,7 +8,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -58,6 +58,9 @@ def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Pat
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        error.filename = error.filename or shown(path)  # a full disk names no file
+        raise
     finally:
         partial.unlink(missing_ok=True)
     return path
@@ -83,64 +86,31 @@ def output(path: str | Path, *inputs: str | Path, endings: Sequence[str] = (), f
             raise MttError(f"{name}: is an input too, and would be lost; give another output")
     if path.is_dir():
         raise MttError(f"{name}: is a folder; give the file to write")
-    if os.path.lexists(path) and not (force and _digest(path) in _written()):
-        ours = "is there already; --force replaces it"
-        why = "was not written by mtt, or was changed since, so that nothing replaces it; remove it" if force else ours
+    if os.path.lexists(path) and not (force and path.is_file() and _mark(path).exists()):
+        why = "was not written by mtt, or was changed since; remove it" if force else "is there already; --force replaces it"
         raise MttError(f"{name}: {why}, or give another name")
     check_place(path)
     yield path
-    with suppress(OSError):  # without this list nothing can be forced, no more
-        _ledger().parent.mkdir(parents=True, exist_ok=True)
-        with open(_ledger(), "a") as file:
-            file.write(f"{_digest(path)}\n")
+    with suppress(OSError):  # without this mark it cannot be forced, no more
+        mark = _mark(path)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
 
 
-@contextmanager
-def output_folder(path: str | Path, holds: Collection[str], force: bool = False) -> Iterator[Path]:
-    """As ``output``, for a folder. One that is there must be empty, or with ``force`` have none but ``holds`` in it."""
-    path, name = Path(path), shown(path)
-    if os.path.lexists(path) and not path.is_dir():
-        raise MttError(f"{name}: is a file; give the folder to write")
-    found = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    if found and not (force and found <= set(holds)):
-        strange = min(found - set(holds), default="")
-        why = f"holds {strange!r}, which does not belong in it" if strange else "is there already; --force replaces it"
-        raise MttError(f"{name}: {why}, or give another folder")
-    check_place(path)
-    yield path
+def _mark(path: Path) -> Path:
+    """The empty file that tells that the content of ``path`` was written as an ``output``."""
+    with open(path, "rb") as file:
+        return home() / "cache" / "outputs" / hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_place(path: str | Path) -> None:
     """Raises ``MttError`` where nothing can be written to ``path``; the folder for it, or the first above that is there, is tried."""
-    folder = Path(path).absolute().parent
-    while not os.path.lexists(folder):
-        folder = folder.parent
-    if not folder.is_dir():
-        raise MttError(f"{shown(path)}: {shown(folder)} is no folder; give another output")
+    folder = next(filter(os.path.lexists, Path(path).absolute().parents))
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
             file.write(b"room")
-            file.flush()
     except OSError as error:
         raise MttError(f"{shown(path)}: nothing can be written in {shown(folder)} ({error.strerror}); give another output") from error
-
-
-def _ledger() -> Path:
-    """Digests of the files that were written as an ``output``, a line each."""
-    return home() / "cache" / "written"
-
-
-def _written() -> set[str]:
-    with suppress(OSError):
-        return set(_ledger().read_text().split())
-    return set()
-
-
-def _digest(path: Path) -> str:
-    if not path.is_file():
-        return "no file"
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: str | Path, value: object) -> None:

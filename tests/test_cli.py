@@ -104,48 +104,55 @@ def test_tag_prints_any_name_on_any_terminal(mtt, music, model, form):
 def test_tag_goes_on_where_it_was_stopped(mtt, music, model, monkeypatch, out):
     for number in range(4):
         write_audio(music / f"{number}.wav", (0.1 * np.random.default_rng(number).standard_normal(22050 * 2)).astype(np.float32))
-    heard, whole = [], tagging.tag_file
+    heard, whole = [], tagging.Recording
 
-    def stopped(model, path):
+    def stopped(path):
         if len(heard) == stop:
             raise KeyboardInterrupt
         heard.append(path.name)
-        return whole(model, path)
+        return whole(path)
 
-    monkeypatch.setattr(tagging, "tag_file", stopped)
+    monkeypatch.setattr(tagging, "Recording", stopped)
     command, stop = f"tag music --model model --out {out}", None
     assert mtt(command.replace("tags.", "once."))[0] == 1
     heard, stop = [], 3
     code, told, _ = mtt(command)
-    assert (code, told) == (130, "") and not Path(out).exists() and len(Path(f"{out}.partial").read_text().splitlines()) == 4
-    with open(f"{out}.partial", "a") as file:
-        file.write('["music/3.wav", 1')  # cut short
+    assert (code, told) == (130, "") and not Path(out).exists() and len(list(Path("home/cache/tags").rglob("*.json"))) == 3
     write_audio(music / "1.wav", np.ones(22050, np.float32) / 2)  # another file now
     heard, stop = [], 2
     assert mtt(command)[0] == 130 and heard == ["1.wav", "3.wav"]
     heard, stop = [], None
-    code, told, errors = mtt(command)
-    assert (code, told) == (1, f"{out}\n") and heard == ["a.mp3", "b.flac", "text.wav"] and errors[0] == "mtt: 4 files were tagged before"
+    code, told, _ = mtt(command)
+    assert (code, told) == (1, f"{out}\n") and heard == ["a.mp3", "b.flac", "text.wav"]
     assert mtt(command.replace("tags.", "again."))[0] == 1
     assert Path(out).read_text() == Path(f"again{Path(out).suffix}").read_text() != Path(f"once{Path(out).suffix}").read_text()
-    assert not list(Path().glob("*.partial"))
+    assert not any(Path("home/cache/tags").iterdir())
 
 
-def test_tag_goes_on_with_the_same_model_only(mtt, music, model, tmp_path):
-    partial = Path("tags.csv.partial")
-    command = "tag music/a.mp3 --model model --out tags.csv"
-    for content, message in ((b"mine", "was not written by mtt tag"), (b'{"mtt tag": "0123"}\n', "was begun with another model")):
-        partial.write_bytes(content)
-        code, out, errors = mtt(command)
-        assert (code, out, len(errors)) == (1, "", 1) and message in errors[0] and partial.read_bytes() == content
-    assert mtt(command + " --force")[0] == 0 and not partial.exists()
-    os.mkfifo(partial)
-    assert "was not written by mtt tag" in mtt(command + " --force")[2][-1]
-    partial.unlink()
-    partial.touch()
-    with open(partial, "a") as file:
+def test_tag_goes_on_with_the_same_model_and_is_alone(mtt, music, model, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    command, whole = "tag music/a.mp3 music/b.flac --model model --out tags.csv", command_line.write_whole
+    monkeypatch.setattr(command_line, "write_whole", stopped)
+    assert mtt(command)[0] == 130
+    monkeypatch.setattr(command_line, "write_whole", whole)
+    (store,) = Path("home/cache/tags").iterdir()
+    with open(store / "lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert "another process is writing it" in mtt(command + " --force")[2][-1]
+        assert mtt(command)[::2] == (1, ["mtt: tags.csv: another process is writing it; wait for it, or give another --out"])
+    heard, listen = [], tagging._listen
+    monkeypatch.setattr(tagging, "_listen", lambda *given: heard.append(given[1].path.name) or listen(*given))
+    about = Path("model/model.json")
+    description = json.loads(about.read_text())
+    about.write_text(json.dumps(description | {"provenance": description["provenance"] | {"note": "another model"}}))
+    assert mtt(command)[0] == 0 and heard == ["a.mp3", "b.flac"] and store.exists()
+
+
+def test_tag_does_without_a_store_that_cannot_be_written(mtt, music, model):
+    Path("home").rename("moved")
+    Path("home").write_text("no folder")
+    assert mtt("tag music/a.mp3 --model model --out tags.csv")[:2] == (0, "tags.csv\n")
 
 
 def test_every_help_has_an_example():

@@ -34,15 +34,16 @@ def model(mtt) -> str:
         ("split music/tracks.csv --out notes.csv", "notes.csv: "),
         ("split music/tracks.csv --out music", "music: the output is a .csv file"),
         ("split music/tracks.csv --out folder.csv", "folder.csv: is a folder"),
-        ("split music/tracks.csv --out notes.csv/split.csv", "is no folder"),
+        ("split music/tracks.csv --out notes.csv/split.csv", "notes.csv (Not a directory)"),
         ("audit music/tracks.csv --out music/tracks.csv", "is an input too"),
         ("audit music/tracks.csv --split notes.csv --out notes.csv", "is an input too"),
         ("audit music/tracks.csv --out notes.html", "notes.html: "),
         ("explain music/b.flac --model model --out music/b.flac", "b.flac: the output is a .html file"),
         ("explain song.html --model model --out song.html", "is an input too"),
         ("explain music/b.flac --model model --out notes.html", "notes.html: "),
-        (f"import-official {shlex.quote(str(GOLDEN))} music", "does not belong in it"),
-        (f"import-official {shlex.quote(str(GOLDEN))} notes.csv", "is a file"),
+        (f"import-official {shlex.quote(str(GOLDEN))} music/mine", "model.json: "),
+        (f"import-official {shlex.quote(str(GOLDEN))} notes.csv", "notes.csv (Not a directory)"),
+        ("import-official link/model.safetensors link", "is an input too"),
     ],
 )
 def test_what_a_user_has_is_never_replaced(mtt, music, model, tmp_path, command, message, force):
@@ -50,6 +51,9 @@ def test_what_a_user_has_is_never_replaced(mtt, music, model, tmp_path, command,
         Path(name).write_text("typed by hand")
     os.link("music/tracks.csv", "hard.csv")
     Path("folder.csv").mkdir()
+    for name in ("music/mine/model.json", "link/model.safetensors"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("mine")
     before = state(tmp_path)
     code, out, errors = mtt(command + force)
     assert code in (1, 2) and out == "" and len(errors) == 1 and message in errors[0]
@@ -78,10 +82,10 @@ def test_force_replaces_what_was_written_until_it_is_changed(mtt, music, model, 
 
 def test_a_model_folder_is_replaced_with_force_only(mtt, model):
     command = f"import-official {shlex.quote(str(GOLDEN))} {model}"
-    assert mtt(command)[2] == ["mtt: model: is there already; --force replaces it, or give another folder"]
+    assert mtt(command)[2] == ["mtt: model/model.safetensors: is there already; --force replaces it, or give another name"]
     assert mtt(command + " --force")[0] == 0
-    Path(model, "notes.txt").write_text("mine")
-    assert "holds 'notes.txt', which does not belong in it" in mtt(command + " --force")[2][0]
+    Path(model, "model.json").write_text("mine")
+    assert "model.json: was not written by mtt, or was changed since" in mtt(command + " --force")[2][0]
 
 
 @pytest.mark.parametrize("name", ["index.html", "04_noisy_student.html", "explorer.html", "results.json", "claims.png"])

@@ -50,9 +50,8 @@ def list_tracks(folder: str | Path, beside: str | Path = ".", progress: bool = F
     if not folder.is_dir():
         raise MttError(f"{shown(folder)}: no such folder; give the one that holds the music")
     found = find_audio(folder)
-    named, left_out = [], []
-    for path in found.files:
-        (named if shown(path).encode() == os.fsencode(path) else left_out).append(path)
+    left_out = [path for path in found.files if shown(path).encode() != os.fsencode(path)]
+    named = sorted(set(found.files) - set(left_out))
     if not named:
         told = f" ({skipped_text(found.skipped)})" if found.skipped else ""
         raise MttError(f"{shown(folder)}: no audio file that can be listed{told}; give the folder that holds the music")
@@ -60,8 +59,7 @@ def list_tracks(folder: str | Path, beside: str | Path = ".", progress: bool = F
         {"path": _from(path, Path(beside)), **track_names(path, path.relative_to(folder))}
         for path in tqdm(named, desc="reading metadata", unit="file", disable=not progress)
     ]
-    tracks = pd.DataFrame(rows)[COLUMNS]
-    return Listing(tracks, found.skipped, left_out)
+    return Listing(pd.DataFrame(rows, columns=COLUMNS), found.skipped, left_out)
 
 
 def skipped_text(skipped: Counter[str]) -> str:
@@ -73,15 +71,13 @@ def skipped_text(skipped: Counter[str]) -> str:
 def track_names(path: Path, place: Path) -> dict[str, str]:
     """artist, title, album and tags of a file, of its metadata or else of its ``place``, the path from the folder that is listed."""
     says = read_metadata(path)
-    names = {name: next(filter(None, map(one_text, says.get(name, []))), "") for name in ("artist", "title", "album")}
-    genres = [one_text(genre).lower() for genre in GENRES.split("\0".join(says.get("genre", []))[:LONGEST])]
     artist, album = [*place.parts[:-1], "", ""][:2]
-    return {
-        "artist": names["artist"] or one_text(artist),
-        "title": names["title"] or one_text(place.stem),
-        "album": names["album"] or one_text(album),
-        "tags": join_tags(dict.fromkeys(genre for genre in genres if genre not in NO_GENRE)),
+    names = {
+        name: next(filter(None, map(one_text, [*says.get(name, []), else_])), "")
+        for name, else_ in {"artist": artist, "title": place.stem, "album": album}.items()
     }
+    genres = dict.fromkeys(one_text(genre).lower() for genre in GENRES.split("\0".join(says.get("genre", []))[:LONGEST]))
+    return {**names, "tags": join_tags(genre for genre in genres if genre not in NO_GENRE)}
 
 
 def one_text(text: str) -> str:
@@ -111,7 +107,7 @@ def _texts(tags: mutagen.Tags, name: str) -> list[str]:
 
 def _from(path: Path, beside: Path) -> str:
     """``path`` from the folder ``beside``. Raises ``MttError`` where it does not lie below."""
-    for place, start in ((Path(os.path.abspath(path)), Path(os.path.abspath(beside))), (path.resolve(), beside.resolve())):
-        if place.is_relative_to(start):
-            return str(place.relative_to(start))
+    for whole in (os.path.abspath, os.path.realpath):  # as written, or as links lead
+        if Path(whole(path)).is_relative_to(whole(beside)):
+            return os.path.relpath(whole(path), whole(beside))
     raise MttError(f"{shown(path)}: does not lie below {shown(beside.absolute())}; write the table into the folder of music, or above it")

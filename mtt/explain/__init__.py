@@ -1,8 +1,7 @@
 """What a model hears, when, where it looks, and whether these explanations hold.
 
 ``recording``: a recording read piece by piece, its tokens, and a model that is asked about it.
-``tagging``: tags of files.
-``tag_output``: tags of many files as text, kept until all are done.
+``tagging``: tags of files, also as text.
 ``curves``: tags over time.
 ``attention``: where the Transformer looks, head by head or over a recording of any length.
 ``localisation``: curves and attention against who really plays when.

@@ -1,26 +1,31 @@
-"""Tags of files: one, or as many as there are in a folder.
+"""Tags of files: one, or as many as there are in a folder, and as text in four formats.
 
-Conventions: probabilities are the mean over evenly spaced clips of the model's clip length, as in ``mtt.evaluation.predict``.
+Conventions: probabilities are the mean over evenly spaced clips of the model's clip length, as in ``mtt.evaluation.predict``; as text they
+have four digits. A name that is not UTF-8 stands with backslashes there (``mtt.files.shown``).
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
+from mtt.collections.listing import CONTROL
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
 from mtt.explain.recording import Recording, batch_of, evaluating, probabilities, tag_names, to_model
-from mtt.files import MttError, one_line
+from mtt.files import MttError, fingerprint, one_line, read_json, shown, write_json
 
 CLIPS = 8  # of a recording
 SHORT, SILENT = 1.0, -60.0  # seconds, and dB of full scale, below which tags come with a warning, as an audit does
@@ -34,14 +39,6 @@ class Tagged:
     tags: pd.DataFrame | None = None
     problem: str = ""
     warning: str = ""
-
-
-class Kept(Protocol):
-    """Where the tags of files are kept, so that a file is not tagged twice (``mtt.explain.tag_output``)."""
-
-    def get(self, path: Path) -> Tagged | None: ...
-
-    def add(self, tagged: Tagged) -> None: ...
 
 
 def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = CLIPS) -> pd.DataFrame:
@@ -68,28 +65,34 @@ def tag_table(names: list[str], found: np.ndarray) -> pd.DataFrame:
     return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
 
-def tag_file(model: nn.Module, path: Path) -> Tagged:
-    """All tags of one file. Whatever goes wrong with it stays with it: nothing is raised but what stops the program."""
+def tag_file(model: nn.Module, path: Path, store: Path | None = None) -> Tagged:
+    """All tags of one file. Whatever goes wrong with it stays with it: nothing is raised but what stops the program.
+
+    What was found is kept in the folder ``store`` and read from there as long as size and time of change are the same.
+    """
     try:
         if os.path.isdir(path):
             raise AudioError(f"{path}: no audio file that can be read in this folder; give files, or a folder that holds some")
-        recording = Recording(path)
-        return Tagged(path, tag_table(tag_names(model), _listen(model, recording, CLIPS)), warning=_warning(recording.info))
+        stamp = [os.path.abspath(path), os.path.getsize(path), os.stat(path).st_mtime_ns] if os.path.exists(path) else []
+        kept = store / f"{fingerprint(stamp)}.json" if store and stamp else None
+        found = kept and read_json(kept)
+        if not found:
+            recording = Recording(path)
+            found = _listen(model, recording, CLIPS).tolist(), _warning(recording.info)
+            if kept:
+                with suppress(OSError):  # a store that cannot be written is done without
+                    write_json(kept, found)
+        return Tagged(path, tag_table(tag_names(model), found[0]), warning=found[1])
     except MttError as error:
         return Tagged(path, problem=str(error))
     except Exception as error:
         return Tagged(path, problem=f"{path}: could not be tagged ({one_line(repr(error))}); re-encode the file or leave it out")
 
 
-def tag_files(model: nn.Module, paths: Iterable[str | Path], kept: Kept | None = None) -> Iterator[Tagged]:
-    """What came of each file, one by one; those in ``kept`` are taken from there, and others added. Folders are as in ``files_of``."""
+def tag_files(model: nn.Module, paths: Iterable[str | Path], store: Path | None = None) -> Iterator[Tagged]:
+    """What came of each file, one by one, kept in ``store`` (of this model alone). Folders are as in ``files_of``."""
     for path in files_of(paths).files:
-        tagged = None if kept is None else kept.get(path)
-        if tagged is None:
-            tagged = tag_file(model, path)
-            if kept is not None:
-                kept.add(tagged)
-        yield tagged
+        yield tag_file(model, path, store)
 
 
 def files_of(paths: Iterable[str | Path]) -> Found:
@@ -122,3 +125,36 @@ def _warning(info: AudioInfo) -> str:
     heard = f"{silent}; its tags say nothing" if info.level_db < SILENT else ""
     short = f"{info.seconds:.2f} s long; tags of less than {SHORT:g} s say little" if info.seconds < SHORT else ""
     return "; ".join(filter(None, (info.fault, short, heard)))
+
+
+def tag_text(stream: Iterable[Tagged], format: str, names: list[str], top: int | None = None, minimum: float = 0.0) -> Iterator[str]:
+    """The tags of files as text, a piece as each file comes: ``table``, ``csv`` (a row a tag), ``wide`` (a row a file) or ``json``.
+
+    Of each file the first ``top`` tags are told (None: all) whose probability, rounded, is ``minimum`` or more. ``names`` are all tags.
+    """
+    yield {"table": "", "csv": _rows([["path", "tag", "probability"]]), "wide": _rows([["path", *names]]), "json": "["}[format]
+    separator = "\n"
+    for tagged in stream:
+        path, first = shown(tagged.path), tagged.tags.head(top or len(names)).set_index("tag")["probability"]
+        found = first.astype(float).round(4).loc[lambda value: value >= minimum].to_dict()
+        if format == "table":
+            yield "".join([f"{printable(path)}\n", *(f"  {value:.4f}  {tag}\n" for tag, value in found.items())])
+        elif format == "csv":
+            yield _rows([path, tag, f"{value:.4f}"] for tag, value in found.items())
+        elif format == "wide":
+            yield _rows([[path, *(f"{found[tag]:.4f}" if tag in found else "" for tag in names)]])
+        else:
+            yield separator + json.dumps({"path": path, "tags": found}, indent=1)
+            separator = ",\n"
+    yield "\n]\n" if format == "json" else ""
+
+
+def printable(text: str) -> str:
+    """``text`` on one line of a terminal: control characters stand as escapes."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], shown(text))
+
+
+def _rows(rows: Iterable[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

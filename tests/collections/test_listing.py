@@ -39,7 +39,7 @@ def song(path: Path, **names: str | list[str]) -> Path:
 
 def row(folder: Path, **names: str | list[str]) -> dict:
     song(folder / "Place/Record/song.flac", **names)
-    return list_tracks(folder).tracks.iloc[0].to_dict()
+    return list_tracks(folder, folder).tracks.iloc[0].to_dict()
 
 
 @pytest.mark.parametrize("ending", ["mp3", "flac", "ogg", "opus", "wav", "aiff"])
@@ -85,7 +85,7 @@ def test_genres_are_tags(tmp_path, genre, tags):
 @pytest.mark.parametrize(("genre", "tags"), [("(17)", "rock"), ("17", "rock"), (["(4)", "Eurodisco"], "disco|eurodisco"), ("(255)", "")])
 def test_genres_of_id3_may_be_numbers(tmp_path, genre, tags):
     song(tmp_path / "x.mp3", genre=genre)
-    assert list_tracks(tmp_path).tracks["tags"].tolist() == [tags]
+    assert list_tracks(tmp_path, tmp_path).tracks["tags"].tolist() == [tags]
 
 
 def test_hostile_names_stay_in_their_row(tmp_path):

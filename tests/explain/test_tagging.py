@@ -12,9 +12,8 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, read_audio, write_audio
 from mtt.data.batches import evaluation_clips
 from mtt.explain.recording import Recording
-from mtt.explain.tag_output import Partial, tag_text
-from mtt.explain.tagging import Tagged, files_of, tag, tag_file, tag_files, tag_table
-from mtt.files import MttError
+from mtt.explain.tagging import Tagged, files_of, tag, tag_file, tag_files, tag_table, tag_text
+from mtt.files import write_whole
 from mtt.models import build_model
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
@@ -131,23 +130,28 @@ def test_tags_are_told_in_four_formats(model):
     assert [next(pieces), next(pieces)[:7]] == ["", "one.wav"]  # as they come
 
 
-def test_a_full_disk_is_told_and_finished_files_are_kept(model, tmp_path):
-    tagged = []
-    for number in range(2):
-        write_audio(tmp_path / f"{number}.wav", noise(1))
-        tagged.append(tag_file(model, tmp_path / f"{number}.wav"))
-    out, limit = tmp_path / "tags.csv", resource.getrlimit(resource.RLIMIT_FSIZE)
-    with pytest.raises(MttError, match=r"tags.csv.partial: cannot be written \(File too large\)"):
-        try:
-            with Partial(out, tmp_path, model.tags) as kept:
-                kept.add(tagged[0])
-                resource.setrlimit(resource.RLIMIT_FSIZE, (kept.path.stat().st_size + 20, limit[1]))
-                kept.add(tagged[1])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    with Partial(out, tmp_path, model.tags) as kept:
-        assert len(kept) == 1 and kept.get(tagged[1].path) is None  # it was cut short
-        pd.testing.assert_frame_equal(kept.get(tagged[0].path).tags, tagged[0].tags)
-        kept.add(tagged[1])
-        assert len(Partial(out, tmp_path, model.tags)) == 2
-    assert not kept.path.exists()
+def test_what_was_found_is_kept_as_long_as_the_file_is_the_same(model, tmp_path):
+    path, store = tmp_path / "a.wav", tmp_path / "store"
+    write_audio(path, noise(0.5))
+    first, again = (next(tag_files(model, [path], store)) for _ in range(2))
+    pd.testing.assert_frame_equal(first.tags, again.tags)
+    assert first.warning == again.warning != ""
+    (kept,) = store.iterdir()
+    for content, value in (('[[0.1, 0.2, 0.3], "kept"]', "kept"), ("[[0.1, 0.", first.warning)):  # read; cut short
+        kept.write_text(content)
+        assert tag_file(model, path, store).warning == value
+    write_audio(path, noise(2))
+    assert tag_file(model, path, store).warning == "" and len(list(store.iterdir())) == 2
+
+
+def test_a_full_disk_is_told_or_done_without(model, tmp_path):
+    write_audio(tmp_path / "a.wav", noise(1))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
+        found = tag_file(model, tmp_path / "a.wav", tmp_path / "store")
+        with pytest.raises(OSError, match=r"File too large: '.*/tags.csv'"):
+            write_whole(tmp_path / "tags.csv", "path,tag,probability\n" * 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert found.tags is not None and not any((tmp_path / "store").iterdir()) and not (tmp_path / "tags.csv").exists()
