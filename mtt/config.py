@@ -319,7 +319,7 @@ def read_settings(kind: type[T], given: Mapping, default: T | None = None) -> T:
     False stands for None where ``default`` has a section or nothing, since TOML has no null. Raises ``SettingsError``, naming the setting.
     """
     if not isinstance(given, Mapping):
-        raise SettingsError(f"must be a section of settings, not {given!r}")
+        raise SettingsError(f"must be a section of settings, not {_short(given)}")
     try:
         text = json.dumps(given if default is None else _merged(to_dict(default), given))
     except (TypeError, ValueError, RecursionError) as error:  # dates, sets, numbers of thousands of digits, lists without end

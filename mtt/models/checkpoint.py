@@ -153,7 +153,7 @@ def filled_model(config: ModelConfig, n_tags: int, tensors: dict[str, Tensor], s
         elif tensors[name].is_floating_point() != wanted[name].is_floating_point():
             fault = f"{name} holds {tensors[name].dtype}, not {wanted[name].dtype}"
         if fault:
-            raise CheckpointError(f"{source}: does not fit the configuration: {fault}: take the file that was saved with it")
+            raise CheckpointError(f"{source}: does not fit the configuration: {fault[:300]}: take the file that was saved with it")
     model = build_model(config, n_tags, seed=0).eval()
     model.load_state_dict(tensors)
     if broken := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
@@ -178,13 +178,13 @@ def _load(folder: Path) -> tuple[TaggingModel, str]:
         if description.audio.sample_rate != description.config.sample_rate:
             raise SettingsError(f"audio.sample_rate: {description.audio.sample_rate} is not config.sample_rate")
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{folder / DESCRIPTION}: {one_line(error)}: no model of this version of mtt") from error
+        raise CheckpointError(f"{folder / DESCRIPTION}: {one_line(error)[:300]}: no model of this version of mtt") from error
     numbers = sum(tensor.numel() for tensor in outline(description.config, len(description.tags)).values())
     weights = _read(folder / WEIGHTS, 8 * numbers + MAX_DESCRIPTION)
     try:
         tensors = safetensors.torch.load(weights)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS}: not a safetensors file: {one_line(error)}: copy or save the model again") from error
+        raise CheckpointError(f"{folder / WEIGHTS}: not a safetensors file: {one_line(error)[:300]}: copy or save the model again") from error
     model = filled_model(description.config, len(description.tags), tensors, folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != description.weights_sha256:
         raise CheckpointError(f"{folder}: {WEIGHTS} is not the one {DESCRIPTION} describes: save the model again")

@@ -82,10 +82,10 @@ def _official_network(ckpt: Path) -> dict[str, Tensor]:
             if file.read(len(LEGACY)) == LEGACY:
                 raise CheckpointError(f"{ckpt}: written by PyTorch before 1.6: save it again with torch.save of a newer one")
         state = read_tensors(ckpt)
-    except (CheckpointError, OSError):
+    except CheckpointError:
         raise
     except Exception as error:  # bytes of any origin: a dozen unrelated types are raised
-        reason = f"not a PyTorch checkpoint ({one_line(error)})"
+        reason = f"not a PyTorch checkpoint ({(getattr(error, 'strerror', None) or one_line(error))[:300]})"
         raise CheckpointError(f"{ckpt}: {reason}: give the authors' teacher.ckpt or compact_student.ckpt") from error
     prefixed = {name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
     network = prefixed or {name: value for name, value in state.items() if not name.startswith("teacher_network.")}

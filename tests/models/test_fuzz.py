@@ -23,7 +23,7 @@ from mtt.models.frontend import TaggingModel
 from tests.tiny import TINY_MODEL
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "teacher_small.ckpt"
-BUDGETS = [pytest.param(40, id="short"), pytest.param(1500, id="long", marks=pytest.mark.slow)]  # examples of each kind
+BUDGETS = [pytest.param(40, id="short"), pytest.param(800, id="long", marks=pytest.mark.slow)]  # examples of each kind
 NASTY = st.sampled_from(
     [None, True, False, 0, 1, -1, 2, 7, 10**9, 10**30, -0.5, 1e-9, 1e300, float("nan"), float("inf"), "", " ", "rock", "\x00", "\ud800"]
     + [[], {}, [[]], ["a"] * 3, ["a", "b", "c", "d"], {"a": 1}, "x" * 10_000, [[[[[[]]]]]]]
@@ -68,7 +68,7 @@ def check(read, *arguments) -> None:
     else:
         assert isinstance(model, TaggingModel) and len(model.tags) == model.n_tags
         with torch.no_grad():
-            assert model(torch.zeros(1, round(model.clip_seconds * model.config.sample_rate))).isfinite().all()
+            assert model(torch.zeros(1, 22_050)).isfinite().all()
 
 
 def run(examples: int, test, **strategies) -> None:
