@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import signal
 import sys
 from contextlib import nullcontext
 from enum import StrEnum
@@ -15,7 +17,7 @@ from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
 from mtt.config import PROFILES
-from mtt.files import MttError, home, one_line, output, output_folder, shown
+from mtt.files import MttError, home, one_line, output, output_folder, place_fault, shown
 from mtt.study.parameters import check_parameters, parse_parameters
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -210,16 +212,23 @@ def import_official_command(
     print(f"{heads} heads were taken: no tensor shows their number; give --heads if it was trained with another")
 
 
+def _interrupt(*_) -> None:
+    logging.disable()  # that kernels and tasks ended too is no news
+    raise KeyboardInterrupt
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake gives one line, not a traceback. Any other exception is a fault of ours and keeps it."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app(arguments)
     except (MttError, OSError) as error:
-        print(f"mtt: {one_line(error)}", file=sys.stderr)
+        print(f"mtt: {place_fault(error) if isinstance(error, OSError) else one_line(error)}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))
-    except KeyboardInterrupt:
-        print("mtt: stopped; run the same command again to go on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # so typer ends a command that was interrupted
+            print("mtt: stopped; run the same command again to go on from here", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

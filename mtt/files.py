@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import glob
 import hashlib
 import io
 import json
@@ -30,6 +32,10 @@ class UsageError(MttError):
     exit_code = 2
 
 
+class PlaceError(MttError, OSError):
+    """Something that cannot be written where it should stand."""
+
+
 def home() -> Path:
     """The folder that holds ``runs/`` and ``cache/``: ``$MTT_HOME``, else the checkout, else the current folder."""
     if os.environ.get("MTT_HOME"):
@@ -43,11 +49,37 @@ def one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def place_fault(error: OSError, path: str | Path | None = None) -> str:
+    """What the system says against ``path`` (the error's own if None), and the remedy."""
+    path, reason = path or error.filename, error.strerror or ""
+    if isinstance(error, MttError) or not (path and reason):
+        return one_line(error)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "free some room, or give another place" if full else "correct the path, or give another place"
+    return f"{shown(path)}: {reason[0].lower()}{reason[1:]}; {remedy}"
+
+
 def write_whole(path: str | Path, content: bytes | str) -> Path:
-    """Write ``content`` (text as UTF-8) to a temporary file beside ``path``, force it to disk, put it in place in one step; the path."""
+    """Write ``content`` (text as UTF-8) to a temporary file beside ``path``, force it to disk, put it in place in one step; the path.
+
+    Raises ``PlaceError``; nothing of it is left then, nor a folder that was made for it.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    missing = _missing_folders(path)
+    try:
+        _write_beside(path, partial, content)
+    except OSError as error:
+        _remove_empty(missing)
+        raise PlaceError(place_fault(error, path)) from error
+    return path
+
+
+def _write_beside(path: Path, partial: Path, content: bytes | str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        if not _runs(leftover.suffixes[-2][1:]):
+            leftover.unlink(missing_ok=True)
     try:
         with open(partial, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -56,7 +88,27 @@ def write_whole(path: str | Path, content: bytes | str) -> Path:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-    return path
+
+
+def _missing_folders(path: Path) -> list[Path]:
+    """Those above ``path`` that are not there, the innermost first."""
+    return [folder for folder in path.parents if not os.path.lexists(folder)]
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with suppress(OSError):  # one is not empty, or was never made
+        for folder in folders:
+            folder.rmdir()
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)  # asks, and does nothing
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):  # not a number that we wrote, or another user's
+        return True
+    return True
 
 
 def shown(path: str | Path) -> str:
@@ -177,20 +229,35 @@ def fingerprint(value: object) -> str:
 def kept_arrays(folder: str | Path, name: str, key: object, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """What ``make`` gives, made once and read back from ``folder/name-<fingerprint of key>.npz``.
 
-    ``key`` (of JSON types) holds all that the arrays follow from, a version of the code that makes them included.
+    ``key`` (of JSON types) holds all that the arrays follow from, a version of the code that makes them included. What cannot be written
+    is made again the next time.
     """
     path = Path(folder) / f"{name}-{fingerprint(key)}.npz"
-    if not path.exists():
-        write_arrays(path, **make())
-    return read_arrays(path)
+    if path.exists():
+        return read_arrays(path)
+    made = make()
+    with suppress(PlaceError):
+        write_arrays(path, **made)
+    return made
 
 
 @contextmanager
 def alone(path: str | Path, busy: str = "") -> Iterator[None]:
-    """Hold the lock file ``path``; it ends with the process. Where another holds it, wait, or raise ``MttError(busy)`` if that is given."""
+    """Hold the lock file ``path``; it ends with the process. Where another holds it, wait, or raise ``MttError(busy)`` if that is given.
+
+    Folders that were made for it, and have nothing else in the end, go again.
+    """
+    path = Path(path)
+    missing = _missing_folders(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError as error:
             raise MttError(busy) from error
-        yield
+        try:
+            yield
+        finally:
+            if missing and os.listdir(path.parent) == [path.name]:
+                path.unlink()
+                _remove_empty(missing)

@@ -24,7 +24,7 @@ from mtt.collections.duplicates import audio_fingerprint, fingerprint_settings, 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, checked, decode_audio, mix_down
 from mtt.data.corpus import PROBLEM_COLUMNS
-from mtt.files import fingerprint, read_arrays, write_arrays
+from mtt.files import PlaceError, fingerprint, one_line, read_arrays, write_arrays
 
 log = logging.getLogger(__name__)
 MINIMUM_SECONDS = 1.0
@@ -63,15 +63,19 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     store = cache / f"inspection-{fingerprint([_settings(), str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
     known: Found = {}
+    faults: set[str] = set()
     for path in store.glob("[!.]*.npz"):
         known |= _read_shard(path)
     new = [stamp for stamp in dict.fromkeys(stamps) if stamp not in known]
     shards = [new[i : i + FILES_PER_SHARD] for i in range(0, len(new), FILES_PER_SHARD)]
     parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator")
     with tqdm(total=len(new), desc="reading files", unit="file", disable=not progress or not new) as bar:
-        for part in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
+        for part, fault in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
             known |= part
+            faults.add(fault)
             bar.update(len(part))
+    if fault := max(faults, default=""):
+        log.warning("%s: nothing can be kept there (%s), so files are read anew each time; MTT_HOME names another place", cache, fault)
     table = pd.DataFrame([known[stamp][0] for stamp in stamps], index=tracks.index)
     return Inspection(table, {track_id: known[stamp][1] for track_id, stamp in zip(tracks.index, stamps, strict=True)})
 
@@ -89,12 +93,16 @@ def _stamp(root: Path, path: str) -> Stamp:
     return path, status.st_size, status.st_mtime_ns
 
 
-def _inspect_shard(root: Path, store: Path, stamps: list[Stamp]) -> Found:
+def _inspect_shard(root: Path, store: Path, stamps: list[Stamp]) -> tuple[Found, str]:
+    """What was found, and why it could not be kept, or ``""``."""
     found = {stamp: _inspect_file(root, stamp) for stamp in stamps}
     rows, prints = zip(*found.values(), strict=True)
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **join_fingerprints(prints))
-    return found
+    try:
+        write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **join_fingerprints(prints))
+    except PlaceError as error:
+        return found, one_line(error.__cause__.strerror)
+    return found, ""
 
 
 def _read_shard(path: Path) -> Found:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -77,7 +78,8 @@ def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> 
 
 
 def _watch_parent() -> None:
-    """End this process when the one that started it dies: a killed study leaves nothing running."""
+    """End this process when the one that started it dies, and no sooner: Ctrl-C is for that one. A killed study leaves nothing running."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         multiprocessing.parent_process().join()
