@@ -1,4 +1,4 @@
-"""What every room needs of the file system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
+"""What every room needs of the system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -77,9 +78,7 @@ def write_whole(path: str | Path, content: bytes | str) -> Path:
 
 def _write_beside(path: Path, partial: Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        if not _runs(leftover.suffixes[-2][1:]):
-            leftover.unlink(missing_ok=True)
+    remove_leftovers(path.parent, glob.escape(path.name))
     try:
         with open(partial, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -99,6 +98,13 @@ def _remove_empty(folders: list[Path]) -> None:
     with suppress(OSError):  # one is not empty, or was never made
         for folder in folders:
             folder.rmdir()
+
+
+def remove_leftovers(folder: Path, names: str = "*") -> None:
+    """Remove what killed processes had begun to write into ``folder``."""
+    for leftover in folder.glob(f".{names}.*.partial"):
+        if not _runs(leftover.suffixes[-2][1:]):
+            leftover.unlink(missing_ok=True)
 
 
 def _runs(process: str) -> bool:
@@ -261,3 +267,8 @@ def alone(path: str | Path, busy: str = "") -> Iterator[None]:
             if missing and os.listdir(path.parent) == [path.name]:
                 path.unlink()
                 _remove_empty(missing)
+
+
+def leave_interrupts() -> None:
+    """In a worker process, first of all: Ctrl-C is for the process that started it, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,10 +8,12 @@ is done: a pass that was stopped goes on, and a second one reads only what is ne
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from mtt.collections.duplicates import audio_fingerprint, fingerprint_settings, 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, checked, decode_audio, mix_down
 from mtt.data.corpus import PROBLEM_COLUMNS
-from mtt.files import PlaceError, fingerprint, one_line, read_arrays, write_arrays
+from mtt.files import PlaceError, fingerprint, leave_interrupts, one_line, read_arrays, remove_leftovers, write_arrays
 
 log = logging.getLogger(__name__)
 MINIMUM_SECONDS = 1.0
@@ -66,18 +68,25 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     faults: set[str] = set()
     for path in store.glob("[!.]*.npz"):
         known |= _read_shard(path)
+    with suppress(OSError):
+        remove_leftovers(store)
     new = [stamp for stamp in dict.fromkeys(stamps) if stamp not in known]
     shards = [new[i : i + FILES_PER_SHARD] for i in range(0, len(new), FILES_PER_SHARD)]
-    parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator")
+    parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator", initializer=leave_interrupts)
     with tqdm(total=len(new), desc="reading files", unit="file", disable=not progress or not new) as bar:
         for part, fault in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
             known |= part
             faults.add(fault)
             bar.update(len(part))
     if fault := max(faults, default=""):
-        log.warning("%s: nothing can be kept there (%s), so files are read anew each time; MTT_HOME names another place", cache, fault)
+        _warn(cache, fault)
     table = pd.DataFrame([known[stamp][0] for stamp in stamps], index=tracks.index)
     return Inspection(table, {track_id: known[stamp][1] for track_id, stamp in zip(tracks.index, stamps, strict=True)})
+
+
+@functools.cache  # an audit reads twice
+def _warn(cache: Path, fault: str) -> None:
+    log.warning("%s: nothing can be kept there (%s), so files are read anew each time; MTT_HOME names another place", cache, fault)
 
 
 def _settings() -> list:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from mtt.files import leave_interrupts
 from mtt.study.cells import Cell, TrainingData, finished_cell, make_cell
 from mtt.study.recipes import Recipe
 
@@ -78,8 +78,8 @@ def _show(queue: object, bar: tqdm, shown: dict[str, int], names: list[str]) -> 
 
 
 def _watch_parent() -> None:
-    """End this process when the one that started it dies, and no sooner: Ctrl-C is for that one. A killed study leaves nothing running."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End this process when the one that started it dies, and no sooner: a killed study leaves nothing running."""
+    leave_interrupts()
 
     def watch() -> None:
         multiprocessing.parent_process().join()

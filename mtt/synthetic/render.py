@@ -22,7 +22,7 @@ from scipy import signal
 from tqdm.auto import tqdm
 
 from mtt.config import SAMPLE_RATE, SyntheticConfig, identity, to_dict
-from mtt.files import MttError, alone, fingerprint, read_json, write_json, write_whole
+from mtt.files import MttError, alone, fingerprint, leave_interrupts, read_json, write_json, write_whole
 from mtt.synthetic.artists import Artist, credits, make_artists
 from mtt.synthetic.compose import TAG_KINDS, Song, compose
 from mtt.synthetic.produce import gain, mix, produce
@@ -68,7 +68,8 @@ def _render(folder: Path, config: SyntheticConfig, workers: int | None, progress
     for release in releases:
         batches.setdefault(release.artist, []).append(release)
     alike = sorted((artists[number] for number in batches), key=lambda artist: list(artist.genres))  # the same genres share samples
-    pool = joblib.Parallel(n_jobs=min(workers or joblib.cpu_count(), len(alike)), return_as="generator_unordered", batch_size=1)
+    jobs = min(workers or joblib.cpu_count(), len(alike))
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, initializer=leave_interrupts)
     facts: dict[int, Facts] = {}
     with tqdm(total=len(releases), unit="track", desc="Rendering", disable=not progress) as bar:
         for done in pool(joblib.delayed(_write_batch)(folder, config, artist, batches[artist.number]) for artist in alike):

@@ -83,14 +83,14 @@ WORKS = {
         TRAIN,
     ),
     "pages": Work(
-        ("script.py",), "pages/*", (r"open .*/cell$", r"open .*executed/.*ipynb$", r"rename .*\.html$"),
-        r"(rename|mkdir|open) .*(executed|pages/|/cell)", PAGES,
+        ("script.py",), "pages/*", (r"open cell$", r"open .*executed/.*ipynb$", r"rename .*\.html$"),
+        r"(rename|mkdir|open) .*(executed/|pages/|cell$)", PAGES,
     ),
 }  # fmt: skip
 
 
 def prepared(work: Work, folder: Path, data: object) -> Path:
-    folder.mkdir()
+    (folder / "home").mkdir(parents=True)
     (folder / "script.py").write_text(work.script)
     if "data.pickle" in work.script:
         (folder / "data.pickle").write_bytes(pickle.dumps(data))
@@ -137,7 +137,7 @@ def killed(kind: str, folder: Path, **fault) -> None:
 
 def run_again(kind: str, folder: Path) -> dict[str, object]:
     again = run(WORKS[kind].arguments, folder)
-    assert again.code == 0, again.errors
+    assert again.code == 0 and not list(folder.rglob("*.partial")), again.errors
     if kind == "inspecting":  # what was kept of the first attempts is as good as what is read anew
         corpora = [load_corpus(folder / "tracks.csv", cache=folder / cache, progress=False) for cache in ("home/cache", "fresh")]
         assert all(np.array_equal(corpora[0].fingerprints[name], bits) for name, bits in corpora[1].fingerprints.items())
