@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
 from mtt.config import PROFILES
-from mtt.files import MttError, UsageError, alone, fingerprint, home, one_line, output, read_json, shown, write_whole
+from mtt.files import MttError, UsageError, alone, fingerprint, home, one_line, output, place_fault, read_json, shown, write_whole
 from mtt.study.parameters import check_parameters, parse_parameters, split_options
 
 if TYPE_CHECKING:
@@ -265,16 +267,23 @@ def import_official_command(
     print(f"{heads} heads were taken: no tensor shows their number; give --heads if it was trained with another")
 
 
+def _interrupt(*_) -> None:
+    logging.disable()  # that kernels and tasks ended too is no news
+    raise KeyboardInterrupt
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake gives one line, not a traceback. Any other exception is a fault of ours and keeps it."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app(arguments)
     except (MttError, OSError) as error:
-        print(f"mtt: {one_line(error)}", file=sys.stderr)
+        print(f"mtt: {place_fault(error) if isinstance(error, OSError) else one_line(error)}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))
-    except KeyboardInterrupt:
-        print("mtt: stopped; run the same command again to go on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # so typer ends a command that was interrupted
+            print("mtt: stopped; run the same command again to go on from here", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""What every room needs of the file system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
+"""What every room needs of the system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import glob
 import hashlib
 import io
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +33,10 @@ class UsageError(MttError):
     exit_code = 2
 
 
+class PlaceError(MttError, OSError):
+    """Something that cannot be written where it should stand."""
+
+
 def home() -> Path:
     """The folder that holds ``runs/`` and ``cache/``: ``$MTT_HOME``, else the checkout, else the current folder."""
     if os.environ.get("MTT_HOME"):
@@ -43,14 +50,35 @@ def one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def place_fault(error: OSError, path: str | Path | None = None) -> str:
+    """What the system says against ``path`` (the error's own if None), and the remedy."""
+    path, reason = path or error.filename, error.strerror or ""
+    if isinstance(error, MttError) or not (path and reason):
+        return one_line(error)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "free some room, or give another place" if full else "correct the path, or give another place"
+    return f"{shown(path)}: {reason[0].lower()}{reason[1:]}; {remedy}"
+
+
 def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Path:
     """Write ``content`` (text as UTF-8) to a temporary file beside ``path``, force it to disk, put it in place in one step; the path.
 
-    Content may come in pieces; an error while they are made leaves nothing behind.
+    Content may come in pieces. Raises ``PlaceError``; nothing of it is left then, nor a folder that was made for it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    missing = _missing_folders(path)
+    try:
+        _write_beside(path, partial, content)
+    except OSError as error:
+        _remove_empty(missing)
+        raise PlaceError(place_fault(error, path)) from error
+    return path
+
+
+def _write_beside(path: Path, partial: Path, content: bytes | str | Iterable[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path.parent, glob.escape(path.name))
     try:
         with open(partial, "wb") as file:
             content = content.encode() if isinstance(content, str) else content
@@ -58,12 +86,36 @@ def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Pat
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except OSError as error:
-        error.filename = error.filename or shown(path)  # a full disk names no file
-        raise
     finally:
         partial.unlink(missing_ok=True)
-    return path
+
+
+def _missing_folders(path: Path) -> list[Path]:
+    """Those above ``path`` that are not there, the innermost first."""
+    return [folder for folder in path.parents if not os.path.lexists(folder)]
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with suppress(OSError):  # one is not empty, or was never made
+        for folder in folders:
+            folder.rmdir()
+
+
+def remove_leftovers(folder: Path, names: str = "*") -> None:
+    """Remove what killed processes had begun to write into ``folder``."""
+    for leftover in folder.glob(f".{names}.*.partial"):
+        if not _runs(leftover.suffixes[-2][1:]):
+            leftover.unlink(missing_ok=True)
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)  # asks, and does nothing
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):  # not a number that we wrote, or another user's
+        return True
+    return True
 
 
 def shown(path: str | Path) -> str:
@@ -148,20 +200,40 @@ def fingerprint(value: object) -> str:
 def kept_arrays(folder: str | Path, name: str, key: object, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """What ``make`` gives, made once and read back from ``folder/name-<fingerprint of key>.npz``.
 
-    ``key`` (of JSON types) holds all that the arrays follow from, a version of the code that makes them included.
+    ``key`` (of JSON types) holds all that the arrays follow from, a version of the code that makes them included. What cannot be written
+    is made again the next time.
     """
     path = Path(folder) / f"{name}-{fingerprint(key)}.npz"
-    if not path.exists():
-        write_arrays(path, **make())
-    return read_arrays(path)
+    if path.exists():
+        return read_arrays(path)
+    made = make()
+    with suppress(PlaceError):
+        write_arrays(path, **made)
+    return made
 
 
 @contextmanager
 def alone(path: str | Path, busy: str = "") -> Iterator[None]:
-    """Hold the lock file ``path``; it ends with the process. Where another holds it, wait, or raise ``MttError(busy)`` if that is given."""
+    """Hold the lock file ``path``; it ends with the process. Where another holds it, wait, or raise ``MttError(busy)`` if that is given.
+
+    Folders that were made for it, and have nothing else in the end, go again.
+    """
+    path = Path(path)
+    missing = _missing_folders(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError as error:
             raise MttError(busy) from error
-        yield
+        try:
+            yield
+        finally:
+            if missing and os.listdir(path.parent) == [path.name]:
+                path.unlink()
+                _remove_empty(missing)
+
+
+def leave_interrupts() -> None:
+    """In a worker process, first of all: Ctrl-C is for the process that started it, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

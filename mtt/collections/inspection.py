@@ -8,10 +8,12 @@ is done: a pass that was stopped goes on, and a second one reads only what is ne
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from mtt.collections.duplicates import Fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
-from mtt.files import fingerprint, one_line, read_arrays, write_arrays
+from mtt.files import PlaceError, fingerprint, leave_interrupts, one_line, read_arrays, remove_leftovers, write_arrays
 from mtt.reading.decoding import FILE_FAULTS, AudioInfo, Decoding, audio_settings, on_disk
 
 log = logging.getLogger(__name__)
@@ -45,16 +47,27 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     store = cache.resolve() / f"inspection-{fingerprint([settings, str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
     known: Found = {}
+    faults: set[str] = set()
     for path in store.glob("[!.]*.npz"):
         known |= _read_shard(path)
+    with suppress(OSError):
+        remove_leftovers(store)
     new = [stamp for stamp in dict.fromkeys(stamps) if stamp not in known]
     shards = [new[i : i + FILES_PER_SHARD] for i in range(0, len(new), FILES_PER_SHARD)]
-    parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator")
+    parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator", initializer=leave_interrupts)
     with tqdm(total=len(new), desc="reading files", unit="file", disable=not progress or not new) as bar:
-        for part in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
+        for part, fault in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
             known |= part
+            faults.add(fault)
             bar.update(len(part))
+    if fault := max(faults, default=""):
+        _warn(cache, fault)
     return pd.DataFrame([known[stamp] for stamp in stamps], index=tracks.index)
+
+
+@functools.cache  # an audit reads twice
+def _warn(cache: Path, fault: str) -> None:
+    log.warning("%s: nothing can be kept there (%s), so files are read anew each time; MTT_HOME names another place", cache, fault)
 
 
 def _stamp(root: Path, path: str) -> Stamp:
@@ -65,12 +78,16 @@ def _stamp(root: Path, path: str) -> Stamp:
     return path, status.st_size, status.st_mtime_ns
 
 
-def _inspect_shard(root: Path, store: Path, stamps: list[Stamp]) -> Found:
+def _inspect_shard(root: Path, store: Path, stamps: list[Stamp]) -> tuple[Found, str]:
+    """What was found, and why it could not be kept, or ``""``."""
     found = {stamp: _inspect_file(root, stamp) for stamp in stamps}
     columns = {name: [row[name] for row in found.values()] for name in found[stamps[0]]}
     prints = join_fingerprints(columns.pop("fingerprint"))
-    write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **prints)
-    return found
+    try:
+        write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **prints)
+    except PlaceError as error:
+        return found, one_line(error.__cause__.strerror)
+    return found, ""
 
 
 def _read_shard(path: Path) -> Found:

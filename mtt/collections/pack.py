@@ -27,7 +27,7 @@ from mtt.collections.duplicates import join_fingerprints, split_fingerprints
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
-from mtt.files import MttError, alone, fingerprint, read_arrays, read_json, write_arrays, write_json, write_whole
+from mtt.files import MttError, alone, fingerprint, leave_interrupts, read_arrays, read_json, write_arrays, write_json, write_whole
 from mtt.reading.decoding import Decoding
 
 INDEX = "pack.json"
@@ -112,14 +112,13 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         raise MttError(f"{corpus.root}: is packed already; give the collection that it was made from")
     if out.exists() and not out.is_dir():
         raise MttError(f"{out}: is a file; give a folder")
-    out.mkdir(parents=True, exist_ok=True)
     with alone(out / ".lock", busy=f"{out}: another process is packing to it; wait for it, or give another folder"):
         for leftover in out.glob("audio/??/.*.partial"):
             leftover.unlink()
         missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
         _require_room(out, corpus, missing["seconds"].sum(), progress)
-        parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator")
-        jobs = (delayed(_write_sound)(corpus.path(track_id), out.absolute(), digest) for track_id, digest in missing["digest"].items())
+        parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator", initializer=leave_interrupts)
+        jobs = (delayed(_write_sound)(corpus.path(track_id), out, digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
         _write_index(out, corpus, faults={digest: fault for digest, fault in zip(missing["digest"], bar, strict=True) if fault})
         for digest in _sounds(out) - set(corpus.tracks["digest"]):  # of an earlier pack in the same folder

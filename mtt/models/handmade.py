@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
+from mtt.files import leave_interrupts
 
 N_FFT, HOP, N_MFCC = 2048, 2048, 20
 EXCERPT_SECONDS = 15.0
@@ -46,7 +47,9 @@ def describe(wave: np.ndarray) -> np.ndarray:
 def describe_tracks(corpus: Corpus, track_ids: list[str], workers: int = -1, progress: bool = True) -> np.ndarray:
     """(n_tracks, n_features), read and computed in parallel."""
     chunks = [track_ids[i : i + 16] for i in range(0, len(track_ids), 16)]
-    parts = Parallel(n_jobs=workers, return_as="generator")(delayed(_describe_chunk)(corpus, chunk) for chunk in chunks)
+    parts = Parallel(n_jobs=workers, return_as="generator", initializer=leave_interrupts)(
+        delayed(_describe_chunk)(corpus, chunk) for chunk in chunks
+    )
     bar = tqdm(parts, total=len(chunks), desc="hand-made features", unit="batch", disable=not progress)
     return np.concatenate(list(bar))
 

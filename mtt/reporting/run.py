@@ -24,7 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from mtt.collections.load import parse_source
 from mtt.evaluation.predict import effective_precision, pick_device
-from mtt.files import MttError, check_place, home, read_json, write_json, write_whole
+from mtt.files import MttError, alone, check_place, fingerprint, home, read_json, write_json, write_whole
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import choose_tracks, scenes_of
 from mtt.reporting.explorer.page import render_explorer
@@ -69,6 +69,19 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
         raise StudyError(f"{notebooks}: no notebooks there; run from a checkout of the project")
     check_reports(out, pages)
     _ = study.corpus  # a collection that cannot carry a study says so before anything runs
+    busy = "another study is writing its pages there; wait for it, or give --out another folder"
+    with (
+        alone(study.folder / ".lock", busy=f"{study.folder}: another process runs this study; wait for it, or name another: -p study NAME"),
+        alone(home() / "runs" / f".{fingerprint(os.path.realpath(out))}.lock", busy=f"{out}: {busy}"),
+    ):
+        executed, run = _execute_notebooks(study, notebooks, pages, parameters)
+        return _write_pages(study, out, pages, executed, describe_run(study, run))
+
+
+def _execute_notebooks(
+    study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]
+) -> tuple[list[Path], dict[str, object]]:
+    """The executed notebooks, and when that was."""
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     executed, kept = [], study.folder / "notebooks"
     marks, run = read_json(kept / MARKS), read_json(kept / RUN)
@@ -78,12 +91,17 @@ def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | Non
         if unchanged and (kept / f"{page.slug}.ipynb").exists():
             executed.append(kept / f"{page.slug}.ipynb")
             continue
+        (kept / MARKS).unlink(missing_ok=True)  # they speak of all notebooks, and this one is about to be written over
         executed.append(execute_notebook(notebooks / f"{page.slug}.ipynb", kept, parameters))
         run = {"started": started.isoformat(timespec="seconds"), "seconds": round(time.monotonic() - clock, 1)}
         print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
     write_json(kept / RUN, run)
     write_json(kept / MARKS, study_marks(study, notebooks, pages, parameters))
-    provenance = describe_run(study, run)
+    return executed, run
+
+
+def _write_pages(study: Study, out: Path, pages: list[Page], executed: list[Path], provenance: Mapping) -> Path:
+    """Every page, results.json and, last, the index; its path."""
     named = study.make_named(["teacher", "student"])
     scenes = scenes_of(study, choose_tracks(study, named), named)
     render_explorer(scenes, out / "explorer.html", pages, provenance)  # first: the last page links to it where it is there

@@ -150,7 +150,10 @@ def _finished(folder: Path, mark: str) -> Cell | None:
         raise MttError(
             f"{folder}: holds a model of other settings, data or version, which is kept: name another study, or move the folder away"
         )
-    return Cell(folder) if found is not None and (folder / "metrics.json").exists() else None
+    if found is None or not (folder / "metrics.json").exists():
+        return None
+    (folder / STATE_FILE).unlink(missing_ok=True)  # it has served
+    return Cell(folder)
 
 
 def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None, ranks: Ranks = ALONE) -> Cell:

@@ -17,7 +17,7 @@ from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, slope_weights
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
 from mtt.evaluation.predict import POOLINGS, pool_clips
-from mtt.files import kept_arrays
+from mtt.files import kept_arrays, leave_interrupts
 from mtt.models import build_model
 from mtt.study import recipes
 from mtt.study.cells import THREADS, Cell, TrainingData
@@ -31,7 +31,7 @@ def sweep(study: Study, results: Sequence[Result]) -> dict[str, LengthSweep]:
     """Each model's scores of the sweep's tracks at every length of the study, (n_seeds, n_lengths, ...); made once, side by side."""
     lengths = study_lengths(study)
     jobs = [delayed(_sweep_cell)(cell, study.data, study.sweep_ids, lengths) for result in results for cell in result.cells]
-    done = iter(Parallel(n_jobs=1 if torch.cuda.is_available() else -1)(jobs))
+    done = iter(Parallel(n_jobs=1 if torch.cuda.is_available() else -1, initializer=leave_interrupts)(jobs))
     found = {}
     for result in results:
         parts = [next(done) for _ in result.cells]

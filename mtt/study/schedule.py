@@ -18,6 +18,7 @@ from queue import Queue
 import torch
 from tqdm import tqdm
 
+from mtt.files import leave_interrupts
 from mtt.study.cells import Cell, TrainingData, finished_cell, make_cell
 from mtt.study.recipes import Recipe
 
@@ -76,7 +77,8 @@ def _report(queue: Queue, name: str, step: int) -> None:
 
 
 def _watch_parent() -> None:
-    """End this process when the one that started it dies: a killed study leaves nothing running."""
+    """End this process when the one that started it dies, and no sooner: a killed study leaves nothing running."""
+    leave_interrupts()
 
     def watch() -> None:
         multiprocessing.parent_process().join()

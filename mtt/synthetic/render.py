@@ -22,7 +22,7 @@ from scipy import signal
 from tqdm.auto import tqdm
 
 from mtt.config import SAMPLE_RATE, SyntheticConfig, identity, to_dict
-from mtt.files import MttError, fingerprint, read_json, write_json, write_whole
+from mtt.files import MttError, alone, fingerprint, leave_interrupts, read_json, write_json, write_whole
 from mtt.synthetic.artists import Artist, credits, make_artists
 from mtt.synthetic.compose import TAG_KINDS, Song, compose
 from mtt.synthetic.produce import gain, mix, produce
@@ -46,27 +46,36 @@ def make_corpus(folder: str | Path, config: SyntheticConfig, workers: int | None
     """Write the corpus of ``config`` into ``folder`` and return the path of its ``tracks.csv``.
 
     ``workers`` processes render (default: one a core); the result does not depend on their number. A complete folder is returned at once,
-    an interrupted one is continued. Raises ``MttError`` where the folder holds something else.
+    an interrupted one is continued, one that another process is rendering is waited for. Raises ``MttError`` where the folder holds
+    something else.
     """
     folder = Path(folder)
-    _claim(folder, config)
     tracks_csv = folder / "tracks.csv"
     if tracks_csv.is_file():
+        _claim(folder, config)
         return tracks_csv
+    with alone(folder.with_name(f".{folder.name}.lock")):
+        _claim(folder, config)
+        if not tracks_csv.is_file():
+            _render(folder, config, workers, progress)
+    return tracks_csv
+
+
+def _render(folder: Path, config: SyntheticConfig, workers: int | None, progress: bool) -> None:
     artists = make_artists(config.seed, config.labelled_artists + config.unlabelled_artists)
     releases = plan(config)
     batches: dict[int, list[Release]] = {}  # an artist's releases share a filter
     for release in releases:
         batches.setdefault(release.artist, []).append(release)
     alike = sorted((artists[number] for number in batches), key=lambda artist: list(artist.genres))  # the same genres share samples
-    pool = joblib.Parallel(n_jobs=min(workers or joblib.cpu_count(), len(alike)), return_as="generator_unordered", batch_size=1)
+    jobs = min(workers or joblib.cpu_count(), len(alike))
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, initializer=leave_interrupts)
     facts: dict[int, Facts] = {}
     with tqdm(total=len(releases), unit="track", desc="Rendering", disable=not progress) as bar:
         for done in pool(joblib.delayed(_write_batch)(folder, config, artist, batches[artist.number]) for artist in alike):
             facts |= done
             bar.update(len(done))
     _write_tables(folder, config, artists, releases, facts)
-    return tracks_csv
 
 
 def _claim(folder: Path, config: SyntheticConfig) -> None:

@@ -1,0 +1,139 @@
+"""Full disks and places that are read only: one line with the user's path, the reason and the remedy, and nothing half done is left."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mtt.files import PlaceError, alone, kept_arrays, place_fault, write_whole
+from tests.faults.child import ROOT
+
+GOLDEN = shlex.quote(str(ROOT / "tests" / "data" / "golden" / "teacher_small.ckpt"))
+
+
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True).returncode:
+        pytest.skip("only root mounts a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def small(tmp_path) -> Iterator[Path]:
+    """A disk of 64 kB, of which 16 are taken."""
+    for folder in mounted(tmp_path / "small", "size=64k"):
+        (folder / "mine").write_bytes(bytes(16_000))
+        yield folder
+
+
+@pytest.fixture
+def sealed(tmp_path) -> Iterator[Path]:
+    """A disk that can only be read."""
+    yield from mounted(tmp_path / "sealed", "size=64k,ro")
+
+
+@pytest.fixture
+def limit() -> Iterator[None]:
+    """No file may have more than 20 kB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("pack music/tracks.csv small/new/pack", "small/new/pack: packing needs 0.05 GB"),
+        ("split many.csv --out small/new/split.csv", "small/new/split.csv: no space left on device; free some room, or give another place"),
+        ("audit many.csv --out small/new/report.csv", "small/new/report.csv: no space left on device; free some room"),
+        ("explain music/b.flac --model model --out small/new/page.html", "small/new/page.html: no space left on device; free some room"),
+        (f"import-official {GOLDEN} small/new/model", "small/new/model/model.safetensors: no space left on device; free some room"),
+    ],
+)
+def test_a_full_disk_is_told_and_left_as_it_was(mtt, music, small, command, named):
+    if "--model" in command:
+        assert mtt(f"import-official {GOLDEN} model")[0] == 0
+    rows = [f"music/{'b.flac' if n == 0 else f'gone {n}.flac'},artist {n % 500},{'a|b' if n % 2 else 'a'}" for n in range(3000)]
+    Path("many.csv").write_text("\n".join(["path,artist,tags", *rows]))
+    code, _, errors = mtt(command)
+    assert code == 1 and errors[-1].startswith(f"mtt: {named}") and not [line for line in errors if "Traceback" in line], errors
+    assert below(small) == ["mine"]
+
+
+def test_training_on_a_full_disk_says_which_file_did_not_fit(mtt, tiny_table, small, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(small / "home"))
+    Path("job.toml").write_text(f'collection = "{tiny_table}"\nprofile = "smoke"\n')
+    code, _, errors = mtt("train --config job.toml")
+    assert code == 1 and errors[-1].startswith(f"mtt: {small}/home/") and "no space left on device; free some room" in errors[-1]
+    assert not [path for path in below(small) if "partial" in path]
+
+
+@pytest.mark.parametrize("command", ["split music/tracks.csv --out sealed/s.csv", "explain music/b.flac --model model --out sealed/p.html"])
+def test_a_place_that_can_only_be_read_is_told(mtt, music, sealed, command):
+    assert mtt(f"import-official {GOLDEN} model")[0] == 0
+    code, out, errors = mtt(command)
+    assert (code, out, len(errors)) == (1, "", 1) and "Read-only file system" in errors[0] and errors[0].startswith("mtt: sealed/")
+    assert below(sealed) == []
+
+
+@pytest.mark.parametrize("home", ["sealed", "music/b.flac", "music/b.flac/home"])
+def test_caches_that_cannot_be_written_are_done_without(mtt, music, sealed, tmp_path, home, monkeypatch, caplog):
+    code, expected, _ = mtt("audit music/tracks.csv")
+    monkeypatch.setenv("MTT_HOME", str(tmp_path / home))
+    for command in ("audit music/tracks.csv", "audit music/tracks.csv --out made.csv --force"):
+        assert mtt(command)[:2] == (code, expected)
+    assert [record.message.split(":")[0] for record in caplog.records] == [str(tmp_path / home / "cache")]
+    code, _, errors = mtt("pack music/tracks.csv packed")
+    assert code == 0 and Path("packed", "pack.json").exists(), errors
+
+
+def test_a_file_that_is_too_large_for_a_limit_leaves_nothing(tmp_path, limit):
+    with pytest.raises(PlaceError, match=r"new/deep/large: file too large; free some room, or give another place$"):
+        write_whole(tmp_path / "new" / "deep" / "large", bytes(30_000))
+    assert below(tmp_path) == []
+    write_whole(tmp_path / "new" / "deep" / "small", bytes(10_000))
+    assert below(tmp_path) == ["new", "new/deep", "new/deep/small"]
+
+
+def test_what_cannot_be_kept_is_made_each_time(tmp_path, limit):
+    made = []
+    for _ in range(2):
+        found = kept_arrays(tmp_path / "cell", "large", 1, lambda: {"a": made.append(1) or np.zeros(30_000)})
+        assert found["a"].shape == (30_000,)
+    assert len(made) == 2 and below(tmp_path) == []
+
+
+def test_leftovers_of_a_killed_process_go_when_the_file_is_written_again(tmp_path):
+    process = subprocess.Popen(["true"])
+    process.wait()
+    dead, living = (tmp_path / f".a[1].csv.{pid}.partial" for pid in (process.pid, os.getppid()))
+    for path in (dead, living):
+        path.write_text("half a fi")
+    write_whole(tmp_path / "a[1].csv", "whole")
+    assert below(tmp_path) == [living.name, "a[1].csv"]
+
+
+def test_errors_of_the_system_are_told_in_words(tmp_path):
+    with pytest.raises(OSError) as caught:
+        (tmp_path / "gone").read_text()
+    assert place_fault(caught.value) == f"{tmp_path}/gone: no such file or directory; correct the path, or give another place"
+    assert place_fault(OSError("something else")) == "something else"
+
+
+def test_a_lock_leaves_no_empty_folder(tmp_path):
+    with pytest.raises(ZeroDivisionError), alone(tmp_path / "new" / ".lock"):
+        raise ZeroDivisionError
+    assert below(tmp_path) == []

@@ -1,0 +1,148 @@
+"""Ctrl-C ends every command with the promised line, once; and what two do at the same time is done by one, or refused in a line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mtt.config import SyntheticConfig
+from mtt.files import fingerprint
+from mtt.synthetic.render import corpus_name
+from tests.faults.child import MTT, ROOT, run, start
+from tests.faults.test_kills import PAGES, RENDER, contents
+from tests.tiny import write_collection
+
+STOPPED = "mtt: stopped; run the same command again to go on from here"
+SIZES = {"labelled_artists": 4, "unlabelled_artists": 2, "tracks_per_artist": 2, "seconds": 3.0}
+MODEL = str(ROOT / "tests" / "data" / "golden" / "teacher_small.ckpt")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    table = write_collection(tmp_path)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "job.toml").write_text(f'collection = "{table}"\nprofile = "smoke"\n')
+    return tmp_path
+
+
+def told(errors: list[str]) -> list[str]:
+    """The lines that are no progress bars and no remarks of an MP3 decoder."""
+    return [line for line in errors if not re.search(r"\d/\d+ \[|libmpg123|GB to write", line)]
+
+
+@pytest.mark.parametrize(
+    ("command", "point"),
+    [
+        ("audit tracks.csv --out report.csv", r"rename .*\.npz$"),
+        ("pack tracks.csv packed", r"rename .*\.i16$"),
+        ("train --config job.toml", r"rename .*training\.pt$"),
+        ("tag audio --model model", r"open model/model\.json"),
+        ("explain audio/artist00_0.wav --model model --out page.html", r"rename page\.html"),
+    ],
+)
+def test_ctrl_c_prints_the_promised_line_once(folder, command, point):
+    if "--model" in command:
+        assert run((*MTT, "import-official", MODEL, "model"), folder).code == 0
+    done = run((*MTT, *shlex.split(command)), folder, point=point, at=1, sent=signal.SIGINT)
+    assert done.struck and done.code == 130 and told(done.errors) == [STOPPED], done.errors
+    assert not (folder / "report.csv").exists() and not [*folder.glob("*.partial"), *folder.glob("packed/pack.json")]
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_study_with_its_kernel_and_its_workers(folder):
+    study = (*MTT, "study", "--profile", "smoke", "--collection", "tracks.csv", "--out", "pages")
+    done = run(study, folder, point=r"rename .*/metrics\.json$", at=1, sent=signal.SIGINT)
+    assert done.struck and done.code == 130 and done.errors[-1] == STOPPED
+    assert not [line for line in done.errors if "Traceback" in line or "KeyboardInterrupt" in line], done.errors
+
+
+def test_ctrl_c_while_a_page_is_executed_leaves_no_traceback_of_the_kernel(folder):
+    script = PAGES.replace("open('cell', 'w').write('x')", "open('cell', 'w'); import time; time.sleep(60)")
+    script = script.replace(
+        "    made =", "    command_line.mtt.run_study = lambda *_: execute_notebook(source, Path('executed'), {'number': 5})\n    made ="
+    )
+    script = "from mtt import __main__ as command_line\n" + script.replace("    made =", "    command_line.main(['study'])\n    made =")
+    (folder / "script.py").write_text(script)
+    done = run(("script.py",), folder, point="open cell$", at=1, sent=signal.SIGINT)
+    assert done.struck and done.code == 130 and done.errors == [STOPPED], done.errors
+
+
+def two_at_once(arguments: tuple[str, ...], folder: Path) -> list[tuple[int, list[str]]]:
+    """How both end: exit code and what they tell."""
+    processes = [start(arguments, folder) for _ in range(2)]
+    ended = [(process.communicate(timeout=300)[1].replace("\r", "\n"), process.returncode) for process in processes]
+    return sorted((code, told([line for line in errors.splitlines() if line.strip()])) for errors, code in ended)
+
+
+def held(lock: Path) -> subprocess.Popen:
+    """A process that holds a lock file, as a run under way does."""
+    holder = start(
+        ("-c", f"import time\nfrom mtt.files import alone\nwith alone({str(lock)!r}):\n    print('held', flush=True)\n    time.sleep(600)"),
+        lock.parent,
+    )
+    holder.stdout.readline()
+    return holder
+
+
+def test_two_trainings_of_the_same_job_make_one_model(folder):
+    assert two_at_once((*MTT, "train", "--config", "job.toml"), folder) == [(0, []), (0, [])]
+    assert len(list(folder.glob("home/runs/*/teacher/metrics.json"))) == 1
+
+
+def test_two_audits_at_once_find_the_same(folder):
+    assert two_at_once((*MTT, "audit", "tracks.csv"), folder) == [(0, []), (0, [])]
+
+
+def test_two_renderings_of_a_corpus_give_one(folder):
+    (folder / "script.py").write_text(RENDER)
+    assert two_at_once(("script.py",), folder) == [(0, []), (0, [])]
+    both = contents(folder, "corpus/**/*")
+    shutil.rmtree(folder / "corpus")
+    assert run(("script.py",), folder).code == 0 and contents(folder, "corpus/**/*") == both
+
+
+def test_a_pack_that_is_being_written_is_refused_in_one_line(folder):
+    (folder / "packed").mkdir()
+    holder = held(folder / "packed" / ".lock")
+    done = run((*MTT, "pack", "tracks.csv", "packed"), folder)
+    holder.kill()
+    assert done.code == 1 and told(done.errors) == ["mtt: packed: another process is packing to it; wait for it, or give another folder"]
+    assert run((*MTT, "pack", "tracks.csv", "packed"), folder).code == 0  # the lock went with the process that held it
+
+
+@pytest.mark.parametrize("what", ["study", "pages"])
+def test_a_study_under_way_is_refused_in_one_line(folder, what):
+    lock = {
+        "study": folder / "home" / "runs" / "mine" / ".lock",
+        "pages": folder / "home" / "runs" / f".{fingerprint(str((folder / 'pages').resolve()))}.lock",
+    }[what]
+    lock.parent.mkdir(parents=True)
+    holder = held(lock)
+    study = ("study", "--profile", "smoke", "--collection", "tracks.csv", "--out", "pages", "-p", "study", "mine")
+    done = run((*MTT, *study), folder)
+    holder.kill()
+    message = {"study": "mine: another process runs this study; wait for it", "pages": "pages: another study is writing its pages there"}[
+        what
+    ]
+    assert done.code == 1 and len(told(done.errors)) == 1 and message in done.errors[-1], done.errors
+    assert not (folder / "pages").exists()
+
+
+def test_a_rendering_under_way_is_waited_for(tmp_path):
+    """What a first one has finished meanwhile is taken as it is."""
+    name = corpus_name(SyntheticConfig(**SIZES))
+    holder = held(tmp_path / f".{name}.lock")
+    waiting = start(
+        ("-c", f"from mtt.synthetic.render import *\nmake_corpus({name!r}, SyntheticConfig(**{SIZES}), progress=False)"), tmp_path
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(timeout=6)
+    assert not (tmp_path / name).exists()
+    holder.kill()
+    assert waiting.wait(timeout=120) == 0 and (tmp_path / name / "tracks.csv").exists()
