@@ -13,7 +13,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import librosa
 import numpy as np
 from PIL import Image
 
@@ -22,15 +21,14 @@ from mtt.explain.attention import AttentionCurves
 from mtt.models import load_model
 from mtt.reporting.explorer.player import encode_mp3
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, file_track, scene_of
-from mtt.reporting.figures.sound import FREQUENCIES, RANGE_DB, mel_power
-from mtt.reporting.figures.style import BLUE, GREEN, PURPLE, VERMILLION, model_colour
+from mtt.reporting.figures.sound import RANGE_DB, decibels, mel_power, mel_ticks
+from mtt.reporting.figures.style import BLUE, GREEN, PAGE_COLOURS, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import Page, page_text, render_page
 
 COLUMNS = 1200  # of a spectrogram's picture, at most
 SHOWN_AT_FIRST = 7  # tags: those that the note is about, the likeliest, and then the true ones
 LIKELIEST = 4
-# Colours that the page has for light and dark; the truth has orange.
-PAGE_COLOURS = {BLUE: "--blue", GREEN: "--green", VERMILLION: "--vermillion", PURPLE: "--purple"}
+CURVE_COLOURS = (BLUE, GREEN, VERMILLION, PURPLE)  # the truth has orange
 MARKS = {  # of a tag, by whether it is labelled and whether it is true (None: not known)
     (True, None): ("✓", "in the labels"),
     (True, True): ("✓", "true, and in the labels"),
@@ -40,15 +38,9 @@ MARKS = {  # of a tag, by whether it is labelled and whether it is true (None: n
 
 
 def render_explorer(
-    scenes: Sequence[Scene],
-    out: str | Path,
-    pages: Sequence[Page] = (),
-    provenance: Mapping | None = None,
-    title: str = "Explorer",
+    scenes: Sequence[Scene], out: str | Path, pages: Sequence[Page] = (), provenance: Mapping | None = None, title: str = "Explorer"
 ) -> Path:
-    """Write the scenes as one offline page and return ``out``. Raises ``ValueError`` where there is no scene, or one without a model."""
-    if not scenes or not all(scene.heard for scene in scenes):
-        raise ValueError("explorer: nothing to show; give at least one scene, each of at least one model")
+    """Write scenes, one at least, each of one model at least, as one offline page and return ``out``."""
     lede = "What do the models hear, when, and where do they look? Play a track; click anywhere to go there."
     told = {"title": title, "lede": lede, "description": lede, "pages": pages, "provenance": provenance}
     return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], **told)
@@ -102,7 +94,14 @@ def encode_scene(scene: Scene, sound: Mapping | None = None) -> dict:
 
 def encode_sound(track: Track) -> dict:
     """Sound and spectrogram of a track: what takes time and does not depend on a model."""
-    return {"sound": _base64(encode_mp3(track.wave)), **_spectrogram(track.wave)}
+    wave, hop = track.wave, ModelConfig().hop
+    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))), SAMPLE_RATE)[:, : max(1, round(len(wave) / hop))]
+    joined = -(-power.shape[1] // COLUMNS)
+    power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
+    grey, buffer = quantise(1 + decibels(power, power.max())[::-1] / RANGE_DB), io.BytesIO()  # low frequencies at the bottom
+    Image.fromarray(grey).save(buffer, format="JPEG", quality=72, optimize=True)
+    ticks = [[f"{hertz / 1000:g} kHz", round(share, 4)] for hertz, share in mel_ticks(SAMPLE_RATE).items() if hertz >= 1000]
+    return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": ticks}
 
 
 def quantise(values: np.ndarray) -> np.ndarray:
@@ -118,10 +117,10 @@ def _encode_tag(tag: str, track: Track) -> dict:
 
 
 def _encode_model(name: str, heard: Heard, tags: list[str], place: int) -> dict:
-    curves, attention = heard
+    (curves, attention), colour = heard, model_colour(name)
     return {
         "name": name,
-        "colour": PAGE_COLOURS.get(model_colour(name), list(PAGE_COLOURS.values())[place % len(PAGE_COLOURS)]),
+        "colour": PAGE_COLOURS[colour if colour in CURVE_COLOURS else CURVE_COLOURS[place % len(CURVE_COLOURS)]],
         "window": round(min(curves.window, 2 * float(curves.times[0])), 3),
         "times": np.round(curves.times, 3).tolist(),
         "columns": [curves.tags.index(tag) if tag in curves.tags else -1 for tag in tags],  # -1 where the model does not know the tag
@@ -144,20 +143,6 @@ def _encode_attention(attention: AttentionCurves) -> dict:
         "largest": [float(f"{value:.6g}") for value in largest],
         "rows": _base64(quantise(values / largest[:, None]).tobytes()),
     }
-
-
-def _spectrogram(wave: np.ndarray) -> dict:
-    """The mel spectrogram as a grey picture, low frequencies at the bottom, and the places of its ticks from the bottom."""
-    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))), SAMPLE_RATE)
-    power = power[:, : max(1, round(len(wave) / ModelConfig().hop))]
-    joined = -(-power.shape[1] // COLUMNS)
-    power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
-    level = 10 * np.log10(np.maximum(power / max(power.max(), 1e-10), 10 ** (-RANGE_DB / 10)))
-    buffer = io.BytesIO()
-    Image.fromarray(quantise(1 + level[::-1] / RANGE_DB)).save(buffer, format="JPEG", quality=72, optimize=True)
-    top = librosa.hz_to_mel(SAMPLE_RATE / 2, htk=True)
-    ticks = [[f"{hertz / 1000:g} kHz", round(float(librosa.hz_to_mel(hertz, htk=True) / top), 4)] for hertz in FREQUENCIES[1:]]
-    return {"spectrogram": _base64(buffer.getvalue()), "ticks": [tick for tick in ticks if tick[1] < 1]}
 
 
 def _base64(data: bytes) -> str:

@@ -25,6 +25,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from PIL import Image
+from scipy.optimize import isotonic_regression
 
 from mtt.reporting.figures.style import DPI, INK, PAGE_COLOURS, STYLE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, signed, with_interval
@@ -201,19 +202,11 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], height
         axes.annotate(text, (x, y), color=text_colour(colour), arrowprops=arrow, **where)
 
 
-def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
     """Ascending ``places`` moved to lie ``gap`` apart (blocks keep their centre) and, as there is room, between ``low`` and ``high``."""
-    blocks: list[tuple[float, int]] = []  # each: where its first member goes, number of members
-    for place in places:
-        block = (place, 1)
-        while blocks and blocks[-1][0] + blocks[-1][1] * gap > block[0]:
-            first, count = blocks.pop()
-            members = count + block[1]
-            block = ((count * first + block[1] * (block[0] - count * gap)) / members, members)
-        blocks.append(block)
-    moved = [first + rank * gap for first, count in blocks for rank in range(count)]
-    moved = [max(place, low + rank * gap) for rank, place in enumerate(moved)]
-    return [min(place, high - rank * gap) for rank, place in zip(reversed(range(len(moved))), moved, strict=True)]
+    steps = gap * np.arange(len(places))
+    moved = np.maximum(isotonic_regression(places - steps).x, low) + steps
+    return np.minimum(moved, high - steps[::-1])
 
 
 def heatmap(figure: Figure, axes: Axes, values: pd.DataFrame, texts: pd.DataFrame | None, label: str, **scale) -> None:

@@ -102,5 +102,5 @@ def attention_heads(maps: np.ndarray, times: Sequence[float], title: str) -> Pic
     sheet.supxlabel("moment looked at: time (s)", fontsize=9.5)
     sheet.supylabel("moment that looks (s)", fontsize=9.5)
     sheet.colorbar(image, ax=axes, shrink=0.6, pad=0.02, extend="max").set_label("attention (1: uniform)")
-    told_parts = f"{layers} layers of {heads} heads over {times[-1]:.1f} s. Within half a second: {listed(parts)}"
-    return Picture(sheet, f"Heatmaps, {title}: {told_parts}.")
+    size = f"{layers} layers of {heads} heads over {times[-1]:.1f} s"
+    return Picture(sheet, f"Heatmaps, {title}: {size}. Within half a second: {listed(parts)}.")

@@ -159,9 +159,8 @@ def precision_recall(points: pd.DataFrame, title: str) -> Picture:
     axes.hlines(range(len(points)), points["precision"], points["recall"], color=FAINT, linewidth=1, zorder=0)
     for measure, colour, marker in (("precision", BLUE, "o"), ("recall", ORANGE, "D")):
         dots(axes, points[[measure]].set_axis(["estimate"], axis=1), range(len(points)), colour, marker, label=measure)
-    texts = [f"P {row.precision:.2f}  R {row.recall:.2f}" for row in points.itertuples()]
-    for row, text in enumerate(texts):
-        beside(axes, row, text)
+    for place, row in enumerate(points.itertuples()):
+        beside(axes, place, f"P {row.precision:.2f}  R {row.recall:.2f}")
     legend(axes)
     axes.set(xlim=(-0.02, 1.02), xlabel="precision, recall")
     rows = listed(f"{row.Index}: precision {row.precision:.3f}, recall {row.recall:.3f}" for row in points.itertuples())
