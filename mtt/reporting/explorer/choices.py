@@ -140,17 +140,14 @@ def _late_entries(corpus: Corpus, ids: Sequence[str], scores: np.ndarray, model:
     columns = [corpus.tags.index(tag) for tag in entries["tag"]]
     entries = entries.assign(score=scores[pd.Index(ids).get_indexer(entries["track_id"]), columns])
     likeliest = _best_of_each_tag(entries, "score").head(CANDIDATES)
-    rises = [_rise(model, corpus.read(entry.track_id), entry.tag, entry.start) for entry in likeliest.itertuples()]
+    rises = []
+    for entry in likeliest.itertuples():
+        curves = tag_curves(model, corpus.read(entry.track_id))
+        curve, late = curves.curve(entry.tag), curves.times >= entry.start
+        rises.append(curve[late].mean() - curve[~late].mean() if late.any() and not late.all() else 0.0)
     risen = likeliest.assign(rise=np.array(rises, float))
     for entry in _best_of_each_tag(risen[risen["rise"] > 0], "rise").itertuples():
         yield Choice(entry.track_id, f"An instrument that enters late: {entry.tag}, at {entry.start:.0f} s.", (entry.tag,))
-
-
-def _rise(model: nn.Module, wave: np.ndarray, tag: str, start: float) -> float:
-    """By how much the curve of a tag is higher from ``start`` on than before; 0 where it has no points on one of the sides."""
-    curves = tag_curves(model, wave)
-    before, after = curves.curve(tag)[curves.times < start], curves.curve(tag)[curves.times >= start]
-    return float(after.mean() - before.mean()) if len(before) and len(after) else 0.0
 
 
 def _failures(corpus: Corpus, ids: Sequence[str], student: str, scores: np.ndarray) -> Iterator[Choice]:

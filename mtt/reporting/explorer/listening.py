@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mtt.config import SAMPLE_RATE
 from mtt.data.augment import EFFECTS, apply_effect
 from mtt.data.corpus import Corpus
 from mtt.reporting import figures
@@ -46,10 +45,10 @@ def typical_track(corpus: Corpus) -> str:
 def effects(corpus: Corpus, track_id: str) -> list[Player]:
     """The clean excerpt, then each augmentation effect alone."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)
-    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, SAMPLE_RATE, "Clean"), "clean")]
+    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, "Clean"), "clean")]
     for name, effect in EFFECTS.items():
         wave = apply_effect(name, torch.from_numpy(clean)[None], seed=0)[0].numpy()
-        picture = figures.mel_spectrograms({"before": clean, f"after: {name}": wave}, SAMPLE_RATE, f"What {name} does")
+        picture = figures.mel_spectrograms({"before": clean, f"after: {name}": wave}, f"What {name} does")
         players.append(Player(wave, picture, name, effect.about))
     return players
 
@@ -82,5 +81,5 @@ def _excerpt(corpus: Corpus, track_id: str, seconds: float) -> np.ndarray:
 def _track_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A track's excerpt with its mel spectrogram."""
     wave, track = _excerpt(corpus, track_id, EXCERPT_SECONDS), corpus.tracks.loc[track_id]
-    picture = figures.mel_spectrograms({"waveform": wave}, SAMPLE_RATE, "Mel spectrogram")
+    picture = figures.mel_spectrograms({"waveform": wave}, "Mel spectrogram")
     return Player(wave, picture, full_title(track["artist"], track["title"] or str(track_id)), description)

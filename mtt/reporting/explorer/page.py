@@ -1,8 +1,7 @@
 """The explorer: a page on which one hears a track and sees, at the same moment, what each model hears in it and where it looks.
 
-Conventions: scenes (module ``scenes``) share one time axis, in seconds. The page holds them as JSON: numbers as base64 of one byte
-each (probabilities in steps of 1/255, attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG. The template
-escapes it, so that no title can end the script.
+Conventions: time is in seconds. The page holds its scenes as JSON: numbers as base64 of one byte each (probabilities in steps of 1/255,
+attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.config import ModelConfig
 from mtt.explain.attention import AttentionCurves
 from mtt.models import load_model
 from mtt.reporting.explorer.player import encode_mp3
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, file_track, scene_of
-from mtt.reporting.figures.sound import RANGE_DB, decibels, mel_power, mel_ticks
+from mtt.reporting.figures.sound import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.reporting.figures.style import BLUE, GREEN, PAGE_COLOURS, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import Page, page_text, render_page
 
@@ -87,7 +86,7 @@ def encode_scene(scene: Scene, sound: Mapping | None = None) -> dict:
         "note": track.note,
         "seconds": round(track.recording.seconds, 3),
         **(encode_sound(track) if sound is None else sound),
-        "tags": [_encode_tag(tag, track) | {"shown": tag in shown} for tag in tags],
+        "tags": [_encode_tag(tag, track, tag in shown) for tag in tags],
         "models": [_encode_model(name, heard, tags, place) for place, (name, heard) in enumerate(scene.heard.items())],
     }
 
@@ -95,12 +94,12 @@ def encode_scene(scene: Scene, sound: Mapping | None = None) -> dict:
 def encode_sound(track: Track) -> dict:
     """Sound and spectrogram of a track: what takes time and does not depend on a model."""
     wave, hop = track.wave, ModelConfig().hop
-    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))), SAMPLE_RATE)[:, : max(1, round(len(wave) / hop))]
+    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))))[:, : max(1, round(len(wave) / hop))]
     joined = -(-power.shape[1] // COLUMNS)
     power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
     grey, buffer = quantise(1 + decibels(power, power.max())[::-1] / RANGE_DB), io.BytesIO()  # low frequencies at the bottom
     Image.fromarray(grey).save(buffer, format="JPEG", quality=72, optimize=True)
-    ticks = [[f"{hertz / 1000:g} kHz", round(share, 4)] for hertz, share in mel_ticks(SAMPLE_RATE).items() if hertz >= 1000]
+    ticks = [[f"{hertz / 1000:g} kHz", round(share, 4)] for hertz, share in MEL_TICKS.items() if hertz >= 1000]
     return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": ticks}
 
 
@@ -109,11 +108,11 @@ def quantise(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def _encode_tag(tag: str, track: Track) -> dict:
+def _encode_tag(tag: str, track: Track, shown: bool) -> dict:
     """``mark``: how the labels stand to the truth; ``spans``: None where it is not known when a tag sounds, empty where it never does."""
     mark, means = MARKS.get((tag in track.labels, None if track.true_labels is None else tag in track.true_labels), ("", ""))
     spans = np.round(track.truth[tag], 3).tolist() if tag in track.truth else None
-    return {"name": tag, "mark": mark, "means": means, "spans": spans}
+    return {"name": tag, "mark": mark, "means": means, "spans": spans, "shown": shown}
 
 
 def _encode_model(name: str, heard: Heard, tags: list[str], place: int) -> dict:

@@ -20,9 +20,9 @@ from mtt.explain.attention import AttentionCurves, attention_curves
 from mtt.explain.curves import TagCurves, tag_curves
 from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
+from mtt.reporting.figures.sound import Segments
 from mtt.reporting.pages.frame import duration
 
-Segments = Sequence[tuple[float, float]]
 HOP = 0.5  # seconds between the points of a curve
 LONGEST = 600.0  # seconds of a file that are shown
 

@@ -8,8 +8,7 @@ one of these: adding a figure touches only the module that it stands in, be it a
 ``data``      a collection and its split: tags, artists, durations, how evenly the sets share each tag
 ``training``  loss while training, generations of students, score and cost against input length
 ``scores``    models, tags, differences (the forest plot), calibration, missing labels
-``sound``     mel spectrograms, tag curves and attention over time
-``explain``   localisation, deletion, attention head by head
+``sound``     mel spectrograms, tag curves and attention over time and head by head, localisation, deletion
 """
 
 import importlib

@@ -82,9 +82,7 @@ def _length_axis(axes: Axes, tables: Mapping[str, pd.DataFrame]) -> None:
 
 @figure
 def scores_by_length(curves: Mapping[str, pd.DataFrame], trained_on: float | None = None) -> Picture:
-    """ROC-AUC as a line with its interval band for each model (tables: seconds, estimate, low, high); ``trained_on``, in seconds, marks
-    the training length.
-    """
+    """ROC-AUC as a line with its interval band for each model; ``trained_on``, in seconds, marks the training length."""
     title = "ROC-AUC against input length"
     sheet, ((panel,),) = canvas(title, 3.8)
     _length_axis(panel, curves)

@@ -60,7 +60,7 @@ def test_cursor_area_is_where_the_axes_are_on_the_image():
 
 
 def test_cursor_spans_all_time_axes_and_no_colour_bar():
-    picture = figures.mel_spectrograms({"before": noise(1), "after": noise(1)}, SAMPLE_RATE, "nothing")
+    picture = figures.mel_spectrograms({"before": noise(1), "after": noise(1)}, "nothing")
     picture.png()
     area = time_area(picture.figure)
     upper, lower, bar = (axes.get_position() for axes in picture.figure.axes)

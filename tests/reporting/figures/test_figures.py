@@ -96,10 +96,10 @@ def pictures():
         "tags_by_length": figures.tags_by_length(pd.DataFrame(rng.random((5, 4)), TAGS, [3.0, 6, 12, 29])),
         "cost_by_length": figures.cost_by_length(costs),
         "iterations": figures.iterations(generations),
-        "mel_spectrograms, one": figures.mel_spectrograms({"waveform": tone()}, RATE, "A tone"),
-        "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, RATE, "What a gain of −20 dB does"),
-        "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, RATE, "Tags"),
-        "attention_over_time": figures.attention_over_time(times, attention, sound, RATE, "Where it looks"),
+        "mel_spectrograms, one": figures.mel_spectrograms({"waveform": tone()}, "A tone"),
+        "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, "What a gain of −20 dB does"),
+        "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
+        "attention_over_time": figures.attention_over_time(times, attention, sound, "Where it looks"),
         "localisation": figures.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
         "localisation, one model": figures.localisation({"short-chunk-resnet": localised(0, "short-chunk-resnet")}),
         "deletion": figures.deletion({name: dropped(k / 50) for k, name in enumerate(models)}, share=0.2),
@@ -339,7 +339,7 @@ def test_tags_by_length_is_a_change_from_the_shortest():
 
 def test_a_tone_shows_at_its_frequency_and_time():
     sound = np.concatenate([np.zeros(RATE, np.float32), tone(2000, 1.0)])
-    axes = figures.mel_spectrograms({"waveform": sound}, RATE, "A tone").figure.axes[0]
+    axes = figures.mel_spectrograms({"waveform": sound}, "A tone").figure.axes[0]
     level, (left, right, low, high) = axes.images[0].get_array(), axes.images[0].get_extent()
     place = low + (level.max(axis=1).argmax() + 0.5) / len(level) * (high - low)
     tick = axes.get_yticks()[[label.get_text() for label in axes.get_yticklabels()].index("2")]
@@ -358,7 +358,7 @@ def test_before_and_after_share_one_scale(pictures):
 
 def test_tag_curves_put_known_truth_first_and_its_bars_below():
     times, curves = np.array([1.0, 2, 3]), np.array([[0.1, 0.9, 0.2], [0.3, 0.8, 0.2], [0.2, 0.7, 0.3]])
-    picture = figures.tag_curves(times, curves, ["piano", "rock", "sax"], {"piano": [(0.5, 2.5)], "sax": []}, tone(), RATE, "Tags")
+    picture = figures.tag_curves(times, curves, ["piano", "rock", "sax"], {"piano": [(0.5, 2.5)], "sax": []}, tone(), "Tags")
     axes = picture.figure.axes[1]
     assert rows(picture, 1) == ["piano", "sax", "rock"]
     assert "piano 0.30 at 2.0 s, truly 0.5–2.5 s" in picture.alt and "sax 0.30 at 3.0 s, truly never" in picture.alt
@@ -370,7 +370,7 @@ def test_tag_curves_put_known_truth_first_and_its_bars_below():
 
 def test_attention_is_relative_to_uniform():
     rollout = {"rollout": np.array([1, 1, 5, 1]) / 8}
-    picture = figures.attention_over_time(np.arange(4.0), rollout, tone(seconds=4), RATE, "Where it looks")
+    picture = figures.attention_over_time(np.arange(4.0), rollout, tone(seconds=4), "Where it looks")
     assert "rollout most at 2.0 s (2.5 times uniform)" in picture.alt
 
 
