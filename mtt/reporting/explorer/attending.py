@@ -28,8 +28,7 @@ def curve_player(scene: Scene, model: str) -> Player:
     wanted = [tag for tag in dict.fromkeys([*track.about, *true, *scene.tags]) if tag in curves.tags][:TAGS]
     truth = {tag: spans for tag, spans in track.truth.items() if tag in wanted}
     probabilities = np.stack([curves.curve(tag) for tag in wanted], axis=1)
-    title = f"Tags over time: {model}"
-    picture = figures.tag_curves(curves.times, probabilities, wanted, truth, track.wave, SAMPLE_RATE, title)
+    picture = figures.tag_curves(curves.times, probabilities, wanted, truth, track.wave, f"Tags over time: {model}")
     return Player(track.wave, picture, track.name, track.note)
 
 
@@ -47,7 +46,7 @@ class Look:
         """The excerpt under what CLS gives each moment, layer by layer, and the rollout."""
         layers = range(self.maps.maps.shape[0])
         rows = {f"layer {layer + 1}": self.maps.cls(layer) for layer in layers} | {"rollout": self.maps.rollout()}
-        picture = figures.attention_over_time(self.maps.times, rows, self.wave, SAMPLE_RATE, f"Where the {self.name} looks")
+        picture = figures.attention_over_time(self.maps.times, rows, self.wave, f"Where the {self.name} looks")
         about = f"From {self.start:.1f} s on. What CLS gives each moment, mean over heads."
         return Player(self.wave, picture, self.track.name, about)
 

@@ -47,17 +47,8 @@ def first_models(results: Mapping[str, Result]) -> dict[str, nn.Module]:
 def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Choice]:
     """At most ``count`` test tracks that show what the models do, each of its own artist.
 
-    ``results`` by name, the teacher first and the student last; the first seed's model and song-level scores are used. In turn until there
-    are enough, by rules that look at nothing else:
-
-    - *a clear success*: at least three true tags, all scored above all others; the widest gap between them first;
-    - *a missing label recovered*: a true tag that the labels lack; the student's score is above one half and above the teacher's (where
-      there is one); the largest gain first, another tag each time as far as there are any. Needs a corpus whose truth is known;
-    - *an instrument that enters late*: after a third of the track. Of the eight most probable such entries, of different tags as far as
-      there are any, the one whose curve rises most from before the entry to after it first. Needs a timeline;
-    - *a failure*: the most confident misses below one half and false alarms above it, in turn (``worst_errors``).
-
-    Where no rule finds a track: the one with the most tags.
+    ``results`` by name, the teacher (where there is one) first and the student last. The rules take turns until there are enough; where
+    none finds a track, the one with the most tags is shown.
     """
     corpus, ids = study.corpus, study.ids("test")
     scores = {name: result.first.scores("test") for name, result in results.items()}
@@ -116,6 +107,7 @@ def _best_of_each_tag(found: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def _successes(corpus: Corpus, ids: Sequence[str], scores: np.ndarray) -> Iterator[Choice]:
+    """Tracks whose true tags, three at least, are all scored above all others, the widest gap first."""
     labels = corpus.true_labels(ids).astype(bool)
     several = (labels.sum(axis=1) >= 3) & ~labels.all(axis=1)
     gap = np.where(labels, scores, np.inf).min(axis=1) - np.where(labels, -np.inf, scores).max(axis=1)
@@ -125,6 +117,7 @@ def _successes(corpus: Corpus, ids: Sequence[str], scores: np.ndarray) -> Iterat
 
 
 def _recovered(corpus: Corpus, ids: Sequence[str], scores: Mapping[str, np.ndarray]) -> Iterator[Choice]:
+    """True tags that the labels lack and the student scores above one half and above the teacher, the largest gain first."""
     teacher, student = list(scores)[0], list(scores)[-1]
     labels, before, after = corpus.labels[corpus.rows(ids)], scores[teacher], scores[student]
     gain = after - before if len(scores) > 1 else after
@@ -137,6 +130,7 @@ def _recovered(corpus: Corpus, ids: Sequence[str], scores: Mapping[str, np.ndarr
 
 
 def _late_entries(corpus: Corpus, ids: Sequence[str], scores: np.ndarray, model: nn.Module) -> Iterator[Choice]:
+    """Of the likeliest late entries of an instrument, if there is a timeline: the one first at which its curve rises most."""
     if corpus.timeline is None:
         return
     played = corpus.timeline.rename(columns={"instrument": "tag"})
@@ -146,20 +140,18 @@ def _late_entries(corpus: Corpus, ids: Sequence[str], scores: np.ndarray, model:
     columns = [corpus.tags.index(tag) for tag in entries["tag"]]
     entries = entries.assign(score=scores[pd.Index(ids).get_indexer(entries["track_id"]), columns])
     likeliest = _best_of_each_tag(entries, "score").head(CANDIDATES)
-    rises = [_rise(model, corpus.read(entry.track_id), entry.tag, entry.start) for entry in likeliest.itertuples()]
+    rises = []
+    for entry in likeliest.itertuples():
+        curves = tag_curves(model, corpus.read(entry.track_id))
+        curve, late = curves.curve(entry.tag), curves.times >= entry.start
+        rises.append(curve[late].mean() - curve[~late].mean() if late.any() and not late.all() else 0.0)
     risen = likeliest.assign(rise=np.array(rises, float))
     for entry in _best_of_each_tag(risen[risen["rise"] > 0], "rise").itertuples():
         yield Choice(entry.track_id, f"An instrument that enters late: {entry.tag}, at {entry.start:.0f} s.", (entry.tag,))
 
 
-def _rise(model: nn.Module, wave: np.ndarray, tag: str, start: float) -> float:
-    """By how much the curve of a tag is higher from ``start`` on than before; 0 where it has no points on one of the sides."""
-    curves = tag_curves(model, wave)
-    before, after = curves.curve(tag)[curves.times < start], curves.curve(tag)[curves.times >= start]
-    return float(after.mean() - before.mean()) if len(before) and len(after) else 0.0
-
-
 def _failures(corpus: Corpus, ids: Sequence[str], student: str, scores: np.ndarray) -> Iterator[Choice]:
+    """The most confident misses below one half and false alarms above it."""
     for row, column, missed in worst_errors(corpus.true_labels(ids), scores, FAILURES):
         tag, score = corpus.tags[column], scores[row, column]
         if missed == (score < 0.5):  # ranked wrongly, and wrong to the eye as well

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mtt.config import SAMPLE_RATE
 from mtt.data.augment import EFFECTS, apply_effect
 from mtt.data.corpus import Corpus
 from mtt.reporting import figures
@@ -46,10 +45,11 @@ def typical_track(corpus: Corpus) -> str:
 def effects(corpus: Corpus, track_id: str) -> list[Player]:
     """The clean excerpt, then each augmentation effect alone."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)
-    players = [Player(clean, figures.mel_spectrogram(clean, SAMPLE_RATE, title="Clean"), title="clean")]
+    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, "Clean"), "clean")]
     for name, effect in EFFECTS.items():
         wave = apply_effect(name, torch.from_numpy(clean)[None], seed=0)[0].numpy()
-        players.append(Player(wave, figures.before_after(clean, wave, SAMPLE_RATE, name), title=name, description=effect.about))
+        picture = figures.mel_spectrograms({"before": clean, f"after: {name}": wave}, f"What {name} does")
+        players.append(Player(wave, picture, name, effect.about))
     return players
 
 
@@ -67,11 +67,11 @@ def error_players(corpus: Corpus, track_ids: Sequence[str], scores: np.ndarray, 
 
 def recovered_players(corpus: Corpus, found: pd.DataFrame) -> list[Player]:
     """Tracks whose labels lack a true tag, with the teacher's score for it (``PseudoLabels.recovered``)."""
-    players = []
-    for track_id, tag, score in found.itertuples(index=False):
-        labels = ", ".join(corpus.tags_of(track_id)) or "none"
-        players.append(_track_player(corpus, track_id, f"Not in its labels: {tag} (teacher: {score:.2f}). Labels: {labels}."))
-    return players
+    text = "Not in its labels: {} (teacher: {:.2f}). Labels: {}."
+    return [
+        _track_player(corpus, track_id, text.format(tag, score, ", ".join(corpus.tags_of(track_id)) or "none"))
+        for track_id, tag, score in found.itertuples(index=False)
+    ]
 
 
 def _excerpt(corpus: Corpus, track_id: str, seconds: float) -> np.ndarray:
@@ -81,5 +81,5 @@ def _excerpt(corpus: Corpus, track_id: str, seconds: float) -> np.ndarray:
 def _track_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A track's excerpt with its mel spectrogram."""
     wave, track = _excerpt(corpus, track_id, EXCERPT_SECONDS), corpus.tracks.loc[track_id]
-    picture = figures.mel_spectrogram(wave, SAMPLE_RATE, title="Mel spectrogram")
+    picture = figures.mel_spectrograms({"waveform": wave}, "Mel spectrogram")
     return Player(wave, picture, full_title(track["artist"], track["title"] or str(track_id)), description)

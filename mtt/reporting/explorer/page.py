@@ -1,8 +1,7 @@
 """The explorer: a page on which one hears a track and sees, at the same moment, what each model hears in it and where it looks.
 
-Conventions: scenes (module ``scenes``) share one time axis, in seconds. The page holds them as JSON: numbers as base64 of one byte
-each (probabilities in steps of 1/255, attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG. The template
-escapes it, so that no title can end the script.
+Conventions: time is in seconds. The page holds its scenes as JSON: numbers as base64 of one byte each (probabilities in steps of 1/255,
+attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG.
 """
 
 from __future__ import annotations
@@ -13,24 +12,22 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import librosa
 import numpy as np
 from PIL import Image
 
-from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.config import ModelConfig
 from mtt.explain.attention import AttentionCurves
 from mtt.models import load_model
 from mtt.reporting.explorer.player import encode_mp3
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, file_track, scene_of
-from mtt.reporting.figures.sound import FREQUENCIES, RANGE_DB, mel_power
-from mtt.reporting.figures.style import BLUE, GREEN, PURPLE, VERMILLION, model_colour
+from mtt.reporting.figures.sound import MEL_TICKS, RANGE_DB, decibels, mel_power
+from mtt.reporting.figures.style import BLUE, GREEN, PAGE_COLOURS, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import Page, page_text, render_page
 
 COLUMNS = 1200  # of a spectrogram's picture, at most
 SHOWN_AT_FIRST = 7  # tags: those that the note is about, the likeliest, and then the true ones
 LIKELIEST = 4
-# Colours that the page has for light and dark; the truth has orange.
-PAGE_COLOURS = {BLUE: "--blue", GREEN: "--green", VERMILLION: "--vermillion", PURPLE: "--purple"}
+CURVE_COLOURS = (BLUE, GREEN, VERMILLION, PURPLE)  # the truth has orange
 MARKS = {  # of a tag, by whether it is labelled and whether it is true (None: not known)
     (True, None): ("✓", "in the labels"),
     (True, True): ("✓", "true, and in the labels"),
@@ -40,15 +37,9 @@ MARKS = {  # of a tag, by whether it is labelled and whether it is true (None: n
 
 
 def render_explorer(
-    scenes: Sequence[Scene],
-    out: str | Path,
-    pages: Sequence[Page] = (),
-    provenance: Mapping | None = None,
-    title: str = "Explorer",
+    scenes: Sequence[Scene], out: str | Path, pages: Sequence[Page] = (), provenance: Mapping | None = None, title: str = "Explorer"
 ) -> Path:
-    """Write the scenes as one offline page and return ``out``. Raises ``ValueError`` where there is no scene, or one without a model."""
-    if not scenes or not all(scene.heard for scene in scenes):
-        raise ValueError("explorer: nothing to show; give at least one scene, each of at least one model")
+    """Write scenes, one at least, each of one model at least, as one offline page and return ``out``."""
     lede = "What do the models hear, when, and where do they look? Play a track; click anywhere to go there."
     told = {"title": title, "lede": lede, "description": lede, "pages": pages, "provenance": provenance}
     return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], **told)
@@ -95,14 +86,21 @@ def encode_scene(scene: Scene, sound: Mapping | None = None) -> dict:
         "note": track.note,
         "seconds": round(track.recording.seconds, 3),
         **(encode_sound(track) if sound is None else sound),
-        "tags": [_encode_tag(tag, track) | {"shown": tag in shown} for tag in tags],
+        "tags": [_encode_tag(tag, track, tag in shown) for tag in tags],
         "models": [_encode_model(name, heard, tags, place) for place, (name, heard) in enumerate(scene.heard.items())],
     }
 
 
 def encode_sound(track: Track) -> dict:
     """Sound and spectrogram of a track: what takes time and does not depend on a model."""
-    return {"sound": _base64(encode_mp3(track.wave)), **_spectrogram(track.wave)}
+    wave, hop = track.wave, ModelConfig().hop
+    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))))[:, : max(1, round(len(wave) / hop))]
+    joined = -(-power.shape[1] // COLUMNS)
+    power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
+    grey, buffer = quantise(1 + decibels(power, power.max())[::-1] / RANGE_DB), io.BytesIO()  # low frequencies at the bottom
+    Image.fromarray(grey).save(buffer, format="JPEG", quality=72, optimize=True)
+    ticks = [[f"{hertz / 1000:g} kHz", round(share, 4)] for hertz, share in MEL_TICKS.items() if hertz >= 1000]
+    return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": ticks}
 
 
 def quantise(values: np.ndarray) -> np.ndarray:
@@ -110,18 +108,18 @@ def quantise(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def _encode_tag(tag: str, track: Track) -> dict:
+def _encode_tag(tag: str, track: Track, shown: bool) -> dict:
     """``mark``: how the labels stand to the truth; ``spans``: None where it is not known when a tag sounds, empty where it never does."""
     mark, means = MARKS.get((tag in track.labels, None if track.true_labels is None else tag in track.true_labels), ("", ""))
     spans = np.round(track.truth[tag], 3).tolist() if tag in track.truth else None
-    return {"name": tag, "mark": mark, "means": means, "spans": spans}
+    return {"name": tag, "mark": mark, "means": means, "spans": spans, "shown": shown}
 
 
 def _encode_model(name: str, heard: Heard, tags: list[str], place: int) -> dict:
-    curves, attention = heard
+    (curves, attention), colour = heard, model_colour(name)
     return {
         "name": name,
-        "colour": PAGE_COLOURS.get(model_colour(name), list(PAGE_COLOURS.values())[place % len(PAGE_COLOURS)]),
+        "colour": PAGE_COLOURS[colour if colour in CURVE_COLOURS else CURVE_COLOURS[place % len(CURVE_COLOURS)]],
         "window": round(min(curves.window, 2 * float(curves.times[0])), 3),
         "times": np.round(curves.times, 3).tolist(),
         "columns": [curves.tags.index(tag) if tag in curves.tags else -1 for tag in tags],  # -1 where the model does not know the tag
@@ -144,20 +142,6 @@ def _encode_attention(attention: AttentionCurves) -> dict:
         "largest": [float(f"{value:.6g}") for value in largest],
         "rows": _base64(quantise(values / largest[:, None]).tobytes()),
     }
-
-
-def _spectrogram(wave: np.ndarray) -> dict:
-    """The mel spectrogram as a grey picture, low frequencies at the bottom, and the places of its ticks from the bottom."""
-    power = mel_power(np.pad(wave, (0, max(0, ModelConfig().n_fft - len(wave)))), SAMPLE_RATE)
-    power = power[:, : max(1, round(len(wave) / ModelConfig().hop))]
-    joined = -(-power.shape[1] // COLUMNS)
-    power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
-    level = 10 * np.log10(np.maximum(power / max(power.max(), 1e-10), 10 ** (-RANGE_DB / 10)))
-    buffer = io.BytesIO()
-    Image.fromarray(quantise(1 + level[::-1] / RANGE_DB)).save(buffer, format="JPEG", quality=72, optimize=True)
-    top = librosa.hz_to_mel(SAMPLE_RATE / 2, htk=True)
-    ticks = [[f"{hertz / 1000:g} kHz", round(float(librosa.hz_to_mel(hertz, htk=True) / top), 4)] for hertz in FREQUENCIES[1:]]
-    return {"spectrogram": _base64(buffer.getvalue()), "ticks": [tick for tick in ticks if tick[1] < 1]}
 
 
 def _base64(data: bytes) -> str:

@@ -1,10 +1,8 @@
 """Sound that can be heard beside its picture: an audio element whose position moves as a cursor over a figure's time axes.
 
 Conventions: sound is (samples,) at 22 050 Hz, coded as MP3 of constant rate (56 kbit/s: 7 kB a second, 9.4 kB as page text), so that every
-browser seeks exactly. Time is in seconds from the start of the waveform. A page with players needs no request, and its policy may be
-``default-src 'none'`` with inline scripts and styles and ``data:`` images and media. The same sound and figure give the same bytes, and
-nothing is found by an id, so a player may stand on a page twice. Each output brings ``player.js`` once, which leaves alone the players
-that are ready. Click or drag to seek; keys, once the figure has the focus: arrows one second, Home and End, space to play or pause.
+browser seeks exactly. Time is in seconds from the start of the waveform. A page with players needs no request. Nothing is found by an id,
+so a player may stand on a page twice; each output brings ``player.js`` once, which leaves alone the players that are ready.
 """
 
 from __future__ import annotations
@@ -12,11 +10,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from mtt.config import SAMPLE_RATE
 from mtt.reporting.figures.draw import DISPLAY_WIDTH, LEAST_WIDTH, TIME_AXIS, Picture
@@ -30,8 +30,7 @@ class Player:
     """A sound with a title and a figure over which a cursor follows the sound; shows itself in Jupyter and in an offline page.
 
     ``waveform`` is (samples,); what lies outside [-1, 1] is clipped. ``picture`` has at least one axes over seconds (of gid ``TIME_AXIS``).
-    ``description`` is a sentence beside the title. Raises ``ValueError`` for a waveform that is empty, not mono or not finite, and for time
-    axes that do not line up.
+    ``description`` is a sentence beside the title.
     """
 
     def __init__(self, waveform: np.ndarray, picture: Picture, title: str, description: str = "") -> None:
@@ -44,14 +43,9 @@ class Player:
         return _html([self])
 
 
-class Gallery:
-    """Players in as many columns as the page has room for; made by ``gallery``."""
-
-    def __init__(self, players: Sequence[Player], columns: int | None) -> None:
-        self.players = players
-        share = f"max({FIGURE_WIDTH}px,calc({100 / columns:.4f}% - 1.2em))" if columns else f"{FIGURE_WIDTH}px"
-        grid = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{share}),1fr))"
-        self.style = f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}"
+class Gallery(NamedTuple):
+    players: Sequence[Player]
+    style: str
 
     def _repr_html_(self) -> str:
         return _html(self.players, self.style) if self.players else "<p>There is no track to hear here.</p>"
@@ -59,7 +53,9 @@ class Gallery:
 
 def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
     """``players`` in a grid that gives way to one column on a narrow page; ``columns`` limits how many stand side by side."""
-    return Gallery(players, columns)
+    share = f"max({FIGURE_WIDTH}px,calc({100 / columns:.4f}% - 1.2em))" if columns else f"{FIGURE_WIDTH}px"
+    grid = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{share}),1fr))"
+    return Gallery(players, f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}")
 
 
 def _html(players: Sequence[Player], style: str = "") -> str:
@@ -69,27 +65,15 @@ def _html(players: Sequence[Player], style: str = "") -> str:
 
 def encode_mp3(waveform: np.ndarray) -> bytes:
     """Mono MP3 of constant rate; decoded, it has the waveform's length to the sample."""
-    waveform = np.asarray(waveform, dtype=np.float32)
-    if waveform.ndim != 1 or not waveform.size or not np.isfinite(waveform).all():
-        raise ValueError(f"a waveform of shape {waveform.shape}; give finite mono samples, shape (samples,)")
     buffer = io.BytesIO()
     settings = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": COMPRESSION}
-    soundfile.write(buffer, np.clip(waveform, -1, 1), SAMPLE_RATE, **settings)
+    soundfile.write(buffer, np.clip(waveform, -1, 1, dtype=np.float32), SAMPLE_RATE, **settings)
     return buffer.getvalue()
 
 
 def time_area(figure: Figure) -> dict[str, float]:
-    """Where time runs on a drawn figure: ``left, top, width, height`` in percent of the image, first and last second (``start, end``).
-
-    Raises ``ValueError`` where no axes is over time, or where those that are differ in place or limits: one cursor cannot serve them.
-    """
+    """Where time runs on a drawn figure: ``left, top, width, height`` in percent of the image, first and last second (``start, end``)."""
     over_time = [axes for axes in figure.axes if axes.get_gid() == TIME_AXIS]
-    if not over_time:
-        raise ValueError("a figure without an axes over time; draw something over time")
-    boxes = np.array([axes.get_position().extents for axes in over_time])
-    limits = np.array([axes.get_xlim() for axes in over_time])
-    if np.ptp(boxes[:, [0, 2]], axis=0).max() > 1e-6 or np.ptp(limits, axis=0).max() > 1e-9:
-        raise ValueError("the figure's time axes differ in place or limits; share x between them")
-    left, right, bottom, top = boxes[0, 0], boxes[0, 2], boxes[:, 1].min(), boxes[:, 3].max()
-    shares = {"left": left, "top": 1 - top, "width": right - left, "height": top - bottom}
-    return {name: 100 * float(share) for name, share in shares.items()} | dict(zip(("start", "end"), limits[0].tolist(), strict=True))
+    box, (start, end) = Bbox.union([axes.get_position() for axes in over_time]), over_time[0].get_xlim()
+    shares = {"left": box.x0, "top": 1 - box.y1, "width": box.width, "height": box.height}
+    return {name: 100 * float(share) for name, share in shares.items()} | {"start": float(start), "end": float(end)}

@@ -20,16 +20,16 @@ from mtt.explain.attention import AttentionCurves, attention_curves
 from mtt.explain.curves import TagCurves, tag_curves
 from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
+from mtt.reporting.figures.sound import Segments
 from mtt.reporting.pages.frame import duration
 
-Segments = Sequence[tuple[float, float]]
 HOP = 0.5  # seconds between the points of a curve
 LONGEST = 600.0  # seconds of a file that are shown
 
 
 @dataclass(frozen=True)
 class Track:
-    """A recording and what is known of it; made by ``corpus_track`` and ``file_track``.
+    """A recording and what is known of it.
 
     ``labels`` are observed, ``true_labels`` known to be right (None where they are not known). ``truth`` holds when a tag sounds, for the
     tags of which that is known. ``about`` are the tags that ``note`` speaks of.
@@ -89,24 +89,16 @@ def corpus_track(corpus: Corpus, track_id: str, note: str = "", about: Sequence[
         own = corpus.timeline[corpus.timeline["track_id"] == track_id]
         spans = {tag: list(part[["start", "end"]].itertuples(index=False, name=None)) for tag, part in own.groupby("instrument")}
         truth = dict.fromkeys(corpus.timeline["instrument"].unique(), ()) | spans
-    return Track(
-        Recording(corpus.read(track_id)),
-        row["title"] or str(track_id),
-        row["artist"],
-        note,
-        about,
-        corpus.tags_of(track_id),
-        None if corpus.truth is None else corpus.tags_of(track_id, true=True),
-        truth,
-    )
+    true = None if corpus.truth is None else corpus.tags_of(track_id, true=True)
+    known = {"note": note, "about": about, "labels": corpus.tags_of(track_id), "true_labels": true, "truth": truth}
+    return Track(Recording(corpus.read(track_id)), row["title"] or str(track_id), row["artist"], **known)
 
 
 def file_track(path: str | Path) -> Track:
     """A file; of a long one its first ten minutes. Raises ``AudioError`` for what cannot be read."""
-    path = Path(path)
     whole = Recording(path)
     note = "" if whole.seconds <= LONGEST else f"The first {duration(LONGEST)} of {duration(whole.seconds)}."
-    return Track(Recording(whole.read(0, round(LONGEST * SAMPLE_RATE))), path.name, note=note)
+    return Track(Recording(whole.read(0, round(LONGEST * SAMPLE_RATE))), Path(path).name, note=note)
 
 
 def scene_of(track: Track, models: Mapping[str, nn.Module]) -> Scene:

@@ -1,8 +1,7 @@
 """The explorer inside a notebook: controls of ipywidgets choose what is computed, those of the page what is shown of it.
 
-Conventions: the page is that of ``page`` with one scene, in a frame of its own (``srcdoc``), so that its keys, names and
-styles meet nothing of the notebook's; a page that takes another's place goes on at the same moment, with the same tags and the same view.
-Recordings, their tokens and all curves that were asked for are kept, so that only what is new is computed. Durations are in seconds.
+Conventions: the page is that of ``page`` with one scene, in a frame of its own (``srcdoc``): its keys, names and styles meet none of the
+notebook's. Recordings, their tokens and all curves that were asked for are kept. Durations are in seconds.
 """
 
 from __future__ import annotations
@@ -33,14 +32,12 @@ FRAME = f'<iframe title="Explorer" allow="autoplay" srcdoc="{{}}" style="display
 class ExplorerWidget(ipywidgets.VBox):
     """A track under the curves and the attention of chosen models.
 
-    ``track``, ``file`` (a path; it goes before the track while it stands there), ``window`` and ``switches`` (a check box for each model)
-    are the controls; ``stage`` holds the page and ``status`` says what could not be done, in one line. ``offered`` are the tracks, each
-    under what the control calls it. Of ``models``, by name, the last one is drawn most strongly, and those ``shown`` are on at first, all
-    if None.
+    A ``file`` (a path) goes before the ``track`` while it stands there; ``status`` says what could not be done, in one line. ``offered``
+    are the tracks, each under what the control calls it. Of ``models`` the last is drawn most strongly; those ``shown`` are on at first.
     """
 
     def __init__(
-        self, corpus: Corpus, offered: Sequence[tuple[str, Choice]], models: Mapping[str, nn.Module], shown: Sequence[str] | None = None
+        self, corpus: Corpus, offered: Sequence[tuple[str, Choice]], models: Mapping[str, nn.Module], shown: Sequence[str]
     ) -> None:
         self.corpus, self.models, self.key = corpus, dict(models), uuid.uuid4().hex
         self._opened, self._heard = lru_cache(KEPT)(self._open), lru_cache(40 * KEPT)(self._hear)
@@ -50,8 +47,7 @@ class ExplorerWidget(ipywidgets.VBox):
         self.track = ipywidgets.Dropdown(options=list(offered), description="Track", **WIDE)
         self.file = ipywidgets.Text(placeholder=hint, description="File", continuous_update=False, **WIDE)
         self.window = ipywidgets.SelectionSlider(options=windows, value=clips[-1], description="Window", continuous_update=False, **WIDE)
-        on = self.models if shown is None else shown
-        self.switches = {name: ipywidgets.Checkbox(value=name in on, description=name, indent=False) for name in self.models}
+        self.switches = {name: ipywidgets.Checkbox(value=name in shown, description=name, indent=False) for name in self.models}
         self.status, self.stage = ipywidgets.HTML(), ipywidgets.HTML(layout=ipywidgets.Layout(min_height=f"{HEIGHT}px"))
         boxes = ipywidgets.HBox(list(self.switches.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
         super().__init__([self.track, self.file, self.window, boxes, self.status, self.stage])
@@ -89,9 +85,7 @@ class ExplorerWidget(ipywidgets.VBox):
         return heard_by(self.models[name], self._opened(source)[0].recording, window)
 
 
-def explore(
-    study: Study, results: Mapping[str, Result], choices: Sequence[Choice] = (), shown: Sequence[str] | None = None
-) -> ExplorerWidget:
+def explore(study: Study, results: Mapping[str, Result], choices: Sequence[Choice], shown: Sequence[str]) -> ExplorerWidget:
     """The widget over the study's test tracks, those of ``choices`` first, for the first seed's models of ``results``."""
     tracks = study.corpus.tracks.loc[study.ids("test")]
     names = {track_id: full_title(row["artist"], row["title"] or str(track_id)) for track_id, row in tracks.iterrows()}

@@ -5,14 +5,10 @@ one of these: adding a figure touches only the module that it stands in, be it a
 
 ``style``     colours and matplotlib settings
 ``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines, heatmaps
-``data``      a collection: tags and how they meet, tracks per artist, durations
-``split``     how evenly the sets share each tag
-``training``  loss while training, scores from one generation to the next
+``data``      a collection and its split: tags, artists, durations, how evenly the sets share each tag
+``training``  loss while training, generations of students, score and cost against input length
 ``scores``    models, tags, differences (the forest plot), calibration, missing labels
-``lengths``   score and cost against input length
-``sound``     mel spectrograms
-``time``      tag curves and attention over time
-``explain``   localisation, deletion, attention head by head
+``sound``     mel spectrograms, tag curves and attention over time and head by head, localisation, deletion
 """
 
 import importlib

@@ -1,9 +1,7 @@
 """``Picture`` and ``@figure``, and what figures are made of: canvases, rows of dots, lines, heatmaps, labels, axes of time.
 
 Conventions: sizes are in inches, text in points. An estimate is a table row with ``estimate``, ``low`` and ``high`` (a 95% interval). An
-axes whose x is time in seconds carries the gid ``TIME_AXIS``, which is where a player puts its cursor. A PNG is 1200 pixels wide for up to
-900 CSS pixels; on a narrow page it shrinks to 500 CSS pixels and then scrolls sideways inside its own frame, so that its text stays
-readable. The same figure gives the same bytes.
+axes whose x is time in seconds carries the gid ``TIME_AXIS``: there a player puts its cursor. The same figure gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from PIL import Image
+from scipy.optimize import isotonic_regression
 
 from mtt.reporting.figures.style import DPI, INK, PAGE_COLOURS, STYLE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, signed, with_interval
@@ -129,10 +128,7 @@ def dots(
     axes: Axes, table: pd.DataFrame, places: Sequence[float], colour: str, marker: str = "o", *,
     size: float = 7, hollow: bool = False, edge: str = "white", upright: bool = False, label: str | None = None,
 ) -> None:  # fmt: skip
-    """A dot at each row's ``estimate`` and a bar from its ``low`` to its ``high``, where it has them.
-
-    ``places`` are those of the rows across: heights, or with ``upright`` places from left to right.
-    """
+    """Each row's estimate as a dot, and its interval, if any, as a bar; ``places``: heights, or with ``upright`` from left to right."""
     if "low" in table:
         (axes.vlines if upright else axes.hlines)(places, table["low"], table["high"], color=colour, linewidth=2.2, alpha=0.8)
     fill, edge = ("white", colour) if hollow else (colour, edge)
@@ -187,10 +183,7 @@ def lines(axes: Axes, tables: Mapping[str, pd.DataFrame], x: str, y: str, height
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], height: float) -> None:
-    """Write each line's name beside its last point, to the right of the axes, pushed apart where names would collide.
-
-    ``ends`` holds (x, y, text, colour) in data units; ``height`` is that of the axes in inches, about. The limits of y are final then.
-    """
+    """Write the text of each of ``ends`` (x, y, text, colour) to the right of the axes, pushed apart; arguments as in ``lines``."""
     axes.set_ylim(axes.get_ylim())
     to_fraction = axes.transData + axes.transAxes.inverted()
     ends = sorted(ends, key=lambda end: end[1])
@@ -201,19 +194,11 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], height
         axes.annotate(text, (x, y), color=text_colour(colour), arrowprops=arrow, **where)
 
 
-def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
     """Ascending ``places`` moved to lie ``gap`` apart (blocks keep their centre) and, as there is room, between ``low`` and ``high``."""
-    blocks: list[tuple[float, int]] = []  # each: where its first member goes, number of members
-    for place in places:
-        block = (place, 1)
-        while blocks and blocks[-1][0] + blocks[-1][1] * gap > block[0]:
-            first, count = blocks.pop()
-            members = count + block[1]
-            block = ((count * first + block[1] * (block[0] - count * gap)) / members, members)
-        blocks.append(block)
-    moved = [first + rank * gap for first, count in blocks for rank in range(count)]
-    moved = [max(place, low + rank * gap) for rank, place in enumerate(moved)]
-    return [min(place, high - rank * gap) for rank, place in zip(reversed(range(len(moved))), moved, strict=True)]
+    steps = gap * np.arange(len(places))
+    moved = np.maximum(isotonic_regression(places - steps).x, low) + steps
+    return np.minimum(moved, high - steps[::-1])
 
 
 def heatmap(figure: Figure, axes: Axes, values: pd.DataFrame, texts: pd.DataFrame | None, label: str, **scale) -> None:

@@ -1,7 +1,7 @@
 """Figures of scores: models, tags, differences, calibration, and what a missing-label mask finds.
 
-Conventions: an estimate is a row with ``estimate``, ``low`` and ``high`` (a 95% interval). Scores lie in 0–1 and are ROC-AUC where nothing
-else is said; a difference is "first − second" of paired scores on the same tracks.
+Conventions: scores lie in 0–1 and are ROC-AUC where nothing else is said; a difference is "first − second" of paired scores on the same
+tracks.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ TAG_MARKERS = ("o", "D", "s")
 
 @figure
 def model_scores(scores: pd.DataFrame, reference: str) -> Picture:
-    """A dot and its interval for each model (``scores``: index model; estimate, low, high), the best first.
-
-    A thin line continues ``reference``'s estimate through all rows, for reading the others against it.
-    """
+    """A dot and its interval for each model (``scores``: index model), the best first, and a line at the ``reference``'s estimate."""
     title, ranked = "ROC-AUC of each model", scores.sort_values("estimate", ascending=False, kind="stable")
     sheet, axes = row_canvas(title, list(ranked.index), per_row=0.33)
     axes.axvline(ranked.at[reference, "estimate"], color=model_colour(reference), linewidth=1, linestyle=DASHED)
@@ -114,10 +111,7 @@ def _above(axes: Axes, row: int, name: str, verdict: str, number: str, colour: s
 
 @figure
 def reliability(curves: Mapping[str, pd.DataFrame]) -> Picture:
-    """Calibration curves over bars of how many predictions each bin holds.
-
-    Each table has a row per bin: ``predicted`` (mean probability), ``observed`` (share of positives), ``count``.
-    """
+    """Calibration curves; each table has a row per bin: ``predicted`` (mean probability), ``observed`` (share of positives), ``count``."""
     title = "Calibration: predicted probability against observed share"
     sheet, axes = canvas(title, 5.2, rows=2, sharex=True, height_ratios=[3.2, 1])
     upper, lower = axes[:, 0]
@@ -159,9 +153,8 @@ def precision_recall(points: pd.DataFrame, title: str) -> Picture:
     axes.hlines(range(len(points)), points["precision"], points["recall"], color=FAINT, linewidth=1, zorder=0)
     for measure, colour, marker in (("precision", BLUE, "o"), ("recall", ORANGE, "D")):
         dots(axes, points[[measure]].set_axis(["estimate"], axis=1), range(len(points)), colour, marker, label=measure)
-    texts = [f"P {row.precision:.2f}  R {row.recall:.2f}" for row in points.itertuples()]
-    for row, text in enumerate(texts):
-        beside(axes, row, text)
+    for place, row in enumerate(points.itertuples()):
+        beside(axes, place, f"P {row.precision:.2f}  R {row.recall:.2f}")
     legend(axes)
     axes.set(xlim=(-0.02, 1.02), xlabel="precision, recall")
     rows = listed(f"{row.Index}: precision {row.precision:.3f}, recall {row.recall:.3f}" for row in points.itertuples())

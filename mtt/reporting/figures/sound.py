@@ -1,84 +1,230 @@
-"""Mel spectrograms: of one sound, and of a sound before and after an effect.
+"""Figures of what a model hears in a sound: spectrograms, tag curves and attention over time, and what the tests of these found.
 
 Conventions: x is time in seconds from the start of the waveform. The bands are the model's own (128 HTK mels without norm, n_fft 1024, hop
-512), so that the picture shows what the model sees; levels are in dB relative to the loudest point of the figure.
+512), so that the picture shows what the model sees; levels are in dB relative to the loudest point of the figure. Probabilities lie in 0–1;
+a truth is a list of (start, end) in seconds; attention is relative to uniform attention (1). Localisation is ROC-AUC within a track, with
+95% intervals over artists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import librosa
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
-from mtt.config import ModelConfig
-from mtt.reporting.figures.draw import Picture, canvas, figure, time_axis
-from mtt.reporting.figures.style import INK
-from mtt.reporting.numbers import listed, number
+from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.explain.localisation import MEAN
+from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
+from mtt.reporting.figures.style import BLUE, FAINT, INK, ORANGE, model_colour
+from mtt.reporting.numbers import listed, number, with_interval
+from mtt.study.evidence import CHANCE, NAMES
 
 RANGE_DB = 80.0  # shown below the loudest point
-FREQUENCIES = (500, 1000, 2000, 4000, 8000, 16000)  # Hz, ticks of the mel axis
+# The share of the (HTK) mel axis that lies below each of these frequencies, in Hz.
+MEL_TICKS = {hertz: float(np.log1p(hertz / 700) / np.log1p(SAMPLE_RATE / 2 / 700)) for hertz in (500, 1000, 2000, 4000, 8000)}
+NOTE = {"x": 0.01, "fontsize": 8.5, "color": "#666666"}  # the look of what explains a panel
+MASKS = {"attended": ("most attended", "o"), "random": ("random", "D"), "shifted": ("as many elsewhere", "s")}  # words, marker
+Segments = Sequence[tuple[float, float]]
 
 
 @figure
-def mel_spectrogram(waveform: np.ndarray, sample_rate: int, title: str) -> Picture:
-    """The mel spectrogram of one waveform, over seconds and kHz."""
-    return _spectrograms({"waveform": waveform}, sample_rate, title)
-
-
-@figure
-def before_after(before: np.ndarray, after: np.ndarray, sample_rate: int, effect: str) -> Picture:
-    """What an effect does to a sound: two spectrograms on the same colour scale."""
-    return _spectrograms({"before": before, f"after: {effect}": after}, sample_rate, f"What {effect} does")
-
-
-def _spectrograms(waveforms: Mapping[str, np.ndarray], sample_rate: int, title: str) -> Picture:
-    """One above the other, all on one colour scale and one time axis."""
-    powers = {name: mel_power(wave, sample_rate) for name, wave in waveforms.items()}
-    seconds = max(wave.size for wave in waveforms.values()) / sample_rate
+def mel_spectrograms(waveforms: Mapping[str, np.ndarray], title: str) -> Picture:
+    """Named waveforms, one above the other, all on one colour scale and one time axis; one alone goes without its name."""
+    powers = {name: mel_power(wave) for name, wave in waveforms.items()}
+    seconds = max(wave.size for wave in waveforms.values()) / SAMPLE_RATE
     loudest = max(max(power.max() for power in powers.values()), 1e-10)
     sheet, axes = canvas(title, 0.85 + (2.2 if len(powers) == 1 else 1.75 * len(powers)), rows=len(powers), sharex=True)
+    parts = []
     for panel, (name, power) in zip(axes[:, 0], powers.items(), strict=True):
-        image = draw_mel(panel, power, sample_rate, loudest)
+        image = draw_mel(panel, power, loudest)
         time_axis(panel, seconds)
         if len(powers) > 1:
             panel.set_title(name, color=INK)
+        level = number(10 * np.log10(max(power.mean() / loudest, 1e-10)), 0)
+        parts.append(f"{name} mean {level} dB, brightness {_centroid(waveforms[name]):.0f} Hz")
     bar = sheet.colorbar(image, ax=list(axes[:, 0]), aspect=14 * len(powers), pad=0.015, shrink=0.9)
     bar.set_label("dB relative to the loudest")
-    levels = {name: 10 * np.log10(max(power.mean() / loudest, 1e-10)) for name, power in powers.items()}
-    parts = listed(
-        f"{name} mean {number(levels[name], 0)} dB, brightness {_centroid(wave, sample_rate):.0f} Hz" for name, wave in waveforms.items()
-    )
-    return Picture(sheet, f"Mel spectrograms over {seconds:.1f} s on one colour scale, {title}: {parts}.")
+    return Picture(sheet, f"Mel spectrograms over {seconds:.1f} s on one colour scale, {title}: {listed(parts)}.")
 
 
-def mel_power(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+def mel_power(waveform: np.ndarray) -> np.ndarray:
     """(mels, frames) of power of a waveform (samples,) by the model's own front end."""
     model, waveform = ModelConfig(), np.asarray(waveform, dtype=np.float32)
     return librosa.feature.melspectrogram(
-        y=waveform, sr=sample_rate, n_fft=model.n_fft, hop_length=model.hop, n_mels=model.n_mels, htk=True, norm=None, pad_mode="constant"
+        y=waveform, sr=SAMPLE_RATE, n_fft=model.n_fft, hop_length=model.hop, n_mels=model.n_mels, htk=True, norm=None, pad_mode="constant"
     )
 
 
-def draw_mel(axes: Axes, power: np.ndarray, sample_rate: int, loudest: float) -> AxesImage:
+def decibels(power: np.ndarray, loudest: float) -> np.ndarray:
+    """``power`` in dB relative to ``loudest``, from −``RANGE_DB`` up."""
+    return 10 * np.log10(np.maximum(power / max(loudest, 1e-10), 10 ** (-RANGE_DB / 10)))
+
+
+def draw_mel(axes: Axes, power: np.ndarray, loudest: float) -> AxesImage:
     """``power`` (mels, frames) as a picture in ``axes``, in dB relative to ``loudest``."""
-    mels, frames = power.shape
-    hop, nyquist = ModelConfig().hop / sample_rate, sample_rate / 2
-    level = 10 * np.log10(np.maximum(power / loudest, 10 ** (-RANGE_DB / 10)))
+    (mels, frames), hop = power.shape, ModelConfig().hop / SAMPLE_RATE
     extent = (-hop / 2, (frames - 0.5) * hop, 0, mels)  # frame k is centred on k hops
     look = {"origin": "lower", "aspect": "auto", "cmap": "magma", "vmin": -RANGE_DB, "vmax": 0, "interpolation": "nearest"}
-    image = axes.imshow(level, extent=extent, **look)
-    shown = [hertz for hertz in FREQUENCIES if hertz < nyquist]
-    places = librosa.hz_to_mel(shown, htk=True) / librosa.hz_to_mel(nyquist, htk=True) * mels
-    axes.set_yticks(places, [f"{hertz / 1000:g}" for hertz in shown])
+    image = axes.imshow(decibels(power, loudest), extent=extent, **look)
+    axes.set_yticks([mels * share for share in MEL_TICKS.values()], [f"{hertz / 1000:g}" for hertz in MEL_TICKS])
     axes.set_ylabel("kHz (mel)")
     axes.grid(visible=False)
     return image
 
 
-def _centroid(waveform: np.ndarray, sample_rate: int) -> float:
+def _centroid(waveform: np.ndarray) -> float:
     spectrum = np.abs(np.fft.rfft(np.asarray(waveform, dtype=np.float64)))
-    frequencies = np.fft.rfftfreq(np.size(waveform), 1 / sample_rate)
+    frequencies = np.fft.rfftfreq(np.size(waveform), 1 / SAMPLE_RATE)
     return float(spectrum @ frequencies / max(spectrum.sum(), 1e-12))
+
+
+@figure
+def tag_curves(
+    times: np.ndarray, probabilities: np.ndarray, tags: Sequence[str], truth: Mapping[str, Segments], waveform: np.ndarray,
+    title: str,
+) -> Picture:  # fmt: skip
+    """One row a tag: its probability as a curve, and a bar underneath where the tag truly sounds.
+
+    ``times`` (points,) seconds, the centre of each window; ``probabilities`` (points, tags), those of ``tags``. ``truth``: for the tags
+    whose truth is known, their segments (an empty list: it never sounds); these tags stand first, then those with the highest peaks.
+    """
+    peaks = dict(zip(tags, probabilities.max(axis=0), strict=True))
+    order = sorted(tags, key=lambda tag: (tag not in truth, -peaks[tag], tag))
+    sheet, panel = _under_spectrogram(title, 0.42 * len(order), waveform)
+    parts = []
+    for row, tag in enumerate(order):
+        curve = probabilities[:, list(tags).index(tag)]
+        floor, height = row + 0.24, 0.64  # of the grey band, which spans 0–1; the truth is a bar right under it
+        panel.axhspan(floor - height, floor, color="#F3F3F3", linewidth=0, zorder=0)
+        panel.fill_between(times, floor, floor - height * curve, color=BLUE, alpha=0.3, linewidth=0)
+        panel.plot(times, floor - height * curve, color=BLUE, linewidth=1.4)
+        for start, stop in truth.get(tag, ()):
+            panel.fill_between([start, stop], floor + 0.03, floor + 0.17, color=ORANGE, linewidth=0)
+        panel.annotate(f"{peaks[tag]:.2f}", (1.01, row), xycoords=panel.get_yaxis_transform(), va="center", fontsize=8.5)
+        parts.append(f"{tag} {peaks[tag]:.2f} at {times[curve.argmax()]:.1f} s")
+        if tag in truth:
+            parts[-1] += ", truly " + (", ".join(f"{start:.1f}–{stop:.1f} s" for start, stop in truth[tag]) or "never")
+    name_rows(panel, order)
+    panel.set_ylim(len(order) - 0.5, -0.5)
+    panel.annotate("peak", (1.01, 1), (0, 1), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, va="bottom")
+    panel.set_title(f"blue: probability, from 0 to 1 in the grey band{'; orange: where it truly sounds' if truth else ''}", **NOTE)
+    return Picture(sheet, f"Tag curves over {np.size(waveform) / SAMPLE_RATE:.1f} s, {title}. Peaks: {listed(parts)}.")
+
+
+def _under_spectrogram(title: str, height: float, waveform: np.ndarray) -> tuple[Figure, Axes]:
+    """A panel of about ``height`` inches over time, below the spectrogram of ``waveform``."""
+    sheet, axes = canvas(title, 2.9 + height, rows=2, sharex=True, height_ratios=[1.3, max(height, 0.8)])
+    power = mel_power(waveform)
+    draw_mel(axes[0, 0], power, power.max())
+    for panel in axes[:, 0]:
+        time_axis(panel, np.size(waveform) / SAMPLE_RATE)
+    return sheet, axes[1, 0]
+
+
+@figure
+def attention_over_time(times: np.ndarray, weights: Mapping[str, np.ndarray], waveform: np.ndarray, title: str) -> Picture:
+    """Attention to each moment, relative to uniform attention (dashed, 1): a row for each name in ``weights``, all on one scale."""
+    relative = {name: row / row.mean() for name, row in weights.items()}
+    top = 1.05 * max(row.max() for row in relative.values())
+    sheet, panel = _under_spectrogram(title, 0.5 * len(relative), waveform)
+    for place, row in enumerate(relative.values()):
+        floor, scale = place + 0.45, -0.85 / top
+        panel.axhline(floor + scale, color=INK, linewidth=0.8, linestyle=DASHED)
+        panel.fill_between(times, floor, floor + scale * row, step="mid", color=BLUE, alpha=0.3, linewidth=0)
+        panel.step(times, floor + scale * row, where="mid", color=BLUE, linewidth=1.2)
+    name_rows(panel, list(relative))
+    panel.set_ylim(len(relative) - 0.45, -0.55)
+    panel.set_title(f"attention relative to uniform (dashed); all rows to {top:.1f}", **NOTE)
+    parts = listed(f"{name} most at {times[row.argmax()]:.1f} s ({row.max():.1f} times uniform)" for name, row in relative.items())
+    return Picture(sheet, f"Attention over {np.size(waveform) / SAMPLE_RATE:.1f} s, {title}: {parts}.")
+
+
+@figure
+def attention_heads(maps: np.ndarray, times: Sequence[float], title: str) -> Picture:
+    """A small map (row: the moment that looks, column: the moment looked at) for each layer and head, all on one scale.
+
+    ``maps`` (layers, heads, frames, frames); ``times`` (frames,) seconds.
+    """
+    layers, heads, frames = maps.shape[:3]
+    columns = min(heads, 4)
+    per_layer = -(-heads // columns)
+    sheet, axes = canvas(title, 0.9 + 6.6 / columns * layers * per_layer, layers * per_layer, columns, sharex=True, sharey=True)
+    relative = maps * frames
+    limit = float(np.percentile(relative, 99.5)) or 1.0
+    look = {"cmap": "viridis", "extent": (times[0], times[-1], times[-1], times[0]), "vmin": 0, "vmax": limit, "interpolation": "nearest"}
+    near = np.abs(np.subtract.outer(times, times)) <= 0.5
+    panels, parts = axes.reshape(layers, -1), []
+    for panel in panels[:, heads:].flat:
+        panel.set_visible(False)
+    for layer, head in np.ndindex(layers, heads):
+        image = panels[layer, head].imshow(relative[layer, head], **look)
+        panels[layer, head].set_title(f"layer {layer + 1}, head {head + 1}", fontsize=8.5)
+        panels[layer, head].grid(visible=False)
+        own = maps[layer, head]
+        parts.append(f"layer {layer + 1} head {head + 1} {own[near].sum() / max(own.sum(), 1e-12):.0%}")
+    sheet.supxlabel("moment looked at: time (s)", fontsize=9.5)
+    sheet.supylabel("moment that looks (s)", fontsize=9.5)
+    sheet.colorbar(image, ax=axes, shrink=0.6, pad=0.02, extend="max").set_label("attention (1: uniform)")
+    size = f"{layers} layers of {heads} heads over {times[-1]:.1f} s"
+    return Picture(sheet, f"Heatmaps, {title}: {size}. Within half a second: {listed(parts)}.")
+
+
+@figure
+def localisation(tables: Mapping[str, pd.DataFrame]) -> Picture:
+    """Per tag and model a dot and its interval, in a panel for the curve, one for CLS attention and one for rollout.
+
+    ``tables`` by model are those of ``mtt.explain.localisation``: index tag, the last row their mean; columns ``artists`` (how many count,
+    written beside the tag), ``curve``, ``attention``, ``rollout``, each of these with ``…_lo`` and ``…_hi``, NaN where there is none.
+    """
+    title, first = "Do curves and attention point at who plays when?", next(iter(tables))
+    order = list(dict.fromkeys([MEAN, *tables[first].index, *sorted({tag for table in tables.values() for tag in table.index})]))
+    kinds = [kind for kind in NAMES if any(table[kind].notna().any() for table in tables.values())]
+    sheet, axes = canvas(title, 1.5 + 0.075 * len(order) * (len(tables) + 1.4), columns=len(kinds), sharex=True, sharey=True)
+    artists = pd.concat([table["artists"] for table in tables.values()]).groupby(level=0).max()
+    parts = []
+    for panel, kind in zip(axes[0], kinds, strict=True):
+        panel.axvline(CHANCE, color=INK, linewidth=1, linestyle=DASHED)
+        panel.axhline(0.5, color=FAINT, linewidth=1)
+        panel.set_title(NAMES[kind], fontsize=9.5)
+        panel.xaxis.set_major_locator(MaxNLocator(4))
+        name_rows(panel, [f"{tag} ({artists[tag]:.0f})" for tag in order])
+        for place, (model, table) in enumerate(tables.items()):
+            if table[kind].notna().any():
+                found = table.reindex(order)[[kind, f"{kind}_lo", f"{kind}_hi"]].set_axis(["estimate", "low", "high"], axis=1)
+                heights = np.arange(len(order)) + (place - (len(tables) - 1) / 2) * 0.7 / len(tables)
+                dots(panel, found, heights, model_colour(model), size=5)
+                parts.append(f"{NAMES[kind]} of the {model} {table.at[MEAN, kind]:.3f}")
+    axes[0, len(kinds) // 2].set_xlabel("ROC-AUC within a track (95% interval); dashed: chance; in brackets: artists")
+    handles = [axes[0, 0].plot([], [], "o", color=model_colour(model), label=model)[0] for model in tables]
+    sheet.legend(handles=handles, loc="outside lower left", ncols=len(handles), handletextpad=0.2)
+    best = f"best tag of the {first}'s curve: {tables[first].index[0]} {tables[first]['curve'].iloc[0]:.3f}"
+    return Picture(sheet, f"Dot plot with 95% intervals, {title} Mean over {len(order) - 1} tags: {listed(parts)}; {best}.")
+
+
+@figure
+def deletion(summaries: Mapping[str, pd.DataFrame], share: float) -> Picture:
+    """For each model the drop in probability without its most attended frames, without random ones, and without as many elsewhere.
+
+    ``summaries`` by model: index ``attended``, ``random``, ``shifted``; columns ``drop``, ``lo``, ``hi``. ``share``: of the frames.
+    """
+    title = "What taking frames away costs the true tags"
+    rows = pd.concat(summaries).rename(columns={"drop": "estimate", "lo": "low", "hi": "high"})
+    names = [f"{model}: {MASKS[mask][0]}" for model, mask in rows.index]
+    sheet, axes = row_canvas(title, names, per_row=0.27)
+    signed_axis(axes)
+    for row, (model, mask) in enumerate(rows.index):
+        colour = model_colour(model)
+        dots(axes, rows.iloc[[row]], [row], colour, MASKS[mask][1], hollow=mask != "attended")
+        beside(axes, row, with_interval(*rows.iloc[row][["estimate", "low", "high"]], 4, sign=True), colour)
+        if mask == "attended" and row:
+            axes.axhline(row - 0.5, color=FAINT, linewidth=1)
+    axes.margins(x=0.08)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_xlabel(f"drop in probability without {share:.0%} of the frames (95% interval)")
+    return Picture(sheet, f"Dot plot with 95% intervals, {title}. {told(rows.set_axis(names), 4, sign=True)}.")

@@ -1,19 +1,24 @@
-"""Figures of training: loss curves, and the score from one student generation to the next.
+"""Figures of training and of input length: loss, scores from one student generation to the next, score and cost of longer clips.
 
 Conventions: a history is a table with ``step``, ``train_loss`` (empty where it was not measured), ``valid_loss`` and ``kept`` (true in the
-one row whose weights are kept).
+one row whose weights are kept). Input length is in seconds and doubles from tick to tick; time is in milliseconds and memory in MB (10^6
+bytes) for one clip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from mtt.reporting.figures.draw import Picture, canvas, dots, figure, label_ends, lines, told
-from mtt.reporting.figures.style import INK, model_colour
-from mtt.reporting.numbers import listed
+from mtt.reporting.figures.draw import DASHED, Picture, canvas, dots, figure, heatmap, label_ends, lines, log_axis, told
+from mtt.reporting.figures.style import GREY, INK, model_colour, text_colour
+from mtt.reporting.numbers import listed, signed
+
+COSTS = {"milliseconds": ("time for one clip (ms)", "ms"), "megabytes": ("kept for the backward pass (MB)", "MB")}  # heading, unit
 
 
 @figure
@@ -36,8 +41,9 @@ def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Picture:
         rings.append(f"{name} {kept['valid_loss']:.4f} at step {kept['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
     axes[1, 0].set_xlabel("optimiser steps")
     axes[1, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    told_rings = f"Validation loss of the weights that are kept: {listed(rings)}"
-    return Picture(sheet, f"Line chart of training and validation loss, {title}. {told_rings}.")
+    return Picture(
+        sheet, f"Line chart of training and validation loss, {title}. Validation loss of the weights that are kept: {listed(rings)}."
+    )
 
 
 @figure
@@ -47,8 +53,8 @@ def iterations(scores: pd.DataFrame) -> Picture:
     ``scores`` has columns ``architecture``, ``iteration``, ``estimate``, ``low``, ``high``.
     """
     title = "ROC-AUC from teacher to student to student"
-    sheet, axes = canvas(title, 3.4)
-    panel, ends, parts = axes[0, 0], [], []
+    sheet, ((panel,),) = canvas(title, 3.4)
+    ends, parts = [], []
     groups = list(scores.groupby("architecture", sort=False))
     for place, (name, group) in enumerate(groups):
         group, colour = group.sort_values("iteration"), model_colour(name)
@@ -64,3 +70,67 @@ def iterations(scores: pd.DataFrame) -> Picture:
     panel.set_ylabel("ROC-AUC (95% interval)")
     label_ends(panel, ends, 2.6)
     return Picture(sheet, f"Line chart with 95% intervals, {title}. {'. '.join(parts)}.")
+
+
+def _length_axis(axes: Axes, tables: Mapping[str, pd.DataFrame]) -> None:
+    seconds = sorted({float(value) for table in tables.values() for value in table["seconds"]})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(seconds, [f"{value:g}" for value in seconds])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("input length (s)")
+
+
+@figure
+def scores_by_length(curves: Mapping[str, pd.DataFrame], trained_on: float | None = None) -> Picture:
+    """ROC-AUC as a line with its interval band for each model; ``trained_on``, in seconds, marks the training length."""
+    title = "ROC-AUC against input length"
+    sheet, ((panel,),) = canvas(title, 3.8)
+    _length_axis(panel, curves)
+    lines(panel, curves, "seconds", "estimate", 2.9, marker="o", markersize=5)
+    panel.set_ylabel("ROC-AUC (band: 95% interval)")
+    if trained_on is not None:
+        panel.axvline(trained_on, color=GREY, linewidth=1, linestyle=DASHED)
+        place = {"xycoords": panel.get_xaxis_transform(), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+        panel.annotate("trained on", (trained_on, 1), (0, 2), color=text_colour(GREY), fontsize=8.5, **place)
+    points = {name: ", ".join(f"{row.estimate:.3f} at {row.seconds:g} s" for row in table.itertuples()) for name, table in curves.items()}
+    return Picture(sheet, f"Line chart with 95% interval bands, {title}. {listed(map(': '.join, points.items()))}.")
+
+
+@figure
+def tags_by_length(scores: pd.DataFrame) -> Picture:
+    """Heatmap of each tag's change in ROC-AUC from the shortest input (``scores``: index tag, columns seconds); the largest gain first."""
+    title, scores = "What longer input does to the ROC-AUC of each tag", scores.sort_index(axis=1)
+    change = scores.sub(scores.iloc[:, 0], axis=0)
+    change = change.loc[change.iloc[:, -1].sort_values(ascending=False, kind="stable").index]
+    change.columns = names = [f"{value:g}" for value in scores.columns]
+    texts = change.map(lambda value: signed(value, 3))
+    texts[names[0]] = scores.iloc[:, 0].loc[change.index].map("{:.3f}".format)
+    limit = max(float(np.abs(change.to_numpy()).max()), 1e-6)
+    sheet, ((axes,),) = canvas(title, 1.7 + 0.215 * max(len(change), 4))
+    label, annotated = f"change in ROC-AUC from {names[0]} s", texts if len(names) <= 9 else None
+    heatmap(sheet, axes, change, annotated, label, cmap="PuOr_r", vmin=-limit, vmax=limit)
+    axes.set(xlabel=f"input length (s); first column: ROC-AUC at {names[0]} s", ylabel="")
+    axes.tick_params(rotation=0)
+    span = f"change from {names[0]} s to {names[-1]} s input for {len(change)} tags, largest gain first"
+    return Picture(sheet, f"Heatmap, {title}: {span}. {listed(f'{tag} {text}' for tag, text in texts[names[-1]].items())}.")
+
+
+@figure
+def cost_by_length(costs: Mapping[str, pd.DataFrame]) -> Picture:
+    """Time of one clip and memory kept for its backward pass, on doubling axes; tables: seconds, milliseconds, megabytes."""
+    title = "What longer input costs"
+    sheet, axes = canvas(title, 5.4, rows=2, sharex=True)
+    for panel, (column, (heading, unit)) in zip(axes[:, 0], COSTS.items(), strict=True):
+        _length_axis(panel, costs)
+        panel.label_outer()
+        panel.set_yscale("log")
+        panel.set_title(heading, color=INK)
+        panel.set_ylabel(unit)
+        lines(panel, costs, "seconds", column, 1.7, marker="o", markersize=5)
+        log_axis(panel.yaxis, room=3.5)
+    parts = []
+    for name, table in costs.items():
+        longest = table.loc[table["seconds"].idxmax()]
+        figures = (f"{longest[column]:.3g} {unit} at {longest['seconds']:g} s" for column, (_, unit) in COSTS.items())
+        parts.append(f"{name} {', '.join(figures)}")
+    return Picture(sheet, f"Line charts, {title}: {listed(parts)}.")

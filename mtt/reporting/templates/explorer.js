@@ -129,21 +129,19 @@
   // --- Time ---
   function told(time) {
     find("now").textContent = clock(Math.min(time, scene.seconds));
-    for (const { index, values } of numbers) shownModels().forEach((model, place) => {
-      values[place].textContent = model.curves[index] ? valueAt(model.times, model.curves[index], time).toFixed(2) : "–";
-    });
-    return find("reading").textContent = reading(time);
-  }
-  function reading(time) {
-    const said = shownModels().map(model => {
-      const values = scene.tags.map((tag, index) => ({ tag, curve: model.curves[index] })).filter(({ tag, curve }) => tag.shown && curve)
-        .map(({ tag, curve }) => ({ name: tag.name, value: valueAt(model.times, curve, time) })).sort((a, b) => b.value - a.value);
-      const list = values.slice(0, 4).map(each => each.name + " " + each.value.toFixed(2)).join(", ") || "no tag is switched on";
+    const said = shownModels().map((model, place) => {
+      const heard = numbers.map(({ index, values }) => {
+        const value = model.curves[index] && valueAt(model.times, model.curves[index], time);
+        values[place].textContent = value === undefined ? "–" : value.toFixed(2);
+        return { name: scene.tags[index].name, value };
+      }).filter(each => each.value !== undefined).sort((a, b) => b.value - a.value);
+      const list = heard.slice(0, 4).map(each => each.name + " " + each.value.toFixed(2)).join(", ") || "no tag is switched on";
       return (scene.models.length > 1 ? model.name + ": " : "") + list;
     });
     const sounding = scene.tags.filter(tag => (tag.spans || []).some(([start, end]) => start <= time && time < end)).map(tag => tag.name);
     const truth = sounding.length ? "; really playing: " + sounding.join(", ") : "";
-    return "At " + (scene.seconds > 90 ? clock(time) : time.toFixed(1) + " s") + ": " + (said.join("; ") || "no model is switched on") + truth + ".";
+    const moment = scene.seconds > 90 ? clock(time) : time.toFixed(1) + " s";
+    return find("reading").textContent = `At ${moment}: ${said.join("; ") || "no model is switched on"}${truth}.`;
   }
   let speaking = 0;
   function speak() {  // what a screen reader says: only when nothing plays over it, and once things have settled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import io
 import shutil
 
@@ -110,12 +109,6 @@ def test_scene_of_any_length_and_of_models_with_attention_or_without(models, sec
     data = encode_scene(scene_of(Track(Recording(noise(seconds)), "Any"), models))
     assert data["seconds"] == pytest.approx(seconds, abs=1e-3)
     assert [len((model["attention"] or {"names": ""})["names"]) for model in data["models"]] == [0, 8, 8]
-
-
-def test_nothing_to_show_is_refused(tmp_path):
-    for scenes in ([], [dataclasses.replace(scene(), heard={})]):
-        with pytest.raises(ValueError, match="explorer: nothing to show"):
-            render_explorer(scenes, tmp_path / "explorer.html")
 
 
 # --- A file of one's own ---

@@ -23,7 +23,7 @@ from mtt.reporting.explorer.choices import Choice
 from mtt.reporting.explorer.widget import ExplorerWidget
 corpus = mtt.load_corpus("{home}/tracks.csv", cache="{home}/cache", progress=False)
 models = {{name: mtt.load_model("{home}/" + name) for name in ("teacher", "student")}}
-ExplorerWidget(corpus, [(track_id, Choice(track_id, "")) for track_id in corpus.tracks.index], models)"""
+ExplorerWidget(corpus, [(track_id, Choice(track_id, "")) for track_id in corpus.tracks.index], models, list(models))"""
 SOUND = "document.getElementById('sound')"
 
 

@@ -96,10 +96,10 @@ def pictures():
         "tags_by_length": figures.tags_by_length(pd.DataFrame(rng.random((5, 4)), TAGS, [3.0, 6, 12, 29])),
         "cost_by_length": figures.cost_by_length(costs),
         "iterations": figures.iterations(generations),
-        "mel_spectrogram": figures.mel_spectrogram(tone(), RATE, "A tone"),
-        "before_after": figures.before_after(tone(), 0.1 * tone(), RATE, "gain of −20 dB"),
-        "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, RATE, "Tags"),
-        "attention_over_time": figures.attention_over_time(times, attention, sound, RATE, "Where it looks"),
+        "mel_spectrograms, one": figures.mel_spectrograms({"waveform": tone()}, "A tone"),
+        "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, "What a gain of −20 dB does"),
+        "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
+        "attention_over_time": figures.attention_over_time(times, attention, sound, "Where it looks"),
         "localisation": figures.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
         "localisation, one model": figures.localisation({"short-chunk-resnet": localised(0, "short-chunk-resnet")}),
         "deletion": figures.deletion({name: dropped(k / 50) for k, name in enumerate(models)}, share=0.2),
@@ -183,7 +183,7 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
         ("precision_recall", "top 5%: precision 0.400, recall 0.800"),
         ("iterations", "student: iteration 0 0.920 [0.910, 0.940]"),
         ("cost_by_length", "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.2 ms"),
-        ("before_after", "before mean −"),
+        ("mel_spectrograms", "before mean −"),
         ("deletion", "teacher: most attended +0.0500 [+0.0400, +0.0600]"),
     ],
 )
@@ -192,7 +192,7 @@ def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
 
 
 def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
-    for name in ("tag_counts", "paired_differences", "before_after"):
+    for name in ("tag_counts", "paired_differences", "mel_spectrograms"):
         png = pictures[name].png()
         assert Image.open(io.BytesIO(png)).width == 1200 and len(png) < 120_000, name
         assert pictures[name].png() == png  # drawing leaves the figure as it was
@@ -201,7 +201,7 @@ def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
 
 def test_time_figures_are_marked_for_the_player(pictures):
     marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
-    assert marked == {"mel_spectrogram", "before_after", "tag_curves", "attention_over_time"}
+    assert marked == {"mel_spectrograms, one", "mel_spectrograms", "tag_curves", "attention_over_time"}
 
 
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
@@ -339,7 +339,7 @@ def test_tags_by_length_is_a_change_from_the_shortest():
 
 def test_a_tone_shows_at_its_frequency_and_time():
     sound = np.concatenate([np.zeros(RATE, np.float32), tone(2000, 1.0)])
-    axes = figures.mel_spectrogram(sound, RATE, "A tone").figure.axes[0]
+    axes = figures.mel_spectrograms({"waveform": sound}, "A tone").figure.axes[0]
     level, (left, right, low, high) = axes.images[0].get_array(), axes.images[0].get_extent()
     place = low + (level.max(axis=1).argmax() + 0.5) / len(level) * (high - low)
     tick = axes.get_yticks()[[label.get_text() for label in axes.get_yticklabels()].index("2")]
@@ -350,7 +350,7 @@ def test_a_tone_shows_at_its_frequency_and_time():
 
 
 def test_before_and_after_share_one_scale(pictures):
-    before, after, bar = pictures["before_after"].figure.axes
+    before, after, bar = pictures["mel_spectrograms"].figure.axes
     assert before.images[0].get_clim() == after.images[0].get_clim() and bar.get_ylabel() == "dB relative to the loudest"
     assert before.images[0].get_array().max() == pytest.approx(0, abs=1e-4)
     assert after.images[0].get_array().max() == pytest.approx(-20, abs=0.01)
@@ -358,7 +358,7 @@ def test_before_and_after_share_one_scale(pictures):
 
 def test_tag_curves_put_known_truth_first_and_its_bars_below():
     times, curves = np.array([1.0, 2, 3]), np.array([[0.1, 0.9, 0.2], [0.3, 0.8, 0.2], [0.2, 0.7, 0.3]])
-    picture = figures.tag_curves(times, curves, ["piano", "rock", "sax"], {"piano": [(0.5, 2.5)], "sax": []}, tone(), RATE, "Tags")
+    picture = figures.tag_curves(times, curves, ["piano", "rock", "sax"], {"piano": [(0.5, 2.5)], "sax": []}, tone(), "Tags")
     axes = picture.figure.axes[1]
     assert rows(picture, 1) == ["piano", "sax", "rock"]
     assert "piano 0.30 at 2.0 s, truly 0.5–2.5 s" in picture.alt and "sax 0.30 at 3.0 s, truly never" in picture.alt
@@ -370,7 +370,7 @@ def test_tag_curves_put_known_truth_first_and_its_bars_below():
 
 def test_attention_is_relative_to_uniform():
     rollout = {"rollout": np.array([1, 1, 5, 1]) / 8}
-    picture = figures.attention_over_time(np.arange(4.0), rollout, tone(seconds=4), RATE, "Where it looks")
+    picture = figures.attention_over_time(np.arange(4.0), rollout, tone(seconds=4), "Where it looks")
     assert "rollout most at 2.0 s (2.5 times uniform)" in picture.alt
 
 
