@@ -161,18 +161,17 @@ def _leak(judge: Judge) -> Measured | None:
     if study.crossover.empty:  # fewer than four test artists with two tracks
         return None
     boot, heard, unheard = judge.leak_arms(*study.make("leak-a", "leak-b"))
-    arms = {"heard": estimate(boot, heard), "unheard": estimate(boot, unheard)}
+    arms = lengths.estimates(boot, {"heard": heard, "unheard": unheard}, "arm").T.to_dict("list")
     corpus, ratios = study.corpus, study.ratios
     by_track = comparator_splits(corpus.artists, corpus.labels, ratios)["random tracks"]
     leaked = audit_split(by_track, corpus.artists, corpus.labels, ratios, corpus.tags).leaked_test_share
-    beside = {"arms": {name: [one.value, one.lo, one.hi] for name, one in arms.items()}, "leaked_share": leaked}
-    return Measured(paired_difference(boot, heard, unheard), boot, beside=beside)
+    return Measured(paired_difference(boot, heard, unheard), boot, beside={"arms": arms, "leaked_share": leaked})
 
 
 def _baselines(judge: Judge) -> Measured:
     teacher, *others = judge.study.make("teacher", *recipes.baselines(judge.study.config))
     strongest = max(others, key=lambda result: result.validation)
-    steps = lengths.time_steps(judge.study.config)["steps"]
+    steps = lengths.time_steps(judge.study.config)["steps in time"]
     beside = {
         "others": {result.name: told(judge.compare(teacher, result)) for result in others if result is not strongest},
         "one_step": {"models": list(steps.index[steps == 1]), "clip": judge.study.config.train.clip_seconds},

@@ -66,7 +66,6 @@ def _write_page(audit: Audit, out: Path) -> Path:
         "audit.html.j2",
         title="Audit of a collection",
         lede=audit.sentence,
-        description=audit.sentence,
         contents=[Heading(problem, _name(problem)) for problem in counts.index],
         counts=table(("problem", "rows", "", "meaning"), summary) if summary else "",
         sections=sections,

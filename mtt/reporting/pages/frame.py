@@ -59,8 +59,7 @@ def render_page(out: str | Path, template: str, **content) -> Path:
     ``content`` is what ``page_text`` takes. A page above ``MAX_PAGE_BYTES`` is written all the same, and a warning in the log names it.
     """
     out = write_whole(out, page_text(template, Path(out).stem, **content))
-    size = out.stat().st_size
-    if size > MAX_PAGE_BYTES:
+    if (size := out.stat().st_size) > MAX_PAGE_BYTES:
         message = "%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures"
         log.warning(message, out.name, size / 1e6, MAX_PAGE_BYTES / 1e6)
     return out
@@ -69,8 +68,8 @@ def render_page(out: str | Path, template: str, **content) -> Path:
 def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **content) -> str:
     """The text of the page ``name``.
 
-    ``content`` goes to the template; every page knows ``lede``, ``description``, ``contents`` (list of ``Heading``) and ``folded_code``
-    (whether it needs the switch that shows all code). Everything but Markup is escaped.
+    ``content`` goes to the template; every page knows ``lede``, ``description`` (the lede, where no other is given), ``contents`` (list of
+    ``Heading``) and ``folded_code`` (whether it needs the switch that shows all code).
     """
     around = [None, *pages, None]
     place = next((place for place, page in enumerate(around) if page and page.slug == name), 0)
@@ -78,7 +77,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
         "site": SITE, "csp": CONTENT_SECURITY_POLICY, "icon": ICON, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
         "current": around[place], "previous": around[place - 1] if place else None, "following": around[place + 1] if place else None,
-        "lede": "", "description": "", "contents": [], "folded_code": False,
+        "lede": "", "description": content.get("lede", ""), "contents": [], "folded_code": False,
     }  # fmt: skip
     return environment().get_template(template).render(frame | content)
 
