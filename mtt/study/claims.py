@@ -28,7 +28,7 @@ LENGTH_MODELS = ("teacher", "short-chunk-resnet", "crnn", "fcn")  # whose scores
 
 @dataclass(frozen=True)
 class Measured:
-    """What a claim is judged by: an effect, the tracks that it was measured on, the other side by name where the study chose it.
+    """What a claim is judged by: an effect, the tracks that it was measured on, the other side by name where its wording asks for it.
 
     ``beside`` is what a reader must know beside the verdict, as JSON types; differences in it are [effect, lo, hi].
     """
@@ -43,25 +43,22 @@ class Measured:
 class Claim:
     """A claim and how it is measured and judged.
 
-    ``label`` is short enough to stand beside a verdict. ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` follows the
-    subject and may hold ``{effect}`` (always signed), ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
-    ``paper`` quotes what the authors or their tutorial reported, where a comparable figure was published. ``measure`` gives None where the
-    collection cannot answer.
+    ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` follows the subject and may hold ``{effect}`` (always signed),
+    ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
     """
 
     id: str
-    label: str
+    label: str  # short enough to stand beside a verdict
     statement: str
     contrast: str  # what the effect is: a minus b
     page: str  # the notebook that measures it
-    measure: Callable[[Judge], Measured | None]
+    measure: Callable[[Judge], Measured | None]  # None where the collection cannot answer
     subject: str
     wording: dict[str, str]
     rule: Literal["superiority", "non-inferiority", "equivalence"] = "superiority"
     margin: float = 0.0
     unit: str = "ROC-AUC"
-    versus: str | None = None  # the other side, where the study may choose it
-    paper: str | None = None
+    paper: str | None = None  # what the authors or their tutorial reported, where a comparable figure was published
 
     @property
     def borders(self) -> tuple[float, ...]:
@@ -72,10 +69,8 @@ class Claim:
         """The rule applied to an interval. ``ValueError`` for one that is not finite or runs backwards."""
         if not -math.inf < lo <= hi < math.inf:
             raise ValueError(f"{self.id}: {lo} to {hi} is no interval")
-        if self.rule == "equivalence":
-            inside, outside = -self.margin < lo and hi < self.margin, hi < -self.margin or lo > self.margin
-        else:
-            inside, outside = lo > self.margin, hi < self.margin
+        least, most = self.borders if self.rule == "equivalence" else (self.margin, math.inf)
+        inside, outside = least < lo and hi < most, hi < least or lo > most
         return SUPPORTED if inside else CONTRADICTED if outside else INCONCLUSIVE
 
     def is_torn(self, by_seed: Sequence[float]) -> bool:
@@ -100,7 +95,7 @@ class Claim:
             "n_tracks": found.boot.n_tracks,
             "n_artists": found.boot.n_artists,
             "seeds": seeds,
-            "versus": found.versus or self.versus,
+            "versus": found.versus,
             "paper": self.paper,
             "beside": found.beside,
         }
@@ -133,7 +128,8 @@ class Judge:
 
     def model_row(self, result: Result) -> dict:
         """A model's line in results.json."""
-        row: dict = {"name": result.name, "parameters": result.parameters, "seconds": round(result.seconds, 1)}
+        seconds = float(np.mean([cell.metrics["training_seconds"] for cell in result.cells]))
+        row: dict = {"name": result.name, "parameters": result.first.metrics["parameters"], "seconds": round(seconds, 1)}
         for metric in ("roc_auc", "pr_auc"):
             found = estimate(self.bootstrap(), result.scores(), metric)
             row |= {metric: found.value, f"{metric}_interval": [found.lo, found.hi]}
@@ -243,7 +239,6 @@ _CLAIMS = (
         measure=_baselines,
         subject="the Transformer",
         wording=superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
-        versus="the CNN and recurrent baselines",
         paper=(
             "Conventional MSD split, ROC-AUC / PR-AUC (authors' tutorial): Music Tagging Transformer .8916/.3358; "
             "Short-chunk ResNet .8898/.3280, Sample-level .8789/.2959, FCN .8744/.2970, CRNN .8499/.2469."
@@ -319,7 +314,6 @@ _CLAIMS = (
             CONTRADICTED: "keeps less than {versus}; the difference is {effect} ROC-AUC per doubling of the length",
             INCONCLUSIVE: "may or may not keep more than {versus}; the estimated difference is {effect} ROC-AUC per doubling",
         },
-        versus="the pure CNN",
         unit="ROC-AUC per doubling of the input length",
     ),
 )

@@ -102,14 +102,6 @@ class Result:
         return np.stack([cell.scores(name) for cell in self.cells])
 
     @property
-    def parameters(self) -> int:
-        return self.first.metrics["parameters"]
-
-    @property
-    def seconds(self) -> float:
-        return float(np.mean([cell.metrics["training_seconds"] for cell in self.cells]))
-
-    @property
     def validation(self) -> float:
         """Macro ROC-AUC on the validation set, mean over seeds: what choices may be based on."""
         return float(np.mean([cell.metrics["valid"]["roc_auc"] for cell in self.cells]))
@@ -135,9 +127,8 @@ class Study:
             if found is None or found.get("mark") == mark:
                 write_json(place / "study.json", {"mark": mark, **to_dict(self.config)})
                 return place
-        raise MttError(
-            f"{self._place}: holds a study of other settings or another collection: name another with -p study NAME, or move it away"
-        )
+        remedy = "name another with -p study NAME, or move it away"
+        raise MttError(f"{self._place}: holds a study of other settings or another collection: {remedy}")
 
     # --- What is studied ---
 
@@ -154,14 +145,10 @@ class Study:
         return corpus
 
     @cached_property
-    def duplicates(self) -> pd.DataFrame:
-        """Exact and near duplicates: track_id, other, problem, detail."""
-        return find_duplicates(self.collection.tracks["digest"], self.collection.fingerprints)
-
-    @cached_property
     def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
         """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
-        return clean(self.collection.tracks, self.collection.is_labelled, self.duplicates)
+        tracks, duplicates = self.collection.tracks, find_duplicates(self.collection.tracks["digest"], self.collection.fingerprints)
+        return clean(tracks, self.collection.is_labelled, duplicates)
 
     @cached_property
     def split(self) -> pd.Series:

@@ -125,7 +125,7 @@ def _all_splits(study: Study) -> dict[str, SplitAudit]:
 
 
 def split_methods(study: Study) -> pd.DataFrame:
-    """One row a way to split: artists shared (by three sets, three times), test tracks by artists of train, how far tags' shares are off."""
+    """One row a way to split: artists shared by sets, test tracks whose artist is in train, how far the tags' shares are off."""
     rows = {
         name: (
             int(audit.shared_artists["artists"].sum()),

@@ -68,16 +68,31 @@ def claim(entry: Mapping) -> str:
 
 def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = DIGITS) -> int:
     """Fewest decimals, up to MOST_DIGITS, that leave every value on its side of every border."""
-
-    def keeps_sides(digits: int) -> bool:
-        return all(np.sign(round(value, digits) - border) == np.sign(value - border) for value in values for border in borders)
-
-    return next((digits for digits in range(fewest, MOST_DIGITS) if keeps_sides(digits)), MOST_DIGITS)
+    sides = np.sign(np.subtract.outer(values, borders))
+    kept = (
+        digits
+        for digits in range(fewest, MOST_DIGITS)
+        if (np.sign(np.subtract.outer([round(value, digits) for value in values], borders)) == sides).all()
+    )
+    return next(kept, MOST_DIGITS)
 
 
 def note(entry: Mapping) -> str:
     """What a reader must know beside a verdict; it follows the claim's sentence."""
-    return " ".join(filter(None, (_BESIDE[name](value, entry) for name, value in entry["beside"].items() if name in _BESIDE)))
+    said, beside = [], entry["beside"]
+    if "leaked_share" in beside:
+        said.append("Here every test artist was heard in training, the most that a split can leak; in a split of random tracks ")
+        said[-1] += f"{beside['leaked_share']:.0%} of the test tracks are by such an artist."
+    if beside.get("others"):
+        said.append(f"Against the other baselines the difference is {_differences(beside['others'])}.")
+    if "one_step" in beside and beside["one_step"]["models"]:
+        said.append(_one_step(**beside["one_step"]))
+    if "controls" in beside:
+        said.append(_controls(beside["controls"], entry))
+    if "slopes" in beside:
+        changes = (f"{name} {with_interval(*one, digits=4, sign=True)}" for name, one in beside["slopes"].items())
+        said.append(f"Change per doubling of the length: {', '.join(changes)}.")
+    return " ".join(said)
 
 
 def finding(entries: Sequence[Mapping]) -> str:
@@ -86,23 +101,9 @@ def finding(entries: Sequence[Mapping]) -> str:
     return " ".join(map(claim, entries)) or unanswered
 
 
-def _leaked(share: float, _entry: Mapping) -> str:
-    return (
-        "Here every test artist was heard in training, the most that a split can leak; "
-        f"in a split of random tracks {share:.0%} of the test tracks are by such an artist."
-    )
-
-
-def _others(differences: Mapping, _entry: Mapping) -> str:
-    return f"Against the other baselines the difference is {_differences(differences)}." if differences else ""
-
-
-def _one_step(found: Mapping, _entry: Mapping) -> str:
-    models = found["models"]
-    if not models:
-        return ""
+def _one_step(models: Sequence[str], clip: float) -> str:
     verb = "has" if len(models) == 1 else "have"
-    text = f"After their convolutions {joined(models)} {verb} a single step in time left of a clip of {found['clip']:g} s."
+    text = f"After their convolutions {joined(models)} {verb} a single step in time left of a clip of {clip:g} s."
     if "crnn" in models:
         text += " The CRNN's recurrence then has nothing to follow: here it is tested as a CNN."
     return f"{text} Their layouts are those of their papers, made for longer input, and were not tuned to this one."
@@ -120,16 +121,8 @@ def _controls(differences: Mapping, entry: Mapping) -> str:
     return f"{text} So {'; '.join(shown + doubt)}{'' if shown else ' here'}."
 
 
-def _slopes(differences: Mapping, _entry: Mapping) -> str:
-    changes = ", ".join(f"{name} {with_interval(*one, digits=4, sign=True)}" for name, one in differences.items())
-    return f"Change per doubling of the length: {changes}."
-
-
 def _differences(found: Mapping[str, Sequence[float]]) -> str:
     return ", ".join(f"{with_interval(*one, sign=True)} ({name})" for name, one in found.items())
-
-
-_BESIDE = {"leaked_share": _leaked, "others": _others, "one_step": _one_step, "controls": _controls, "slopes": _slopes}
 
 
 # --- Collection and split ---
@@ -225,11 +218,8 @@ def pseudo_labels(labels: PseudoLabels) -> str:
 
 def trained_lengths(tables: Mapping[str, pd.DataFrame]) -> str:
     """What happens to models that are trained and tested at other lengths, from ``lengths.train_length_curves``."""
-    parts = [
-        f"{name} goes from {first['estimate']:.3f} at {first['seconds']:g} s to {last['estimate']:.3f} at {last['seconds']:g} s"
-        for name, table in tables.items()
-        for first, last in [(table.iloc[0], table.iloc[-1])]
-    ]
+    words = "{} goes from {estimate[0]:.3f} at {seconds[0]:g} s to {estimate[1]:.3f} at {seconds[1]:g} s"
+    parts = [words.format(name, **table.iloc[[0, -1]].reset_index()) for name, table in tables.items()]
     return f"Trained anew at each length, {joined(parts)}." if parts else ""
 
 
