@@ -80,14 +80,9 @@ class Claim:
     def entry(self, found: Measured, seeds: int) -> dict:
         """The claim's entry in ``results.json``, of JSON types."""
         effect, (value, *interval) = found.effect, told(found.effect)
-        return {
-            "id": self.id,
+        return {name: getattr(self, name) for name in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
             "claim": self.statement,
-            "contrast": self.contrast,
-            "rule": self.rule,
-            "margin": self.margin,
             "metric": effect.metric,
-            "unit": self.unit,
             "effect": value,
             "interval": interval,
             "by_seed": [float(one) for one in effect.by_seed],
@@ -96,7 +91,6 @@ class Claim:
             "n_artists": found.boot.n_artists,
             "seeds": seeds,
             "versus": found.versus,
-            "paper": self.paper,
             "beside": found.beside,
         }
 

@@ -111,18 +111,15 @@ def records(found: Evidence) -> list[dict]:
         mean = table.loc[MEAN]
         about = {"n_tracks": int(mean["tracks"]), "n_artists": int(mean["artists"]), "n_tags": len(table) - 1}
         for kind in EXPLANATIONS:
-            if np.isfinite(mean[kind]):
-                entry = {"model": name, "test": "localisation", "explanation": kind, "metric": "ROC-AUC", "effect": float(mean[kind])}
-                entries.append(entry | {"interval": _bounds(mean[f"{kind}_lo"], mean[f"{kind}_hi"]), "chance": CHANCE, **about})
+            effect, *interval = mean[[kind, f"{kind}_lo", f"{kind}_hi"]].astype(float).tolist()
+            if np.isfinite(effect):
+                entry = {"model": name, "test": "localisation", "explanation": kind, "metric": "ROC-AUC", "effect": effect}
+                entries.append(entry | {"interval": interval if np.isfinite(interval).all() else None, "chance": CHANCE, **about})
     for name, test in found.deletion.items():
         random, shifted = test.versus_random, test.versus_shifted
         entry = {"model": name, "test": "deletion", "explanation": "attention", "metric": "probability drop", "share": SHARE}
-        entry |= {"effect": random.effect, "interval": _bounds(random.lo, random.hi)}
-        entry |= {"elsewhere": shifted.effect, "elsewhere_interval": _bounds(shifted.lo, shifted.hi)}
-        drops = {mask: {"drop": float(row["drop"]), "interval": _bounds(row["lo"], row["hi"])} for mask, row in test.summary.iterrows()}
+        entry |= {"effect": random.effect, "interval": [random.lo, random.hi]}
+        entry |= {"elsewhere": shifted.effect, "elsewhere_interval": [shifted.lo, shifted.hi]}
+        drops = {row.Index: {"drop": row.drop, "interval": [row.lo, row.hi]} for row in test.summary.itertuples()}
         entries.append(entry | {"drops": drops, "n_tracks": len(test.drops), "n_artists": test.drops["artist"].nunique()})
     return entries
-
-
-def _bounds(low: float, high: float) -> list[float] | None:
-    return [float(low), float(high)] if np.isfinite(low) and np.isfinite(high) else None

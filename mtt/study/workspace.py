@@ -168,10 +168,9 @@ class Study:
     @cached_property
     def tag_counts(self) -> pd.DataFrame:
         """Positives of each tag in each labelled set, and whether the tag is kept: enough everywhere, and a track without it."""
-        corpus = self.collection
-        counts = {name: corpus.labels[corpus.rows(self.split.index[self.split == name])].sum(axis=0) for name in SETS}
+        corpus, sizes = self.collection, [len(self.ids(name)) for name in SETS]
+        counts = {name: corpus.labels[corpus.rows(self.ids(name))].sum(axis=0) for name in SETS}
         table = pd.DataFrame(counts, index=pd.Index(corpus.tags, name="tag")).astype(int)
-        sizes = [len(self.ids(name)) for name in SETS]
         return table.assign(kept=((table >= self.config.minimum_positives) & (table < sizes)).all(axis=1))
 
     @cached_property
@@ -214,17 +213,14 @@ class Study:
         return TrainingData(replace(self.corpus, fingerprints={}), self.split, groups, self.config.chunks, self.config.pool_slots)
 
     def make(self, *wanted: str | Recipe) -> list[Result]:
-        """The results of models, by their names in the line-up or by recipes, each over all seeds.
-
-        What is missing is trained, several models side by side.
-        """
+        """The results of models, by their names in the line-up or by recipes, over all seeds; what is missing is trained side by side."""
         chosen = [recipes.recipe(self.config, one) if isinstance(one, str) else one for one in wanted if one != HAND_MADE]
         seeded = [one.with_seed(seed) for one in chosen for seed in self.config.seeds]
         cells = iter(make_cells(self.folder, seeded, self.data, progress=self.progress))
-        deep = (Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "") for one in chosen)
-        return [
-            Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)]) if one == HAND_MADE else next(deep) for one in wanted
-        ]
+        made = [Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "") for one in chosen]
+        for place in (place for place, one in enumerate(wanted) if one == HAND_MADE):
+            made.insert(place, Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)]))
+        return made
 
     def make_named(self, names: Sequence[str]) -> dict[str, Result]:
         """``make`` of several names, by name."""

@@ -29,11 +29,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
     "media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
 )
-# Without an icon of its own a page makes the browser ask its server for /favicon.ico.
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
-    "d='M2 10v3M5 6v7M8 3v10M11 7v6M14 9v4' stroke='%230072B2' stroke-width='2' stroke-linecap='round'/%3E%3C/svg%3E"
-)
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
     around = [None, *pages, None]
     place = next((place for place, page in enumerate(around) if page and page.slug == name), 0)
     frame = {
-        "site": SITE, "csp": CONTENT_SECURITY_POLICY, "icon": ICON, "css": source("style.css"), "js": source("page.js"),
+        "site": SITE, "csp": CONTENT_SECURITY_POLICY, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
         "current": around[place], "previous": around[place - 1] if place else None, "following": around[place + 1] if place else None,
         "lede": "", "description": content.get("lede", ""), "contents": [], "folded_code": False,
@@ -99,10 +94,9 @@ def provenance_rows(provenance: Mapping) -> list[tuple[str, str]]:
     rows = []
     for key, value in provenance.items():
         if key == "seconds":
-            rows.append(("Time taken", duration(value)))
+            key, value = "time taken", duration(value)
         elif isinstance(value, Mapping):
-            rows.append((key.capitalize(), ", ".join(f"{name} {item}" for name, item in value.items())))
-        elif value:
-            label = key.replace("_", " ").capitalize()
-            rows.append((label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+            value = [f"{name} {item}" for name, item in value.items()]
+        if value:
+            rows.append((key.replace("_", " ").capitalize(), ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return rows

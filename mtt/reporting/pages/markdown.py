@@ -38,7 +38,7 @@ class Markdown:
         self._parser.core.ruler.push("headings", self._name_headings)
         self._parser.renderer.rules |= {
             "math_inline": lambda tokens, place, *_: formula(tokens[place].content),
-            **dict.fromkeys(("math_inline_double", "math_block"), _formula_alone),
+            **dict.fromkeys(("math_inline_double", "math_block"), lambda tokens, place, *_: formula(tokens[place].content, block=True)),
             "table_open": lambda *_: '<div class="table-box"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
         }
@@ -71,18 +71,9 @@ def _formula_without_code(state, silent: bool) -> bool:
     return found and dollars(state, silent)
 
 
-def _formula_alone(tokens, place, *_) -> str:
-    return formula(tokens[place].content, block=True)
-
-
 def formula(latex: str, block: bool = False) -> str:
-    """MathML of one formula without its dollar signs; ``block`` puts it on a line of its own.
-
-    A formula that latex2mathml cannot read, or a command that it does not know, is shown as its source, with a
-    warning in the log.
-    """
-    source = " ".join(latex.split())
-    text = source
+    """MathML of one formula without its dollar signs, ``block`` on a line of its own; its source, with a warning, if it cannot be read."""
+    text = source = " ".join(latex.split())
     for character, stand_in in STAND_INS.items():
         text = text.replace(character, stand_in)
     try:

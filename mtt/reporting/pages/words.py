@@ -69,12 +69,10 @@ def claim(entry: Mapping) -> str:
 def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = DIGITS) -> int:
     """Fewest decimals, up to MOST_DIGITS, that leave every value on its side of every border."""
     sides = np.sign(np.subtract.outer(values, borders))
-    kept = (
-        digits
-        for digits in range(fewest, MOST_DIGITS)
-        if (np.sign(np.subtract.outer([round(value, digits) for value in values], borders)) == sides).all()
-    )
-    return next(kept, MOST_DIGITS)
+    for digits in range(fewest, MOST_DIGITS):
+        if (np.sign(np.subtract.outer([round(value, digits) for value in values], borders)) == sides).all():
+            return digits
+    return MOST_DIGITS
 
 
 def note(entry: Mapping) -> str:
