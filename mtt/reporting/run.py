@@ -49,10 +49,7 @@ RUN = "run.json"  # beside the executed notebooks: what they follow from, when t
 
 
 def run_study(parameters: Mapping[str, object], out: Path) -> Path:
-    """Execute every notebook with ``parameters`` and write the pages into ``out``; return the path of the index.
-
-    Raises ``ParameterError`` before anything runs, ``MttError`` when a notebook fails.
-    """
+    """Execute every notebook with ``parameters``, write the pages into ``out``, return the path of the index. Raises ``MttError``."""
     parameters = check_parameters(parameters)
     if "collection" in parameters:
         parameters["collection"] = parse_source(parameters["collection"]).absolute  # notebooks run in a folder of their own

@@ -153,10 +153,7 @@ def _finished(folder: Path, mark: str) -> Cell | None:
 
 
 def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None, ranks: Ranks = ALONE) -> Cell:
-    """Train, evaluate and write one cell; its teacher must be there. Goes on where an earlier attempt stopped.
-
-    With several ``ranks``, each calls this; the first one's cell is there when all return. Raises ``MttError`` as ``finished_cell`` does.
-    """
+    """Train, evaluate and write one cell, or go on where that stopped; its teacher must be there. All of several ``ranks`` call this."""
     recipe, folder = replace(recipe, train=_resolved(recipe.train)), root / recipe.folder
     folder.mkdir(parents=True, exist_ok=True)
     with threads(THREADS), alone(folder.with_name(f".{folder.name}.lock")) if ranks.first else nullcontext():

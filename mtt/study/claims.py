@@ -28,15 +28,12 @@ LENGTH_MODELS = ("teacher", "short-chunk-resnet", "crnn", "fcn")  # whose scores
 
 @dataclass(frozen=True)
 class Measured:
-    """What a claim is judged by: an effect, the tracks that it was measured on, the other side by name where its wording asks for it.
-
-    ``beside`` is what a reader must know beside the verdict, as JSON types; differences in it are [effect, lo, hi].
-    """
+    """What a claim is judged by."""
 
     effect: Difference
-    boot: Bootstrap
-    versus: str | None = None
-    beside: dict = field(default_factory=dict)
+    boot: Bootstrap  # of the tracks that it was measured on
+    versus: str | None = None  # the other side by name, where the claim's wording asks for it
+    beside: dict = field(default_factory=dict)  # what a reader must know, as JSON types; differences in it are [effect, lo, hi]
 
 
 @dataclass(frozen=True)

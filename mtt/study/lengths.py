@@ -69,10 +69,7 @@ def curves(boot: Bootstrap, found: Mapping[str, LengthSweep], way: str) -> dict[
 
 
 def train_length_curves(study: Study, boot: Bootstrap) -> dict[str, pd.DataFrame]:
-    """Transformer and short-chunk ResNet, each trained anew at every training length of the profile and tested at that length.
-
-    For each: seconds, estimate, low, high. Empty where the profile has no training lengths.
-    """
+    """Of Transformer and short-chunk ResNet, trained and tested at each training length of the profile: seconds, estimate, low, high."""
     lengths, names = study.config.train_lengths, ("teacher", "short-chunk-resnet") if study.config.train_lengths else ()
     made = iter(study.make(*(recipes.with_clip_seconds(recipes.recipe(study.config, name), one) for name in names for one in lengths)))
     return {name: _curve(boot, lengths, [next(made).scores() for _ in lengths]) for name in names}

@@ -60,18 +60,14 @@ def with_clip_seconds(recipe: Recipe, seconds: float) -> Recipe:
 
 @dataclass(frozen=True)
 class Entry:
-    """A model of the study: its name, what it is in words, its colour on every page, and its recipe under given settings.
-
-    ``kind`` says what it is in the noisy-student experiment, if it is part of it; ``shows`` names what a student that beats this control
-    would owe its score to.
-    """
+    """A model of the study: its name, what it is in words, its colour on every page, and its recipe under given settings."""
 
     name: str
     about: str
     colour: str
     make: Callable[[StudyConfig], Recipe] | None  # None: no deep model, made in its own way
-    kind: Literal["", "student", "control"] = ""
-    shows: str = ""
+    kind: Literal["", "student", "control"] = ""  # in the noisy-student experiment, if it is part of it
+    shows: str = ""  # what a student that beats this control would owe its score to
 
 
 def teacher(study: StudyConfig, **changes) -> Recipe:

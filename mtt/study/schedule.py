@@ -1,7 +1,4 @@
-"""Cells made side by side: each in a process of its own, as soon as its teacher is there.
-
-Conventions: a process computes with ``cells.THREADS`` threads, so results do not depend on how many run; a killed study leaves none behind.
-"""
+"""Cells made side by side: each in a process of its own, as soon as its teacher is there. A killed study leaves no process behind."""
 
 from __future__ import annotations
 

@@ -73,10 +73,7 @@ def open_study(progress: bool = True, **parameters) -> Study:
 
 
 def notebook_study(namespace: Mapping[str, object]) -> Study:
-    """The study of a notebook, from its ``globals()``: the parameters cell and what papermill injected after it.
-
-    Raises ``ParameterError`` for an injected name that is no parameter, before anything runs.
-    """
+    """The study of a notebook, from its ``globals()``. Raises ``ParameterError`` where papermill injected what is no parameter."""
     injected = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
     names = {t.id for cell in injected for node in ast.parse(cell).body if isinstance(node, ast.Assign) for t in node.targets}
     check_parameters(dict.fromkeys(sorted(names)))
@@ -108,11 +105,7 @@ class Result:
 
 
 class Study:
-    """See the module's docstring; made by ``open_study``.
-
-    ``place`` is where its folder goes. Where another study lies there, ``renamed`` says whether this one takes a name with a mark of its
-    own; else it is refused.
-    """
+    """See the module's docstring. Where ``place`` has another study, this one gets a name with a mark if ``renamed``, else an error."""
 
     def __init__(self, config: StudyConfig, place: Path, progress: bool = True, renamed: bool = False) -> None:
         self.config, self.progress, self._place, self._renamed = config, progress, place, renamed

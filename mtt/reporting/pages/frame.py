@@ -49,10 +49,7 @@ class Heading(NamedTuple):
 
 
 def render_page(out: str | Path, template: str, **content) -> Path:
-    """Write one page in the common frame (navigation, title, footer), whole or not at all, and return ``out``.
-
-    ``content`` is what ``page_text`` takes. A page above ``MAX_PAGE_BYTES`` is written all the same, and a warning in the log names it.
-    """
+    """Write the page of ``page_text``, whole or not at all, and return ``out``; the log warns of one above ``MAX_PAGE_BYTES``."""
     out = write_whole(out, page_text(template, Path(out).stem, **content))
     if (size := out.stat().st_size) > MAX_PAGE_BYTES:
         message = "%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures"
@@ -61,7 +58,7 @@ def render_page(out: str | Path, template: str, **content) -> Path:
 
 
 def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **content) -> str:
-    """The text of the page ``name``.
+    """The text of the page ``name`` in the common frame.
 
     ``content`` goes to the template; every page knows ``lede``, ``description`` (the lede, where no other is given), ``contents`` (list of
     ``Heading``) and ``folded_code`` (whether it needs the switch that shows all code).

@@ -23,11 +23,7 @@ FOREMOST = "student"  # the model whose explanations are told first
 
 
 def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Path:
-    """Write the opening page and return ``out``.
-
-    ``results`` is the content of ``results.json`` (``mtt.reporting.run.collect_results``). A page counts as part of the run if its file
-    stands beside ``out``, and so does ``explorer.html``.
-    """
+    """Write the opening page from the content of ``results.json``; pages and explorer count as made if they stand beside ``out``."""
     out, entries = Path(out), results["claims"]
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
     spoken = [(entry["model"] == FOREMOST, entry["sentence"]) for entry in told if entry["explanation"] != "rollout"]

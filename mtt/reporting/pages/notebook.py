@@ -40,11 +40,7 @@ class Shown:
 
 
 def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page], provenance: Mapping) -> Path:
-    """Write an executed notebook as one offline HTML page; returns its path.
-
-    ``out`` is named after one of ``pages`` (``<slug>.html``). ``provenance``, the ``study`` part of ``results.json``, is shown in the
-    footer. Raises ``MttError`` for a file that is no notebook.
-    """
+    """Write an executed notebook as the page ``out``, named after one of ``pages``; its path. Raises ``MttError`` for no notebook."""
     notebook, out = Path(notebook), Path(out)
     current = {page.slug: page for page in pages}[out.stem]
     try:
