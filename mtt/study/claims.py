@@ -140,9 +140,6 @@ def told(found: Difference) -> list[float]:
     return [float(found.effect), float(found.lo), float(found.hi)]
 
 
-# --- What is measured ---
-
-
 def _leak(judge: Judge) -> Measured | None:
     study = judge.study
     if study.crossover.empty:  # fewer than four test artists with two tracks

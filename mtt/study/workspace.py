@@ -123,8 +123,6 @@ class Study:
         remedy = "name another with -p study NAME, or move it away"
         raise MttError(f"{self._place}: holds a study of other settings or another collection: {remedy}")
 
-    # --- What is studied ---
-
     @cached_property
     def collection(self) -> Corpus:
         """All usable tracks, before cleaning. Raises ``MttError`` where no track has a tag, or none differs from the others."""
@@ -197,8 +195,6 @@ class Study:
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
 
-    # --- What is made of it ---
-
     @cached_property
     def data(self) -> TrainingData:
         trained = self.crossover[self.crossover["role"] == "train"]
@@ -218,8 +214,6 @@ class Study:
     def make_named(self, names: Sequence[str]) -> dict[str, Result]:
         """``make`` of several names, by name."""
         return dict(zip(names, self.make(*names), strict=True))
-
-    # --- What pages found ---
 
     def record(self, page: str, **sections) -> None:
         """Keep what a page found: ``claims``, ``models``, ``lengths``, ``explanations``, ``finding``."""

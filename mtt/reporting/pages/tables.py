@@ -1,4 +1,4 @@
-"""What a study holds, as the tables that pages show and figures draw.
+"""What a study holds, as the tables that pages show and figures draw: collection, split, models.
 
 Conventions: an estimate is a row with ``estimate, low, high`` (95% artist-clustered interval); metrics are macro-averaged unless a table
 is per tag.
@@ -32,9 +32,6 @@ METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 def with_intervals(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> pd.Series:
     """Estimates as texts, ``0.912 [0.905, 0.919]``."""
     return pd.Series([with_interval(*row, digits, sign) for row in table[["estimate", "low", "high"]].to_numpy()], table.index, dtype=str)
-
-
-# --- The collection ---
 
 
 def corpus_summary(corpus: Corpus) -> pd.DataFrame:
@@ -74,9 +71,6 @@ def missing_labels(corpus: Corpus) -> pd.DataFrame:
     table = table.groupby("kind").sum().astype(int)
     table.loc["all"] = table.sum()
     return table.assign(missing=lambda t: t["true"] - t["observed"], share=lambda t: t["missing"] / t["true"])
-
-
-# --- The split ---
 
 
 def cleaning_summary(study: Study) -> pd.DataFrame:
@@ -143,9 +137,6 @@ def split_deviations(study: Study) -> dict[str, np.ndarray]:
     """For each way to split, |share - target| of every tag in every set."""
     columns = ["train_deviation", "valid_deviation", "test_deviation"]
     return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in _all_splits(study).items()}
-
-
-# --- Models ---
 
 
 def recipe(config: StudyConfig) -> pd.DataFrame:

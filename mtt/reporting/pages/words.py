@@ -1,4 +1,4 @@
-"""Every sentence that pages print, worded by the numbers that it quotes.
+"""Every sentence that pages print, worded by the numbers that it quotes: of claims, then in the order of the pages.
 
 Conventions: a function takes numbers (entries of results.json, tables, settings) and gives plain text or Markdown; scores are macro
 ROC-AUC, a difference is shown as "effect [lo, hi]" with its 95% interval. What there is nothing to say of is "".
@@ -45,9 +45,6 @@ EARLIER = (
     "Training settings were chosen on validation tracks, but not before any test: while the study was built, earlier settings were tested "
     "on the same tracks, with other verdicts on some claims. README.md lists them, and what another corpus says."
 )
-
-
-# --- Claims ---
 
 
 def claim(entry: Mapping) -> str:
@@ -123,9 +120,6 @@ def _differences(found: Mapping[str, Sequence[float]]) -> str:
     return ", ".join(f"{with_interval(*one, sign=True)} ({name})" for name, one in found.items())
 
 
-# --- Collection and split ---
-
-
 def collection(corpus: Corpus, summary: pd.DataFrame, missing: pd.DataFrame) -> str:
     """One sentence on size, labels and flaws, from ``tables.corpus_summary`` and ``tables.missing_labels``."""
     text = (
@@ -140,10 +134,9 @@ def split(study: Study) -> str:
     """Where the split comes from, what the unlabelled pool is, and a warning where sets share artists."""
     corpus, pool, shared = study.collection, study.ids("unlabelled"), study.audit.shared_artists["artists"].max()
     hidden = corpus.is_labelled[pool].sum()
+    text = "Whole artists are assigned so that each set gets its share of every tag."
     if corpus.has_split:
         text = f"The sets are {corpus.split_name or 'those that the collection gives'}; a tag's target is each set's share of the tracks."
-    else:
-        text = "Whole artists are assigned so that each set gets its share of every tag."
     if not pool:
         text += " There are no unlabelled tracks: students get pseudo-labels on training tracks, the method without new audio."
     elif hidden and not corpus.has_split:
@@ -153,12 +146,13 @@ def split(study: Study) -> str:
         )
     elif not corpus.has_split:
         text += " The unlabelled pool keeps artists that stand in neither valid nor test; the rest of the unlabelled tracks is excluded."
-    warning = (
-        f"\n\n**Warning: this split shares artists.** {shared:,} artists stand both in one set and in another, and "
-        f"{study.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists that "
-        "were never heard; compare them only with scores published for the same split."
-    )
-    return text + (warning if shared else "")
+    if shared:
+        text += (
+            f"\n\n**Warning: this split shares artists.** {shared:,} artists stand both in one set and in another, and "
+            f"{study.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists that "
+            "were never heard; compare them only with scores published for the same split."
+        )
+    return text
 
 
 def rare_tags(study: Study) -> str:
@@ -175,9 +169,6 @@ def scored_against(corpus: Corpus) -> str:
     if corpus.truth is None:
         return "Scores are counted against the labels of the collection."
     return "Scores are counted against the true tags of the test tracks, not against their labels; training never sees the truth."
-
-
-# --- Training ---
 
 
 def student_batches(config: StudyConfig) -> str:
@@ -221,15 +212,10 @@ def trained_lengths(tables: Mapping[str, pd.DataFrame]) -> str:
     return f"Trained anew at each length, {joined(parts)}." if parts else ""
 
 
-# --- Explanations ---
-
-
 def explanation(entry: Mapping) -> str:
     """What an entry of ``evidence.records`` says, worded by its intervals."""
-    return (_localisation if entry["test"] == "localisation" else _deletion)(entry)
-
-
-def _localisation(entry: Mapping) -> str:
+    if entry["test"] == "deletion":
+        return _deletion(entry)
     low, high = entry["interval"] or (np.nan, np.nan)
     if np.isnan(low):
         says = "was scored, on too few artists for an interval, at"
@@ -285,9 +271,6 @@ def attention(name: str, maps: AttentionMaps) -> str:
         f"(looking everywhere alike it would be {near.mean():.0%}). By rollout the {name} looks most at "
         f"{maps.times[rollout.argmax()]:.1f} s of the excerpt, {rollout.max() / rollout.mean():.1f} times as much as on average."
     )
-
-
-# --- The opening page ---
 
 
 def headline(claims: Sequence[Mapping]) -> str:
