@@ -129,10 +129,10 @@ class Judge:
     def leak_arms(self, a: Result, b: Result) -> tuple[Bootstrap, np.ndarray, np.ndarray]:
         """Resamples of the evaluation tracks, their scores by the model that has heard their artist, and by the other one."""
         evaluated = self.study.crossover[self.study.crossover["role"] == "evaluation"]
-        rows = np.asarray(self.study.split.index[self.study.split == "test"].get_indexer(evaluated.index))
+        rows = self.study.split.index[self.study.split == "test"].get_indexer(evaluated.index)
         in_a = (evaluated["group"] == "a").to_numpy()[None, :, None]
         by_a, by_b = a.scores()[:, rows], b.scores()[:, rows]
-        return self.bootstrap(list(evaluated.index)), np.where(in_a, by_a, by_b), np.where(in_a, by_b, by_a)
+        return self.bootstrap(evaluated.index), np.where(in_a, by_a, by_b), np.where(in_a, by_b, by_a)
 
 
 def told(found: Difference) -> list[float]:

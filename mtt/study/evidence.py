@@ -55,8 +55,8 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
     cells = {result.name: result.first for result in results}
     attentive = {name: model for name, cell in cells.items() if isinstance(model := cell.load_model(), MusicTaggingTransformer)}
     missing = _reasons(corpus, ids, attentive)
-    wanted = {"localisation": list(cells), "deletion": list(attentive)}
-    jobs = [(test, name) for test in wanted if test not in missing for name in wanted[test]]
+    wanted = {"localisation": cells, "deletion": attentive}
+    jobs = [(test, name) for test, models in wanted.items() if test not in missing for name in models]
     work = [delayed(_rows)(test, cells[name], corpus, ids) for test, name in jobs]
     with threads(THREADS):  # several in one process: starting others would take longer than the work of a small profile
         made = Parallel(1 if torch.cuda.is_available() else -1, prefer="threads", return_as="generator")(work)

@@ -116,11 +116,8 @@ def poolings(study: Study, boot: Bootstrap, results: Sequence[Result]) -> dict[s
 
 def records(boot: Bootstrap, found: Mapping[str, LengthSweep]) -> list[dict]:
     """The ``lengths`` part of results.json: one row a model and length."""
-    return [
-        {"model": name, "seconds": row.seconds, "roc_auc": row.estimate, "roc_auc_interval": [row.low, row.high]}
-        for name, table in curves(boot, found, "mean").items()
-        for row in table.itertuples()
-    ]
+    rows = [(name, *row) for name, table in curves(boot, found, "mean").items() for row in table.itertuples(index=False)]
+    return [{"model": name, "seconds": seconds, "roc_auc": value, "roc_auc_interval": bounds} for name, seconds, value, *bounds in rows]
 
 
 def time_steps(config: StudyConfig) -> pd.DataFrame:

@@ -38,7 +38,7 @@ class ParameterError(SettingsError, UsageError):
 def settings_of(given: Mapping[str, object], changes: Mapping[str, object], names: Mapping[str, str]) -> StudyConfig:
     """The settings of the profile that is ``given`` with ``changes`` (sections within sections) in place, but for ``init_from``.
 
-    ``names`` has the user's name of each field that is not called as in StudyConfig; ``SettingsError`` begins with it.
+    ``SettingsError`` begins with the user's name of a field; ``names`` has those that are not as in StudyConfig.
     """
     for name in TEXTS:
         if not isinstance(given.get(name, ""), str):

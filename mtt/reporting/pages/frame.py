@@ -12,7 +12,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -41,13 +40,6 @@ class Page:
     question: str
 
 
-class Heading(NamedTuple):
-    """A line of a page's contents list."""
-
-    anchor: str
-    text: str
-
-
 def render_page(out: str | Path, template: str, **content) -> Path:
     """Write the page of ``page_text``, whole or not at all, and return ``out``; the log warns of one above ``MAX_PAGE_BYTES``."""
     out = write_whole(out, page_text(template, Path(out).stem, **content))
@@ -60,8 +52,8 @@ def render_page(out: str | Path, template: str, **content) -> Path:
 def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **content) -> str:
     """The text of the page ``name`` in the common frame.
 
-    ``content`` goes to the template; every page knows ``lede``, ``description`` (the lede, where no other is given), ``contents`` (list of
-    ``Heading``) and ``folded_code`` (whether it needs the switch that shows all code).
+    ``content`` goes to the template; every page knows ``lede``, ``description`` (the lede, where no other is given), ``contents`` (anchors
+    and texts of its headings) and ``folded_code`` (whether it needs the switch that shows all code).
     """
     around = [None, *pages, None]
     place = next((place for place, page in enumerate(around) if page and page.slug == name), 0)
@@ -77,8 +69,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
 @functools.cache
 def environment() -> jinja2.Environment:
     """The template environment of all pages: everything is escaped, an unknown name is an error."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
 
 
 def source(name: str) -> Markup:

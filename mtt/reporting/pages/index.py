@@ -35,7 +35,6 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
         description=words.headline(entries),
         pages=pages,
         provenance=results["study"],
-        headline=words.headline(entries),
         explorer=out.with_name("explorer.html").exists(),
         claims=[(claim, _rule(claim), tested.get(claim.id)) for claim in CLAIMS.values()],
         plot=_plot(entries) if entries else "",

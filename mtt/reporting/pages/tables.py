@@ -120,15 +120,10 @@ def _all_splits(study: Study) -> dict[str, SplitAudit]:
 
 def split_methods(study: Study) -> pd.DataFrame:
     """One row a way to split: artists shared by sets, test tracks whose artist is in train, how far the tags' shares are off."""
-    rows = {
-        name: (
-            int(audit.shared_artists["artists"].sum()),
-            f"{audit.leaked_test_share:.0%}",
-            f"{audit.mean_deviation:.2%}",
-            f"{audit.max_deviation:.1%}",
-        )
-        for name, audit in _all_splits(study).items()
-    }
+    rows = {}
+    for name, audit in _all_splits(study).items():
+        shares = (f"{audit.leaked_test_share:.0%}", f"{audit.mean_deviation:.2%}", f"{audit.max_deviation:.1%}")
+        rows[name] = (int(audit.shared_artists["artists"].sum()), *shares)
     columns = ["shared artists", "test tracks by train artists", "mean deviation", "largest deviation"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("split")
 

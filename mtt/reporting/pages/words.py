@@ -76,8 +76,8 @@ def note(entry: Mapping) -> str:
     """What a reader must know beside a verdict; it follows the claim's sentence."""
     said, beside = [], entry["beside"]
     if "leaked_share" in beside:
-        said.append("Here every test artist was heard in training, the most that a split can leak; in a split of random tracks ")
-        said[-1] += f"{beside['leaked_share']:.0%} of the test tracks are by such an artist."
+        share = f"{beside['leaked_share']:.0%} of the test tracks are by such an artist"
+        said.append(f"Here every test artist was heard in training, the most that a split can leak; in a split of random tracks {share}.")
     if beside.get("others"):
         said.append(f"Against the other baselines the difference is {_differences(beside['others'])}.")
     if "one_step" in beside and beside["one_step"]["models"]:
@@ -207,8 +207,8 @@ def pseudo_labels(labels: PseudoLabels) -> str:
 
 def trained_lengths(tables: Mapping[str, pd.DataFrame]) -> str:
     """What happens to models that are trained and tested at other lengths, from ``lengths.train_length_curves``."""
-    words = "{} goes from {estimate[0]:.3f} at {seconds[0]:g} s to {estimate[1]:.3f} at {seconds[1]:g} s"
-    parts = [words.format(name, **table.iloc[[0, -1]].reset_index()) for name, table in tables.items()]
+    goes = "{} goes from {estimate[0]:.3f} at {seconds[0]:g} s to {estimate[1]:.3f} at {seconds[1]:g} s"
+    parts = [goes.format(name, **table.iloc[[0, -1]].reset_index()) for name, table in tables.items()]
     return f"Trained anew at each length, {joined(parts)}." if parts else ""
 
 
