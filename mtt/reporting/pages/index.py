@@ -57,10 +57,8 @@ def _answer(page: Page, results: Mapping) -> str:
 
 
 def _plot(entries: Sequence[Mapping]) -> Markup:
-    widths = {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
-    drawn = {
-        name: figures.paired_differences(tables.claims(entries), title="The claims, tested", width=width) for name, width in widths.items()
-    }
+    rows, widths = tables.claims(entries), {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
+    drawn = {name: figures.paired_differences(rows, title="The claims, tested", width=width) for name, width in widths.items()}
     return Markup("".join(picture.svg(name) for name, picture in drawn.items()))
 
 
