@@ -184,9 +184,7 @@ def _load(folder: Path) -> tuple[TaggingModel, str]:
     try:
         tensors = safetensors.torch.load(weights)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{folder / WEIGHTS}: not a safetensors file: {one_line(error)[:300]}: copy or save the model again"
-        ) from error
+        raise CheckpointError(f"{folder / WEIGHTS}: not a safetensors file: {one_line(error)[:300]}: save the model again") from error
     model = filled_model(description.config, len(description.tags), tensors, folder / WEIGHTS)
     if hashlib.sha256(weights).hexdigest() != description.weights_sha256:
         raise CheckpointError(f"{folder}: {WEIGHTS} is not the one {DESCRIPTION} describes: save the model again")

@@ -44,89 +44,76 @@ PAGES = (
     Page(6, "06_explore", "Explore", "What does a model listen to, and do its explanations hold?"),
 )
 PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
-MARKS = "marks.json"  # beside the executed notebooks: what they follow from
-RUN = "run.json"  # beside them too: when they were executed, and how long that took
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+RUN = "run.json"  # beside the executed notebooks: what they follow from, when they were executed, and how long that took
 
 
-class StudyError(MttError):
-    """A notebook that failed; the message names it and the reason."""
-
-
-def run_study(parameters: Mapping[str, object], out: Path, notebooks: Path | None = None) -> Path:
-    """Execute every notebook with ``parameters`` and write the pages into ``out``; return the path of the index.
-
-    Raises ``ParameterError`` before anything runs, ``StudyError`` when a notebook fails.
-    """
+def run_study(parameters: Mapping[str, object], out: Path) -> Path:
+    """Execute every notebook with ``parameters``, write the pages into ``out``, return the path of the index. Raises ``MttError``."""
     parameters = check_parameters(parameters)
     if "collection" in parameters:
         parameters["collection"] = parse_source(parameters["collection"]).absolute  # notebooks run in a folder of their own
     if "init_from" in parameters:
         parameters["init_from"] = os.path.abspath(os.path.expanduser(parameters["init_from"]))
     study = open_study(**parameters)
-    notebooks = notebooks or Path(__file__).resolve().parents[2] / "notebooks"
-    pages = [page for page in PAGES if (notebooks / f"{page.slug}.ipynb").exists()]
-    if not pages:
-        raise StudyError(f"{notebooks}: no notebooks there; run from a checkout of the project")
-    check_reports(out, pages)
+    if not NOTEBOOKS.exists():
+        raise MttError(f"{NOTEBOOKS}: no notebooks there; run from a checkout of the project")
+    check_reports(out)
     _ = study.corpus  # a collection that cannot carry a study says so before anything runs
     busy = "another study is writing its pages there; wait for it, or give --out another folder"
     with (
         alone(study.folder / ".lock", busy=f"{study.folder}: another process runs this study; wait for it, or name another: -p study NAME"),
         alone(home() / "runs" / f".{fingerprint(os.path.realpath(out))}.lock", busy=f"{out}: {busy}"),
     ):
-        executed, run = _execute_notebooks(study, notebooks, pages, parameters)
-        return _write_pages(study, out, pages, executed, describe_run(study, run))
+        _execute_notebooks(study, parameters)
+        return _write_pages(study, out)
 
 
-def _execute_notebooks(
-    study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]
-) -> tuple[list[Path], dict[str, object]]:
-    """The executed notebooks, and when that was."""
+def _execute_notebooks(study: Study, parameters: Mapping[str, object]) -> None:
+    """Those that are to be executed, in order; what they follow from is kept beside them."""
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
-    executed, kept = [], study.folder / "notebooks"
-    marks, run = read_json(kept / MARKS), read_json(kept / RUN)
-    unchanged = marks is not None and marks == study_marks(study, notebooks, pages, parameters)
-    for page in pages:
-        print(f"[{page.number}/{len(pages)}] {page.title}", file=sys.stderr, flush=True)
-        if unchanged and (kept / f"{page.slug}.ipynb").exists():
-            executed.append(kept / f"{page.slug}.ipynb")
-            continue
-        (kept / MARKS).unlink(missing_ok=True)  # they speak of all notebooks, and this one is about to be written over
-        executed.append(execute_notebook(notebooks / f"{page.slug}.ipynb", kept, parameters))
-        run = {"started": started.isoformat(timespec="seconds"), "seconds": round(time.monotonic() - clock, 1)}
-        print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
-    write_json(kept / RUN, run)
-    write_json(kept / MARKS, study_marks(study, notebooks, pages, parameters))
-    return executed, run
+    kept = study.folder / "notebooks"
+    known = read_json(kept / RUN) or {}
+    run, unchanged = known.get("run"), known.get("marks") == study_marks(study, parameters)
+    for page in PAGES:
+        print(f"[{page.number}/{len(PAGES)}] {page.title}", file=sys.stderr, flush=True)
+        if not (unchanged and (kept / f"{page.slug}.ipynb").exists()):
+            (kept / RUN).unlink(missing_ok=True)  # its marks speak of all notebooks, and this one is about to be written over
+            execute_notebook(NOTEBOOKS / f"{page.slug}.ipynb", kept, parameters)
+            run = {"started": started.isoformat(timespec="seconds"), "seconds": round(time.monotonic() - clock, 1)}
+            print(f"      done after {time.monotonic() - clock:.0f} s", file=sys.stderr, flush=True)
+    write_json(kept / RUN, {"run": run, "marks": study_marks(study, parameters)})
 
 
-def _write_pages(study: Study, out: Path, pages: list[Page], executed: list[Path], provenance: Mapping) -> Path:
+def _write_pages(study: Study, out: Path) -> Path:
     """Every page, results.json and, last, the index; its path."""
+    kept = study.folder / "notebooks"
+    provenance = describe_run(study, read_json(kept / RUN)["run"])
     named = study.make_named(["teacher", "student"])
     scenes = scenes_of(study, choose_tracks(study, named), named)
-    render_explorer(scenes, out / "explorer.html", pages, provenance)  # first: the last page links to it where it is there
-    for page, notebook in zip(pages, executed, strict=True):
-        render_notebook(notebook, out / f"{page.slug}.html", pages, provenance)
+    render_explorer(scenes, out / "explorer.html", PAGES, provenance)  # first: the last page links to it where it is there
+    for page in PAGES:
+        render_notebook(kept / f"{page.slug}.ipynb", out / f"{page.slug}.html", PAGES, provenance)
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
     write_whole(out / "claims.png", figures.paired_differences(tables.claims(results["claims"]), title="The claims, tested").png())
-    return render_index(results, out / "index.html", pages)
+    return render_index(results, out / "index.html", PAGES)
 
 
-def check_reports(out: Path, pages: list[Page]) -> None:
+def check_reports(out: Path) -> None:
     """Raises ``MttError`` where ``out`` cannot be written or has a file of a report's name that is none: reports alone are renewed."""
     check_place(out / "index.html")
     results = read_json(out / "results.json")
     ours = isinstance(results, dict) and {"study", "claims"} <= results.keys()
-    names = ["index.html", "explorer.html", *(f"{page.slug}.html" for page in pages), "results.json", "claims.png"]
+    names = ["index.html", "explorer.html", *(f"{page.slug}.html" for page in PAGES), "results.json", "claims.png"]
     for path in (out / name for name in names if os.path.lexists(out / name)):
         if not (path.is_file() and f"{SITE}</title>" in path.read_text(errors="replace") if path.suffix == ".html" else ours):
-            raise StudyError(f"{path}: is there and was not written by a study; give --out another folder")
+            raise MttError(f"{path}: is there and was not written by a study; give --out another folder")
 
 
-def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Mapping[str, object]) -> dict[str, object]:
+def study_marks(study: Study, parameters: Mapping[str, object]) -> dict[str, object]:
     """All that the executed notebooks follow from: sources, parameters, code, collection, and the stages and findings on disk."""
-    sources = [notebooks / f"{page.slug}.ipynb" for page in pages] + sorted(Path(__file__).parents[1].rglob("*.py"))
+    sources = [NOTEBOOKS / f"{page.slug}.ipynb" for page in PAGES] + sorted(Path(__file__).parents[1].rglob("*.py"))
     stages = sorted(study.folder.glob("*/config.json")) + sorted((study.folder / "results").glob("*.json"))
     return {
         "sources": hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest(),
@@ -137,7 +124,7 @@ def study_marks(study: Study, notebooks: Path, pages: list[Page], parameters: Ma
 
 
 def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object]) -> Path:
-    """Run one notebook with papermill into ``folder``; raises ``StudyError`` with the first line of what went wrong."""
+    """Run one notebook with papermill into ``folder``; raises ``MttError`` with the first line of what went wrong."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / source.name
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # keeps the debugger's warning off the terminal
@@ -156,7 +143,7 @@ def execute_notebook(source: Path, folder: Path, parameters: Mapping[str, object
     except PapermillExecutionError as error:
         if error.ename not in _names_of(MttError):
             raise  # a fault of ours: its traceback is worth having
-        raise StudyError(f"{source.name}, cell {error.cell_index}: {error.ename}: {error.evalue}; see {target}") from error
+        raise MttError(f"{source.name}, cell {error.cell_index}: {error.ename}: {error.evalue}; see {target}") from error
     return target
 
 
@@ -183,7 +170,7 @@ def collect_results(study: Study, provenance: Mapping) -> dict:
     }
 
 
-def describe_run(study: Study, run: object) -> dict:
+def describe_run(study: Study, run: Mapping) -> dict:
     """Where results come from: the ``study`` part of results.json. ``run`` says when the notebooks were executed, and how long it took."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     trained = sum(read_json(path)["training_seconds"] for path in study.folder.glob("*/metrics.json"))  # in this run or an earlier one
@@ -196,7 +183,7 @@ def describe_run(study: Study, run: object) -> dict:
         "commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": f"{platform.system()} {platform.machine()}, {device}, {precision}",
-        **(run if isinstance(run, dict) else {}),
+        **run,
         "training": f"{trained / 60:.0f} min, all models together; those that were there are read back",
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -97,11 +97,11 @@ class Cell:
 
     def pseudo_labels(self, data: TrainingData, track_ids: list[str], clip_seconds: float) -> np.ndarray:
         """Its probabilities (n_tracks, slots, n_tags) for the clips that a student draws from; made once and kept in its folder."""
-        key = [self.fingerprint, track_ids, clip_seconds, data.pool_slots]
-        made = kept_arrays(
-            self.folder, "pseudo-labels", key, lambda: {"scores": self.predict_clips(data, track_ids, clip_seconds, data.pool_slots)}
-        )
-        return made["scores"]
+
+        def make() -> dict[str, np.ndarray]:
+            return {"scores": self.predict_clips(data, track_ids, clip_seconds, data.pool_slots)}
+
+        return kept_arrays(self.folder, "pseudo-labels", [self.fingerprint, track_ids, clip_seconds, data.pool_slots], make)["scores"]
 
 
 def effective(recipe: Recipe) -> dict:
@@ -147,9 +147,8 @@ def finished_cell(root: Path, recipe: Recipe, data: TrainingData) -> Cell | None
 def _finished(folder: Path, mark: str) -> Cell | None:
     found = read_json(folder / "config.json")
     if found is not None and found.get("fingerprint") != mark:
-        raise MttError(
-            f"{folder}: holds a model of other settings, data or version, which is kept: name another study, or move the folder away"
-        )
+        remedy = "which is kept: name another study, or move the folder away"
+        raise MttError(f"{folder}: holds a model of other settings, data or version, {remedy}")
     if found is None or not (folder / "metrics.json").exists():
         return None
     (folder / STATE_FILE).unlink(missing_ok=True)  # it has served
@@ -157,12 +156,10 @@ def _finished(folder: Path, mark: str) -> Cell | None:
 
 
 def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None, ranks: Ranks = ALONE) -> Cell:
-    """Train, evaluate and write one cell; its teacher must be there. Goes on where an earlier attempt stopped.
-
-    With several ``ranks``, each calls this; the first one's cell is there when all return. Raises ``MttError`` as ``finished_cell`` does.
-    """
+    """Train, evaluate and write one cell, or go on where that stopped; its teacher must be there. All of several ``ranks`` call this."""
     recipe, folder = replace(recipe, train=_resolved(recipe.train)), root / recipe.folder
-    with threads(THREADS), _held(folder) if ranks.first else nullcontext():
+    folder.mkdir(parents=True, exist_ok=True)
+    with threads(THREADS), alone(folder.with_name(f".{folder.name}.lock")) if ranks.first else nullcontext():
         if ranks.agree(ranks.first and _begin(root, recipe, data)):
             model = build_model(recipe.model, len(data.corpus.tags), seed=recipe.seed)
             if recipe.initial is not None:
@@ -174,12 +171,6 @@ def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[
                 _finish(folder, recipe, data, model, history)
             ranks.agree(None)
     return Cell(folder)
-
-
-def _held(folder: Path) -> AbstractContextManager:
-    """The lock of a cell's folder, which is made."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return alone(folder.with_name(f".{folder.name}.lock"))
 
 
 def _begin(root: Path, recipe: Recipe, data: TrainingData) -> bool:
@@ -252,9 +243,10 @@ def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = AL
     """What the recipe is trained on: labelled clips, and beside them, for most students, clips with their teacher's pseudo-labels."""
     corpus, train, options, train_ids = data.corpus, recipe.train, recipe.student, data.train_ids(recipe)
     labels, noise_seed = corpus.labels[corpus.rows(train_ids)], ranks.own_seed(recipe.seed)
+    labelled_batch = train.batch_size // 2 if recipe.uses_pool else train.batch_size  # with a pool, as many clips are not labelled
 
     def batches(ids: list[str], seed: int, slots: int | None = None) -> ClipBatches:
-        return ClipBatches(corpus, ids, recipe.labelled_batch, train.clip_seconds, seed, slots, (ranks.rank, ranks.world))
+        return ClipBatches(corpus, ids, labelled_batch, train.clip_seconds, seed, slots, (ranks.rank, ranks.world))
 
     if not recipe.uses_pool:
         return Supervised(batches(train_ids, recipe.seed), labels, train.augment, noise_seed)

@@ -28,40 +28,34 @@ LENGTH_MODELS = ("teacher", "short-chunk-resnet", "crnn", "fcn")  # whose scores
 
 @dataclass(frozen=True)
 class Measured:
-    """What a claim is judged by: an effect, the tracks that it was measured on, the other side by name where the study chose it.
-
-    ``beside`` is what a reader must know beside the verdict, as JSON types; differences in it are [effect, lo, hi].
-    """
+    """What a claim is judged by."""
 
     effect: Difference
-    boot: Bootstrap
-    versus: str | None = None
-    beside: dict = field(default_factory=dict)
+    boot: Bootstrap  # of the tracks that it was measured on
+    versus: str | None = None  # the other side by name, where the claim's wording asks for it
+    beside: dict = field(default_factory=dict)  # what a reader must know, as JSON types; differences in it are [effect, lo, hi]
 
 
 @dataclass(frozen=True)
 class Claim:
     """A claim and how it is measured and judged.
 
-    ``label`` is short enough to stand beside a verdict. ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` follows the
-    subject and may hold ``{effect}`` (always signed), ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
-    ``paper`` quotes what the authors or their tutorial reported, where a comparable figure was published. ``measure`` gives None where the
-    collection cannot answer.
+    ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` follows the subject and may hold ``{effect}`` (always signed),
+    ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
     """
 
     id: str
-    label: str
+    label: str  # short enough to stand beside a verdict
     statement: str
     contrast: str  # what the effect is: a minus b
     page: str  # the notebook that measures it
-    measure: Callable[[Judge], Measured | None]
+    measure: Callable[[Judge], Measured | None]  # None where the collection cannot answer
     subject: str
     wording: dict[str, str]
     rule: Literal["superiority", "non-inferiority", "equivalence"] = "superiority"
     margin: float = 0.0
     unit: str = "ROC-AUC"
-    versus: str | None = None  # the other side, where the study may choose it
-    paper: str | None = None
+    paper: str | None = None  # what the authors or their tutorial reported, where a comparable figure was published
 
     @property
     def borders(self) -> tuple[float, ...]:
@@ -72,10 +66,8 @@ class Claim:
         """The rule applied to an interval. ``ValueError`` for one that is not finite or runs backwards."""
         if not -math.inf < lo <= hi < math.inf:
             raise ValueError(f"{self.id}: {lo} to {hi} is no interval")
-        if self.rule == "equivalence":
-            inside, outside = -self.margin < lo and hi < self.margin, hi < -self.margin or lo > self.margin
-        else:
-            inside, outside = lo > self.margin, hi < self.margin
+        least, most = self.borders if self.rule == "equivalence" else (self.margin, math.inf)
+        inside, outside = least < lo and hi < most, hi < least or lo > most
         return SUPPORTED if inside else CONTRADICTED if outside else INCONCLUSIVE
 
     def is_torn(self, by_seed: Sequence[float]) -> bool:
@@ -85,14 +77,9 @@ class Claim:
     def entry(self, found: Measured, seeds: int) -> dict:
         """The claim's entry in ``results.json``, of JSON types."""
         effect, (value, *interval) = found.effect, told(found.effect)
-        return {
-            "id": self.id,
+        return {name: getattr(self, name) for name in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
             "claim": self.statement,
-            "contrast": self.contrast,
-            "rule": self.rule,
-            "margin": self.margin,
             "metric": effect.metric,
-            "unit": self.unit,
             "effect": value,
             "interval": interval,
             "by_seed": [float(one) for one in effect.by_seed],
@@ -100,8 +87,7 @@ class Claim:
             "n_tracks": found.boot.n_tracks,
             "n_artists": found.boot.n_artists,
             "seeds": seeds,
-            "versus": found.versus or self.versus,
-            "paper": self.paper,
+            "versus": found.versus,
             "beside": found.beside,
         }
 
@@ -133,7 +119,8 @@ class Judge:
 
     def model_row(self, result: Result) -> dict:
         """A model's line in results.json."""
-        row: dict = {"name": result.name, "parameters": result.parameters, "seconds": round(result.seconds, 1)}
+        seconds = float(np.mean([cell.metrics["training_seconds"] for cell in result.cells]))
+        row: dict = {"name": result.name, "parameters": result.first.metrics["parameters"], "seconds": round(seconds, 1)}
         for metric in ("roc_auc", "pr_auc"):
             found = estimate(self.bootstrap(), result.scores(), metric)
             row |= {metric: found.value, f"{metric}_interval": [found.lo, found.hi]}
@@ -142,10 +129,10 @@ class Judge:
     def leak_arms(self, a: Result, b: Result) -> tuple[Bootstrap, np.ndarray, np.ndarray]:
         """Resamples of the evaluation tracks, their scores by the model that has heard their artist, and by the other one."""
         evaluated = self.study.crossover[self.study.crossover["role"] == "evaluation"]
-        rows = np.asarray(self.study.split.index[self.study.split == "test"].get_indexer(evaluated.index))
+        rows = self.study.split.index[self.study.split == "test"].get_indexer(evaluated.index)
         in_a = (evaluated["group"] == "a").to_numpy()[None, :, None]
         by_a, by_b = a.scores()[:, rows], b.scores()[:, rows]
-        return self.bootstrap(list(evaluated.index)), np.where(in_a, by_a, by_b), np.where(in_a, by_b, by_a)
+        return self.bootstrap(evaluated.index), np.where(in_a, by_a, by_b), np.where(in_a, by_b, by_a)
 
 
 def told(found: Difference) -> list[float]:
@@ -153,26 +140,22 @@ def told(found: Difference) -> list[float]:
     return [float(found.effect), float(found.lo), float(found.hi)]
 
 
-# --- What is measured ---
-
-
 def _leak(judge: Judge) -> Measured | None:
     study = judge.study
     if study.crossover.empty:  # fewer than four test artists with two tracks
         return None
     boot, heard, unheard = judge.leak_arms(*study.make("leak-a", "leak-b"))
-    arms = {"heard": estimate(boot, heard), "unheard": estimate(boot, unheard)}
+    arms = lengths.estimates(boot, {"heard": heard, "unheard": unheard}, "arm").T.to_dict("list")
     corpus, ratios = study.corpus, study.ratios
     by_track = comparator_splits(corpus.artists, corpus.labels, ratios)["random tracks"]
     leaked = audit_split(by_track, corpus.artists, corpus.labels, ratios, corpus.tags).leaked_test_share
-    beside = {"arms": {name: [one.value, one.lo, one.hi] for name, one in arms.items()}, "leaked_share": leaked}
-    return Measured(paired_difference(boot, heard, unheard), boot, beside=beside)
+    return Measured(paired_difference(boot, heard, unheard), boot, beside={"arms": arms, "leaked_share": leaked})
 
 
 def _baselines(judge: Judge) -> Measured:
     teacher, *others = judge.study.make("teacher", *recipes.baselines(judge.study.config))
     strongest = max(others, key=lambda result: result.validation)
-    steps = lengths.time_steps(judge.study.config)["steps"]
+    steps = lengths.time_steps(judge.study.config)["steps in time"]
     beside = {
         "others": {result.name: told(judge.compare(teacher, result)) for result in others if result is not strongest},
         "one_step": {"models": list(steps.index[steps == 1]), "clip": judge.study.config.train.clip_seconds},
@@ -244,7 +227,6 @@ _CLAIMS = (
         measure=_baselines,
         subject="the Transformer",
         wording=superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
-        versus="the CNN and recurrent baselines",
         paper=(
             "Conventional MSD split, ROC-AUC / PR-AUC (authors' tutorial): Music Tagging Transformer .8916/.3358; "
             "Short-chunk ResNet .8898/.3280, Sample-level .8789/.2959, FCN .8744/.2970, CRNN .8499/.2469."
@@ -320,7 +302,6 @@ _CLAIMS = (
             CONTRADICTED: "keeps less than {versus}; the difference is {effect} ROC-AUC per doubling of the length",
             INCONCLUSIVE: "may or may not keep more than {versus}; the estimated difference is {effect} ROC-AUC per doubling",
         },
-        versus="the pure CNN",
         unit="ROC-AUC per doubling of the input length",
     ),
 )

@@ -55,8 +55,8 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
     cells = {result.name: result.first for result in results}
     attentive = {name: model for name, cell in cells.items() if isinstance(model := cell.load_model(), MusicTaggingTransformer)}
     missing = _reasons(corpus, ids, attentive)
-    wanted = {"localisation": list(cells), "deletion": list(attentive)}
-    jobs = [(test, name) for test in wanted if test not in missing for name in wanted[test]]
+    wanted = {"localisation": cells, "deletion": attentive}
+    jobs = [(test, name) for test, models in wanted.items() if test not in missing for name in models]
     work = [delayed(_rows)(test, cells[name], corpus, ids) for test, name in jobs]
     with threads(THREADS):  # several in one process: starting others would take longer than the work of a small profile
         made = Parallel(1 if torch.cuda.is_available() else -1, prefer="threads", return_as="generator")(work)
@@ -111,18 +111,15 @@ def records(found: Evidence) -> list[dict]:
         mean = table.loc[MEAN]
         about = {"n_tracks": int(mean["tracks"]), "n_artists": int(mean["artists"]), "n_tags": len(table) - 1}
         for kind in EXPLANATIONS:
-            if np.isfinite(mean[kind]):
-                entry = {"model": name, "test": "localisation", "explanation": kind, "metric": "ROC-AUC", "effect": float(mean[kind])}
-                entries.append(entry | {"interval": _bounds(mean[f"{kind}_lo"], mean[f"{kind}_hi"]), "chance": CHANCE, **about})
+            effect, *interval = mean[[kind, f"{kind}_lo", f"{kind}_hi"]].astype(float).tolist()
+            if np.isfinite(effect):
+                entry = {"model": name, "test": "localisation", "explanation": kind, "metric": "ROC-AUC", "effect": effect}
+                entries.append(entry | {"interval": interval if np.isfinite(interval).all() else None, "chance": CHANCE, **about})
     for name, test in found.deletion.items():
         random, shifted = test.versus_random, test.versus_shifted
         entry = {"model": name, "test": "deletion", "explanation": "attention", "metric": "probability drop", "share": SHARE}
-        entry |= {"effect": random.effect, "interval": _bounds(random.lo, random.hi)}
-        entry |= {"elsewhere": shifted.effect, "elsewhere_interval": _bounds(shifted.lo, shifted.hi)}
-        drops = {mask: {"drop": float(row["drop"]), "interval": _bounds(row["lo"], row["hi"])} for mask, row in test.summary.iterrows()}
+        entry |= {"effect": random.effect, "interval": [random.lo, random.hi]}
+        entry |= {"elsewhere": shifted.effect, "elsewhere_interval": [shifted.lo, shifted.hi]}
+        drops = {row.Index: {"drop": row.drop, "interval": [row.lo, row.hi]} for row in test.summary.itertuples()}
         entries.append(entry | {"drops": drops, "n_tracks": len(test.drops), "n_artists": test.drops["artist"].nunique()})
     return entries
-
-
-def _bounds(low: float, high: float) -> list[float] | None:
-    return [float(low), float(high)] if np.isfinite(low) and np.isfinite(high) else None

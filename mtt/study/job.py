@@ -93,10 +93,7 @@ def _recipe(config: StudyConfig, name: str, options: object) -> Recipe:
 
 
 def run_job(job: Job, progress: bool = True) -> Cell:
-    """Train what the job names, or read it back where it is done; goes on where it was stopped. Under torchrun all ranks train it.
-
-    Raises ``MttError`` for a batch that they cannot share, and where the folder holds another study.
-    """
+    """Train what the job names, go on where that was stopped, or read it back. Under torchrun all ranks train it. Raises ``MttError``."""
     with joined() as ranks:
         study = Study(job.config, job.place, progress)
         if ranks.world == 1:

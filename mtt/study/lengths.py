@@ -24,7 +24,6 @@ from mtt.study.cells import THREADS, Cell, TrainingData
 from mtt.study.workspace import Result, Study
 
 SWEEP_VERSION = 1
-COLUMNS = {"estimate": "value", "low": "lo", "high": "hi"}  # of a curve, and what they are of an ``Estimate``
 
 
 def sweep(study: Study, results: Sequence[Result]) -> dict[str, LengthSweep]:
@@ -32,11 +31,16 @@ def sweep(study: Study, results: Sequence[Result]) -> dict[str, LengthSweep]:
     lengths = study_lengths(study)
     jobs = [delayed(_sweep_cell)(cell, study.data, study.sweep_ids, lengths) for result in results for cell in result.cells]
     done = iter(Parallel(n_jobs=1 if torch.cuda.is_available() else -1, initializer=leave_interrupts)(jobs))
-    found = {}
-    for result in results:
-        parts = [next(done) for _ in result.cells]
-        found[result.name] = LengthSweep(np.array(lengths), *(np.stack([part[way] for part in parts]) for way in ("mean", "single")))
-    return found
+    parts = {result.name: [next(done) for _ in result.cells] for result in results}
+    ways = ("mean", "single")
+    return {name: LengthSweep(np.array(lengths), *(np.stack([one[way] for one in own]) for way in ways)) for name, own in parts.items()}
+
+
+def estimates(boot: Bootstrap, scores: Mapping[object, np.ndarray], index: str) -> pd.DataFrame:
+    """ROC-AUC of each of these ``scores``: estimate, low, high; ``index`` says what their names are."""
+    found = {name: estimate(boot, one) for name, one in scores.items()}
+    rows = [(one.value, one.lo, one.hi) for one in found.values()]
+    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=pd.Index(list(found), name=index))
 
 
 def study_lengths(study: Study) -> list[float]:
@@ -56,8 +60,7 @@ def _sweep_cell(cell: Cell, data: TrainingData, track_ids: list[str], lengths: l
 
 def _curve(boot: Bootstrap, seconds: Sequence[float], scores: Iterable[np.ndarray]) -> pd.DataFrame:
     """seconds, estimate, low, high."""
-    found = [estimate(boot, one) for one in scores]
-    return pd.DataFrame({"seconds": seconds} | {column: [getattr(one, part) for one in found] for column, part in COLUMNS.items()})
+    return estimates(boot, dict(zip(seconds, scores, strict=True)), "seconds").reset_index()
 
 
 def curves(boot: Bootstrap, found: Mapping[str, LengthSweep], way: str) -> dict[str, pd.DataFrame]:
@@ -66,15 +69,10 @@ def curves(boot: Bootstrap, found: Mapping[str, LengthSweep], way: str) -> dict[
 
 
 def train_length_curves(study: Study, boot: Bootstrap) -> dict[str, pd.DataFrame]:
-    """Transformer and short-chunk ResNet, each trained anew at every training length of the profile and tested at that length.
-
-    For each: seconds, estimate, low, high. Empty where the profile has no training lengths.
-    """
-    lengths, found = study.config.train_lengths, {name: recipes.recipe(study.config, name) for name in ("teacher", "short-chunk-resnet")}
-    if not lengths:
-        return {}
-    made = iter(study.make(*(recipes.with_clip_seconds(one, seconds) for one in found.values() for seconds in lengths)))
-    return {name: _curve(boot, lengths, [next(made).scores() for _ in lengths]) for name in found}
+    """Of Transformer and short-chunk ResNet, trained and tested at each training length of the profile: seconds, estimate, low, high."""
+    lengths, names = study.config.train_lengths, ("teacher", "short-chunk-resnet") if study.config.train_lengths else ()
+    made = iter(study.make(*(recipes.with_clip_seconds(recipes.recipe(study.config, name), one) for name in names for one in lengths)))
+    return {name: _curve(boot, lengths, [next(made).scores() for _ in lengths]) for name in names}
 
 
 def slopes(study: Study, boot: Bootstrap, found: Mapping[str, LengthSweep]) -> dict[str, Difference]:
@@ -112,22 +110,18 @@ def poolings(study: Study, boot: Bootstrap, results: Sequence[Result]) -> dict[s
     tables, clip = {}, study.config.train.clip_seconds
     for result in results:
         clips = [cell.predict_clips(study.data, study.sweep_ids, clip, study.config.chunks) for cell in result.cells]
-        scores = [np.stack([pool_clips(one, way) for one in clips]) for way in POOLINGS]
-        tables[result.name] = _curve(boot, POOLINGS, scores).set_index("seconds").rename_axis("pooling")
+        tables[result.name] = estimates(boot, {way: np.stack([pool_clips(one, way) for one in clips]) for way in POOLINGS}, "pooling")
     return tables
 
 
 def records(boot: Bootstrap, found: Mapping[str, LengthSweep]) -> list[dict]:
     """The ``lengths`` part of results.json: one row a model and length."""
-    return [
-        {"model": name, "seconds": row.seconds, "roc_auc": row.estimate, "roc_auc_interval": [row.low, row.high]}
-        for name, table in curves(boot, found, "mean").items()
-        for row in table.itertuples()
-    ]
+    rows = [(name, *row) for name, table in curves(boot, found, "mean").items() for row in table.itertuples(index=False)]
+    return [{"model": name, "seconds": seconds, "roc_auc": value, "roc_auc_interval": bounds} for name, seconds, value, *bounds in rows]
 
 
 def time_steps(config: StudyConfig) -> pd.DataFrame:
-    """What clips of the study's length leave of time in each model: seconds its paper had, seconds here, steps after its convolutions."""
+    """What clips of the study's length leave of time in each model after its convolutions."""
     rows = {}
     for name in ("teacher", *recipes.baselines(config)):
         model = build_model(recipes.recipe(config, name).model, 2, seed=0).eval()
@@ -136,5 +130,5 @@ def time_steps(config: StudyConfig) -> pd.DataFrame:
         with torch.inference_mode():
             model(torch.zeros(1, round(config.train.clip_seconds * SAMPLE_RATE)))
         hook.remove()
-        rows[name] = {"paper": model.native_seconds, "here": config.train.clip_seconds, "steps": steps[0]}
-    return pd.DataFrame.from_dict(rows, orient="index").astype({"steps": int}).rename_axis("model")
+        rows[name] = (f"{model.native_seconds:.3g} s", f"{config.train.clip_seconds:g} s", steps[0])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["clip in its paper", "clip here", "steps in time"]).rename_axis("model")

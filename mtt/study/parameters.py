@@ -38,7 +38,7 @@ class ParameterError(SettingsError, UsageError):
 def settings_of(given: Mapping[str, object], changes: Mapping[str, object], names: Mapping[str, str]) -> StudyConfig:
     """The settings of the profile that is ``given`` with ``changes`` (sections within sections) in place, but for ``init_from``.
 
-    ``names`` has the user's name of each field that is not called as in StudyConfig; ``SettingsError`` begins with it.
+    ``SettingsError`` begins with the user's name of a field; ``names`` has those that are not as in StudyConfig.
     """
     for name in TEXTS:
         if not isinstance(given.get(name, ""), str):
@@ -46,7 +46,7 @@ def settings_of(given: Mapping[str, object], changes: Mapping[str, object], name
     profile, study = given.get("profile", "demo"), given.get("study", "study")
     if profile not in PROFILES:
         raise SettingsError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
-    if not is_folder_name(study):
+    if study in ("", ".", "..") or "/" in study or not study.isprintable() or len(study.encode()) > 200:  # no folder in runs/
         raise SettingsError(f"study: {study!r} is no plain folder name")
     if "init_from" in given and "teacher" in changes:
         name = next(name for place, name in names.items() if place.startswith("teacher"))
@@ -90,11 +90,6 @@ def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
     except SettingsError as error:
         name, _, fault = str(error).partition(": ")
         raise ParameterError(f"parameter {name!r}: {fault}") from error
-
-
-def is_folder_name(name: str) -> bool:
-    """Whether a study's folder in runs/ can have this name."""
-    return name not in ("", ".", "..") and name.isprintable() and "/" not in name and len(name.encode()) <= 200
 
 
 def split_options(ratios: Sequence[float], seed: int) -> SplitConfig:

@@ -46,11 +46,6 @@ class Recipe:
         """Whether half of its batches are pseudo-labelled clips."""
         return self.student is not None and self.student.pool != "none"
 
-    @property
-    def labelled_batch(self) -> int:
-        """How many clips of a batch are labelled; with a pool, as many others are not."""
-        return self.train.batch_size // 2 if self.uses_pool else self.train.batch_size
-
     def with_seed(self, seed: int) -> Recipe:
         """The same recipe, and its teachers, with another seed."""
         return replace(self, seed=seed, teacher=self.teacher and self.teacher.with_seed(seed))
@@ -65,22 +60,18 @@ def with_clip_seconds(recipe: Recipe, seconds: float) -> Recipe:
 
 @dataclass(frozen=True)
 class Entry:
-    """A model of the study: its name, what it is in words, its colour on every page, and its recipe under given settings.
-
-    ``kind`` says what it is in the noisy-student experiment, if it is part of it; ``shows`` names what a student that beats this control
-    would owe its score to.
-    """
+    """A model of the study: its name, what it is in words, its colour on every page, and its recipe under given settings."""
 
     name: str
     about: str
     colour: str
     make: Callable[[StudyConfig], Recipe] | None  # None: no deep model, made in its own way
-    kind: Literal["", "student", "control"] = ""
-    shows: str = ""
+    kind: Literal["", "student", "control"] = ""  # in the noisy-student experiment, if it is part of it
+    shows: str = ""  # what a student that beats this control would owe its score to
 
 
-def teacher(study: StudyConfig) -> Recipe:
-    return Recipe("teacher", study.teacher, study.train, initial=study.init_from)
+def teacher(study: StudyConfig, **changes) -> Recipe:
+    return replace(Recipe("teacher", study.teacher, study.train, initial=study.init_from), **changes)
 
 
 def student(study: StudyConfig, learns_from: str = "teacher", **options) -> Recipe:
@@ -104,33 +95,23 @@ def _baseline(architecture: str) -> Entry:
     return Entry(architecture.replace("_", "-"), model.about, model.colour, make)
 
 
-def _leak(group: str) -> Entry:
-    """The teacher's recipe on the training tracks of either group of test artists (claim C1, ``leak_crossover``)."""
-    about = f"the teacher's recipe on tracks of test artists, group {group}"
-    return Entry(f"leak-{group}", about, "#003F66", lambda study: replace(teacher(study), training_set=f"group {group}"))
-
-
-def _plain(study: StudyConfig) -> Recipe:
-    return replace(teacher(study), train=replace(study.train, augment=None))
-
-
-def _distilled(study: StudyConfig) -> Recipe:
-    return student(study, width=study.student_width)
-
-
 def _variant(name: str, about: str, colour: str, shows: str = "", learns_from: str = "teacher", **options) -> Entry:
     """A student with these options; a control where it shows something."""
     return Entry(name, about, colour, lambda study: student(study, learns_from, **options), "control" if shows else "student", shows)
 
 
-GREEN, VIOLET = "#009E73", "#6A4C93"
+GREEN, VIOLET, NAVY = "#009E73", "#6A4C93", "#003F66"
 _ENTRIES = (
     Entry("teacher", "the Transformer, trained on labels with augmentation", "#0072B2", teacher),
-    Entry("teacher-plain", "the teacher without augmentation", "#56B4E9", _plain),
-    Entry("teacher-from-scratch", "the teacher from random weights", "#8DA0CB", lambda study: replace(teacher(study), initial=None)),
-    *(_leak(group) for group in "ab"),
+    Entry("teacher-plain", "the teacher without augmentation", "#56B4E9", lambda s: teacher(s, train=replace(s.train, augment=None))),
+    Entry("teacher-from-scratch", "the teacher from random weights", "#8DA0CB", lambda study: teacher(study, initial=None)),
+    # On the training tracks of either group of test artists (claim C1, ``leak_crossover``).
+    Entry("leak-a", "the teacher's recipe on tracks of test artists, group a", NAVY, lambda study: teacher(study, training_set="group a")),
+    Entry("leak-b", "the teacher's recipe on tracks of test artists, group b", NAVY, lambda study: teacher(study, training_set="group b")),
     _variant("student", "noisy student of the teacher, of its size (KE)", GREEN),
-    Entry("student-distilled", "noisy student of the teacher, smaller (KD)", "#E69F00", _distilled, "student"),
+    Entry(
+        "student-distilled", "noisy student of the teacher, smaller (KD)", "#E69F00", lambda s: student(s, width=s.student_width), "student"
+    ),
     _variant(
         "control-labelled-only", "as many steps and clips as a student, all of them labelled", VIOLET, "the pseudo-labels", pool="none"
     ),

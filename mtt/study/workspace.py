@@ -73,10 +73,7 @@ def open_study(progress: bool = True, **parameters) -> Study:
 
 
 def notebook_study(namespace: Mapping[str, object]) -> Study:
-    """The study of a notebook, from its ``globals()``: the parameters cell and what papermill injected after it.
-
-    Raises ``ParameterError`` for an injected name that is no parameter, before anything runs.
-    """
+    """The study of a notebook, from its ``globals()``. Raises ``ParameterError`` where papermill injected what is no parameter."""
     injected = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
     names = {t.id for cell in injected for node in ast.parse(cell).body if isinstance(node, ast.Assign) for t in node.targets}
     check_parameters(dict.fromkeys(sorted(names)))
@@ -102,25 +99,13 @@ class Result:
         return np.stack([cell.scores(name) for cell in self.cells])
 
     @property
-    def parameters(self) -> int:
-        return self.first.metrics["parameters"]
-
-    @property
-    def seconds(self) -> float:
-        return float(np.mean([cell.metrics["training_seconds"] for cell in self.cells]))
-
-    @property
     def validation(self) -> float:
         """Macro ROC-AUC on the validation set, mean over seeds: what choices may be based on."""
         return float(np.mean([cell.metrics["valid"]["roc_auc"] for cell in self.cells]))
 
 
 class Study:
-    """See the module's docstring; made by ``open_study``.
-
-    ``place`` is where its folder goes. Where another study lies there, ``renamed`` says whether this one takes a name with a mark of its
-    own; else it is refused.
-    """
+    """See the module's docstring. Where ``place`` has another study, this one gets a name with a mark if ``renamed``, else an error."""
 
     def __init__(self, config: StudyConfig, place: Path, progress: bool = True, renamed: bool = False) -> None:
         self.config, self.progress, self._place, self._renamed = config, progress, place, renamed
@@ -135,11 +120,8 @@ class Study:
             if found is None or found.get("mark") == mark:
                 write_json(place / "study.json", {"mark": mark, **to_dict(self.config)})
                 return place
-        raise MttError(
-            f"{self._place}: holds a study of other settings or another collection: name another with -p study NAME, or move it away"
-        )
-
-    # --- What is studied ---
+        remedy = "name another with -p study NAME, or move it away"
+        raise MttError(f"{self._place}: holds a study of other settings or another collection: {remedy}")
 
     @cached_property
     def collection(self) -> Corpus:
@@ -154,14 +136,10 @@ class Study:
         return corpus
 
     @cached_property
-    def duplicates(self) -> pd.DataFrame:
-        """Exact and near duplicates: track_id, other, problem, detail."""
-        return find_duplicates(self.collection.tracks["digest"], self.collection.fingerprints)
-
-    @cached_property
     def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
         """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
-        return clean(self.collection.tracks, self.collection.is_labelled, self.duplicates)
+        tracks, duplicates = self.collection.tracks, find_duplicates(self.collection.tracks["digest"], self.collection.fingerprints)
+        return clean(tracks, self.collection.is_labelled, duplicates)
 
     @cached_property
     def split(self) -> pd.Series:
@@ -181,10 +159,9 @@ class Study:
     @cached_property
     def tag_counts(self) -> pd.DataFrame:
         """Positives of each tag in each labelled set, and whether the tag is kept: enough everywhere, and a track without it."""
-        corpus = self.collection
-        counts = {name: corpus.labels[corpus.rows(self.split.index[self.split == name])].sum(axis=0) for name in SETS}
+        corpus, sizes = self.collection, [len(self.ids(name)) for name in SETS]
+        counts = {name: corpus.labels[corpus.rows(self.ids(name))].sum(axis=0) for name in SETS}
         table = pd.DataFrame(counts, index=pd.Index(corpus.tags, name="tag")).astype(int)
-        sizes = [len(self.ids(name)) for name in SETS]
         return table.assign(kept=((table >= self.config.minimum_positives) & (table < sizes)).all(axis=1))
 
     @cached_property
@@ -218,8 +195,6 @@ class Study:
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
 
-    # --- What is made of it ---
-
     @cached_property
     def data(self) -> TrainingData:
         trained = self.crossover[self.crossover["role"] == "train"]
@@ -227,23 +202,18 @@ class Study:
         return TrainingData(replace(self.corpus, fingerprints={}), self.split, groups, self.config.chunks, self.config.pool_slots)
 
     def make(self, *wanted: str | Recipe) -> list[Result]:
-        """The results of models, by their names in the line-up or by recipes, each over all seeds.
-
-        What is missing is trained, several models side by side.
-        """
+        """The results of models, by their names in the line-up or by recipes, over all seeds; what is missing is trained side by side."""
         chosen = [recipes.recipe(self.config, one) if isinstance(one, str) else one for one in wanted if one != HAND_MADE]
         seeded = [one.with_seed(seed) for one in chosen for seed in self.config.seeds]
         cells = iter(make_cells(self.folder, seeded, self.data, progress=self.progress))
-        deep = (Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "") for one in chosen)
-        return [
-            Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)]) if one == HAND_MADE else next(deep) for one in wanted
-        ]
+        made = [Result(one.name, [next(cells) for _ in self.config.seeds], one.teacher.name if one.teacher else "") for one in chosen]
+        for place in (place for place, one in enumerate(wanted) if one == HAND_MADE):
+            made.insert(place, Result(HAND_MADE, [make_handmade(self.folder, self.data, self.progress)]))
+        return made
 
     def make_named(self, names: Sequence[str]) -> dict[str, Result]:
         """``make`` of several names, by name."""
         return dict(zip(names, self.make(*names), strict=True))
-
-    # --- What pages found ---
 
     def record(self, page: str, **sections) -> None:
         """Keep what a page found: ``claims``, ``models``, ``lengths``, ``explanations``, ``finding``."""

@@ -128,7 +128,8 @@ def claim_entry(name: str, effect: float, low: float, high: float, by_seed=(), t
     """What claim ``name`` records of such a measurement."""
     measured = Difference(effect, low, high, (high - low) / 4, "roc_auc", np.array([low, high]), tuple(by_seed))
     size = SimpleNamespace(n_tracks=tracks, n_artists=artists)
-    return CLAIMS[name].entry(Measured(measured, size), seeds) | changes
+    versus = {"C2": "the CNN and recurrent baselines", "C7": "the pure CNN"}.get(name)
+    return CLAIMS[name].entry(Measured(measured, size, versus), seeds) | changes
 
 
 @pytest.fixture

@@ -104,13 +104,12 @@ def inside(embedded, monkeypatch) -> Path:
 @pytest.mark.slow
 def test_what_is_gone_is_made_again_and_says_the_same(inside, tmp_path):
     study = open_study(profile="smoke", progress=False)
-    pages, sources = list(PAGES), ROOT / "notebooks"
-    marks = study_marks(study, sources, pages, {})
+    marks = study_marks(study, {})
     weights = {path: path.stat().st_mtime_ns for path in study.folder.rglob("model.safetensors")}
     found = study.recorded()["03_teacher_training"]["claims"]
     shutil.rmtree(study.folder / "fcn")
-    assert study_marks(study, sources, pages, {}) != marks  # a study that is run now executes its notebooks again
-    execute_notebook(sources / "03_teacher_training.ipynb", tmp_path, {"profile": "smoke"})
+    assert study_marks(study, {}) != marks  # a study that is run now executes its notebooks again
+    execute_notebook(ROOT / "notebooks" / "03_teacher_training.ipynb", tmp_path, {"profile": "smoke"})
     remade = {path for path in study.folder.rglob("model.safetensors") if path.stat().st_mtime_ns != weights.get(path)}
     assert {path.parent.name for path in remade} == {"fcn"}
     assert study.recorded()["03_teacher_training"]["claims"] == found

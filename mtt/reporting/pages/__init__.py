@@ -3,8 +3,7 @@
 - ``frame``: what all pages share: navigation, title, footer, style, and the policy that keeps a page off the network
 - ``table``: rows of texts and numbers as a table
 - ``markdown``: Markdown and formulas as HTML
-- ``cells``: what of a notebook's cells a reader gets to see
-- ``notebook``: an executed notebook as a page
+- ``notebook``: an executed notebook as a page, and what of its cells a reader gets to see
 - ``words``: every sentence that pages print
 - ``tables``: what a study holds, as tables
 - ``index``: the opening page

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from mtt.collections.audit import Audit
 from mtt.files import MttError, write_whole
-from mtt.reporting.pages.frame import Heading, render_page
+from mtt.reporting.pages.frame import render_page
 from mtt.reporting.pages.table import table
 
 ON_TERMINAL, ON_PAGE = 20, 500  # problems shown of a kind
@@ -66,8 +66,7 @@ def _write_page(audit: Audit, out: Path) -> Path:
         "audit.html.j2",
         title="Audit of a collection",
         lede=audit.sentence,
-        description=audit.sentence,
-        contents=[Heading(problem, _name(problem)) for problem in counts.index],
+        contents=[(problem, _name(problem)) for problem in counts.index],
         counts=table(("problem", "rows", "", "meaning"), summary) if summary else "",
         sections=sections,
     )

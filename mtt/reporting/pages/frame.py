@@ -12,7 +12,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -29,11 +28,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
     "media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
 )
-# Without an icon of its own a page makes the browser ask its server for /favicon.ico.
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
-    "d='M2 10v3M5 6v7M8 3v10M11 7v6M14 9v4' stroke='%230072B2' stroke-width='2' stroke-linecap='round'/%3E%3C/svg%3E"
-)
 
 
 @dataclass(frozen=True)
@@ -46,39 +40,28 @@ class Page:
     question: str
 
 
-class Heading(NamedTuple):
-    """A line of a page's contents list."""
-
-    anchor: str
-    text: str
-
-
 def render_page(out: str | Path, template: str, **content) -> Path:
-    """Write one page in the common frame (navigation, title, footer), whole or not at all, and return ``out``.
-
-    ``content`` is what ``page_text`` takes. A page above ``MAX_PAGE_BYTES`` is written all the same, and a warning in the log names it.
-    """
+    """Write the page of ``page_text``, whole or not at all, and return ``out``; the log warns of one above ``MAX_PAGE_BYTES``."""
     out = write_whole(out, page_text(template, Path(out).stem, **content))
-    size = out.stat().st_size
-    if size > MAX_PAGE_BYTES:
+    if (size := out.stat().st_size) > MAX_PAGE_BYTES:
         message = "%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures"
         log.warning(message, out.name, size / 1e6, MAX_PAGE_BYTES / 1e6)
     return out
 
 
 def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **content) -> str:
-    """The text of the page ``name``.
+    """The text of the page ``name`` in the common frame.
 
-    ``content`` goes to the template; every page knows ``lede``, ``description``, ``contents`` (list of ``Heading``) and ``folded_code``
-    (whether it needs the switch that shows all code). Everything but Markup is escaped.
+    ``content`` goes to the template; every page knows ``lede``, ``description`` (the lede, where no other is given), ``contents`` (anchors
+    and texts of its headings) and ``folded_code`` (whether it needs the switch that shows all code).
     """
     around = [None, *pages, None]
     place = next((place for place, page in enumerate(around) if page and page.slug == name), 0)
     frame = {
-        "site": SITE, "csp": CONTENT_SECURITY_POLICY, "icon": ICON, "css": source("style.css"), "js": source("page.js"),
+        "site": SITE, "csp": CONTENT_SECURITY_POLICY, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
         "current": around[place], "previous": around[place - 1] if place else None, "following": around[place + 1] if place else None,
-        "lede": "", "description": "", "contents": [], "folded_code": False,
+        "lede": "", "description": content.get("lede", ""), "contents": [], "folded_code": False,
     }  # fmt: skip
     return environment().get_template(template).render(frame | content)
 
@@ -86,8 +69,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
 @functools.cache
 def environment() -> jinja2.Environment:
     """The template environment of all pages: everything is escaped, an unknown name is an error."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
 
 
 def source(name: str) -> Markup:
@@ -100,10 +82,9 @@ def provenance_rows(provenance: Mapping) -> list[tuple[str, str]]:
     rows = []
     for key, value in provenance.items():
         if key == "seconds":
-            rows.append(("Time taken", duration(value)))
+            key, value = "time taken", duration(value)
         elif isinstance(value, Mapping):
-            rows.append((key.capitalize(), ", ".join(f"{name} {item}" for name, item in value.items())))
-        elif value:
-            label = key.replace("_", " ").capitalize()
-            rows.append((label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+            value = [f"{name} {item}" for name, item in value.items()]
+        if value:
+            rows.append((key.replace("_", " ").capitalize(), ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return rows

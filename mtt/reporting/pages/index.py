@@ -23,11 +23,7 @@ FOREMOST = "student"  # the model whose explanations are told first
 
 
 def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Path:
-    """Write the opening page and return ``out``.
-
-    ``results`` is the content of ``results.json`` (``mtt.reporting.run.collect_results``). A page counts as part of the run if its file
-    stands beside ``out``, and so does ``explorer.html``.
-    """
+    """Write the opening page from the content of ``results.json``; pages and explorer count as made if they stand beside ``out``."""
     out, entries = Path(out), results["claims"]
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
     spoken = [(entry["model"] == FOREMOST, entry["sentence"]) for entry in told if entry["explanation"] != "rollout"]
@@ -39,7 +35,6 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
         description=words.headline(entries),
         pages=pages,
         provenance=results["study"],
-        headline=words.headline(entries),
         explorer=out.with_name("explorer.html").exists(),
         claims=[(claim, _rule(claim), tested.get(claim.id)) for claim in CLAIMS.values()],
         plot=_plot(entries) if entries else "",
@@ -62,10 +57,8 @@ def _answer(page: Page, results: Mapping) -> str:
 
 
 def _plot(entries: Sequence[Mapping]) -> Markup:
-    widths = {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
-    drawn = {
-        name: figures.paired_differences(tables.claims(entries), title="The claims, tested", width=width) for name, width in widths.items()
-    }
+    rows, widths = tables.claims(entries), {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
+    drawn = {name: figures.paired_differences(rows, title="The claims, tested", width=width) for name, width in widths.items()}
     return Markup("".join(picture.svg(name) for name, picture in drawn.items()))
 
 

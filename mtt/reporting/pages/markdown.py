@@ -17,8 +17,6 @@ from mdit_py_plugins.anchors.index import slugify, unique_slug
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
-from mtt.reporting.pages.frame import Heading
-
 log = logging.getLogger(__name__)
 
 dollars = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
@@ -27,10 +25,10 @@ STAND_INS = {"<": "\ue000", ">": "\ue001"}
 
 
 class Markdown:
-    """Writes the Markdown of one page; ``contents`` are the headings met so far."""
+    """Writes the Markdown of one page; ``contents`` are anchors and texts of the headings met so far."""
 
     def __init__(self):
-        self.contents: list[Heading] = []
+        self.contents: list[tuple[str, str]] = []
         self._anchors = {"main", "show-code", "contents-title"}  # the page's own
         self._parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
         dollarmath_plugin(self._parser, allow_labels=False)
@@ -38,7 +36,7 @@ class Markdown:
         self._parser.core.ruler.push("headings", self._name_headings)
         self._parser.renderer.rules |= {
             "math_inline": lambda tokens, place, *_: formula(tokens[place].content),
-            **dict.fromkeys(("math_inline_double", "math_block"), _formula_alone),
+            **dict.fromkeys(("math_inline_double", "math_block"), lambda tokens, place, *_: formula(tokens[place].content, block=True)),
             "table_open": lambda *_: '<div class="table-box"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
         }
@@ -60,7 +58,7 @@ class Markdown:
             link = Markup(' <a class="anchor" href="#{}" aria-label="Link to {}">#</a>').format(anchor, name)
             text.children.append(type(text)("html_inline", "", 0, content=link))
             if opening.tag == "h2":
-                self.contents.append(Heading(anchor, name))
+                self.contents.append((anchor, name))
 
 
 def _formula_without_code(state, silent: bool) -> bool:
@@ -71,18 +69,9 @@ def _formula_without_code(state, silent: bool) -> bool:
     return found and dollars(state, silent)
 
 
-def _formula_alone(tokens, place, *_) -> str:
-    return formula(tokens[place].content, block=True)
-
-
 def formula(latex: str, block: bool = False) -> str:
-    """MathML of one formula without its dollar signs; ``block`` puts it on a line of its own.
-
-    A formula that latex2mathml cannot read, or a command that it does not know, is shown as its source, with a
-    warning in the log.
-    """
-    source = " ".join(latex.split())
-    text = source
+    """MathML of one formula without its dollar signs, ``block`` on a line of its own; its source, with a warning, if it cannot be read."""
+    text = source = " ".join(latex.split())
     for character, stand_in in STAND_INS.items():
         text = text.replace(character, stand_in)
     try:

@@ -1,4 +1,4 @@
-"""What a study holds, as the tables that pages show and figures draw.
+"""What a study holds, as the tables that pages show and figures draw: collection, split, models.
 
 Conventions: an estimate is a row with ``estimate, low, high`` (95% artist-clustered interval); metrics are macro-averaged unless a table
 is per tag.
@@ -15,13 +15,13 @@ from markupsafe import Markup
 
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Difference, estimate, tag_intervals
+from mtt.evaluation.bootstrap import Difference, expected_half_width, tag_intervals
 from mtt.reporting.numbers import duration, with_interval
 from mtt.reporting.pages import words
 from mtt.reporting.pages.table import Table, shown, table
-from mtt.splits.check import SPLIT_VALUES, audit_split, compare_splits
+from mtt.splits.check import SplitAudit, audit_split
 from mtt.splits.make import comparator_splits
-from mtt.study import recipes
+from mtt.study import lengths, recipes
 from mtt.study.claims import CLAIMS, Judge
 from mtt.study.evidence import NAMES
 from mtt.study.workspace import Result, Study
@@ -32,9 +32,6 @@ METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 def with_intervals(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> pd.Series:
     """Estimates as texts, ``0.912 [0.905, 0.919]``."""
     return pd.Series([with_interval(*row, digits, sign) for row in table[["estimate", "low", "high"]].to_numpy()], table.index, dtype=str)
-
-
-# --- The collection ---
 
 
 def corpus_summary(corpus: Corpus) -> pd.DataFrame:
@@ -76,9 +73,6 @@ def missing_labels(corpus: Corpus) -> pd.DataFrame:
     return table.assign(missing=lambda t: t["true"] - t["observed"], share=lambda t: t["missing"] / t["true"])
 
 
-# --- The split ---
-
-
 def cleaning_summary(study: Study) -> pd.DataFrame:
     """Problems by kind: how many tracks were left out, with an example; beside them how many were planted, where that is known."""
     found = pd.concat([study.collection.problems, study.cleaned[1]], ignore_index=True)
@@ -92,11 +86,8 @@ def cleaning_summary(study: Study) -> pd.DataFrame:
 
 
 def split_counts(study: Study) -> pd.DataFrame:
-    """Tracks, artists and positive labels of each set."""
-    corpus = study.corpus
-    table = pd.DataFrame({"set": study.split, "artist": corpus.artists, "labels": corpus.labels.sum(axis=1)})
-    counts = table.groupby("set").agg(tracks=("artist", "size"), artists=("artist", "nunique"), labels=("labels", "sum"))
-    return counts.reindex([name for name in SPLIT_VALUES if name in counts.index])
+    """Tracks, artists and positive labels of each set that has tracks."""
+    return study.audit.counts[study.audit.counts["tracks"] > 0]
 
 
 def rare_tags(study: Study) -> pd.DataFrame:
@@ -118,34 +109,29 @@ def leak_arms(entries: Sequence[Mapping]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis("scored")
 
 
-def _all_splits(study: Study) -> dict[str, pd.Series]:
-    corpus = study.corpus
-    ours = (study.collection.split_name or "the collection's own") if study.collection.has_split else "artist-level, stratified"
-    return {ours: study.split, **comparator_splits(corpus.artists, corpus.labels, study.ratios)}
+def _all_splits(study: Study) -> dict[str, SplitAudit]:
+    """The audit of each way to split, the study's first."""
+    corpus, ours = study.corpus, study.collection.split_name or "the collection's own"
+    found = {ours if study.collection.has_split else "artist-level, stratified": study.audit}
+    for name, split in comparator_splits(corpus.artists, corpus.labels, study.ratios).items():
+        found[name] = audit_split(split, corpus.artists, corpus.labels, study.ratios, corpus.tags)
+    return found
 
 
 def split_methods(study: Study) -> pd.DataFrame:
-    """One row a way to split, the study's first: artists shared, test tracks whose artist is in train, how far the tags' shares are off."""
-    corpus = study.corpus
-    table = compare_splits(_all_splits(study), corpus.artists, corpus.labels, study.ratios, corpus.tags)
-    return pd.DataFrame(
-        {
-            "shared artists": table["shared_artists"],
-            "test tracks by train artists": table["leaked_test_share"].map("{:.0%}".format),
-            "mean deviation": table["mean_deviation"].map("{:.2%}".format),
-            "largest deviation": table["max_deviation"].map("{:.1%}".format),
-        }
-    )
+    """One row a way to split: artists shared by sets, test tracks whose artist is in train, how far the tags' shares are off."""
+    rows = {}
+    for name, audit in _all_splits(study).items():
+        shares = (f"{audit.leaked_test_share:.0%}", f"{audit.mean_deviation:.2%}", f"{audit.max_deviation:.1%}")
+        rows[name] = (int(audit.shared_artists["artists"].sum()), *shares)
+    columns = ["shared artists", "test tracks by train artists", "mean deviation", "largest deviation"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("split")
 
 
 def split_deviations(study: Study) -> dict[str, np.ndarray]:
     """For each way to split, |share - target| of every tag in every set."""
-    corpus, columns = study.corpus, ["train_deviation", "valid_deviation", "test_deviation"]
-    audits = {name: audit_split(s, corpus.artists, corpus.labels, study.ratios, corpus.tags) for name, s in _all_splits(study).items()}
-    return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in audits.items()}
-
-
-# --- Models ---
+    columns = ["train_deviation", "valid_deviation", "test_deviation"]
+    return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in _all_splits(study).items()}
 
 
 def recipe(config: StudyConfig) -> pd.DataFrame:
@@ -165,17 +151,9 @@ def recipe(config: StudyConfig) -> pd.DataFrame:
     return pd.DataFrame({"setting": rows}).rename_axis("what")
 
 
-def time_steps(table: pd.DataFrame) -> pd.DataFrame:
-    """``lengths.time_steps`` with units."""
-    columns = {"clip in its paper": table["paper"].map("{:.3g} s".format), "clip here": table["here"].map("{:g} s".format)}
-    return pd.DataFrame({**columns, "steps in time": table["steps"]})
-
-
 def scores(judge: Judge, results: Sequence[Result]) -> pd.DataFrame:
     """ROC-AUC of each model, best first: estimate, low, high."""
-    found = {result.name: estimate(judge.bootstrap(), result.scores()) for result in results}
-    rows = {name: (one.value, one.lo, one.hi) for name, one in found.items()}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis("model")
+    table = lengths.estimates(judge.bootstrap(), {result.name: result.scores() for result in results}, "model")
     return table.sort_values("estimate", ascending=False)
 
 
@@ -247,34 +225,27 @@ def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
 
 
 def power(judge: Judge, a: Result, b: Result) -> pd.DataFrame:
-    """What half-width of the 95% interval of a - b to expect on test, from the validation set alone, and the one that was obtained.
-
-    A half-width shrinks with the root of the number of artists.
-    """
-    valid, test = judge.bootstrap("valid"), judge.bootstrap()
-    pilot, obtained = judge.compare(a, b, name="valid").half_width, judge.compare(a, b).half_width
-    expected = pilot * np.sqrt(valid.n_artists / test.n_artists)
-    rows = {"validation": (valid, pilot), "test, expected": (test, expected), "test, obtained": (test, obtained)}
-    table = {name: (boot.n_tracks, boot.n_artists, width) for name, (boot, width) in rows.items()}
+    """What half-width of the 95% interval of a - b to expect on test, from the validation set alone, and the one that was obtained."""
+    valid, test, pilot = judge.bootstrap("valid"), judge.bootstrap(), judge.compare(a, b, name="valid")
+    expected = expected_half_width(pilot, valid.n_artists, test.n_artists)
+    table = {
+        "validation": (valid.n_tracks, valid.n_artists, pilot.half_width),
+        "test, expected": (test.n_tracks, test.n_artists, expected),
+        "test, obtained": (test.n_tracks, test.n_artists, judge.compare(a, b).half_width),
+    }
     return pd.DataFrame.from_dict(table, orient="index", columns=["tracks", "artists", "half-width of the interval"])
 
 
 def generations(judge: Judge, lines: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
     """Teacher and student generations of each architecture: architecture, iteration, estimate, low, high."""
-    rows = [
-        (architecture, iteration, found.value, found.lo, found.hi)
-        for architecture, line in lines.items()
-        for iteration, result in enumerate(line)
-        for found in [estimate(judge.bootstrap(), result.scores())]
-    ]
-    return pd.DataFrame(rows, columns=["architecture", "iteration", "estimate", "low", "high"])
+    scores = {name: dict(enumerate(result.scores() for result in line)) for name, line in lines.items()}
+    tables = {name: lengths.estimates(judge.bootstrap(), line, "iteration") for name, line in scores.items()}
+    return pd.concat(tables, names=["architecture"]).reset_index()
 
 
 def slopes(found: Mapping[str, Difference]) -> pd.DataFrame:
     """Each model's change per doubling of the input length, with its interval."""
-    return pd.DataFrame(
-        {"ROC-AUC per doubling": {name: with_interval(d.effect, d.lo, d.hi, 4, sign=True) for name, d in found.items()}}
-    ).rename_axis("model")
+    return with_intervals(differences(found), 4, sign=True).to_frame("ROC-AUC per doubling").rename_axis("model")
 
 
 def explanations(entries: Sequence[Mapping]) -> Table:

@@ -1,4 +1,4 @@
-"""Every sentence that pages print, worded by the numbers that it quotes.
+"""Every sentence that pages print, worded by the numbers that it quotes: of claims, then in the order of the pages.
 
 Conventions: a function takes numbers (entries of results.json, tables, settings) and gives plain text or Markdown; scores are macro
 ROC-AUC, a difference is shown as "effect [lo, hi]" with its 95% interval. What there is nothing to say of is "".
@@ -47,9 +47,6 @@ EARLIER = (
 )
 
 
-# --- Claims ---
-
-
 def claim(entry: Mapping) -> str:
     """A sentence that reports an entry of results.json, worded by its verdict; it names single trainings that disagree."""
     known, (lo, hi), effect = CLAIMS[entry["id"]], entry["interval"], entry["effect"]
@@ -68,16 +65,29 @@ def claim(entry: Mapping) -> str:
 
 def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = DIGITS) -> int:
     """Fewest decimals, up to MOST_DIGITS, that leave every value on its side of every border."""
-
-    def keeps_sides(digits: int) -> bool:
-        return all(np.sign(round(value, digits) - border) == np.sign(value - border) for value in values for border in borders)
-
-    return next((digits for digits in range(fewest, MOST_DIGITS) if keeps_sides(digits)), MOST_DIGITS)
+    sides = np.sign(np.subtract.outer(values, borders))
+    for digits in range(fewest, MOST_DIGITS):
+        if (np.sign(np.subtract.outer([round(value, digits) for value in values], borders)) == sides).all():
+            return digits
+    return MOST_DIGITS
 
 
 def note(entry: Mapping) -> str:
     """What a reader must know beside a verdict; it follows the claim's sentence."""
-    return " ".join(filter(None, (_BESIDE[name](value, entry) for name, value in entry["beside"].items() if name in _BESIDE)))
+    said, beside = [], entry["beside"]
+    if "leaked_share" in beside:
+        share = f"{beside['leaked_share']:.0%} of the test tracks are by such an artist"
+        said.append(f"Here every test artist was heard in training, the most that a split can leak; in a split of random tracks {share}.")
+    if beside.get("others"):
+        said.append(f"Against the other baselines the difference is {_differences(beside['others'])}.")
+    if "one_step" in beside and beside["one_step"]["models"]:
+        said.append(_one_step(**beside["one_step"]))
+    if "controls" in beside:
+        said.append(_controls(beside["controls"], entry))
+    if "slopes" in beside:
+        changes = (f"{name} {with_interval(*one, digits=4, sign=True)}" for name, one in beside["slopes"].items())
+        said.append(f"Change per doubling of the length: {', '.join(changes)}.")
+    return " ".join(said)
 
 
 def finding(entries: Sequence[Mapping]) -> str:
@@ -86,23 +96,9 @@ def finding(entries: Sequence[Mapping]) -> str:
     return " ".join(map(claim, entries)) or unanswered
 
 
-def _leaked(share: float, _entry: Mapping) -> str:
-    return (
-        "Here every test artist was heard in training, the most that a split can leak; "
-        f"in a split of random tracks {share:.0%} of the test tracks are by such an artist."
-    )
-
-
-def _others(differences: Mapping, _entry: Mapping) -> str:
-    return f"Against the other baselines the difference is {_differences(differences)}." if differences else ""
-
-
-def _one_step(found: Mapping, _entry: Mapping) -> str:
-    models = found["models"]
-    if not models:
-        return ""
+def _one_step(models: Sequence[str], clip: float) -> str:
     verb = "has" if len(models) == 1 else "have"
-    text = f"After their convolutions {joined(models)} {verb} a single step in time left of a clip of {found['clip']:g} s."
+    text = f"After their convolutions {joined(models)} {verb} a single step in time left of a clip of {clip:g} s."
     if "crnn" in models:
         text += " The CRNN's recurrence then has nothing to follow: here it is tested as a CNN."
     return f"{text} Their layouts are those of their papers, made for longer input, and were not tuned to this one."
@@ -120,19 +116,8 @@ def _controls(differences: Mapping, entry: Mapping) -> str:
     return f"{text} So {'; '.join(shown + doubt)}{'' if shown else ' here'}."
 
 
-def _slopes(differences: Mapping, _entry: Mapping) -> str:
-    changes = ", ".join(f"{name} {with_interval(*one, digits=4, sign=True)}" for name, one in differences.items())
-    return f"Change per doubling of the length: {changes}."
-
-
 def _differences(found: Mapping[str, Sequence[float]]) -> str:
     return ", ".join(f"{with_interval(*one, sign=True)} ({name})" for name, one in found.items())
-
-
-_BESIDE = {"leaked_share": _leaked, "others": _others, "one_step": _one_step, "controls": _controls, "slopes": _slopes}
-
-
-# --- Collection and split ---
 
 
 def collection(corpus: Corpus, summary: pd.DataFrame, missing: pd.DataFrame) -> str:
@@ -149,10 +134,9 @@ def split(study: Study) -> str:
     """Where the split comes from, what the unlabelled pool is, and a warning where sets share artists."""
     corpus, pool, shared = study.collection, study.ids("unlabelled"), study.audit.shared_artists["artists"].max()
     hidden = corpus.is_labelled[pool].sum()
+    text = "Whole artists are assigned so that each set gets its share of every tag."
     if corpus.has_split:
         text = f"The sets are {corpus.split_name or 'those that the collection gives'}; a tag's target is each set's share of the tracks."
-    else:
-        text = "Whole artists are assigned so that each set gets its share of every tag."
     if not pool:
         text += " There are no unlabelled tracks: students get pseudo-labels on training tracks, the method without new audio."
     elif hidden and not corpus.has_split:
@@ -162,12 +146,13 @@ def split(study: Study) -> str:
         )
     elif not corpus.has_split:
         text += " The unlabelled pool keeps artists that stand in neither valid nor test; the rest of the unlabelled tracks is excluded."
-    warning = (
-        f"\n\n**Warning: this split shares artists.** {shared:,} artists stand both in one set and in another, and "
-        f"{study.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists that "
-        "were never heard; compare them only with scores published for the same split."
-    )
-    return text + (warning if shared else "")
+    if shared:
+        text += (
+            f"\n\n**Warning: this split shares artists.** {shared:,} artists stand both in one set and in another, and "
+            f"{study.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists that "
+            "were never heard; compare them only with scores published for the same split."
+        )
+    return text
 
 
 def rare_tags(study: Study) -> str:
@@ -184,9 +169,6 @@ def scored_against(corpus: Corpus) -> str:
     if corpus.truth is None:
         return "Scores are counted against the labels of the collection."
     return "Scores are counted against the true tags of the test tracks, not against their labels; training never sees the truth."
-
-
-# --- Training ---
 
 
 def student_batches(config: StudyConfig) -> str:
@@ -225,23 +207,15 @@ def pseudo_labels(labels: PseudoLabels) -> str:
 
 def trained_lengths(tables: Mapping[str, pd.DataFrame]) -> str:
     """What happens to models that are trained and tested at other lengths, from ``lengths.train_length_curves``."""
-    parts = [
-        f"{name} goes from {first['estimate']:.3f} at {first['seconds']:g} s to {last['estimate']:.3f} at {last['seconds']:g} s"
-        for name, table in tables.items()
-        for first, last in [(table.iloc[0], table.iloc[-1])]
-    ]
+    goes = "{} goes from {estimate[0]:.3f} at {seconds[0]:g} s to {estimate[1]:.3f} at {seconds[1]:g} s"
+    parts = [goes.format(name, **table.iloc[[0, -1]].reset_index()) for name, table in tables.items()]
     return f"Trained anew at each length, {joined(parts)}." if parts else ""
-
-
-# --- Explanations ---
 
 
 def explanation(entry: Mapping) -> str:
     """What an entry of ``evidence.records`` says, worded by its intervals."""
-    return (_localisation if entry["test"] == "localisation" else _deletion)(entry)
-
-
-def _localisation(entry: Mapping) -> str:
+    if entry["test"] == "deletion":
+        return _deletion(entry)
     low, high = entry["interval"] or (np.nan, np.nan)
     if np.isnan(low):
         says = "was scored, on too few artists for an interval, at"
@@ -297,9 +271,6 @@ def attention(name: str, maps: AttentionMaps) -> str:
         f"(looking everywhere alike it would be {near.mean():.0%}). By rollout the {name} looks most at "
         f"{maps.times[rollout.argmax()]:.1f} s of the excerpt, {rollout.max() / rollout.mean():.1f} times as much as on average."
     )
-
-
-# --- The opening page ---
 
 
 def headline(claims: Sequence[Mapping]) -> str:
