@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, slope_weights
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
-from mtt.evaluation.predict import POOLINGS, pool_clips
+from mtt.evaluation.predict import POOLINGS
 from mtt.files import kept_arrays
 from mtt.models import build_model
 from mtt.study import recipes
@@ -112,8 +112,8 @@ def poolings(study: Study, boot: Bootstrap, results: Sequence[Result]) -> dict[s
     tables, clip = {}, study.config.train.clip_seconds
     for result in results:
         clips = [cell.predict_clips(study.data, study.sweep_ids, clip, study.config.chunks) for cell in result.cells]
-        scores = [np.stack([pool_clips(one, way) for one in clips]) for way in POOLINGS]
-        tables[result.name] = _curve(boot, POOLINGS, scores).set_index("seconds").rename_axis("pooling")
+        scores = [np.stack([pool(one) for one in clips]) for pool in POOLINGS.values()]
+        tables[result.name] = _curve(boot, list(POOLINGS), scores).set_index("seconds").rename_axis("pooling")
     return tables
 
 
