@@ -20,7 +20,7 @@ import soundfile
 from tqdm import tqdm
 
 from mtt.data.audio import find_audio
-from mtt.data.corpus import join_tags
+from mtt.data.corpus import TAG_SEPARATOR
 from mtt.files import MttError, shown
 
 COLUMNS = ["path", "artist", "tags", "title", "album"]
@@ -80,7 +80,7 @@ def track_names(path: Path, place: Path) -> dict[str, str]:
         "artist": names["artist"] or one_text(artist),
         "title": names["title"] or one_text(place.stem),
         "album": names["album"] or one_text(album),
-        "tags": join_tags(dict.fromkeys(genre for genre in genres if genre not in NO_GENRE)),
+        "tags": TAG_SEPARATOR.join(dict.fromkeys(genre for genre in genres if genre not in NO_GENRE)),
     }
 
 

@@ -34,11 +34,10 @@ class Batch:
 
 
 class ClipBatches:
-    """Random crops of tracks.
+    """Random crops of tracks; ``ValueError`` where there are none.
 
     ``slots`` is the number of evenly spaced places in a track where a crop may start (None = anywhere); with slots, a teacher's
     predictions can be made once for all crops that will ever be drawn. ``part`` (i, n) gives the i-th of n equal parts of each batch.
-    Raises ``ValueError`` where there are no tracks.
     """
 
     def __init__(
