@@ -115,11 +115,6 @@ def _normal(seed: int, samples: int, device: torch.device) -> Tensor:
     return torch.randn(samples, device=device, generator=torch.Generator(device).manual_seed(seed))
 
 
-def invert_polarity(x: Tensor, drawn: Drawn) -> Tensor:
-    """Change every sign."""
-    return -x
-
-
 def add_noise(x: Tensor, drawn: Drawn) -> Tensor:
     """Add white Gaussian noise; its standard deviation is a ratio (the authors say "SNR") of the example's: silence stays silent."""
     variance = torch.linalg.vector_norm(x, dim=1).square() / x.shape[1] - x.mean(1).square()
@@ -217,8 +212,7 @@ def _ratio(cents: float) -> tuple[int, int]:
     """Small integers (after, before): playing ``before`` samples as ``after`` shifts the pitch by about ``cents``."""
     pairs = [(round(before * 2.0 ** (-cents / 1200.0)), before) for before in RATIO_TERMS]
     errors = [abs(1200.0 * math.log2(after / before) + cents) for after, before in pairs]
-    near = [pair for pair, error in zip(pairs, errors, strict=True) if error <= CENTS_TOLERANCE]
-    return near[0] if near else pairs[errors.index(min(errors))]
+    return next((pair for pair, error in zip(pairs, errors, strict=True) if error <= CENTS_TOLERANCE), pairs[int(np.argmin(errors))])
 
 
 @functools.lru_cache(maxsize=256)
@@ -261,7 +255,7 @@ def _align(track: Tensor, starts: Tensor, hop: int, overlap: int, search: int) -
 
 
 _CHAIN = (  # in the order in which they are applied
-    Effect("polarity", "the sign of every sample changes; nothing is heard", 0.8, invert_polarity),
+    Effect("polarity", "the sign of every sample changes; nothing is heard", 0.8, lambda x, drawn: -x),
     Effect("noise", "white noise under the music", 0.3, add_noise, {"noise_ratio": (0.3, 0.5)}),
     Effect("gain", "quieter", 0.2, apply_gain, {"gain_db": (-20.0, -1.0)}, limits=(-math.inf, math.inf)),
     Effect("filter", "the high or the low frequencies are taken away", 0.8, filter_pass, CUTOFFS, limits=(1.0, 0.49 * SAMPLE_RATE)),

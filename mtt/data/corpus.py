@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -61,12 +60,6 @@ def _one_form(text: str) -> str:
     return unicodedata.normalize("NFKC", text.translate(_ONE_SIGN))
 
 
-class TrackReader(Protocol):
-    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.collections.pack``)."""
-
-    def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class Corpus:
     """Tracks with their tags; see the module's conventions. Made by ``load_corpus``."""
@@ -85,7 +78,7 @@ class Corpus:
     digest: str = ""  # identifies audio and labels
     split_name: str = ""  # of a split that was published with the data set, and that ``tracks`` has as column ``split``
     complete: bool = False  # a track without tags has none of them; otherwise it is unlabelled
-    packed: TrackReader | None = None  # reads the tracks of a packed collection, instead of their files
+    packed: Callable[[str, float, float | None], np.ndarray] | None = None  # reads tracks of a packed collection, as ``read`` does
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -126,7 +119,7 @@ class Corpus:
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
         """Mono float32 samples at 22 050 Hz from ``start`` for ``seconds`` (both in seconds). Raises ``AudioError``."""
         if self.packed is not None:
-            return self.packed.read(track_id, start, seconds)
+            return self.packed(track_id, start, seconds)
         return read_audio(self._paths[track_id], start, seconds)
 
     def rows(self, track_ids: Iterable[str]) -> np.ndarray:

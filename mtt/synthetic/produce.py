@@ -2,10 +2,9 @@
 
 Conventions: audio is mono float32 at ``mtt.config.SAMPLE_RATE``; levels are in dB, frequencies in Hz, times in seconds.
 
-The notes are samples of ``mtt.synthetic.soundfont``, read by symusic's synthesizer. symusic 0.5.9 ignores velocity and plays most envelopes
-without decay or release, and its answer depends on what the same synthesizer rendered before (its cache keeps a sample at the level of the
-first preset that used it). So each note is rendered by a fresh synthesizer, which makes it a pure function of program and pitch, and
-envelopes, velocities and the mix are applied here.
+The notes are samples of ``mtt.synthetic.soundfont``. symusic 0.5.9 ignores velocity and plays most envelopes without decay or release, and
+its answer depends on what the same synthesizer rendered before. So each note is rendered by a fresh synthesizer, which makes it a pure
+function of program and pitch, and envelopes, velocities and the mix are applied here.
 """
 
 from __future__ import annotations

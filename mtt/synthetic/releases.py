@@ -80,5 +80,5 @@ def _duplicates(config: SyntheticConfig, originals: list[Release], serial: int, 
         if index % 2 and n_artists > 1:
             artist = int((artist + rng.integers(1, n_artists)) % n_artists)
         copy = replace(original, credited=artist, serial=serial + index, tagged=artist < config.labelled_artists, other=original.serial)
-        copies.append(replace(copy, problem="near_duplicate", copy=index) if near else replace(copy, problem="exact_duplicate"))
+        copies.append(replace(copy, problem="near_duplicate" if near else "exact_duplicate", copy=index if near else None))
     return copies
