@@ -229,8 +229,8 @@ def _polyphase_kernel(after: int, before: int, device: torch.device) -> Tensor:
 def _align(track: Tensor, starts: Tensor, hop: int, overlap: int, search: int) -> Tensor:
     """WSOLA: where each segment is read, (batch, segments), within ``search`` after ``starts`` (in COARSE samples).
 
-    A segment starts where the track is most like (normalised correlation) what would have followed the segment before:
-    first at a COARSE-th of the rate, one segment after another; then within ±COARSE samples, all segments at once.
+    A segment starts where the track is most like what would have followed the segment before: first at a COARSE-th of the rate, one
+    segment after another; then within ±COARSE samples, all segments at once.
     """
     rows = torch.arange(len(track), device=track.device)
     coarse = track.unflatten(1, (-1, COARSE)) @ track.new_ones(COARSE)

@@ -93,14 +93,11 @@ class Bootstrap:
         hits, tracks = drawn @ self._positives, drawn @ self._tracks
         return (hits > 0) & (hits < tracks[:, np.newaxis])
 
-    def _metrics(self, scores: np.ndarray, metric: str, weights: np.ndarray) -> np.ndarray:
-        """Metric of each tag under each weighting, mean over seeds: (n_weightings, n_tags)."""
+    def per_tag(self, scores: np.ndarray, metric: str = "roc_auc", weights: np.ndarray | None = None) -> np.ndarray:
+        """Metric of each tag in each resample (or under other weights), (resamples, n_tags), mean over seeds; NaN where undefined."""
+        weights = self.weights if weights is None else weights
         found = [reweighted(self.labels, one, self.cluster, weights)[metric] for one in _by_seed(scores)]
         return sum(found) / len(found)
-
-    def per_tag(self, scores: np.ndarray, metric: str = "roc_auc") -> np.ndarray:
-        """Metric of each tag in each resample, (resamples, n_tags), mean over seeds; NaN where a resample leaves the tag undefined."""
-        return self._metrics(scores, metric, self.weights)
 
     def distribution(self, scores: np.ndarray, metric: str = "roc_auc") -> np.ndarray:
         """Macro metric in each resample, (resamples,), mean over seeds."""
@@ -108,7 +105,7 @@ class Bootstrap:
 
     def tag_values(self, scores: np.ndarray, metric: str = "roc_auc") -> np.ndarray:
         """Metric of each tag on the whole test set, (n_tags,), mean over seeds; NaN for an undefined tag."""
-        return self._metrics(scores, metric, np.ones((self.n_artists, 1), np.uint8))[0]
+        return self.per_tag(scores, metric, np.ones((self.n_artists, 1), np.uint8))[0]
 
     def value(self, scores: np.ndarray, metric: str = "roc_auc") -> float:
         """Macro metric on the whole test set, mean over seeds."""

@@ -10,6 +10,7 @@ swept with the weights of many resamples side by side.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,8 +68,7 @@ def _sweep(positive, cluster, ends, weights, roc, precision):
 def reweighted(labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Each of METRICS of every tag under several weightings of the tracks, (n_weightings, n_tags); NaN where a tag is undefined.
 
-    ``cluster`` (n_tracks,) is the row of ``weights`` that holds a track's weights (its artist, in the bootstrap), ``weights`` (n_clusters,
-    n_weightings) of whole numbers. A tag is computed by one thread, so the number of threads does not change a bit of the result.
+    ``cluster`` (n_tracks,) is a track's row (its artist, in the bootstrap) of ``weights`` (n_clusters, n_weightings), of whole numbers.
     """
     labels, scores = checked_labels(labels), np.asarray(scores, dtype=np.float64)
     if scores.shape != labels.shape or not np.isfinite(scores).all():
@@ -116,8 +116,7 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def macro(labels: np.ndarray, scores: np.ndarray) -> dict:
     """``roc_auc`` and ``pr_auc`` averaged over the defined tags, each counting alike (NaN where none is), and the ``undefined`` columns."""
     table = tag_scores(labels, scores)
-    defined = table.dropna()
-    means = {name: float(defined[name].to_numpy().mean()) if len(defined) else float("nan") for name in METRICS}
+    means = {name: float(table[name].dropna().to_numpy().mean()) if table[name].notna().any() else math.nan for name in METRICS}
     return {**means, "undefined": table.index[table["roc_auc"].isna()].tolist()}
 
 

@@ -47,7 +47,7 @@ def artist_codes(artists: pd.Series) -> np.ndarray:
 def checked_tracks(artists: pd.Series, labels, ratios: Sequence[float], unlabelled: np.ndarray | None = None) -> ArtistTracks:
     """What ``split_by_artist`` is given. Raises ValueError that names the argument and the fault, ``SettingsError`` for ratios."""
     if not artists.index.is_unique:
-        raise ValueError(f"artists: track_id {_twice(artists.index)!r} stands twice; keep one row per track")
+        raise ValueError(f"artists: track_id {artists.index[artists.index.duplicated()][0]!r} stands twice; keep one row per track")
     labels = sparse.csr_matrix(labels)
     if labels.shape[0] != len(artists):
         raise ValueError(f"labels: got shape {labels.shape}; one row for each of the {len(artists)} tracks is needed")
@@ -67,10 +67,6 @@ def _shares(ratios: Sequence[float]) -> np.ndarray:
     return values / values.sum()
 
 
-def _twice(index: pd.Index) -> object:
-    return index[index.duplicated()][0]
-
-
 def check_split(split: pd.Series, artists: pd.Series) -> None:
     """Raises ``MttError``, with examples, for artists that sets must not share, an unknown set, a repeated track and one without a set."""
     shared = _shared_artists(_aligned(split, artists), artists)
@@ -82,7 +78,7 @@ def check_split(split: pd.Series, artists: pd.Series) -> None:
 def _aligned(split: pd.Series, artists: pd.Series) -> pd.Series:
     """``split`` in the order of ``artists``."""
     if not split.index.is_unique:
-        raise MttError(f"split: track_id {_twice(split.index)!r} stands twice; keep one row per track")
+        raise MttError(f"split: track_id {split.index[split.index.duplicated()][0]!r} stands twice; keep one row per track")
     wrong = split[~split.isin(SPLIT_VALUES)]
     if len(wrong):
         raise MttError(f"split: {wrong.iloc[0]!r} of track {wrong.index[0]!r} is none of {', '.join(SPLIT_VALUES)}")

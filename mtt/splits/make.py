@@ -113,10 +113,7 @@ def comparator_splits(artists: pd.Series, labels, ratios: Sequence[float] = RATI
 
 
 def hide_labels(split: pd.Series, artists: pd.Series, labels, seed: int = 0) -> pd.Series:
-    """``split`` with an unlabelled pool made of its training set: artists with about half of its tracks move there, tags stratified.
-
-    For a collection that labels every track: what a student learns without the labels can then be compared with what they say.
-    """
+    """``split`` with an unlabelled pool made of its training set: artists with about half of its tracks move there, tags stratified."""
     train = (split == "train").to_numpy()
     parts = split_by_artist(artists[train], labels[train], (1 - HIDDEN, 0.0, HIDDEN), seed)
     return split.mask(split.index.isin(parts.index[parts == "test"]), "unlabelled")
@@ -189,8 +186,7 @@ def write_split(split: pd.Series, path: str | Path) -> None:
 def read_split(path: str | Path) -> pd.Series:
     """The split that ``write_split`` wrote; ids are strings. ``MttError`` names the file, the line and the fault."""
     table = read_table(path, ["track_id", "split"])
-    unknown = ~table["split"].isin(SPLIT_VALUES)
-    faults = {"has no track_id": table["track_id"] == "", f"has a split that is none of {', '.join(SPLIT_VALUES)}": unknown}
-    refuse_rows(path, faults)
+    unknown = f"has a split that is none of {', '.join(SPLIT_VALUES)}"
+    refuse_rows(path, {"has no track_id": table["track_id"] == "", unknown: ~table["split"].isin(SPLIT_VALUES)})
     refuse_repeats(path, table["track_id"])
     return table.set_index("track_id")["split"]

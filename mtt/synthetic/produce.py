@@ -67,8 +67,7 @@ def play(part: Part, seconds: float) -> np.ndarray:
     fade = np.linspace(1.0, 0.0, release, dtype=np.float32)
     stem = np.zeros(length, dtype=np.float32)
     for start, duration, pitch, velocity in part.notes.tolist():
-        if is_drum:  # a stroke rings as long as its drum does
-            duration = 5 * DRUM_DECAY[int(pitch)]
+        duration = 5 * DRUM_DECAY[int(pitch)] if is_drum else duration  # a stroke rings as long as its drum does
         first = round(start * SAMPLE_RATE)
         frames = min(round(duration * SAMPLE_RATE) + release, round(LONGEST * SAMPLE_RATE))
         bucket = max(SHORTEST, 2.0 ** np.ceil(np.log2(frames / SAMPLE_RATE)))

@@ -91,7 +91,6 @@ def _header(sample: np.void, settings: dict[int, int]) -> np.void:
     highest = settings.get(KEY_RANGE, 127 << 8) >> 8 & 0x7F
     ratio = SAMPLE_RATE / int(sample["rate"]) * 2.0 ** ((int(header["pitch"]) - min(highest, 108)) / 12)
     lacking = int(np.ceil(GUARD / ratio)) - (int(sample["end"]) - int(sample["loop_end"]))
-    shift = min(max(lacking, 0), int(sample["loop_start"]) - int(sample["start"]))
-    header["loop_start"] -= shift
-    header["loop_end"] -= shift
+    for border in ("loop_start", "loop_end"):
+        header[border] -= min(max(lacking, 0), int(sample["loop_start"]) - int(sample["start"]))
     return header
