@@ -54,7 +54,8 @@ class ClipBatches:
             raise ValueError(f"{self.corpus.name}: no tracks to draw batches from; check the split")
         self.track_ids = list(self.track_ids)
         self._seconds = self.corpus.tracks["seconds"].loc[self.track_ids].to_numpy()
-        self._order = lru_cache(2)(self._draw_order)  # a batch may lie in two epochs; to draw them anew takes longer than a step
+        # A batch may lie in two epochs; to draw them anew takes longer than a step.
+        self._order = lru_cache(2)(lambda epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.track_ids)))
 
     def batch(self, step: int) -> Batch:
         """The batch of a step (0-based). Each epoch visits every track once, in its own order."""
@@ -73,9 +74,6 @@ class ClipBatches:
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""
         return read_ahead(self.batch, range(first, last))
-
-    def _draw_order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.track_ids))
 
 
 def read_ahead(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:

@@ -138,10 +138,7 @@ def tag_intervals(boot: Bootstrap, scores: np.ndarray, tags: Sequence[str], metr
 
 
 def contrast(boot: Bootstrap, scores: Sequence[np.ndarray], weights: Sequence[float], metric: str = "roc_auc") -> Difference:
-    """The weighted sum of several models' macro metrics on the same resamples; the models' numbers of seeds may differ.
-
-    Weights (1, -1) give a difference, (-1, 0, 1) / 2 the mean change over two iterations, ``slope_weights`` a slope.
-    """
+    """The weighted sum of several models' macro metrics on the same resamples: (1, -1) gives a difference, ``slope_weights`` a slope."""
 
     def combined(metrics: Sequence) -> float | np.ndarray:
         return sum(weight * one for weight, one in zip(weights, metrics, strict=True))

@@ -159,10 +159,7 @@ def _tag_shares(split: pd.Series, tracks: ArtistTracks, tags: Sequence[str]) -> 
 def compare_splits(
     splits: Mapping[str, pd.Series], artists: pd.Series, labels, ratios: Sequence[float], tags: Sequence[str]
 ) -> pd.DataFrame:
-    """One row per split: the numbers of a ``SplitAudit``.
-
-    ``shared_artists`` is summed over pairs of sets that must share none: an artist in all three counts three times.
-    """
+    """One row per split: the numbers of a ``SplitAudit``; ``shared_artists`` is summed over pairs of sets that must share none."""
     numbers = ["leaked_test_share", "mean_deviation", "max_deviation", "worst_tag", "size_deviation"]
     audits = [audit_split(split, artists, labels, ratios, tags) for split in splits.values()]
     rows = [(int(audit.shared_artists["artists"].sum()), *(getattr(audit, number) for number in numbers)) for audit in audits]

@@ -168,8 +168,7 @@ def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.Da
     test = test.iloc[np.random.default_rng(seed).permutation(len(test))]
     counts = test["artist"].value_counts(sort=False)
     counts = counts[counts >= 2].sort_values(ascending=False, kind="stable")
-    if len(counts) < 4:
-        counts = counts.iloc[:0]
+    counts = counts if len(counts) >= 4 else counts.iloc[:0]
     group = pd.Series(np.resize(["a", "b", "b", "a"], len(counts)), index=counts.index)
     test = test[test["artist"].isin(counts.index)]
     rank = test.groupby("artist").cumcount()

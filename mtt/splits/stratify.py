@@ -22,10 +22,7 @@ TEMPERATURES = (10.0, 3e-3)  # first and last, in units of the mean cost change 
 
 
 def cut_line(sizes: np.ndarray, ratios: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Groups of ``sizes`` (n,) in random order, cut where ``ratios`` (sets,) say: a set number for each, (n,).
-
-    A group goes where its middle lies, so each set's size is within the largest group's of its target.
-    """
+    """Groups of ``sizes`` (n,) in random order, cut where ``ratios`` (sets,) say, at the groups' middles: a set number for each, (n,)."""
     order = rng.permutation(len(sizes))
     middle = (np.cumsum(sizes[order]) - sizes[order] / 2) / sizes.sum()
     open_sets = np.flatnonzero(ratios)
