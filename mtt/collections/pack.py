@@ -96,7 +96,7 @@ def load_packed(path: Path) -> Corpus | None:
         labels=label_matrix(tracks["tags"], index["tags"]),
         problems=problems,
         fingerprints=dict(zip(tracks.index, prints, strict=True)),
-        packed=PackedAudio(folder, dict(zip(tracks.index, sounds, strict=True))),
+        packed=PackedAudio(folder, dict(zip(tracks.index, sounds, strict=True))).read,
         **{name: index[name] for name in INDEXED},
     )
 

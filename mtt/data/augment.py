@@ -1,12 +1,9 @@
 """Random effects on batches of waveforms: the augmentation chain of the Music Tagging Transformer.
 
 Conventions: waveforms are float32 tensors of shape (batch, samples) at ``SAMPLE_RATE``, on the CPU or a CUDA device, full scale ±1. An
-effect takes waveforms and what was drawn for them, and changes every example. ``augment`` draws and gives each effect its examples, in
-the order of ``EFFECTS``. Parameters are drawn on the CPU, so they are the same for every device; noise and rooms come from a seed per
-example, and their samples differ between kinds of device. Neighbours in a batch change an example by no more than rounding. Chain, order,
-probabilities and ranges: Won et al., ISMIR 2021, who use torchaudio-augmentations. After the chain, the examples it changed are clamped
-to [-1, 1], as by a sound card; single effects do not clamp.
-
+effect takes waveforms and what was drawn for them, and changes every example. Parameters are drawn on the CPU, so they are the same for
+every device; noise and rooms come from a seed per example, and their samples differ between kinds of device. Neighbours in a batch change
+an example by no more than rounding. Chain, order, probabilities and ranges: Won et al., ISMIR 2021, who use torchaudio-augmentations.
 To add an effect, write its function and give it a line in ``EFFECTS``.
 """
 
@@ -28,6 +25,7 @@ from mtt.config import SAMPLE_RATE, AugmentConfig, SettingsError
 
 ECHO_VOLUME = 0.5  # of the delayed sound, relative to the direct one
 WET = 0.5  # share of the reverberated sound; the rest is direct
+CUTOFFS = {"low_pass_hz": (2200.0, 4000.0), "high_pass_hz": (200.0, 1200.0)}
 FILTER_TAIL = 20.0  # time constants after which a filter's response is below the resolution of float32
 SEGMENT_SECONDS, OVERLAP_SECONDS = 0.070, 0.016  # WSOLA: from segment to segment in the output; cross-faded
 SEARCH_SECONDS = 0.020  # WSOLA: range in which a segment may start, so that periods down to 50 Hz can be aligned
@@ -61,11 +59,11 @@ class Effect:
 
 
 def augment(waveforms: Tensor, config: AugmentConfig | None, seed: int) -> Tensor:
-    """Pass each example through its own random selection of effects; None is no augmentation.
+    """Pass each example of ``waveforms`` (batch, samples) through its own random selection of effects; None is no augmentation.
 
-    ``waveforms`` (batch, samples) -> the same shape. Each effect draws from a stream of its own, named after it, so a change to
-    one leaves what the others do as it was. Examples to which no effect applies are bit-identical to the input; where there are only
-    such, the input itself is returned. The others are limited to [-1, 1]. Raises ``SettingsError`` as ``check_config`` does.
+    Each effect draws from a stream of its own, named after it, so a change to one leaves what the others do as it was. Examples to which
+    no effect applies are bit-identical to the input; where there are only such, the input itself is returned. The others are limited to
+    [-1, 1], as by a sound card. Raises ``SettingsError`` as ``check_config`` does.
     """
     if config is None:
         return waveforms
@@ -117,11 +115,6 @@ def _normal(seed: int, samples: int, device: torch.device) -> Tensor:
     return torch.randn(samples, device=device, generator=torch.Generator(device).manual_seed(seed))
 
 
-def invert_polarity(x: Tensor, drawn: Drawn) -> Tensor:
-    """Change every sign."""
-    return -x
-
-
 def add_noise(x: Tensor, drawn: Drawn) -> Tensor:
     """Add white Gaussian noise; its standard deviation is a ratio (the authors say "SNR") of the example's: silence stays silent."""
     variance = torch.linalg.vector_norm(x, dim=1).square() / x.shape[1] - x.mean(1).square()
@@ -140,8 +133,7 @@ def apply_gain(x: Tensor, drawn: Drawn) -> Tensor:
 def filter_pass(x: Tensor, drawn: Drawn) -> Tensor:
     """First-order Butterworth low- or high-pass, at even chances, by the bilinear transform, as Essentia's, which the authors call.
 
-    -3 dB at the cut-off, 6 dB per octave; causal, applied as its exact frequency response: 1 / (1 + jt), or jt / (1 + jt) where high-pass,
-    with t = tan(pi f / fs) / tan(pi fc / fs).
+    Its exact frequency response: 1 / (1 + jt), or jt / (1 + jt) where high-pass, with t = tan(pi f / fs) / tan(pi fc / fs).
     """
     kind = drawn["seed"] % 2 == 0
     cutoff = torch.where(kind, drawn["high_pass_hz"], drawn["low_pass_hz"])
@@ -205,10 +197,7 @@ def shift_pitch(x: Tensor, drawn: Drawn) -> Tensor:
 
 
 def _resample(x: Tensor, cents: list[float], margin: int) -> tuple[Tensor, Tensor]:
-    """Play each example faster or slower, by a ratio of integers next to ``cents``: one matrix product each.
-
-    Returns the result, with at least ``margin`` samples of silence after it, and new lengths over old ones (batch, 1).
-    """
+    """Each example faster or slower by some ``cents``, then ``margin`` samples of silence or more; new lengths over old ones (batch, 1)."""
     ratios = [_ratio(c) for c in cents]
     lengths = [math.ceil(x.shape[1] * after / before) for after, before in ratios]
     tracks = x.new_zeros(len(x), COARSE * math.ceil((max(lengths) + margin) / COARSE))
@@ -216,16 +205,14 @@ def _resample(x: Tensor, cents: list[float], margin: int) -> tuple[Tensor, Tenso
         kernel = _polyphase_kernel(after, before, x.device)
         frames = pad(row, ((len(kernel) - before) // 2, len(kernel) + before)).unfold(0, len(kernel), before)
         track[:length] = (frames @ kernel).flatten()[:length]
-    rates = [[after / before] for after, before in ratios]
-    return tracks, torch.tensor(rates, dtype=torch.float64, device=x.device)
+    return tracks, torch.tensor([[after / before] for after, before in ratios], dtype=torch.float64, device=x.device)
 
 
 def _ratio(cents: float) -> tuple[int, int]:
     """Small integers (after, before): playing ``before`` samples as ``after`` shifts the pitch by about ``cents``."""
     pairs = [(round(before * 2.0 ** (-cents / 1200.0)), before) for before in RATIO_TERMS]
     errors = [abs(1200.0 * math.log2(after / before) + cents) for after, before in pairs]
-    near = [pair for pair, error in zip(pairs, errors, strict=True) if error <= CENTS_TOLERANCE]
-    return near[0] if near else pairs[errors.index(min(errors))]
+    return next((pair for pair, error in zip(pairs, errors, strict=True) if error <= CENTS_TOLERANCE), pairs[int(np.argmin(errors))])
 
 
 @functools.lru_cache(maxsize=256)
@@ -242,8 +229,8 @@ def _polyphase_kernel(after: int, before: int, device: torch.device) -> Tensor:
 def _align(track: Tensor, starts: Tensor, hop: int, overlap: int, search: int) -> Tensor:
     """WSOLA: where each segment is read, (batch, segments), within ``search`` after ``starts`` (in COARSE samples).
 
-    A segment starts where the track is most like (normalised correlation) what would have followed the segment before:
-    first at a COARSE-th of the rate, one segment after another; then within ±COARSE samples, all segments at once.
+    A segment starts where the track is most like what would have followed the segment before: first at a COARSE-th of the rate, one
+    segment after another; then within ±COARSE samples, all segments at once.
     """
     rows = torch.arange(len(track), device=track.device)
     coarse = track.unflatten(1, (-1, COARSE)) @ track.new_ones(COARSE)
@@ -268,17 +255,10 @@ def _align(track: Tensor, starts: Tensor, hop: int, overlap: int, search: int) -
 
 
 _CHAIN = (  # in the order in which they are applied
-    Effect("polarity", "the sign of every sample changes; nothing is heard", 0.8, invert_polarity),
+    Effect("polarity", "the sign of every sample changes; nothing is heard", 0.8, lambda x, drawn: -x),
     Effect("noise", "white noise under the music", 0.3, add_noise, {"noise_ratio": (0.3, 0.5)}),
     Effect("gain", "quieter", 0.2, apply_gain, {"gain_db": (-20.0, -1.0)}, limits=(-math.inf, math.inf)),
-    Effect(
-        "filter",
-        "the high or the low frequencies are taken away",
-        0.8,
-        filter_pass,
-        {"low_pass_hz": (2200.0, 4000.0), "high_pass_hz": (200.0, 1200.0)},
-        limits=(1.0, 0.49 * SAMPLE_RATE),
-    ),
+    Effect("filter", "the high or the low frequencies are taken away", 0.8, filter_pass, CUTOFFS, limits=(1.0, 0.49 * SAMPLE_RATE)),
     Effect("delay", "an echo of half the volume", 0.5, add_delay, {"delay_ms": (200.0, 450.0)}),
     Effect("pitch", "higher or lower, at the same tempo", 0.4, shift_pitch, {"pitch_cents": (-700.0, 700.0)}, limits=(-1200.0, 1200.0)),
     Effect("reverb", "as in a room", 0.3, add_reverb, {"reverb_seconds": (0.2, 1.2)}),  # RT60

@@ -33,36 +33,34 @@ class Batch:
     slots: np.ndarray
 
 
+@dataclass(eq=False)
 class ClipBatches:
-    """Random crops of tracks.
+    """Random crops of tracks; ``ValueError`` where there are none.
 
     ``slots`` is the number of evenly spaced places in a track where a crop may start (None = anywhere); with slots, a teacher's
     predictions can be made once for all crops that will ever be drawn. ``part`` (i, n) gives the i-th of n equal parts of each batch.
-    Raises ``ValueError`` where there are no tracks.
     """
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        track_ids: Sequence[str],
-        batch_size: int,
-        clip_seconds: float,
-        seed: int,
-        slots: int | None = None,
-        part: tuple[int, int] = (0, 1),
-    ) -> None:
-        if not len(track_ids):
-            raise ValueError(f"{corpus.name}: no tracks to draw batches from; check the split")
-        self.corpus, self.track_ids = corpus, list(track_ids)
-        self.batch_size, self.clip_seconds, self.seed, self.slots, self.part = batch_size, clip_seconds, seed, slots, part
-        self._seconds = corpus.tracks["seconds"].loc[self.track_ids].to_numpy()
-        self._order = lru_cache(2)(self._draw_order)  # a batch may lie in two epochs; to draw them anew takes longer than a step
+    corpus: Corpus
+    track_ids: Sequence[str]
+    batch_size: int
+    clip_seconds: float
+    seed: int
+    slots: int | None = None
+    part: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        if not len(self.track_ids):
+            raise ValueError(f"{self.corpus.name}: no tracks to draw batches from; check the split")
+        self.track_ids = list(self.track_ids)
+        self._seconds = self.corpus.tracks["seconds"].loc[self.track_ids].to_numpy()
+        # A batch may lie in two epochs; to draw them anew takes longer than a step.
+        self._order = lru_cache(2)(lambda epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.track_ids)))
 
     def batch(self, step: int) -> Batch:
         """The batch of a step (0-based). Each epoch visits every track once, in its own order."""
-        places = range(step * self.batch_size, (step + 1) * self.batch_size)
-        epochs = (divmod(place, len(self.track_ids)) for place in places)
-        rows = np.array([self._order(epoch)[place] for epoch, place in epochs])
+        drawn = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        rows = np.array([self._order(epoch)[place] for epoch, place in zip(*np.divmod(drawn, len(self.track_ids)), strict=True)])
         random = np.random.default_rng([self.seed, 1, step])
         if self.slots is None:
             slots = np.full(len(rows), -1)
@@ -73,16 +71,9 @@ class ClipBatches:
         rows, slots, starts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts))
         return Batch(_read_clips(self.corpus, [self.track_ids[row] for row in rows], starts, self.clip_seconds), rows, slots)
 
-    def ids(self, batch: Batch) -> list[str]:
-        """The track of each clip of a batch."""
-        return [self.track_ids[row] for row in batch.rows]
-
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""
         return read_ahead(self.batch, range(first, last))
-
-    def _draw_order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.track_ids))
 
 
 def read_ahead(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -27,19 +26,9 @@ HYPHENS, QUOTES = "‐‑‒–—―−﹘﹣－", '"`´‘’‚‛“”„�
 _ONE_SIGN = str.maketrans(dict.fromkeys(HYPHENS, "-") | dict.fromkeys(QUOTES, "'"))
 
 
-def no_problems() -> pd.DataFrame:
-    """An empty table of problems, one row per problem: track_id, path, problem, detail."""
-    return pd.DataFrame(columns=PROBLEM_COLUMNS)
-
-
 def split_tags(text: str) -> list[str]:
     """``"rock| 80s|"`` -> ``["rock", "80s"]``."""
     return [tag.strip() for tag in text.split(TAG_SEPARATOR) if tag.strip()]
-
-
-def join_tags(names: Iterable[str]) -> str:
-    """``["rock", "80s"]`` -> ``"rock|80s"``."""
-    return TAG_SEPARATOR.join(names)
 
 
 def label_matrix(texts: Sequence[str], tags: Sequence[str]) -> np.ndarray:
@@ -53,7 +42,7 @@ def label_matrix(texts: Sequence[str], tags: Sequence[str]) -> np.ndarray:
 
 def tag_texts(labels: np.ndarray, tags: Sequence[str]) -> list[str]:
     """Each row of ``labels`` (n_tracks, n_tags) as ``"rock|80s"``."""
-    return [join_tags(tags[column] for column in np.flatnonzero(row)) for row in labels]
+    return [TAG_SEPARATOR.join(tags[column] for column in np.flatnonzero(row)) for row in labels]
 
 
 def artist_keys(names: Iterable[object]) -> pd.Series:
@@ -63,22 +52,12 @@ def artist_keys(names: Iterable[object]) -> pd.Series:
     """
     names = pd.Series(names)
     codes, different = pd.factorize(names)  # missing values get -1
-    keys = np.array([*map(_artist_key, different), ""], dtype=object)
-    return pd.Series(keys[codes], index=names.index, name="artist", dtype=str)
-
-
-def _artist_key(name: object) -> str:
-    return " ".join(_one_form(_one_form(str(name)).casefold()).split())
+    keys = [" ".join(_one_form(_one_form(str(name)).casefold()).split()) for name in different]
+    return pd.Series(np.array([*keys, ""], dtype=object)[codes], index=names.index, name="artist", dtype=str)
 
 
 def _one_form(text: str) -> str:
     return unicodedata.normalize("NFKC", text.translate(_ONE_SIGN))
-
-
-class TrackReader(Protocol):
-    """What reads tracks by their id, as ``read_audio`` reads files (``mtt.collections.pack``)."""
-
-    def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -93,22 +72,13 @@ class Corpus:
     truth: np.ndarray | None = None
     timeline: pd.DataFrame | None = None  # track_id, instrument, start, end (seconds)
     tag_kinds: dict[str, str] = field(default_factory=dict)
-    problems: pd.DataFrame = field(default_factory=no_problems)  # tracks left out, and why
+    problems: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PROBLEM_COLUMNS))  # tracks left out, and why
     planted: pd.DataFrame | None = None  # flaws that the embedded corpus was given on purpose
     fingerprints: dict[str, np.ndarray] = field(default_factory=dict)  # of ``mtt.collections.duplicates``, by track_id
     digest: str = ""  # identifies audio and labels
     split_name: str = ""  # of a split that was published with the data set, and that ``tracks`` has as column ``split``
     complete: bool = False  # a track without tags has none of them; otherwise it is unlabelled
-    packed: TrackReader | None = None  # reads the tracks of a packed collection, instead of their files
-
-    def __post_init__(self) -> None:
-        shape = (len(self.tracks), len(self.tags))
-        for name in ("labels", "truth"):
-            matrix = getattr(self, name)
-            if matrix is not None and matrix.shape != shape:
-                raise ValueError(f"{self.name}: {name} has shape {matrix.shape}, but there are {shape[0]} tracks and {shape[1]} tags")
-        if not self.tracks.index.is_unique:
-            raise ValueError(f"{self.name}: track_id {self.tracks.index[self.tracks.index.duplicated()][0]!r} stands twice")
+    packed: Callable[[str, float, float | None], np.ndarray] | None = None  # reads tracks of a packed collection, as ``read`` does
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -149,7 +119,7 @@ class Corpus:
     def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
         """Mono float32 samples at 22 050 Hz from ``start`` for ``seconds`` (both in seconds). Raises ``AudioError``."""
         if self.packed is not None:
-            return self.packed.read(track_id, start, seconds)
+            return self.packed(track_id, start, seconds)
         return read_audio(self._paths[track_id], start, seconds)
 
     def rows(self, track_ids: Iterable[str]) -> np.ndarray:
@@ -163,16 +133,10 @@ class Corpus:
         """The cleanest labels there are: the truth where it is known, the observed labels elsewhere."""
         return (self.labels if self.truth is None else self.truth)[self.rows(track_ids)]
 
-    def keep_tracks(self, track_ids: Iterable[str]) -> Corpus:
-        """The corpus of these tracks alone, in this order."""
-        ids = list(track_ids)
-        rows = self.rows(ids)
-        truth = None if self.truth is None else self.truth[rows]
-        return replace(self, tracks=self.tracks.iloc[rows], labels=self.labels[rows], truth=truth)
-
-    def keep_tags(self, tags: Iterable[str]) -> Corpus:
-        """The corpus with these tags alone, in this order."""
-        tags = list(tags)
-        columns = [self.tags.index(tag) for tag in tags]
-        truth = None if self.truth is None else self.truth[:, columns]
-        return replace(self, tags=tags, labels=self.labels[:, columns], truth=truth)
+    def keep(self, track_ids: Iterable[str] | None = None, tags: Sequence[str] | None = None) -> Corpus:
+        """The corpus of these tracks and tags alone, in this order; None is all."""
+        rows = np.arange(len(self)) if track_ids is None else self.rows(track_ids)
+        tags = self.tags if tags is None else list(tags)
+        cells = np.ix_(rows, [self.tags.index(tag) for tag in tags])
+        truth = None if self.truth is None else self.truth[cells]
+        return replace(self, tracks=self.tracks.iloc[rows], tags=tags, labels=self.labels[cells], truth=truth)

@@ -8,7 +8,7 @@ alone, so a longer input hears more of it.
 from __future__ import annotations
 
 import math
-import time
+import timeit
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,12 +39,9 @@ def sweep_lengths(
 ) -> LengthSweep:
     """Score every track at every input length with one trained model. The longest track sets how many clips are used."""
     longest = float(corpus.tracks["seconds"].loc[list(track_ids)].max())
-    mean, single = [], []
-    for seconds in lengths:
-        clips = predict_clips(model, corpus, track_ids, seconds, clips_to_cover(longest, seconds), precision=precision)
-        mean.append(clips.mean(axis=1))
-        single.append(clips[:, clips.shape[1] // 2])
-    return LengthSweep(np.asarray(lengths, dtype=float), np.stack(mean), np.stack(single))
+    scores = [predict_clips(model, corpus, track_ids, seconds, clips_to_cover(longest, seconds), precision) for seconds in lengths]
+    mean, single = (np.stack(ways) for ways in zip(*((one.mean(axis=1), one[:, one.shape[1] // 2]) for one in scores), strict=True))
+    return LengthSweep(np.asarray(lengths, dtype=float), mean, single)
 
 
 def cost_of_length(model: nn.Module, lengths: Sequence[float], repeats: int = 3) -> pd.DataFrame:
@@ -55,8 +52,9 @@ def cost_of_length(model: nn.Module, lengths: Sequence[float], repeats: int = 3)
         waveform = torch.randn(1, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0)).mul_(0.1).to(device)
         kept = _bytes_for_backward(model, waveform)
         with torch.inference_mode():
-            rows.append({"length": seconds, "seconds": min(_time(model, waveform) for _ in range(repeats)), "bytes": kept})
-    return pd.DataFrame(rows)
+            fastest = min(timeit.repeat(lambda heard=waveform: model(heard).sum().item(), number=1, repeat=repeats))
+        rows.append((seconds, fastest, kept))
+    return pd.DataFrame(rows, columns=["length", "seconds", "bytes"])
 
 
 def _bytes_for_backward(model: nn.Module, waveform: torch.Tensor) -> int:
@@ -70,9 +68,3 @@ def _bytes_for_backward(model: nn.Module, waveform: torch.Tensor) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model(waveform).sum()
     return sum(sizes.values())
-
-
-def _time(model: nn.Module, waveform: torch.Tensor) -> float:
-    started = time.perf_counter()
-    model(waveform).sum().item()
-    return time.perf_counter() - started

@@ -1,20 +1,16 @@
 """ROC-AUC and PR-AUC of multi-label predictions, per tag and averaged over tags, and the calibration of probabilities.
 
-Conventions
------------
-- ``labels`` is (n_tracks, n_tags) of 0 and 1; ``scores`` has the same shape, finite, and a higher score means a likelier tag. Only the
-  order of scores within a tag matters, so logits and probabilities give the same result. Anything else is a ValueError.
-- *ROC-AUC* is the probability that a random positive track scores above a random negative one, ties counting one half. *PR-AUC* is the
-  average precision, the sum over thresholds of (recall gained) x (precision), without interpolation. Both equal scikit-learn's
-  ``roc_auc_score`` and ``average_precision_score``, tied scores included.
-- A tag without a positive or without a negative track has no ranking to judge: it is *undefined*. Its two metrics are NaN, the *macro*
-  average is over the other tags, and the undefined ones are named beside it.
-- A whole-number weight stands for so many copies of a track. That is how the bootstrap resamples: each tag is sorted once, then swept with
-  the weights of many resamples side by side.
+Conventions: ``labels`` is (n_tracks, n_tags) of 0 and 1; ``scores`` has the same shape, finite, and a higher score means a likelier tag.
+Only the order of scores within a tag matters, so logits and probabilities give the same result. Anything else is a ValueError. *ROC-AUC*
+and *PR-AUC* (average precision, without interpolation) equal scikit-learn's ``roc_auc_score`` and ``average_precision_score``, tied scores
+included. A tag without a positive or without a negative track is *undefined*: its metrics are NaN, and the *macro* average is over the
+others. A whole-number weight stands for so many copies of a track. That is how the bootstrap resamples: each tag is sorted once, then
+swept with the weights of many resamples side by side.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,6 +37,7 @@ def _sweep(positive, cluster, ends, weights, roc, precision):
     area, gain = np.zeros(width), np.zeros(width)
     start = 0
     for end in ends:
+        alone = cluster[start]
         if end - start > 1:  # tied tracks pass the threshold together
             tied_hits[:] = 0.0
             tied_misses[:] = 0.0
@@ -53,16 +50,14 @@ def _sweep(positive, cluster, ends, weights, roc, precision):
                 hits[k] += tied_hits[k]
                 misses[k] += tied_misses[k]
                 gain[k] += tied_hits[k] * hits[k] / max(hits[k] + misses[k], 1.0)
+        elif positive[start]:  # alone, as most tracks are: several times faster
+            for k in range(width):
+                hits[k] += weights[alone, k]
+                gain[k] += weights[alone, k] * hits[k] / max(hits[k] + misses[k], 1.0)
         else:
-            c = cluster[start]
-            if positive[start]:
-                for k in range(width):
-                    hits[k] += weights[c, k]
-                    gain[k] += weights[c, k] * hits[k] / max(hits[k] + misses[k], 1.0)
-            else:
-                for k in range(width):
-                    area[k] += weights[c, k] * hits[k]
-                    misses[k] += weights[c, k]
+            for k in range(width):
+                area[k] += weights[alone, k] * hits[k]
+                misses[k] += weights[alone, k]
         start = end
     for k in range(width):
         defined = hits[k] > 0.0 and misses[k] > 0.0
@@ -73,8 +68,7 @@ def _sweep(positive, cluster, ends, weights, roc, precision):
 def reweighted(labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Each of METRICS of every tag under several weightings of the tracks, (n_weightings, n_tags); NaN where a tag is undefined.
 
-    ``cluster`` (n_tracks,) is the row of ``weights`` that holds a track's weights (its artist, in the bootstrap), ``weights`` (n_clusters,
-    n_weightings) of whole numbers. A tag is computed by one thread, so the number of threads does not change a bit of the result.
+    ``cluster`` (n_tracks,) is a track's row (its artist, in the bootstrap) of ``weights`` (n_clusters, n_weightings), of whole numbers.
     """
     labels, scores = checked_labels(labels), np.asarray(scores, dtype=np.float64)
     if scores.shape != labels.shape or not np.isfinite(scores).all():
@@ -122,8 +116,7 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def macro(labels: np.ndarray, scores: np.ndarray) -> dict:
     """``roc_auc`` and ``pr_auc`` averaged over the defined tags, each counting alike (NaN where none is), and the ``undefined`` columns."""
     table = tag_scores(labels, scores)
-    defined = table.dropna()
-    means = {name: float(defined[name].to_numpy().mean()) if len(defined) else float("nan") for name in METRICS}
+    means = {name: float(table[name].dropna().to_numpy().mean()) if table[name].notna().any() else math.nan for name in METRICS}
     return {**means, "undefined": table.index[table["roc_auc"].isna()].tolist()}
 
 
@@ -131,8 +124,7 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """How often a tag is present where a model gives it a certain probability (a reliability diagram's data).
 
     All (track, tag) pairs are pooled into BINS equal intervals of [0, 1], each holding its lower edge, the last also 1: ``lower``,
-    ``upper`` (edges), ``probability`` (mean given), ``share`` (observed positives), ``count``; an empty bin has NaN. Meant for
-    pseudo-labels, whose value as training targets depends on their being probabilities and not only a ranking.
+    ``upper`` (edges), ``probability`` (mean given), ``share`` (observed positives), ``count``; an empty bin has NaN.
     """
     labels, probabilities = checked_labels(labels), np.asarray(probabilities)
     if probabilities.shape != labels.shape or not ((probabilities >= 0) & (probabilities <= 1)).all():
@@ -141,21 +133,11 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     which = np.clip(np.searchsorted(edges, probabilities.ravel(), side="right") - 1, 0, BINS - 1)
     count = np.bincount(which, minlength=BINS)
     filled = np.where(count > 0, count, np.nan)
-    return pd.DataFrame(
-        {
-            "lower": edges[:-1],
-            "upper": edges[1:],
-            "probability": np.bincount(which, probabilities.ravel(), minlength=BINS) / filled,
-            "share": np.bincount(which, labels.ravel(), minlength=BINS) / filled,
-            "count": count,
-        }
-    )
+    means = {name: np.bincount(which, of.ravel(), BINS) / filled for name, of in (("probability", probabilities), ("share", labels))}
+    return pd.DataFrame({"lower": edges[:-1], "upper": edges[1:], **means, "count": count})
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:
-    """Mean distance between given probability and observed share, over the bins of a ``calibration`` table.
-
-    Bins weigh by their count (Guo et al. 2017, "On calibration of modern neural networks", equation 3).
-    """
+    """Mean distance of probability and share over the bins of a ``calibration`` table, by their count (Guo et al. 2017, equation 3)."""
     distance = (table["probability"] - table["share"]).abs().fillna(0.0)
     return float((distance * table["count"]).sum() / table["count"].sum())

@@ -6,20 +6,18 @@ evenly over it and its score is their mean (instance-level inference: Won et al.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
 
 BATCH_SAMPLES = 96 * SAMPLE_RATE  # samples in a batch: 96 s of audio, whatever the length of a clip
-POOLINGS = ("mean", "max", "vote", "attention")
 
 
 def bfloat16_is_fast(device: str | torch.device = "cpu") -> bool:
@@ -44,62 +42,31 @@ def effective_precision(precision: str, device: str | torch.device) -> Literal["
 
 @torch.inference_mode()
 def predict_clips(
-    model: nn.Module,
-    corpus: Corpus,
-    track_ids: Sequence[str],
-    clip_seconds: float,
-    clips: int,
-    progress: str = "",
-    precision: str = "auto",
+    model: nn.Module, corpus: Corpus, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str = "auto"
 ) -> np.ndarray:
-    """Probabilities (n_tracks, clips, n_tags) of evenly spaced clips, in evaluation mode.
-
-    ``progress`` names the bar; empty shows none. ``precision`` is as in ``effective_precision``.
-    """
-    track_ids = list(track_ids)
+    """Probabilities (n_tracks, clips, n_tags) of evenly spaced clips, in evaluation mode and ``effective_precision``."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     out = np.zeros((len(track_ids), clips, model.n_tags), dtype=np.float32)
     batch_size = max(1, int(BATCH_SAMPLES / (clip_seconds * SAMPLE_RATE)))
-    batches = evaluation_clips(corpus, track_ids, clip_seconds, clips, batch_size)
-    with tqdm(total=len(track_ids) * clips, desc=progress, unit="clip", disable=not progress, leave=False) as bar:
-        for rows, slots, waveforms in batches:
-            with torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16"):
-                logits = model(waveforms.to(device))
-            out[rows, slots] = torch.sigmoid(logits.float()).cpu().numpy()
-            bar.update(len(rows))
+    for rows, slots, waveforms in evaluation_clips(corpus, track_ids, clip_seconds, clips, batch_size):
+        with torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16"):
+            logits = model(waveforms.to(device))
+        out[rows, slots] = torch.sigmoid(logits.float()).cpu().numpy()
     model.train(was_training)
     return out
 
 
-def predict_tracks(
-    model: nn.Module,
-    corpus: Corpus,
-    track_ids: Sequence[str],
-    clip_seconds: float,
-    clips: int,
-    progress: str = "",
-    precision: str = "auto",
-) -> np.ndarray:
-    """Song-level probabilities (n_tracks, n_tags): the mean over ``clips`` evenly spaced clips, as ``predict_clips`` gives them."""
-    return predict_clips(model, corpus, track_ids, clip_seconds, clips, progress, precision).mean(axis=1)
+def _attention(clips: np.ndarray) -> np.ndarray:
+    """Each clip weighs, per tag, as the softmax of its logit (McFee et al. 2018, "Adaptive pooling operators ...")."""
+    weights = clips / np.clip(1.0 - clips, 1e-6, None)  # the exponential of the logit
+    return (weights * clips).sum(axis=1) / np.clip(weights.sum(axis=1), 1e-12, None)
 
 
-def pool_clips(clip_scores: np.ndarray, pooling: str = "mean") -> np.ndarray:
-    """(n_tracks, clips, n_tags) to (n_tracks, n_tags).
-
-    ``mean``; ``max`` (one clip is enough); ``vote`` (share of clips that score the tag above its own median over all clips);
-    ``attention`` (a mean in which each clip weighs, per tag, as the softmax of its logit: softmax pooling of McFee et al. 2018, "Adaptive
-    pooling operators for weakly labeled sound event detection").
-    """
-    if pooling == "mean":
-        return clip_scores.mean(axis=1)
-    if pooling == "max":
-        return clip_scores.max(axis=1)
-    if pooling == "vote":
-        return (clip_scores > np.median(clip_scores, axis=(0, 1))).mean(axis=1)
-    if pooling == "attention":
-        weights = clip_scores / np.clip(1.0 - clip_scores, 1e-6, None)  # the exponential of the logit
-        return (weights * clip_scores).sum(axis=1) / np.clip(weights.sum(axis=1), 1e-12, None)
-    raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
+POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # from (n_tracks, clips, n_tags) to (n_tracks, n_tags)
+    "mean": lambda clips: clips.mean(axis=1),
+    "max": lambda clips: clips.max(axis=1),
+    "vote": lambda clips: (clips > np.median(clips, axis=(0, 1))).mean(axis=1),  # clips above the tag's own median over all clips
+    "attention": _attention,
+}

@@ -60,7 +60,7 @@ def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Se
     names = tag_names(model)
     shared = [tag for tag in names if tag in corpus.tags]
     columns = [names.index(tag) for tag in shared]
-    truth = corpus.keep_tags(shared).true_labels(track_ids).astype(bool)  # (tracks, shared tags)
+    truth = corpus.keep(tags=shared).true_labels(track_ids).astype(bool)  # (tracks, shared tags)
     ids, truth = list(pd.Index(track_ids)[truth.any(axis=1)]), truth[truth.any(axis=1)]
     total = np.zeros((len(ids), len(MASKS)))
     with evaluating(model):

@@ -1,13 +1,10 @@
 """The sets, what a split is made from, and the audit of one: shared artists, shares of tags, sizes.
 
-Conventions
------------
-* A *split* is a Series track_id -> ``train | valid | test | unlabelled | excluded``, named ``split``.
-* ``artists`` is a Series track_id -> artist; names with the same key (``mtt.data.corpus.artist_keys``) are one artist.
-* ``labels`` is (n_tracks, n_tags) of {0, 1}, dense or scipy.sparse, its rows in the order of ``artists``.
-* Train, valid and test must share no artist with each other; the unlabelled pool may share artists with train only.
-* A tag's *share* of a set is (tracks of the set with the tag) / (tracks of train, valid and test with the tag); its
-  *deviation* is that share minus the ratio of the set.
+Conventions: a *split* is a Series track_id -> ``train | valid | test | unlabelled | excluded``, named ``split``; ``artists`` is a Series
+track_id -> artist, and names with the same key (``mtt.data.corpus.artist_keys``) are one; ``labels`` is (n_tracks, n_tags) of {0, 1},
+dense or scipy.sparse, its rows in the order of ``artists``. Train, valid and test must share no artist with each other; the unlabelled
+pool may share artists with train only. A tag's *share* of a set is (tracks of the set with the tag) / (tracks of train, valid and test
+with the tag); its *deviation* is that share minus the ratio of the set.
 """
 
 from __future__ import annotations
@@ -35,7 +32,7 @@ class ArtistTracks:
     """What a split is made from, checked."""
 
     index: pd.Index  # track ids
-    codes: np.ndarray  # (n_tracks,) number of the track's artist in sorted order; -1: none
+    codes: np.ndarray  # (n_tracks,) as ``artist_codes`` numbers artists
     labels: sparse.csr_matrix  # (n_tracks, n_tags) int64
     labelled: np.ndarray  # (n_tracks,) bool: has labels and an artist, so that it belongs in train, valid or test
     ratios: np.ndarray  # sum to 1
@@ -50,7 +47,7 @@ def artist_codes(artists: pd.Series) -> np.ndarray:
 def checked_tracks(artists: pd.Series, labels, ratios: Sequence[float], unlabelled: np.ndarray | None = None) -> ArtistTracks:
     """What ``split_by_artist`` is given. Raises ValueError that names the argument and the fault, ``SettingsError`` for ratios."""
     if not artists.index.is_unique:
-        raise ValueError(f"artists: track_id {_twice(artists.index)!r} stands twice; keep one row per track")
+        raise ValueError(f"artists: track_id {artists.index[artists.index.duplicated()][0]!r} stands twice; keep one row per track")
     labels = sparse.csr_matrix(labels)
     if labels.shape[0] != len(artists):
         raise ValueError(f"labels: got shape {labels.shape}; one row for each of the {len(artists)} tracks is needed")
@@ -65,22 +62,13 @@ def checked_tracks(artists: pd.Series, labels, ratios: Sequence[float], unlabell
 
 def _shares(ratios: Sequence[float]) -> np.ndarray:
     values = np.asarray(ratios, dtype=float)
-    if values.shape != (len(SETS),):
-        raise SettingsError(f"ratios: {len(SETS)} numbers are needed (train, valid, test), got {ratios!r}")
-    if not np.isfinite(values).all() or (values < 0).any() or values.sum() == 0:
-        raise SettingsError(f"ratios: finite numbers >= 0, not all 0, are needed, got {ratios!r}")
+    if values.shape != (len(SETS),) or not np.isfinite(values).all() or (values < 0).any() or values.sum() == 0:
+        raise SettingsError(f"ratios: for train, valid and test 3 numbers are needed, finite numbers >= 0, not all 0; got {ratios!r}")
     return values / values.sum()
 
 
-def _twice(index: pd.Index) -> object:
-    return index[index.duplicated()][0]
-
-
 def check_split(split: pd.Series, artists: pd.Series) -> None:
-    """Raises ``MttError``, with example artists, if train, valid and test or the unlabelled pool and valid or test share any.
-
-    Raises it too for an unknown set name, a repeated track and a track of ``artists`` without a set.
-    """
+    """Raises ``MttError``, with examples, for artists that sets must not share, an unknown set, a repeated track and one without a set."""
     shared = _shared_artists(_aligned(split, artists), artists)
     faults = [f"{row.artists} in {row.first} and {row.second} ({row.examples})" for row in shared.itertuples() if row.artists]
     if faults:
@@ -90,7 +78,7 @@ def check_split(split: pd.Series, artists: pd.Series) -> None:
 def _aligned(split: pd.Series, artists: pd.Series) -> pd.Series:
     """``split`` in the order of ``artists``."""
     if not split.index.is_unique:
-        raise MttError(f"split: track_id {_twice(split.index)!r} stands twice; keep one row per track")
+        raise MttError(f"split: track_id {split.index[split.index.duplicated()][0]!r} stands twice; keep one row per track")
     wrong = split[~split.isin(SPLIT_VALUES)]
     if len(wrong):
         raise MttError(f"split: {wrong.iloc[0]!r} of track {wrong.index[0]!r} is none of {', '.join(SPLIT_VALUES)}")
@@ -124,7 +112,7 @@ class SplitAudit:
 
 
 def audit_split(split: pd.Series, artists: pd.Series, labels, ratios: Sequence[float], tags: Sequence[str]) -> SplitAudit:
-    """Everything that can be wrong with a split; see ``SplitAudit``. Malformed input raises as in ``check_split``, a leak never does."""
+    """Everything that can be wrong with a split. Malformed input raises as in ``check_split``, a leak never does."""
     tracks, split = checked_tracks(artists, labels, ratios), _aligned(split, artists)
     owners = pd.Series(tracks.codes, index=artists.index).where(tracks.codes >= 0)
     tracks_of = pd.DataFrame({"set": split, "artist": owners, "labels": tracks.labels.getnnz(axis=1)}).groupby("set")
@@ -171,14 +159,8 @@ def _tag_shares(split: pd.Series, tracks: ArtistTracks, tags: Sequence[str]) -> 
 def compare_splits(
     splits: Mapping[str, pd.Series], artists: pd.Series, labels, ratios: Sequence[float], tags: Sequence[str]
 ) -> pd.DataFrame:
-    """One row per split: the numbers of a ``SplitAudit``.
-
-    ``shared_artists`` is summed over pairs of sets that must share none: an artist in all three counts three times.
-    """
-    audits = {name: audit_split(split, artists, labels, ratios, tags) for name, split in splits.items()}
+    """One row per split: the numbers of a ``SplitAudit``; ``shared_artists`` is summed over pairs of sets that must share none."""
     numbers = ["leaked_test_share", "mean_deviation", "max_deviation", "worst_tag", "size_deviation"]
-    rows = {
-        name: {"shared_artists": int(audit.shared_artists["artists"].sum()), **{number: getattr(audit, number) for number in numbers}}
-        for name, audit in audits.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("split")
+    audits = [audit_split(split, artists, labels, ratios, tags) for split in splits.values()]
+    rows = [(int(audit.shared_artists["artists"].sum()), *(getattr(audit, number) for number in numbers)) for audit in audits]
+    return pd.DataFrame(rows, columns=["shared_artists", *numbers], index=pd.Index(splits, name="split"))

@@ -21,26 +21,19 @@ from mtt.reading.table import read_table, refuse_repeats, refuse_rows
 from mtt.splits.check import SETS, SPLIT_VALUES, ArtistTracks, check_split, checked_tracks
 from mtt.splits.stratify import cut_line, stratify
 
+RATIOS = (0.7, 0.15, 0.15)  # of train, valid and test
 SMALL_POOL = 0.1  # of the training tracks: with fewer unlabelled ones a student has nothing to learn from
 HIDDEN = 0.5  # of the training tracks: those whose labels are hidden where there is no pool
 
 
 def split_by_artist(
-    artists: pd.Series,
-    labels,
-    ratios: Sequence[float] = (0.7, 0.15, 0.15),
-    seed: int = 0,
-    unlabelled: np.ndarray | None = None,
+    artists: pd.Series, labels, ratios: Sequence[float] = RATIOS, seed: int = 0, unlabelled: np.ndarray | None = None
 ) -> pd.Series:
     """Stratified split: no artist in two sets, each tag's share of a set as close to its ratio as whole artists allow.
 
-    ``unlabelled`` (n_tracks,) bool marks the tracks of the unlabelled pool; without it, those that have no label. Labels
-    of marked tracks are ignored. ``ratios`` (train, valid, test) are normalised; a set of ratio 0 stays empty. A set
-    of positive ratio gets at least one artist where there are enough; but for that, its number of tracks is within the
-    largest artist's of its target.
-
-    Raises ValueError for a repeated track_id, labels other than 0 and 1 and shapes that do not fit, ``SettingsError`` for ratios that are
-    negative, NaN or all 0.
+    ``unlabelled`` (n_tracks,) bool marks the tracks of the unlabelled pool, whatever their labels; without it, those that have no label.
+    ``ratios`` (train, valid, test) are normalised; a set of ratio 0 stays empty. Another gets at least one artist where there are enough;
+    but for that, its number of tracks is within the largest artist's of its target. Raises as ``checked_tracks`` does.
     """
     tracks = checked_tracks(artists, labels, ratios, unlabelled)
     return _per_artist(tracks, lambda members: stratify(_count_table(tracks), tracks.ratios, seed))
@@ -94,8 +87,8 @@ def _group_shuffle(tracks: ArtistTracks, seed: int) -> pd.Series:
     _, valid, test = tracks.ratios
 
     def assign(members: np.ndarray) -> np.ndarray:
-        held_out = _shuffle_groups(members, valid + test, seed)
-        sets = held_out.astype(np.int64)
+        sets = _shuffle_groups(members, valid + test, seed).astype(np.int64)
+        held_out = sets == 1
         sets[held_out] += _shuffle_groups(members[held_out], test / (valid + test) if test else 0.0, seed + 1)
         return sets
 
@@ -113,30 +106,25 @@ def _shuffle_groups(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
 COMPARATORS = {"random tracks": _random_tracks, "random artists": _random_artists, "GroupShuffleSplit": _group_shuffle}
 
 
-def comparator_splits(artists: pd.Series, labels, ratios: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> dict[str, pd.Series]:
+def comparator_splits(artists: pd.Series, labels, ratios: Sequence[float] = RATIOS, seed: int = 0) -> dict[str, pd.Series]:
     """The splits of ``COMPARATORS``, by name, to which that of ``split_by_artist`` is compared. Arguments and errors are as there."""
     tracks = checked_tracks(artists, labels, ratios)
     return {name: make(tracks, seed) for name, make in COMPARATORS.items()}
 
 
 def hide_labels(split: pd.Series, artists: pd.Series, labels, seed: int = 0) -> pd.Series:
-    """``split`` with an unlabelled pool made of its training set: artists with about half of its tracks move there, tags stratified.
-
-    For a collection that labels every track: what a student learns without the labels can then be compared with what they say.
-    """
+    """``split`` with an unlabelled pool made of its training set: artists with about half of its tracks move there, tags stratified."""
     train = (split == "train").to_numpy()
     parts = split_by_artist(artists[train], labels[train], (1 - HIDDEN, 0.0, HIDDEN), seed)
     return split.mask(split.index.isin(parts.index[parts == "test"]), "unlabelled")
 
 
 def split_corpus(corpus: Corpus, ratios: Sequence[float], seed: int = 0) -> pd.Series:
-    """The split of a corpus: its own where it has one, else by artist.
+    """The split of a corpus: its own where it has one, else by artist. Tracks without artist are excluded.
 
-    Its own must keep artists apart, unless it was published with the data set (``split_name``). Its unlabelled tracks teach and test
-    nothing: those of train join the pool, those of valid and test are excluded, since their artists are held out. Where a corpus without
-    a split has hardly any unlabelled tracks either (a tenth of the training tracks), half of the training artists join them
-    (``hide_labels``). Tracks without artist are excluded. Raises ``MttError``, naming the corpus, if train, valid or test stays empty or
-    artists are shared.
+    Its own must keep artists apart, unless it was published with the data set (``split_name``); its unlabelled tracks of train join the
+    pool, those of valid and test are excluded, since their artists are held out. Where a corpus without a split has few unlabelled tracks
+    (``SMALL_POOL``), half of the training artists join them. Raises ``MttError`` if train, valid or test stays empty or artists are shared.
     """
     names, labelled, named = corpus.tracks["artist"], corpus.is_labelled, corpus.artists != ""
     if corpus.has_split:
@@ -169,21 +157,18 @@ def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.Da
     """What it is worth to have heard an artist, as a balanced cross-over experiment on the test tracks (claim C1).
 
     The test artists are dealt into two groups, "a" and "b", of nearly equal artists and tracks; of each artist's tracks half, rounded
-    down, are *train* tracks and the rest *evaluation* tracks, at random. One model is trained on a's train tracks and one on b's. Every
-    evaluation track is then scored by both: by the model of its own group, which has heard its artist (the leak), and by the other
-    group's, which has not. Both arms score the same tracks, with the same models, trained on equally many artists and tracks: nothing
-    differs but the acquaintance. Artists with a single test track cannot leak and are left out. That holds for a split that shares artists
-    too, since neither model is trained on its training set.
+    down, are *train* tracks and the rest *evaluation* tracks, at random. A model is trained on each group's train tracks, and every
+    evaluation track is scored by both: its own group's has heard its artist (the leak), the other has not, and nothing else differs.
+    Artists with a single test track cannot leak and are left out. That holds for a split that shares artists too, since neither model is
+    trained on its training set.
 
-    Returns a table, track_id -> ``group``, ``role``, ``artist`` (its key); empty if fewer than four test artists have two tracks, since
-    either group needs two.
+    Returns a table, track_id -> ``group``, ``role``, ``artist`` (its key); empty if fewer than four test artists have two tracks.
     """
     test = pd.DataFrame({"artist": artist_keys(artists.reindex(split.index))})[split == "test"].sort_index()
     test = test.iloc[np.random.default_rng(seed).permutation(len(test))]
     counts = test["artist"].value_counts(sort=False)
     counts = counts[counts >= 2].sort_values(ascending=False, kind="stable")
-    if len(counts) < 4:
-        counts = counts.iloc[:0]
+    counts = counts if len(counts) >= 4 else counts.iloc[:0]
     group = pd.Series(np.resize(["a", "b", "b", "a"], len(counts)), index=counts.index)
     test = test[test["artist"].isin(counts.index)]
     rank = test.groupby("artist").cumcount()
@@ -200,8 +185,7 @@ def write_split(split: pd.Series, path: str | Path) -> None:
 def read_split(path: str | Path) -> pd.Series:
     """The split that ``write_split`` wrote; ids are strings. ``MttError`` names the file, the line and the fault."""
     table = read_table(path, ["track_id", "split"])
-    unknown = ~table["split"].isin(SPLIT_VALUES)
-    faults = {"has no track_id": table["track_id"] == "", f"has a split that is none of {', '.join(SPLIT_VALUES)}": unknown}
-    refuse_rows(path, faults)
+    unknown = f"has a split that is none of {', '.join(SPLIT_VALUES)}"
+    refuse_rows(path, {"has no track_id": table["track_id"] == "", unknown: ~table["split"].isin(SPLIT_VALUES)})
     refuse_repeats(path, table["track_id"])
     return table.set_index("track_id")["split"]

@@ -1,11 +1,10 @@
-"""The search behind ``splits.split_by_artist``: which whole groups (artists) go to which set.
+"""The search behind ``make.split_by_artist``: which whole groups (artists) go to which set.
 
-Simulated annealing (Kirkpatrick, Gelatt & Vecchi 1983, Science 220:671) by moves of one group and swaps of two, from
-a random partition of the right sizes. Greedy iterative stratification (Sechidis et al. 2011) places single items;
-groups that carry many tags at once need a search that can take a decision back.
-
-Conventions: a set's *deviation* in a column is its share of the column's total minus its ratio. Column 0 of a table
-counts a group's items, column t > 0 those with tag t - 1.
+Simulated annealing (Kirkpatrick, Gelatt & Vecchi 1983, Science 220:671) by moves of one group and swaps of two, from a random partition of
+the right sizes. Greedy iterative stratification (Sechidis et al. 2011) places single items; groups that carry many tags at once need a
+search that can take a decision back. Conventions: a set's *deviation* in a column is its share of the column's total minus its ratio.
+Column 0 of a table counts a group's items, column t > 0 those with tag t - 1. No set of positive ratio is left empty while there are
+groups enough.
 """
 
 from __future__ import annotations
@@ -17,17 +16,13 @@ from scipy import sparse
 # Cost of a deviation d: |d| + CURVATURE d^2, so that the mean falls but no tag is left far behind.
 CURVATURE = 40.0
 SIZE_WEIGHT = 10.0  # of the number of items, where a tag weighs 1
-PROPOSALS = (50_000, 1_500, 10_000_000)  # at least, per group, at most
+PROPOSALS_PER_GROUP, PROPOSALS = 1_500, (50_000, 10_000_000)  # at least and at most
 BLOCK = 500_000  # proposals drawn at once
 TEMPERATURES = (10.0, 3e-3)  # first and last, in units of the mean cost change of a random move
 
 
 def cut_line(sizes: np.ndarray, ratios: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Groups of ``sizes`` (n,) in random order, cut where ``ratios`` (sets,) say: a set number for each, (n,).
-
-    A group goes where its middle lies, so each set's size is within the largest group's of its target. No set of
-    positive ratio is left empty while there are groups enough.
-    """
+    """Groups of ``sizes`` (n,) in random order, cut where ``ratios`` (sets,) say, at the groups' middles: a set number for each, (n,)."""
     order = rng.permutation(len(sizes))
     middle = (np.cumsum(sizes[order]) - sizes[order] / 2) / sizes.sum()
     open_sets = np.flatnonzero(ratios)
@@ -41,10 +36,7 @@ def cut_line(sizes: np.ndarray, ratios: np.ndarray, rng: np.random.Generator) ->
 
 
 def stratify(table: sparse.csr_matrix, ratios: np.ndarray, seed: int) -> np.ndarray:
-    """Set number of each group, (n,), from (n, 1 + n_tags) integer counts and ``ratios`` (sets,) that sum to 1.
-
-    Deterministic for a seed. No set of positive ratio is left empty while there are groups enough.
-    """
+    """Set number of each group, (n,), from (n, 1 + n_tags) integer counts and ``ratios`` (sets,) that sum to 1."""
     rng = np.random.default_rng(seed)
     sizes = table[:, [0]].toarray().ravel()
     assigned = cut_line(sizes, ratios, rng)
@@ -62,10 +54,10 @@ def stratify(table: sparse.csr_matrix, ratios: np.ndarray, seed: int) -> np.ndar
     wall = 4.0 * weights.sum() * (1.0 + 2.0 * CURVATURE) * totals[0]  # an item beyond costs more than tags gain
     csr = (table.indptr, table.indices, table.data)
     targets = (1.0 / np.maximum(totals, 1), ratios, weights, slack)
-    typical = _typical_change(assigned, state, csr, (*targets, 0.0), open_sets, rng)
-    hot, cold = (factor * max(typical, 1e-12) for factor in TEMPERATURES)
-    at_least, per_group, at_most = PROPOSALS
-    steps = int(np.clip(per_group * len(sizes), at_least, at_most))
+    tried = zip(rng.integers(len(assigned), size=1_000), rng.choice(open_sets, size=1_000), strict=True)
+    changes = [_change(g, s, assigned, state, csr, (*targets, 0.0)) for g, s in tried if s != assigned[g]]
+    hot, cold = (factor * max(np.mean(np.abs(changes or [0.0])), 1e-12) for factor in TEMPERATURES)
+    steps = int(np.clip(PROPOSALS_PER_GROUP * len(sizes), *PROPOSALS))
     members = np.bincount(assigned, minlength=len(ratios))
     for start in range(0, steps, BLOCK):
         n = min(BLOCK, steps - start)
@@ -111,19 +103,12 @@ def _move(group, target, assigned, state, members, csr):
     assigned[group] = target
 
 
-def _typical_change(assigned, state, csr, targets, open_sets, rng):
-    """Mean absolute cost change of 1 000 random moves."""
-    groups, sets = rng.integers(len(assigned), size=1_000), rng.choice(open_sets, size=1_000)
-    changes = [_change(g, s, assigned, state, csr, targets) for g, s in zip(groups, sets, strict=True) if s != assigned[g]]
-    return float(np.mean(np.abs(changes))) if changes else 0.0
-
-
 @njit(cache=True)
 def _anneal(assigned, state, members, csr, targets, open_sets, temperatures, groups, turns, luck):
     """Metropolis search that never empties a set, in place.
 
-    A proposal takes ``groups`` (proposals, 2), its turn in [0, 2 sets) (below the number of sets: move the first
-    group to that set, above: swap the two groups) and its luck in [0, 1).
+    A proposal takes ``groups`` (proposals, 2), its turn in [0, 2 sets) (below the number of sets: move the first group to that set, above:
+    swap the two groups) and its luck in [0, 1).
     """
     for step in range(len(luck)):
         group, other = groups[step]

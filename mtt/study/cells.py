@@ -23,7 +23,7 @@ from mtt.data.augment import EFFECTS, stream_seed
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import macro
-from mtt.evaluation.predict import effective_precision, pick_device, predict_clips, predict_tracks
+from mtt.evaluation.predict import effective_precision, pick_device, predict_clips
 from mtt.files import MttError, alone, fingerprint, kept_arrays, read_arrays, read_json, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
 from mtt.models.handmade import describe_tracks, fit_logistic_regression
@@ -188,7 +188,8 @@ def _finish(folder: Path, recipe: Recipe, data: TrainingData, model: nn.Module, 
     write_whole(folder / "history.csv", history.to_csv(index=False))
     clip_seconds, precision = recipe.train.clip_seconds, recipe.train.precision
     save_model(model, folder, data.corpus.tags, {"recipe": to_dict(recipe), "clip_seconds": clip_seconds, "data": data.digest})
-    scores = {name: predict_tracks(model, data.corpus, data.ids(name), clip_seconds, data.song_clips, precision=precision) for name in SETS}
+    clips = {name: predict_clips(model, data.corpus, data.ids(name), clip_seconds, data.song_clips, precision) for name in SETS}
+    scores = {name: clips[name].mean(axis=1) for name in SETS}
     _write_scores(folder, data, scores, sum(p.numel() for p in model.parameters()), float(history["seconds"].sum()))
     (folder / STATE_FILE).unlink(missing_ok=True)
 

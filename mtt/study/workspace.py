@@ -144,7 +144,7 @@ class Study:
     @cached_property
     def split(self) -> pd.Series:
         """track_id -> train, valid, test, unlabelled or excluded; see ``split_corpus``."""
-        split = split_corpus(self.collection.keep_tracks(self.cleaned[0]), self.config.ratios)
+        split = split_corpus(self.collection.keep(self.cleaned[0]), self.config.ratios)
         write_split(split, self.folder / "split.csv")
         return split
 
@@ -175,7 +175,7 @@ class Study:
                 f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test, and a "
                 f"track without it (the nearest, {best!r}, has {counts}); add tracks or artists, or join rare tags"
             )
-        return self.collection.keep_tracks(self.split.index).keep_tags(kept)
+        return self.collection.keep(self.split.index, kept)
 
     @cached_property
     def crossover(self) -> pd.DataFrame:

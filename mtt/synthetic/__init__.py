@@ -9,9 +9,8 @@ produce     from notes to a recording
 releases    which tracks are published, with which flaws
 render      the corpus as a folder: audio, labels, truth
 
-A *genre* is an entry of ``genres.GENRES``; the styles that its roles name are rows of ``patterns.BEATS``, ``BASS`` and ``COMPING``. An
-*instrument tag* is an entry of ``genres.INSTRUMENTS`` that a genre's role names; where its notes fade, swell or ring on, its programs
-stand in ``produce.DECAY``, ``ATTACK`` and ``RELEASE``. A *mood* is a rule in ``compose.MOODS``. A *production style* is another way to draw
-a chain in ``artists.draw_chain``; a new treatment is a field of ``artists.Chain`` and a step of ``produce.produce``. The tags and their
-kinds follow from the tables. Whatever is added changes what is rendered: raise ``render.GENERATOR_VERSION``.
+A *genre* is an entry of ``genres.GENRES``, and its styles are rows of ``patterns.BEATS``, ``BASS`` and ``COMPING``. An *instrument tag* is
+an entry of ``genres.INSTRUMENTS``; where its notes fade, swell or ring on, its programs stand in ``produce.DECAY``, ``ATTACK`` and
+``RELEASE``. A *mood* is a rule in ``compose.MOODS``. A treatment of the sound is a field of ``artists.Chain`` and a step of
+``produce.produce``. Whatever is added changes what is rendered: raise ``render.GENERATOR_VERSION``.
 """

@@ -37,7 +37,8 @@ _TITLES = (
     "{adjective} {noun}, The {noun}, {noun} Song, After the {noun}, {adjective}, Under a {adjective} {noun}, "
     "No More {noun}, Letter to {first}"
 ).split(", ")
-_NAMES = {"{first} {last}": 0.4, "The {adjective} {noun}s": 0.3, "{adjective} {noun}": 0.2, "{other} & the {noun}s": 0.1}
+_WORDS = {"adjective": _ADJECTIVES, "noun": _NOUNS, "first": _FIRST}
+_NAMES = {"{first} {last}": 0.4, "The {adjective} {noun}s": 0.3, "{adjective} {noun}": 0.2, "{other} & the {noun}s": 0.1}  # some 4 000
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,9 @@ def make_artists(seed: int, count: int) -> list[Artist]:
         deck = deck or shuffler.permutation(list(GENRES)).tolist()
         rng = np.random.default_rng([seed, _ARTIST, number])
         genres = _favourites(deck.pop(), rng)
-        while (name := _name(rng)) in names:
-            pass
+        name = ""
+        while not name or name in names:
+            name = _written(list(_NAMES), rng, list(_NAMES.values()), last=_LAST, other=_FIRST).replace("Wolfs", "Wolves")
         names.add(name)
         habits = {
             "tempo_bias": float(rng.uniform(-1.0, 1.0)),
@@ -118,22 +120,13 @@ def _favourites(first: str, rng: np.random.Generator) -> dict[str, float]:
     return dict(zip([first, *extra.tolist()], shares, strict=True))
 
 
-def _words(rng: np.random.Generator) -> dict[str, str]:
-    return {"adjective": str(rng.choice(_ADJECTIVES)), "noun": str(rng.choice(_NOUNS)), "first": str(rng.choice(_FIRST))}
-
-
-def _name(rng: np.random.Generator) -> str:
-    """A person, a band, or a project; some 4 000 names."""
-    words = _words(rng) | {"last": rng.choice(_LAST), "other": rng.choice(_FIRST)}
-    return str(rng.choice(list(_NAMES), p=list(_NAMES.values()))).format(**words).replace("Wolfs", "Wolves")
-
-
-def _title(rng: np.random.Generator) -> str:
-    words = _words(rng)
-    return str(rng.choice(_TITLES)).format(**words)
+def _written(forms: list[str], rng: np.random.Generator, odds: list[float] | None = None, **more: list[str]) -> str:
+    """One of ``forms``, with words in its gaps."""
+    words = {kind: str(rng.choice(choices)) for kind, choices in {**_WORDS, **more}.items()}
+    return str(rng.choice(forms, p=odds)).format(**words)
 
 
 def credits(seed: int, artist: int, track: int) -> tuple[str, str]:
     """(title, album) of an artist's track; about five tracks share an album."""
-    album = _title(np.random.default_rng([seed, _CREDITS, artist, 0, track // 5]))
-    return _title(np.random.default_rng([seed, _CREDITS, artist, 1, track])), album
+    title, album = (_written(_TITLES, np.random.default_rng([seed, _CREDITS, artist, *of])) for of in ((1, track), (0, track // 5)))
+    return title, album

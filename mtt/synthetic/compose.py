@@ -1,8 +1,7 @@
 """Songs of the embedded corpus as symbolic music: form, harmony, parts, and the tags that follow from them.
 
 Conventions: times are seconds from the start of the track, tempo is in beats per minute. A song is an excerpt of ``seconds`` in sections;
-parts enter and leave with the sections. Instrument tags and the timeline come from the notes themselves, moods from mode, tempo and the
-number of notes, so that every tag is true of what sounds.
+parts enter and leave with them. Tags and timeline come from the notes, mode and tempo, so that they are true of what sounds.
 """
 
 from __future__ import annotations
@@ -134,10 +133,9 @@ def compose(genre: str, artist: Artist, seconds: float, rng: np.random.Generator
 def _perform(role: Role, artist: Artist, song: Song, taken: set[str], rng: np.random.Generator) -> Part:
     """Choose the instrument, the sections in which it plays and what it plays, and write out its notes."""
     presence, level, centre = ROLES[role.name]
-    odds = {tag: weight * artist.taste[tag] for tag, weight in role.instruments.items()}
-    odds = {tag: weight for tag, weight in odds.items() if tag not in taken} or odds
-    weights = np.array(list(odds.values()))
-    instrument = str(rng.choice(list(odds), p=weights / weights.sum()))
+    choices = [tag for tag in role.instruments if tag not in taken] or list(role.instruments)
+    odds = np.array([role.instruments[tag] * artist.taste[tag] for tag in choices])
+    instrument = str(rng.choice(choices, p=odds / odds.sum()))
     group = role.programs if role.programs in INSTRUMENTS[instrument] else "any"
     program = int(rng.choice(INSTRUMENTS[instrument][group]))
     if rng.random() < FAVOURITE:

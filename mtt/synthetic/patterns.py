@@ -120,15 +120,13 @@ def chord_bar(style: str, variant: int, chord: Chord, length: int, centre: int) 
     """One bar of accompaniment."""
     voicing, hold, rhythms = COMPING[style]
     pitches = sorted(lowest(tone, centre - 6) for tone in chord)  # chords then follow by small steps
-    if voicing == "power":
-        root = lowest(chord[0], LOW_E)
-        played = [[root, root + 7, root + 12]]
-    elif voicing == "arpeggio":  # up to the octave and down again
-        played = [[pitch] for pitch in (*pitches, pitches[0] + 12, *pitches[:0:-1])]
-    elif voicing == "octaves":
-        played = [[pitch, pitch + 12] for pitch in pitches]
-    else:
-        played = [pitches]
+    root = lowest(chord[0], LOW_E)
+    played = {  # by the strokes in turn
+        "chord": [pitches],
+        "power": [[root, root + 7, root + 12]],
+        "arpeggio": [[pitch] for pitch in (*pitches, pitches[0] + 12, *pitches[:0:-1])],  # up to the octave and down again
+        "octaves": [[pitch, pitch + 12] for pitch in pitches],
+    }[voicing]
     return [
         (step, min(hold or gap, length - step), pitch, velocity)
         for index, (step, velocity, gap) in enumerate(strokes(rhythms[variant % len(rhythms)], length))
@@ -172,10 +170,7 @@ def drum_bar(style: str, variant: int, length: int, crash: bool, fill: bool, rng
 
 
 class Melody:
-    """A tune built from a two-bar motif that returns, moved to the chord of the moment, with small changes.
-
-    ``scale`` are pitch classes; ``density`` in (0, 1] is about the share of eighths played; the line stays within an octave of ``centre``.
-    """
+    """A tune within an octave of ``centre``: a motif of two bars that returns over other chords. ``scale`` are pitch classes."""
 
     def __init__(self, scale: set[int], centre: int, density: float, length: int, rng: np.random.Generator) -> None:
         self.length, self.rng, self.density = length, rng, density

@@ -2,10 +2,9 @@
 
 Conventions: audio is mono float32 at ``mtt.config.SAMPLE_RATE``; levels are in dB, frequencies in Hz, times in seconds.
 
-The notes are samples of ``mtt.synthetic.soundfont``, read by symusic's synthesizer. symusic 0.5.9 ignores velocity and plays most envelopes
-without decay or release, and its answer depends on what the same synthesizer rendered before (its cache keeps a sample at the level of the
-first preset that used it). So each note is rendered by a fresh synthesizer, which makes it a pure function of program and pitch, and
-envelopes, velocities and the mix are applied here.
+The notes are samples of ``mtt.synthetic.soundfont``. symusic 0.5.9 ignores velocity and plays most envelopes without decay or release, and
+its answer depends on what the same synthesizer rendered before. So each note is rendered by a fresh synthesizer, which makes it a pure
+function of program and pitch, and envelopes, velocities and the mix are applied here.
 """
 
 from __future__ import annotations
@@ -68,8 +67,7 @@ def play(part: Part, seconds: float) -> np.ndarray:
     fade = np.linspace(1.0, 0.0, release, dtype=np.float32)
     stem = np.zeros(length, dtype=np.float32)
     for start, duration, pitch, velocity in part.notes.tolist():
-        if is_drum:  # a stroke rings as long as its drum does
-            duration = 5 * DRUM_DECAY[int(pitch)]
+        duration = 5 * DRUM_DECAY[int(pitch)] if is_drum else duration  # a stroke rings as long as its drum does
         first = round(start * SAMPLE_RATE)
         frames = min(round(duration * SAMPLE_RATE) + release, round(LONGEST * SAMPLE_RATE))
         bucket = max(SHORTEST, 2.0 ** np.ceil(np.log2(frames / SAMPLE_RATE)))

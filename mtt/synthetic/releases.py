@@ -59,8 +59,7 @@ def plan(config: SyntheticConfig) -> list[Release]:
         releases.append(Release(artist, track, artist, len(releases), problem=DAMAGES[index % len(DAMAGES)]))
     order = np.random.default_rng([config.seed, _ORDER])
     numbers = order.choice(10_000_000, size=len(releases), replace=False)
-    named = [replace(release, track_id=f"syn{number:07d}") for release, number in zip(releases, numbers, strict=True)]
-    return [named[index] for index in order.permutation(len(named))]
+    return [replace(releases[index], track_id=f"syn{numbers[index]:07d}") for index in order.permutation(len(releases))]
 
 
 def _track_count(config: SyntheticConfig, artist: int) -> int:
@@ -80,5 +79,5 @@ def _duplicates(config: SyntheticConfig, originals: list[Release], serial: int, 
         if index % 2 and n_artists > 1:
             artist = int((artist + rng.integers(1, n_artists)) % n_artists)
         copy = replace(original, credited=artist, serial=serial + index, tagged=artist < config.labelled_artists, other=original.serial)
-        copies.append(replace(copy, problem="near_duplicate", copy=index) if near else replace(copy, problem="exact_duplicate"))
+        copies.append(replace(copy, problem="near_duplicate" if near else "exact_duplicate", copy=index if near else None))
     return copies

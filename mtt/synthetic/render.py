@@ -1,22 +1,21 @@
 """The embedded corpus as files: tracks of invented artists, with labels as imperfect as in the wild and the truth beside them.
 
 Conventions: times are seconds, audio is mono 16-bit PCM WAV at ``mtt.config.SAMPLE_RATE``. A *piece* is one song by one artist, a pure
-function of (seed, artist number, track number): the same configuration gives the same bytes with any number of workers.
-
-In the folder: ``audio/NN/<track_id>.wav``; ``tracks.csv`` (the collection: path, artist, tags, track_id, title, album), written last;
-``truth.csv`` (complete tags of every usable track), ``timeline.csv`` (which instrument sounds when), ``planted.csv`` (the known problems)
-and ``corpus.json`` (what identifies the corpus, its configuration, the tags and their kinds).
+function of (seed, artist number, track number): the same configuration gives the same bytes with any number of workers. In the folder:
+``audio/NN/<track_id>.wav``; ``tracks.csv`` (the collection: path, artist, tags, track_id, title, album), written last; ``truth.csv``
+(complete tags of every usable track), ``timeline.csv`` (which instrument sounds when), ``planted.csv`` (the known problems) and
+``corpus.json`` (what identifies the corpus, its configuration, the tags and their kinds).
 """
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import soundfile
 from scipy import signal
 from tqdm.auto import tqdm
@@ -144,15 +143,15 @@ def _write_tables(folder: Path, config: SyntheticConfig, artists: list[Artist], 
     usable = {release.track_id: facts[release.serial] for release in releases if release.problem not in DAMAGES}
     timeline = ((track_id, *span) for track_id, (_, spans) in usable.items() for span in spans)
     planted = ((release.track_id, release.problem, ids.get(release.other, "")) for release in releases if release.problem)
-    _write_csv(folder / "truth.csv", ("track_id", "tags"), ((track_id, tags) for track_id, (tags, _) in usable.items()))
-    _write_csv(folder / "timeline.csv", ("track_id", "instrument", "start", "end"), timeline)
-    _write_csv(folder / "planted.csv", ("track_id", "problem", "other"), planted)
+    _write_csv(folder / "truth.csv", "track_id tags", ((track_id, "|".join(tags)) for track_id, (tags, _) in usable.items()))
+    _write_csv(folder / "timeline.csv", "track_id instrument start end", timeline)
+    _write_csv(folder / "planted.csv", "track_id problem other", planted)
     rows = []
     for release in releases:
         name = "" if release.problem == "no_artist" else artists[release.credited].name
         tags = observed(config, release.serial, facts[release.serial][0]) if release.tagged else []
-        rows.append((release.path, name, tags, release.track_id, *credits(config.seed, release.artist, release.track)))
-    _write_csv(folder / "tracks.csv", ("path", "artist", "tags", "track_id", "title", "album"), rows)
+        rows.append((release.path, name, "|".join(tags), release.track_id, *credits(config.seed, release.artist, release.track)))
+    _write_csv(folder / "tracks.csv", "path artist tags track_id title album", rows)
 
 
 def observed(config: SyntheticConfig, serial: int, tags: list[str]) -> list[str]:
@@ -162,10 +161,5 @@ def observed(config: SyntheticConfig, serial: int, tags: list[str]) -> list[str]
     return kept or [tags[int(np.argmax(draws))]]
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
-    """Rows as a CSV; a list of tags is joined by ``|``."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(["|".join(cell) if isinstance(cell, list) else cell for cell in row] for row in rows)
-    write_whole(path, text.getvalue())
+def _write_csv(path: Path, columns: str, rows: Iterable[tuple]) -> None:
+    write_whole(path, pd.DataFrame(rows, columns=columns.split()).to_csv(index=False, lineterminator="\n"))

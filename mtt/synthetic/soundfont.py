@@ -2,10 +2,9 @@
 
 The instruments are TimGM6mb.sf2, which the installed package pretty_midi ships. Source of the format: SoundFont Technical Specification
 2.04, section 7 (the nine chunks of ``pdta``). Rendered as it is, most presets are out of tune by up to two octaves and a few are not
-reproducible. The synthesizer takes a sample's pitch from its header and ignores the generators *overridingRootKey* (58) and *coarseTune*
-(51): here each zone gets a sample header of its own, with the pitch that the two generators mean. And it reads beyond a sample whose loop
-ends at the sample's last points, so that the note holds a few arbitrary values: here such loops are moved towards the start, both ends by
-the same amount, which keeps their period and therefore the pitch.
+reproducible. The synthesizer ignores the generators *overridingRootKey* (58) and *coarseTune* (51): here each zone gets a sample header of
+its own, with the pitch that the two mean. And it reads beyond a sample whose loop ends at the sample's last points: here such loops are
+moved towards the start, both ends by the same amount, which keeps the pitch.
 """
 
 from __future__ import annotations
@@ -88,12 +87,10 @@ def _header(sample: np.void, settings: dict[int, int]) -> np.void:
     """A sample header for one zone."""
     header = sample.copy()
     root = settings.get(ROOT_KEY, -1)
-    pitch = (root if root >= 0 else int(sample["pitch"])) - settings.get(COARSE_TUNE, 0)
-    header["pitch"] = min(max(pitch, 0), 127)
+    header["pitch"] = np.clip((root if root >= 0 else int(sample["pitch"])) - settings.get(COARSE_TUNE, 0), 0, 127)
     highest = settings.get(KEY_RANGE, 127 << 8) >> 8 & 0x7F
     ratio = SAMPLE_RATE / int(sample["rate"]) * 2.0 ** ((int(header["pitch"]) - min(highest, 108)) / 12)
     lacking = int(np.ceil(GUARD / ratio)) - (int(sample["end"]) - int(sample["loop_end"]))
-    shift = min(max(lacking, 0), int(sample["loop_start"]) - int(sample["start"]))
-    header["loop_start"] -= shift
-    header["loop_end"] -= shift
+    for border in ("loop_start", "loop_end"):
+        header[border] -= min(max(lacking, 0), int(sample["loop_start"]) - int(sample["start"]))
     return header

@@ -6,7 +6,7 @@ from torch import nn
 from mtt.data.batches import read_clip, slot_starts
 from mtt.evaluation import predict
 from mtt.evaluation.lengths import clips_to_cover, cost_of_length, sweep_lengths
-from mtt.evaluation.predict import effective_precision, pool_clips, predict_clips, predict_tracks
+from mtt.evaluation.predict import POOLINGS, effective_precision, predict_clips
 from mtt.models import build_model
 from tests.tiny import TINY_MODEL
 
@@ -35,21 +35,12 @@ def test_clip_scores_are_those_of_the_right_clips(tiny_corpus):
             assert scores[row, slot, 0] == pytest.approx(1 / (1 + np.exp(-level)), abs=1e-5)
 
 
-def test_track_scores_are_the_mean_over_clips_and_the_number_of_clips_matters(tiny_corpus):
-    ids = list(tiny_corpus.tracks.index[:6])
-    model = build_model(TINY_MODEL, 3, seed=0)
-    np.testing.assert_allclose(
-        predict_tracks(model, tiny_corpus, ids, 0.5, 4), predict_clips(model, tiny_corpus, ids, 0.5, 4).mean(axis=1), atol=1e-7
-    )
-    assert not np.allclose(predict_tracks(model, tiny_corpus, ids, 0.5, 4), predict_tracks(model, tiny_corpus, ids, 0.5, 1), atol=1e-6)
-
-
 def test_prediction_leaves_the_model_in_its_mode_and_ignores_dropout(tiny_corpus):
     model = build_model(TINY_MODEL, 3, seed=0).train()
     ids = list(tiny_corpus.tracks.index[:4])
-    first = predict_tracks(model, tiny_corpus, ids, 0.5, 2)
+    first = predict_clips(model, tiny_corpus, ids, 0.5, 2)
     assert model.training
-    np.testing.assert_array_equal(first, predict_tracks(model, tiny_corpus, ids, 0.5, 2))
+    np.testing.assert_array_equal(first, predict_clips(model, tiny_corpus, ids, 0.5, 2))
 
 
 @pytest.mark.parametrize("fast", [False, True])
@@ -60,9 +51,8 @@ def test_scores_are_computed_in_the_precision_that_is_asked_for(tiny_corpus, mon
     native = torch.bfloat16 if fast else torch.float32
     for precision, dtype in (("auto", native), ("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         predict_clips(model, tiny_corpus, ids, 0.5, 1, precision=precision)
-        predict_tracks(model, tiny_corpus, ids, 0.5, 1, precision=precision)
         sweep_lengths(model, tiny_corpus, ids[:1], [2.5], precision)
-        assert set(heard) == {dtype} and len(heard) == 3
+        assert set(heard) == {dtype} and len(heard) == 2
         assert effective_precision(precision, "cpu") == str(dtype).removeprefix("torch.")
         heard.clear()
     with pytest.raises(ValueError, match="precision must be 'auto', 'float32' or 'bfloat16', not 'half'"):
@@ -71,15 +61,13 @@ def test_scores_are_computed_in_the_precision_that_is_asked_for(tiny_corpus, mon
 
 def test_poolings():
     scores = np.array([[[0.1, 0.9], [0.3, 0.5]], [[0.8, 0.2], [0.6, 0.4]]])
-    np.testing.assert_allclose(pool_clips(scores), [[0.2, 0.7], [0.7, 0.3]])
-    np.testing.assert_allclose(pool_clips(scores, "max"), [[0.3, 0.9], [0.8, 0.4]])
-    np.testing.assert_allclose(pool_clips(scores, "vote"), [[0, 1], [1, 0]])
+    pooled = {way: pool(scores) for way, pool in POOLINGS.items()}
+    np.testing.assert_allclose(pooled["mean"], [[0.2, 0.7], [0.7, 0.3]])
+    np.testing.assert_allclose(pooled["max"], [[0.3, 0.9], [0.8, 0.4]])
+    np.testing.assert_allclose(pooled["vote"], [[0, 1], [1, 0]])
     odds = np.array([1 / 9, 3 / 7])
-    assert pool_clips(scores, "attention")[0, 0] == pytest.approx((odds * [0.1, 0.3]).sum() / odds.sum())
-    attended = pool_clips(scores, "attention")
-    assert (attended > pool_clips(scores)).all() and (attended < pool_clips(scores, "max")).all()
-    with pytest.raises(ValueError, match="pooling must be one of mean, max, vote, attention, not 'median'"):
-        pool_clips(scores, "median")
+    assert pooled["attention"][0, 0] == pytest.approx((odds * [0.1, 0.3]).sum() / odds.sum())
+    assert (pooled["attention"] > pooled["mean"]).all() and (pooled["attention"] < pooled["max"]).all()
 
 
 def test_clips_to_cover():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from mtt.collections.published.base import COLUMNS, ENDINGS, DataSet, Published, first_file, read_strings, track_table
-from mtt.data.corpus import join_tags
+from mtt.data.corpus import TAG_SEPARATOR
 from mtt.files import MttError
 
 SUBSETS = {  # variant -> the name that its files begin with, and what it is
@@ -47,7 +47,7 @@ def read(root: Path, variant: str) -> Published:
             if not path or not artist or any(len(pair) != 2 for pair in pairs):
                 raise MttError(f"{source}: line {number} lacks an artist, a path or a tag such as genre---rock; copy the file again")
             kinds |= {tag: kind for kind, tag in pairs}
-            rows.append([track_id, path, artist, join_tags(tag for _, tag in pairs), track_id, album, name])
+            rows.append([track_id, path, artist, TAG_SEPARATOR.join(tag for _, tag in pairs), track_id, album, name])
     tracks = track_table(source.parent, **pd.DataFrame(rows, columns=COLUMNS))
     folders = ("audio", "raw_30s/audio", "raw_30s/audio-low", "audio-low", "")
     several = kinds if len(set(kinds.values())) > 1 else {}
