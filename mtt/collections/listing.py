@@ -72,20 +72,12 @@ def track_names(path: Path, place: Path) -> dict[str, str]:
     """artist, title, album and tags of a file, of its metadata or else of its ``place``, the path from the folder that is listed."""
     says = read_metadata(path)
     artist, album = [*place.parts[:-1], "", ""][:2]
-<<<<<<< HEAD
     names = {
         name: next(filter(None, map(one_text, [*says.get(name, []), else_])), "")
         for name, else_ in {"artist": artist, "title": place.stem, "album": album}.items()
-=======
-    return {
-        "artist": names["artist"] or one_text(artist),
-        "title": names["title"] or one_text(place.stem),
-        "album": names["album"] or one_text(album),
-        "tags": TAG_SEPARATOR.join(dict.fromkeys(genre for genre in genres if genre not in NO_GENRE)),
->>>>>>> c7
     }
     genres = dict.fromkeys(one_text(genre).lower() for genre in GENRES.split("\0".join(says.get("genre", []))[:LONGEST]))
-    return {**names, "tags": join_tags(genre for genre in genres if genre not in NO_GENRE)}
+    return {**names, "tags": TAG_SEPARATOR.join(genre for genre in genres if genre not in NO_GENRE)}
 
 
 def one_text(text: str) -> str:

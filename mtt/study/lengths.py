@@ -16,13 +16,8 @@ from joblib import Parallel, delayed
 from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, slope_weights
 from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
-<<<<<<< HEAD
-from mtt.evaluation.predict import POOLINGS, pool_clips
-from mtt.files import kept_arrays, leave_interrupts
-=======
 from mtt.evaluation.predict import POOLINGS
-from mtt.files import kept_arrays
->>>>>>> c7
+from mtt.files import kept_arrays, leave_interrupts
 from mtt.models import build_model
 from mtt.study import recipes
 from mtt.study.cells import THREADS, Cell, TrainingData
@@ -115,12 +110,8 @@ def poolings(study: Study, boot: Bootstrap, results: Sequence[Result]) -> dict[s
     tables, clip = {}, study.config.train.clip_seconds
     for result in results:
         clips = [cell.predict_clips(study.data, study.sweep_ids, clip, study.config.chunks) for cell in result.cells]
-<<<<<<< HEAD
-        tables[result.name] = estimates(boot, {way: np.stack([pool_clips(one, way) for one in clips]) for way in POOLINGS}, "pooling")
-=======
-        scores = [np.stack([pool(one) for one in clips]) for pool in POOLINGS.values()]
-        tables[result.name] = _curve(boot, list(POOLINGS), scores).set_index("seconds").rename_axis("pooling")
->>>>>>> c7
+        scores = {way: np.stack([pool(one) for one in clips]) for way, pool in POOLINGS.items()}
+        tables[result.name] = estimates(boot, scores, "pooling")
     return tables
 
 
