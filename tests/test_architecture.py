@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtt"
 # A module imports only from the left. `files` writes atomically, for every room.
 ORDER = [
-    *("files", "config", "reading", "synthetic", "data", "splits", "models", "evaluation", "training"),
+    *("files", "settings", "config", "reading", "synthetic", "data", "splits", "models", "evaluation", "training"),
     *("collections", "explain", "study", "reporting", "__main__"),
 ]
 PLOTTING = {"matplotlib", "seaborn", "altair", "plotly", "bokeh"}

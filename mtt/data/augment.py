@@ -21,7 +21,8 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn.functional import pad
 
-from mtt.config import SAMPLE_RATE, AugmentConfig, SettingsError
+from mtt.config import SAMPLE_RATE, AugmentConfig
+from mtt.settings import SettingsError
 
 ECHO_VOLUME = 0.5  # of the delayed sound, relative to the direct one
 WET = 0.5  # share of the reverberated sound; the rest is direct

@@ -19,8 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtt.config import ModelConfig, SettingsError
+from mtt.config import ModelConfig
 from mtt.models.frontend import MelTaggingModel, ResidualBlock, TaggingModel, check_input, convolve, score_windows
+from mtt.settings import SettingsError
 
 Pair = tuple[int, int]  # mel x time
 

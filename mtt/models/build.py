@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mtt.config import ModelConfig, SettingsError
+from mtt.config import ModelConfig
 from mtt.models.frontend import MODELS, TaggingModel
+from mtt.settings import SettingsError
 
 MAX_NUMBERS = 10**9  # in a model: 200 times the published one
 

@@ -24,10 +24,11 @@ from pydantic import Field
 from torch import Tensor
 
 from mtt import __version__
-from mtt.config import SAMPLE_RATE, InitialWeights, ModelConfig, Seconds, SettingsError, read_settings, setting, to_dict
+from mtt.config import SAMPLE_RATE, InitialWeights, ModelConfig, Seconds
 from mtt.files import MttError, one_line, write_json, write_whole
 from mtt.models.build import build_model, check_config, outline
 from mtt.models.frontend import TaggingModel
+from mtt.settings import SettingsError, read_settings, setting, to_dict
 
 WEIGHTS, DESCRIPTION = MODEL_FILES = "model.safetensors", "model.json"
 FORMAT = 1

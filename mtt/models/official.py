@@ -15,12 +15,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mtt.config import ModelConfig, SettingsError
+from mtt.config import ModelConfig
 from mtt.files import one_line
 from mtt.models.build import check_config
 from mtt.models.checkpoint import CheckpointError, filled_model, load_model, save_model
 from mtt.models.frontend import TaggingModel
 from mtt.reading.torchfile import read_tensors
+from mtt.settings import SettingsError
 
 # The 50 tags of CALS, in the order of the columns of the binaries and of the outputs of the authors' checkpoints.
 CALS_TAGS = tuple(

@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtt.config import ModelConfig, SettingsError
+from mtt.config import ModelConfig
 from mtt.models.frontend import MIN_FRAMES, MelTaggingModel, ResidualBlock, check_input, score_windows
+from mtt.settings import SettingsError
 
 CONTEXT_TOKENS = 4  # a token sees 14 frames before and after its own four
 

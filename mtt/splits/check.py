@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from mtt.config import SettingsError
 from mtt.data.corpus import artist_keys
 from mtt.files import MttError
+from mtt.settings import SettingsError
 
 SETS = ("train", "valid", "test")
 SPLIT_VALUES = (*SETS, "unlabelled", "excluded")

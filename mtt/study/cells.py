@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from mtt.config import AugmentConfig, TrainConfig, identity, to_dict
+from mtt.config import AugmentConfig, TrainConfig
 from mtt.data.augment import EFFECTS, stream_seed
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
@@ -27,6 +27,7 @@ from mtt.evaluation.predict import effective_precision, pick_device, predict_cli
 from mtt.files import MttError, alone, fingerprint, kept_arrays, read_arrays, read_json, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
 from mtt.models.handmade import describe_tracks, fit_logistic_regression
+from mtt.settings import identity, to_dict
 from mtt.splits.check import check_split
 from mtt.study.recipes import ARTIST_LEVEL, HAND_MADE, Recipe
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit

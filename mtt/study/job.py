@@ -22,9 +22,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtt.config import SettingsError, StudentConfig, StudyConfig, read_settings
+from mtt.config import StudentConfig, StudyConfig
 from mtt.files import home, one_line
 from mtt.models.build import check_config as check_model
+from mtt.settings import SettingsError, read_settings
 from mtt.study import recipes
 from mtt.study.cells import Cell, make_cell
 from mtt.study.parameters import settings_of

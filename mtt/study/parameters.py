@@ -10,8 +10,9 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mtt.config import PROFILES, SettingsError, SplitConfig, StudyConfig, read_settings
+from mtt.config import PROFILES, SplitConfig, StudyConfig
 from mtt.files import UsageError
+from mtt.settings import SettingsError, read_settings
 
 OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
 PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets; "" where there is more to it

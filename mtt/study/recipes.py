@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mtt.config import MAX_GENERATIONS, InitialWeights, ModelConfig, SettingsError, StudentConfig, StudyConfig, TrainConfig
+from mtt.config import MAX_GENERATIONS, InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
 from mtt.models.build import MODELS
+from mtt.settings import SettingsError
 
 ARTIST_LEVEL = "artist-level"
 HAND_MADE = "hand-made"

@@ -18,12 +18,13 @@ import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import load_corpus, parse_source
-from mtt.config import SAMPLE_RATE, SettingsError, StudyConfig, identity, to_dict
+from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.data.augment import check_config as check_augmentation
 from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint, home, read_json, write_json
 from mtt.models import read_initial_weights
 from mtt.models.build import check_config as check_model
+from mtt.settings import SettingsError, identity, to_dict
 from mtt.splits.check import SETS, SplitAudit, audit_split
 from mtt.splits.make import leak_crossover, split_corpus, write_split
 from mtt.study import recipes

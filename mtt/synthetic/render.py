@@ -20,8 +20,9 @@ import soundfile
 from scipy import signal
 from tqdm.auto import tqdm
 
-from mtt.config import SAMPLE_RATE, SyntheticConfig, identity, to_dict
+from mtt.config import SAMPLE_RATE, SyntheticConfig
 from mtt.files import MttError, alone, fingerprint, leave_interrupts, read_json, write_json, write_whole
+from mtt.settings import identity, to_dict
 from mtt.synthetic.artists import Artist, credits, make_artists
 from mtt.synthetic.compose import TAG_KINDS, Song, compose
 from mtt.synthetic.produce import gain, mix, produce

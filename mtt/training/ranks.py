@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mtt.config import SettingsError
 from mtt.data.augment import stream_seed
+from mtt.settings import SettingsError
 
 PATIENCE = datetime.timedelta(hours=12)  # of ranks that wait while rank 0 loads, validates or labels a pool
 T = TypeVar("T")

@@ -11,8 +11,9 @@ import pytest
 import scipy.signal
 import torch
 
-from mtt.config import SAMPLE_RATE, AugmentConfig, SettingsError
+from mtt.config import SAMPLE_RATE, AugmentConfig
 from mtt.data.augment import EFFECTS, Effect, apply_effect, augment, stream_seed
+from mtt.settings import SettingsError
 
 SECOND = SAMPLE_RATE
 ALWAYS, NEVER = dict.fromkeys(EFFECTS, 1.0), dict.fromkeys(EFFECTS, 0.0)

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from mtt.config import SAMPLE_RATE, ModelConfig, SettingsError
+from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.models import MODELS, MusicTaggingTransformer, SampleCNN, build_model, load_model, save_model
 from mtt.models.frontend import MelTaggingModel, ResidualBlock
+from mtt.settings import SettingsError
 from tests.tiny import TINY_MODEL
 
 SMALL = replace(TINY_MODEL, layers=2, max_positions=64, dropout=0.0)

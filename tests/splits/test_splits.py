@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mtt.config import SettingsError
 from mtt.data.corpus import Corpus, artist_keys
 from mtt.files import MttError
+from mtt.settings import SettingsError
 from mtt.splits.check import SETS, SPLIT_VALUES, audit_split, check_split, compare_splits
 from mtt.splits.make import comparator_splits, hide_labels, leak_crossover, read_split, split_by_artist, split_corpus, write_split
 

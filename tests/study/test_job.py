@@ -4,8 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtt.config import PAPER, SMOKE, SettingsError
+from mtt.config import PAPER, SMOKE
 from mtt.models import load_model
+from mtt.settings import SettingsError
 from mtt.study.job import read_job, run_job
 
 

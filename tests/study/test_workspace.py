@@ -5,9 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig, read_settings, to_dict
+from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig
 from mtt.files import MttError, read_json
 from mtt.models import CheckpointError, build_model, save_model
+from mtt.settings import read_settings, to_dict
 from mtt.study import parameters, recipes
 from mtt.study.claims import Judge
 from mtt.study.parameters import PARAMETERS, ParameterError

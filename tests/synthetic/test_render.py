@@ -12,8 +12,9 @@ import soundfile
 from scipy import signal
 
 from mtt.collections.load import load_corpus
-from mtt.config import SAMPLE_RATE, SettingsError, SyntheticConfig
+from mtt.config import SAMPLE_RATE, SyntheticConfig
 from mtt.files import MttError, read_json
+from mtt.settings import SettingsError
 from mtt.synthetic import render
 from mtt.synthetic.compose import TAG_KINDS
 from mtt.synthetic.releases import DAMAGES, plan

@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
-from mtt.config import SettingsError
 from mtt.data.batches import ClipBatches
 from mtt.models import load_model
+from mtt.settings import SettingsError
 from mtt.training.fit import STATE_FILE, Supervised, fit
 from mtt.training.ranks import Ranks
 from tests.tiny import TINY_TRAIN
