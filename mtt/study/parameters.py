@@ -90,6 +90,8 @@ def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
         return settings_of(given, changes, {place: name for name, place in PARAMETERS.items() if place})
     except SettingsError as error:
         name, _, fault = str(error).partition(": ")
+        if name not in PARAMETERS:  # of several settings that do not fit: the parameter among them is at fault
+            name, fault = next((one for one in given if PARAMETERS[one].startswith(f"{name}.")), [*given][-1]), str(error)
         raise ParameterError(f"parameter {name!r}: {fault}") from error
 
 

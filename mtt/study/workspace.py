@@ -60,7 +60,10 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     for name, width in (("teacher_width", config.teacher.width), ("student_width", config.student_width)):
         if width % config.teacher.heads:
             raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
-    check_study(config)
+    try:
+        check_study(config)
+    except SettingsError as error:
+        raise ParameterError(f"parameter 'teacher_width': {error}") from error
     return config
 
 
