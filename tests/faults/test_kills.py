@@ -36,9 +36,10 @@ if __name__ == "__main__":
 """
 PAGES = """
 from pathlib import Path
+from types import SimpleNamespace
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from mtt.reporting.run import PAGES, execute_notebook
+from mtt.reporting.run import PAGES, _execute_notebooks
 from mtt.reporting.pages.notebook import render_notebook
 if __name__ == "__main__":
     source = Path("01_data_exploration.ipynb")
@@ -49,7 +50,8 @@ if __name__ == "__main__":
     cells[1].metadata["tags"] = ["parameters"]
     kernel = {"name": "python3", "display_name": "Python", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), source)
-    made = execute_notebook(source, Path("executed"), {"number": 5})
+    study = SimpleNamespace(folder=Path("study"), collection=SimpleNamespace(digest=""))
+    (made,), _ = _execute_notebooks(study, Path(), PAGES[:1], {"number": 5})
     render_notebook(made, Path("pages") / "01_data_exploration.html", PAGES[:1], {"profile": "smoke"})
 """
 TIMES = {"created", "training_seconds"}  # keys whose values tell when, or how long
@@ -71,7 +73,7 @@ WORKS = {
         ("script.py",), "corpus/**/*", (r"rename .*\.wav$", r"rename .*planted\.csv"), r"(rename|mkdir|open) .*corpus", RENDER
     ),
     "inspecting": Work(
-        (*MTT, "audit", "tracks.csv", "--out", "made.csv"), "made.csv", (r"rename .*\.npz$",), r"(rename|mkdir|open) .*(home|made)",
+        (*MTT, "audit", "tracks.csv", "--out", "made.csv"), "made.csv", (r"rename .*\.npz$",), r"(rename|mkdir|open) .*inspection-|open .*made.*partial",
     ),
     "packing": Work((*MTT, "pack", "tracks.csv", "made"), "made/**/*", (r"rename .*\.i16$", r"rename .*pack\.json$"),
                     r"(rename|mkdir|open) .*made"),
@@ -83,8 +85,8 @@ WORKS = {
         TRAIN,
     ),
     "pages": Work(
-        ("script.py",), "pages/*", (r"open cell$", r"open .*executed/.*ipynb$", r"rename .*\.html$"),
-        r"(rename|mkdir|open) .*(executed/|pages/|cell$)", PAGES,
+        ("script.py",), "pages/*", (r"open cell$", r"open .*study/.*ipynb$", r"rename .*\.html$"),
+        r"(rename|mkdir|open) .*(study/|pages/|cell$)", PAGES,
     ),
 }  # fmt: skip
 
@@ -151,6 +153,14 @@ def test_killed_at_named_points_one_after_the_other_it_ends_in_the_same_bits(who
     for point in WORKS[kind].points:
         killed(kind, folder, point=point, at=1, after="i16" in point)
     assert run_again(kind, folder) == whole(kind)[0]
+
+
+def test_a_notebook_that_was_cut_short_is_not_read_back(whole, tmp_path, tiny_data):
+    folder = prepared(WORKS["pages"], tmp_path / "killed", tiny_data)
+    assert run_again("pages", folder) == whole("pages")[0]
+    (folder / "study/notebooks/01_data_exploration.ipynb").unlink()
+    killed("pages", folder, point="open cell$", at=1)
+    assert run_again("pages", folder) == whole("pages")[0]
 
 
 @pytest.mark.slow
