@@ -100,6 +100,8 @@ def test_a_batch_that_cannot_be_dealt_out_evenly_is_refused():
     Ranks(1, 2).check(4, 1)
     with pytest.raises(SettingsError, match="5 clips cannot be dealt out to 2 ranks evenly"):
         Ranks(1, 2).check(5, 1)
+    with pytest.raises(SettingsError, match="2 clips cannot be dealt out .* use a multiple of 4"):
+        Ranks(1, 2).check(2, 1)  # a rank with a single clip has no batch statistics
 
 
 def test_each_rank_has_noise_of_its_own_and_one_alone_that_of_the_seed():
