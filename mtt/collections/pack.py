@@ -107,7 +107,7 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
     Files that could not serve stay listed in its ``.problems``. Says how much room is needed before anything is written. Raises
     ``MttError`` where it is not there, where ``out`` is being packed to or is no folder, and for a corpus that is packed already.
     """
-    out = Path(out).resolve()  # worker processes may be in another folder
+    out = Path(out)
     if corpus.packed is not None:
         raise MttError(f"{corpus.root}: is packed already; give the collection that it was made from")
     if out.exists() and not out.is_dir():
@@ -118,7 +118,7 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
         _require_room(out, corpus, missing["seconds"].sum(), progress)
         parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator", initializer=leave_interrupts)
-        jobs = (delayed(_write_sound)(corpus.path(track_id), out, digest) for track_id, digest in missing["digest"].items())
+        jobs = (delayed(_write_sound)(corpus.path(track_id), out.absolute(), digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
         _write_index(out, corpus, faults={digest: fault for digest, fault in zip(missing["digest"], bar, strict=True) if fault})
         for digest in _sounds(out) - set(corpus.tracks["digest"]):  # of an earlier pack in the same folder

@@ -11,8 +11,8 @@ import soundfile
 from mtt.collections import duplicates, inspection
 from mtt.collections.inspection import FILES_PER_SHARD, inspect_tracks
 from mtt.config import SAMPLE_RATE
-from mtt.data import decoding
 from mtt.data.audio import encode_audio, write_audio
+from mtt.reading import decoding
 from tests.collections.trees import kill_when, noise, write_sounds
 
 SCRIPT = """

@@ -118,7 +118,7 @@ REASONS: dict[str, tuple[bytes | Callable[[Path], object], str]] = {
     "one hertz": (wav(rate=1), "1 Hz is no rate of sound"),
     "wrong scale": (encoded("WAV", 32_768 * sound(2.0), subtype="FLOAT"), "wrong scale: peaks at "),
     "numbers beyond all measure": (encoded("WAV", 1e30 * sound(2.0), subtype="FLOAT"), "wrong scale: peaks at "),
-    "no numbers": (encoded("WAV", np.append(sound(2.0), np.nan), subtype="FLOAT"), "not numbers"),
+    "no numbers": (encoded("WAV", np.append(np.nan, sound(2.0)), subtype="FLOAT"), "not numbers"),
     "no hertz": (wav(rate=0), "not readable as audio"),
     "folder": (Path.mkdir, "is a folder"),
     "pipe": (os.mkfifo, "is a pipe or a device"),
