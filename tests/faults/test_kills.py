@@ -73,7 +73,10 @@ WORKS = {
         ("script.py",), "corpus/**/*", (r"rename .*\.wav$", r"rename .*planted\.csv"), r"(rename|mkdir|open) .*corpus", RENDER
     ),
     "inspecting": Work(
-        (*MTT, "audit", "tracks.csv", "--out", "made.csv"), "made.csv", (r"rename .*\.npz$",), r"(rename|mkdir|open) .*inspection-|open .*made.*partial",
+        (*MTT, "audit", "tracks.csv", "--out", "made.csv"),
+        "made.csv",
+        (r"rename .*\.npz$",),
+        r"(rename|mkdir|open) .*inspection-|open .*made.*partial",
     ),
     "packing": Work((*MTT, "pack", "tracks.csv", "made"), "made/**/*", (r"rename .*\.i16$", r"rename .*pack\.json$"),
                     r"(rename|mkdir|open) .*made"),

@@ -1,4 +1,3 @@
-import inspect
 import json
 import os
 import pickle  # of our own object, between our own processes
@@ -99,8 +98,7 @@ def test_training_validation_scores_and_pseudo_labels_obey_the_precision(tiny_da
     seen = set()
 
     def spy(module, _):
-        reads = any(frame.function == "filled_model" for frame in inspect.stack())  # which tries what it has read, in float32
-        if isinstance(module, TaggingModel) and not reads:
+        if isinstance(module, TaggingModel):
             seen.add(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
 
     recipe = replace(TEACHER, train=replace(TINY_TRAIN, precision=precision, steps=2))
