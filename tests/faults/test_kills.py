@@ -73,7 +73,8 @@ WORKS = {
         ("script.py",), "corpus/**/*", (r"rename .*\.wav$", r"rename .*planted\.csv"), r"(rename|mkdir|open) .*corpus", RENDER
     ),
     "inspecting": Work(
-        (*MTT, "audit", "tracks.csv", "--out", "made.csv"), "made.csv", (r"rename .*\.npz$",), r"(rename|mkdir|open) .*inspection-|open .*made.*partial",
+        (*MTT, "audit", "tracks.csv", "--out", "made.csv"), "made.csv", (r"rename .*\.npz$",),
+        r"(rename|mkdir|open) .*inspection-|open .*made.*partial",  # a report that is there whole is not replaced
     ),
     "packing": Work((*MTT, "pack", "tracks.csv", "made"), "made/**/*", (r"rename .*\.i16$", r"rename .*pack\.json$"),
                     r"(rename|mkdir|open) .*made"),
