@@ -216,12 +216,16 @@ def kept_arrays(folder: str | Path, name: str, key: object, make: Callable[[], d
 def alone(path: str | Path, busy: str = "") -> Iterator[None]:
     """Hold the lock file ``path``; it ends with the process. Where another holds it, wait, or raise ``MttError(busy)`` if that is given.
 
-    Folders that were made for it, and have nothing else in the end, go again.
+    Folders that were made for it, and have nothing else in the end, go again. Raises ``PlaceError`` where it cannot stand.
     """
     path = Path(path)
     missing = _missing_folders(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "w")
+    except OSError as error:
+        raise PlaceError(place_fault(error, path.parent)) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError as error:

@@ -33,7 +33,7 @@ def folder(tmp_path) -> Path:
 
 def told(errors: list[str]) -> list[str]:
     """The lines that are no progress bars and no remarks of an MP3 decoder."""
-    return [line for line in errors if not re.search(r"\d/\d+ \[|libmpg123|GB to write", line)]
+    return [line for line in errors if not re.search(r"\d/\d+ \[|libmpg123|GB free", line)]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,9 @@ def test_a_pack_that_is_being_written_is_refused_in_one_line(folder):
     holder = held(folder / "packed" / ".lock")
     done = run((*MTT, "pack", "tracks.csv", "packed"), folder)
     holder.kill()
-    assert done.code == 1 and told(done.errors) == ["mtt: packed: another process is packing to it; wait for it, or give another folder"]
+    assert done.code == 1 and len(told(done.errors)) == 1 and "packed: another process is packing to it; wait" in done.errors[-1], (
+        done.errors
+    )
     assert run((*MTT, "pack", "tracks.csv", "packed"), folder).code == 0  # the lock went with the process that held it
 
 
