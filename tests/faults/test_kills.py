@@ -39,7 +39,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from mtt.reporting.run import PAGES, _execute_notebooks
+from mtt.reporting import run
 from mtt.reporting.pages.notebook import render_notebook
 if __name__ == "__main__":
     source = Path("01_data_exploration.ipynb")
@@ -51,8 +51,9 @@ if __name__ == "__main__":
     kernel = {"name": "python3", "display_name": "Python", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), source)
     study = SimpleNamespace(folder=Path("study"), collection=SimpleNamespace(digest=""))
-    (made,), _ = _execute_notebooks(study, Path(), PAGES[:1], {"number": 5})
-    render_notebook(made, Path("pages") / "01_data_exploration.html", PAGES[:1], {"profile": "smoke"})
+    run.PAGES, run.NOTEBOOKS = run.PAGES[:1], Path()
+    run._execute_notebooks(study, {"number": 5})
+    render_notebook(Path("study/notebooks") / source, Path("pages") / "01_data_exploration.html", run.PAGES, {"profile": "smoke"})
 """
 TIMES = {"created", "training_seconds"}  # keys whose values tell when, or how long
 
@@ -73,8 +74,10 @@ WORKS = {
         ("script.py",), "corpus/**/*", (r"rename .*\.wav$", r"rename .*planted\.csv"), r"(rename|mkdir|open) .*corpus", RENDER
     ),
     "inspecting": Work(
-        (*MTT, "audit", "tracks.csv", "--out", "made.csv"), "made.csv", (r"rename .*\.npz$",),
-        r"(rename|mkdir|open) .*inspection-|open .*made.*partial",  # a report that is there whole is not replaced
+        (*MTT, "audit", "tracks.csv", "--out", "made.csv"),
+        "made.csv",
+        (r"rename .*\.npz$",),
+        r"(rename|mkdir|open) .*inspection-|open .*made.*partial",
     ),
     "packing": Work((*MTT, "pack", "tracks.csv", "made"), "made/**/*", (r"rename .*\.i16$", r"rename .*pack\.json$"),
                     r"(rename|mkdir|open) .*made"),
