@@ -64,11 +64,10 @@ def test_ctrl_c_ends_a_study_with_its_kernel_and_its_workers(folder):
 
 def test_ctrl_c_while_a_page_is_executed_leaves_no_traceback_of_the_kernel(folder):
     script = PAGES.replace(".write('x')", "; import time; time.sleep(60)").replace(
-        "    (made,), _ =", "    command_line.mtt.run_study = lambda *_:"
+        "    run._execute_notebooks(study, {", "    command_line.mtt.run_study = lambda *_: run._execute_notebooks(study, {"
     )
-    script = script.replace("    render_notebook(", "    command_line.main(['study'])\n    render_notebook(").replace(
-        "import nbformat", "import nbformat\nfrom mtt import __main__ as command_line", 1
-    )
+    script = script.replace("    render_notebook(", "    command_line.main(['study'])\n    render_notebook(")
+    script = script.replace("import nbformat", "import nbformat\nfrom mtt import __main__ as command_line", 1)
     (folder / "script.py").write_text(script)
     done = run(("script.py",), folder, point="open cell$", at=1, sent=signal.SIGINT)
     assert done.struck and done.code == 130 and done.errors == ["[1/1] Data exploration", STOPPED], done.errors
