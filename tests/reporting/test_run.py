@@ -162,7 +162,7 @@ def test_own_files_in_four_formats_are_explored_split_and_trained_on(inside, tmp
 def test_wrong_parameters_are_refused_before_anything_runs(tmp_path):
     for arguments, message in [
         (["-p", "itertions", "3"], "unknown parameter 'itertions'"),
-        (["-p", "student_width", "wide"], "'student_width': must be of kind integer, not 'wide'"),
+        (["-p", "student_width", "wide"], "'student_width': must be a whole number from 1 to 16,384, not 'wide'"),
         (["-p", "steps"], "parameters are given as -p NAME VALUE"),
     ]:
         done = run_study(tmp_path, *arguments)
