@@ -88,7 +88,7 @@ class Visit:
 
     def wait(self, expression, argument=None, within=None):
         """Playwright's own waiting needs eval, which the pages' policy forbids."""
-        for _ in range(500):
+        for _ in range(1500):
             if (within or self.page).evaluate(expression, argument):
                 return
             self.page.wait_for_timeout(20)
