@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "collections.audit": ["audit_collection"],
         "collections.listing": ["list_tracks", "skipped_text"],
         "collections.load": ["collection_help", "load_corpus", "read_collection"],
-        "collections.pack": ["pack_corpus"],
+        "collections.pack": ["check_pack_place", "pack_corpus"],
         "data.corpus": ["label_matrix", "split_tags"],
         "splits.check": ["audit_split", "compare_splits", "split_notes"],
         "splits.make": ["check_sets", "read_split", "split_by_artist", "write_split"],

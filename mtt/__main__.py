@@ -145,6 +145,7 @@ def pack(
 
     Example: python -m mtt pack tracks.csv packed
     """
+    mtt.check_pack_place(out)
     corpus = mtt.pack_corpus(mtt.load_corpus(table), out)
     print(f"{out}: {len(corpus):,} tracks packed, {len(corpus.problems):,} left out (see {out / 'problems.csv'})")
 

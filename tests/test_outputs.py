@@ -88,6 +88,16 @@ def test_a_model_folder_is_replaced_with_force_only(mtt, model):
     assert "model.json: was not written by mtt, or was changed since" in mtt(command + " --force")[2][0]
 
 
+@pytest.mark.parametrize("out", ["music", "notes"])
+def test_a_pack_takes_no_folder_that_holds_something_else(mtt, music, tmp_path, out):
+    Path("notes").mkdir()
+    Path("notes/tracks.csv").write_text("typed by hand")
+    before = state(tmp_path)
+    code, text, errors = mtt(f"pack music/tracks.csv {out}")
+    assert code == 1 and text == "" and len(errors) == 1 and f"{out}: holds " in errors[0] and state(tmp_path) == before
+    assert mtt("pack music/tracks.csv packed")[0] == mtt("pack music/tracks.csv packed")[0] == 0  # its own is gone on with
+
+
 @pytest.mark.parametrize("name", ["index.html", "04_noisy_student.html", "explorer.html", "results.json", "claims.png"])
 def test_a_study_renews_reports_and_nothing_else(mtt, tmp_path, name):
     (tmp_path / "pages").mkdir()

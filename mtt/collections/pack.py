@@ -27,7 +27,18 @@ from mtt.collections.duplicates import join_fingerprints, split_fingerprints
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError
 from mtt.data.corpus import PROBLEM_COLUMNS, Corpus, label_matrix
-from mtt.files import MttError, alone, fingerprint, leave_interrupts, read_arrays, read_json, write_arrays, write_json, write_whole
+from mtt.files import (
+    MttError,
+    alone,
+    check_place,
+    fingerprint,
+    leave_interrupts,
+    read_arrays,
+    read_json,
+    write_arrays,
+    write_json,
+    write_whole,
+)
 from mtt.reading.decoding import Decoding
 
 INDEX = "pack.json"
@@ -101,6 +112,18 @@ def load_packed(path: Path) -> Corpus | None:
     )
 
 
+def check_pack_place(out: str | Path) -> None:
+    """Raises ``MttError`` unless ``out`` can be written, and is new, empty, or a pack, finished or begun: nothing else is replaced."""
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise MttError(f"{out}: is a file; give a folder")
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    strange = {name for name in found if name not in (".lock", "audio", INDEX, *TABLES) and not name.endswith(".partial")}
+    if found and (strange or not found & {".lock", INDEX}):
+        raise MttError(f"{out}: holds {min(strange or found)!r} and is no pack; give a folder of its own")
+    check_place(out / INDEX)
+
+
 def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpus:
     """Pack a corpus of ``load_corpus`` into the folder ``out`` and return it as packed.
 
@@ -110,8 +133,7 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
     out = Path(out)
     if corpus.packed is not None:
         raise MttError(f"{corpus.root}: is packed already; give the collection that it was made from")
-    if out.exists() and not out.is_dir():
-        raise MttError(f"{out}: is a file; give a folder")
+    check_pack_place(out)
     with alone(out / ".lock", busy=f"{out}: another process is packing to it; wait for it, or give another folder"):
         for leftover in out.glob("audio/??/.*.partial"):
             leftover.unlink()
