@@ -64,6 +64,7 @@ class ModelConfig:
     heads: Width = 8
     layers: Annotated[int, within(int, 1, 256)] = 4
     max_positions: Width = 512
+    longest_step: Width | None = None  # frames that a step in time of a CNN may span; None: as published, for clips as long as its paper's
     dropout: BelowOne = 0.1
     n_fft: Window = 1024
     hop: Window = 512
@@ -92,8 +93,9 @@ class TrainConfig:
     warmup_steps: Count = 0
     weight_decay: Weight = 0.0  # AdamW's; 0 is Adam
     evaluate_every: Size = 200  # steps
-    patience: Count = 40  # evaluations without a better validation loss before a constant schedule stops
+    patience: Count = 40  # evaluations without a better validation score before a constant schedule stops
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the processor has it
+    prepared: Annotated[int, within(int, 0, 100)] = 0  # augmented variants of each track, made once (``Mels``); 0: every clip is augmented afresh
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
@@ -109,9 +111,11 @@ class StudentConfig:
     """What a noisy student adds to its teacher's recipe (paper, section 3.3)."""
 
     width: Width = 256  # attention_ndim; smaller than the teacher's = distillation, equal = expansion
-    unlabelled_weight: Weight = 1.0  # weight of the pseudo-label loss beside the labelled loss
-    noise: bool = True  # augment the student's clips (the teacher always hears them clean)
-    pool: Literal["unlabelled", "train", "none"] = "unlabelled"  # audio that gets pseudo-labels; train: no new audio
+    unlabelled_weight: Weight = 1.0  # weight of the loss on the pool beside the labelled loss
+    noise: bool = True  # augment the student's clips of the pool (the teacher always hears them clean)
+    pool: str = "pool"  # training set (``Replicate.groups``) of the tracks that it learns from without their labels
+    # What it is told of the pool: its teacher's scores; those of another track (they must not help); the labels that a student has to guess.
+    told: Literal["pseudo-labels", "permuted", "labels"] = "pseudo-labels"
     # Per-tag percentile of the teacher's scores on negatives above which they are ignored.
     mask_percentile: Annotated[float, within(float, 0.001, 100.0)] | None = None
 
@@ -134,19 +138,27 @@ class SplitConfig:
 
 @setting
 class StudyConfig:
-    """One run of all notebooks."""
+    """One run of all notebooks. *Exposure* is the number of labelled clips that a model sees in training."""
 
     profile: str = "demo"
     collection: str = "synthetic"
-    corpus: SyntheticConfig = field(default_factory=SyntheticConfig)
-    ratios: Ratios = (0.7, 0.15, 0.15)
-    seeds: Annotated[tuple[Count, ...], Field(min_length=1, max_length=1000)] = (0,)
+    corpus: SyntheticConfig = field(default_factory=SyntheticConfig)  # seed and number of artists follow from the fields below
+    replicates: Few = 2  # corpora, or splits of one collection, each with one training of every model
+    first_replicate: Count = 100  # their numbers, one after the other; 900 and above serve to choose settings (``study.tuning``)
+    retrained: Count = 0  # replicates whose models are trained twice, to tell what training itself varies by
+    ratios: Ratios = (0.7, 0.15, 0.15)  # of a collection
+    held_out: tuple[Size, Size] = (25, 60)  # artists of the embedded corpus in valid and test
+    labelled_artists: Size | None = 48  # that teach where models are compared; None: all training artists
+    scarcity: tuple[Size, ...] = ()  # further numbers of labelled artists at which supervised model, student and oracle are compared
+    pool_artists: Size | None = 400  # unlabelled; None: all
+    pools: tuple[Size, ...] = ()  # further sizes of the pool, in artists
+    exposure: Size = 16_000  # at ``labelled_artists``; with n artists the square root of n times as much
+    undertrained: tuple[Share, ...] = ()  # shares of the exposure after which a teacher stops early
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
-    train: TrainConfig = field(default_factory=TrainConfig)
-    student_width: Width = 64  # of the distilled student
-    student_steps: Size = 1000  # every student, and the control on labelled data alone
-    student_batch: Few = 1  # of these, in batches of the teacher; at 2, a student's labelled half is a batch of the teacher
+    train: TrainConfig = field(default_factory=TrainConfig)  # its steps follow from the exposure
+    student_widths: Annotated[tuple[Width, ...], Field(min_length=1)] = (64,)  # of the distilled students
+    student_batch: Few = 2  # of a student, in batches of the teacher; half of it is labelled
     iterations: Annotated[int, within(int, 1, MAX_GENERATIONS)] = 2  # student generations
     baselines: tuple[tuple[str, Width], ...] = (  # architecture and its channels
         ("sample_cnn", 128),  # the slowest first, so that the others train beside it
@@ -157,8 +169,8 @@ class StudyConfig:
     chunks: Few = 8  # clips a song-level score is averaged over
     pool_slots: Few = 10  # places in a track from which a student's unlabelled clips are drawn
     minimum_positives: Size = 5  # per set; tags with fewer are listed and left out
-    lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)  # seconds, of the sweep
-    train_lengths: tuple[Seconds, ...] = ()  # seconds, of the train-length sweep; empty = none
+    lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (1.0, 2.0, 4.0, 8.0, 24.0)  # seconds, at which a trained model is tested
+    train_lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (2.0, 4.0)  # seconds, at each of which models are trained and tested
     explained_artists: Size = 120  # one track each, on which explanations are tested
     resamples: Annotated[int, within(int, 2, 10**6)] = 1000  # artist-clustered bootstrap
 
@@ -174,77 +186,86 @@ class StudyConfig:
 
 SMOKE = StudyConfig(
     profile="smoke",
-    corpus=SyntheticConfig(
-        labelled_artists=24,
-        unlabelled_artists=8,
-        tracks_per_artist=4,
-        seconds=6.0,
-        exact_duplicates=2,
-        near_duplicates=2,
-        unusable_files=3,
-    ),
+    corpus=SyntheticConfig(tracks_per_artist=4, seconds=6.0, exact_duplicates=2, near_duplicates=2, unusable_files=3),
     ratios=(0.4, 0.2, 0.4),
-    teacher=ModelConfig(channels=4, width=16, heads=2, layers=1, n_mels=64),
+    held_out=(5, 10),
+    labelled_artists=6,
+    scarcity=(9,),
+    pool_artists=8,
+    pools=(4,),
+    exposure=24,
+    undertrained=(0.5,),
+    teacher=ModelConfig(channels=4, width=16, heads=2, layers=1, n_mels=64, longest_step=16),
     train=TrainConfig(
-        steps=6,
         batch_size=4,
         clip_seconds=1.0,
         learning_rate=1e-3,
         schedule="cosine",
         warmup_steps=2,
         evaluate_every=3,
+        prepared=2,
         augment=AugmentConfig(clip_share=0.7),
     ),
-    student_width=8,
-    student_steps=6,
+    student_widths=(8,),
     baselines=(("sample_cnn", 4), ("short_chunk_resnet", 4), ("crnn", 4), ("fcn", 4)),
     chunks=2,
     pool_slots=2,
     minimum_positives=1,
     lengths=(1.0, 2.0, 4.0),
+    train_lengths=(0.5, 1.0),
     resamples=50,
 )
 
-# Chosen on validation tracks alone, at equal cost in processor time: hop 1024 rather than 512, clips of 2 s rather than 3 s (more steps), a
-# learning rate of 3e-3 (of 1, 2, 3 and 4e-3). On validation tracks too, at a fifth more cost: students' batches of 16 + 16 clips rather
-# than 8 + 8.
-DEMO = StudyConfig(
-    profile="demo",
-    ratios=(0.15, 0.10, 0.75),
-    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_fft=2048, hop=1024, n_mels=64),
+FULL = StudyConfig(
+    profile="full",
+    replicates=5,
+    retrained=2,
+    scarcity=(12, 24, 96, 192),
+    pools=(50, 100),
+    undertrained=(1 / 12, 0.25, 0.5),
+    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_fft=2048, hop=1024, n_mels=64, longest_step=16),
     train=TrainConfig(
-        steps=900,
         batch_size=16,
-        clip_seconds=2.0,
+        clip_seconds=4.0,
         learning_rate=3e-3,
         schedule="cosine",
         warmup_steps=100,
         weight_decay=0.01,
-        evaluate_every=150,
+        evaluate_every=1000,
+        prepared=6,
         augment=AugmentConfig(clip_share=0.7),
     ),
-    student_width=32,
-    student_steps=800,
-    student_batch=2,
+    student_widths=(32, 16),
+    iterations=3,
     baselines=(("sample_cnn", 16), ("short_chunk_resnet", 16), ("crnn", 64), ("fcn", 64)),
-    lengths=(1.0, 2.0, 4.0, 10.0, 30.0),
+    train_lengths=(2.0, 4.0, 8.0),
+    resamples=1000,
 )
 
-FULL = dataclasses.replace(  # the demo's models, each trained three times, and more comparisons
-    DEMO,
-    profile="full",
-    seeds=(0, 1, 2),
-    iterations=3,
-    lengths=(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0),
-    train_lengths=(1.0, 2.0, 4.0),
-    resamples=2000,
+DEMO = dataclasses.replace(  # the full run's models on two smaller corpora, and of its cells those that give each claim an effect
+    FULL,
+    profile="demo",
+    replicates=2,
+    retrained=0,
+    scarcity=(),
+    pool_artists=100,
+    pools=(),
+    undertrained=(),
+    student_widths=(32,),
+    iterations=2,
+    train_lengths=(2.0, 4.0),
 )
 
 PAPER = StudyConfig(  # the authors' settings: 200 epochs at most of the 163 504 labelled tracks, patience of 40 epochs
     profile="paper",
+    replicates=1,
+    labelled_artists=None,
+    pool_artists=None,
+    exposure=200 * 163_504,
     teacher=ModelConfig(),
-    train=TrainConfig(steps=200 * (163_504 // 32), batch_size=32, clip_seconds=10.0, evaluate_every=163_504 // 32),
-    student_steps=200 * (163_504 // 16),
+    train=TrainConfig(batch_size=32, clip_seconds=10.0, evaluate_every=163_504 // 32),
+    student_batch=1,
+    train_lengths=(5.0, 10.0),
 )
 
 PROFILES = {profile.profile: profile for profile in (SMOKE, DEMO, FULL, PAPER)}

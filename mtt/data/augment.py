@@ -85,6 +85,11 @@ def augment(waveforms: Tensor, config: AugmentConfig | None, seed: int) -> Tenso
     return waveforms if result is waveforms else result.clamp_(-limit, limit)
 
 
+def augmented(clips: Tensor, config: AugmentConfig | None, seed: int) -> Tensor:
+    """``augment`` of waveforms; mel spectrograms (batch, n_mels, frames) as they are: they were augmented as waveforms, or not at all."""
+    return augment(clips, config, seed) if clips.ndim == 2 else clips
+
+
 def apply_effect(name: str, waveforms: Tensor, seed: int) -> Tensor:
     """Apply the effect ``name`` to every example, with parameters drawn from its ranges. Raises ``SettingsError`` for an unknown name."""
     check_config(AugmentConfig(probability={name: 1.0}))

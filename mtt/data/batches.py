@@ -1,7 +1,8 @@
 """Batches of random clips for training, and evenly spaced clips for evaluation.
 
-Conventions: waveforms are (clips, samples) float32 at 22 050 Hz. A training batch depends on (seed, step) alone, never on what was drawn
-before, so training that stops and goes on sees exactly what it would have seen.
+Conventions: clips are waveforms (clips, samples) float32 at 22 050 Hz, or mel spectrograms (clips, n_mels, frames), as their ``Source`` has
+it. A training batch depends on (seed, step) alone, never on what was drawn before, so training that stops and goes on sees exactly what it
+would have seen.
 """
 
 from __future__ import annotations
@@ -11,24 +12,30 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
-import torch
 from torch import Tensor
-
-from mtt.config import SAMPLE_RATE
-from mtt.data.corpus import Corpus
 
 READ_AHEAD = 4  # batches
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
+class Source(Protocol):
+    """Where clips come from: a ``Corpus`` or its ``Mels``."""
+
+    def seconds(self, track_ids: Sequence[str]) -> np.ndarray:
+        """Length of each track, (n_tracks,)."""
+
+    def clips(self, track_ids: Sequence[str], starts: Sequence[float], seconds: float, draws: Sequence[float] | None = None) -> Tensor:
+        """A clip of each track. A number of ``draws``, from 0 to 1, chooses among prepared variants; without, the clean one is given."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """``waveforms`` (clips, samples); ``rows`` (clips,) into the batches' track_ids; ``slots`` (clips,) which crop of the track it is."""
+    """``clips``; ``rows`` (clips,) into the batches' track_ids; ``slots`` (clips,) which crop of the track it is."""
 
-    waveforms: Tensor
+    clips: Tensor
     rows: np.ndarray
     slots: np.ndarray
 
@@ -38,22 +45,24 @@ class ClipBatches:
     """Random crops of tracks; ``ValueError`` where there are none.
 
     ``slots`` is the number of evenly spaced places in a track where a crop may start (None = anywhere); with slots, a teacher's
-    predictions can be made once for all crops that will ever be drawn. ``part`` (i, n) gives the i-th of n equal parts of each batch.
+    predictions can be made once for all crops that will ever be drawn. With ``varied``, clips are of prepared variants where there are
+    some. ``part`` (i, n) gives the i-th of n equal parts of each batch.
     """
 
-    corpus: Corpus
+    source: Source
     track_ids: Sequence[str]
     batch_size: int
     clip_seconds: float
     seed: int
     slots: int | None = None
     part: tuple[int, int] = (0, 1)
+    varied: bool = True
 
     def __post_init__(self) -> None:
         if not len(self.track_ids):
-            raise ValueError(f"{self.corpus.name}: no tracks to draw batches from; check the split")
+            raise ValueError("no tracks to draw batches from; check the split")
         self.track_ids = list(self.track_ids)
-        self._seconds = self.corpus.tracks["seconds"].loc[self.track_ids].to_numpy()
+        self._seconds = self.source.seconds(self.track_ids)
         # A batch may lie in two epochs; to draw them anew takes longer than a step.
         self._order = lru_cache(2)(lambda epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.track_ids)))
 
@@ -68,8 +77,10 @@ class ClipBatches:
         else:
             slots = random.integers(self.slots, size=len(rows))
             starts = np.array([slot_starts(self._seconds[r], self.clip_seconds, self.slots)[s] for r, s in zip(rows, slots, strict=True)])
-        rows, slots, starts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts))
-        return Batch(_read_clips(self.corpus, [self.track_ids[row] for row in rows], starts, self.clip_seconds), rows, slots)
+        parts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts, random.random(len(rows))))
+        rows, slots, starts, draws = parts
+        ids = [self.track_ids[row] for row in rows]
+        return Batch(self.source.clips(ids, starts, self.clip_seconds, draws if self.varied else None), rows, slots)
 
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""
@@ -94,27 +105,14 @@ def slot_starts(track_seconds: float, clip_seconds: float, slots: int) -> np.nda
     return np.linspace(0.0, last, slots) if slots > 1 else np.array([last / 2])
 
 
-def read_clip(corpus: Corpus, track_id: str, start: float, clip_seconds: float) -> np.ndarray:
-    """A clip of exactly ``clip_seconds``; what a short track lacks is silence at the end."""
-    samples = round(clip_seconds * SAMPLE_RATE)
-    wave = corpus.read(track_id, start, clip_seconds)
-    return wave if len(wave) == samples else np.pad(wave, (0, samples - len(wave)))
-
-
-def _read_clips(corpus: Corpus, track_ids: Iterable[str], starts: Iterable[float], clip_seconds: float) -> Tensor:
-    clips = [read_clip(corpus, track_id, start, clip_seconds) for track_id, start in zip(track_ids, starts, strict=True)]
-    return torch.from_numpy(np.stack(clips))
-
-
 def evaluation_clips(
-    corpus: Corpus, track_ids: Sequence[str], clip_seconds: float, slots: int, batch_size: int = 32
+    source: Source, track_ids: Sequence[str], clip_seconds: float, slots: int, batch_size: int = 32
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
-    """Every evenly spaced clip of every track, in batches: (row of the track, slot, waveforms). Read ahead in a thread."""
-    seconds = corpus.tracks["seconds"].loc[list(track_ids)]
-    starts = np.array([slot_starts(length, clip_seconds, slots) for length in seconds]).ravel()
+    """Every evenly spaced clip of every track, in batches: (row of the track, slot, clips). Read ahead in a thread."""
+    starts = np.array([slot_starts(length, clip_seconds, slots) for length in source.seconds(track_ids)]).ravel()
     rows, places = np.divmod(np.arange(len(starts)), slots)
 
     def read(part: slice) -> tuple[np.ndarray, np.ndarray, Tensor]:
-        return rows[part], places[part], _read_clips(corpus, [track_ids[row] for row in rows[part]], starts[part], clip_seconds)
+        return rows[part], places[part], source.clips([track_ids[row] for row in rows[part]], starts[part], clip_seconds)
 
     return read_ahead(read, [slice(first, first + batch_size) for first in range(0, len(starts), batch_size)])

@@ -17,7 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
+from mtt.config import SAMPLE_RATE
 from mtt.data.audio import read_audio
 
 PROBLEM_COLUMNS = ["track_id", "path", "problem", "detail"]
@@ -121,6 +124,16 @@ class Corpus:
         if self.packed is not None:
             return self.packed(track_id, start, seconds)
         return read_audio(self._paths[track_id], start, seconds)
+
+    def seconds(self, track_ids: Sequence[str]) -> np.ndarray:
+        """Length of each track, (n_tracks,)."""
+        return self.tracks["seconds"].loc[list(track_ids)].to_numpy()
+
+    def clips(self, track_ids: Sequence[str], starts: Sequence[float], seconds: float, draws: Sequence[float] | None = None) -> Tensor:
+        """Waveforms (n, samples) of exactly ``seconds``; what a short track lacks is silence at the end. There are no variants to draw."""
+        samples = round(seconds * SAMPLE_RATE)
+        waves = (self.read(track_id, start, seconds) for track_id, start in zip(track_ids, starts, strict=True))
+        return torch.from_numpy(np.stack([np.pad(wave, (0, samples - len(wave))) for wave in waves]))
 
     def rows(self, track_ids: Iterable[str]) -> np.ndarray:
         """Row numbers of tracks in ``labels``. Raises ``KeyError`` naming the first unknown track."""

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.corpus import Corpus
+from mtt.data.batches import Source
 from mtt.evaluation.predict import predict_clips
 
 
@@ -35,11 +35,11 @@ def clips_to_cover(track_seconds: float, clip_seconds: float) -> int:
 
 
 def sweep_lengths(
-    model: nn.Module, corpus: Corpus, track_ids: Sequence[str], lengths: Sequence[float], precision: str = "auto"
+    model: nn.Module, source: Source, track_ids: Sequence[str], lengths: Sequence[float], precision: str = "auto"
 ) -> LengthSweep:
     """Score every track at every input length with one trained model. The longest track sets how many clips are used."""
-    longest = float(corpus.tracks["seconds"].loc[list(track_ids)].max())
-    scores = [predict_clips(model, corpus, track_ids, seconds, clips_to_cover(longest, seconds), precision) for seconds in lengths]
+    longest = float(source.seconds(track_ids).max())
+    scores = [predict_clips(model, source, track_ids, seconds, clips_to_cover(longest, seconds), precision) for seconds in lengths]
     mean, single = (np.stack(ways) for ways in zip(*((one.mean(axis=1), one[:, one.shape[1] // 2]) for one in scores), strict=True))
     return LengthSweep(np.asarray(lengths, dtype=float), mean, single)
 

@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.batches import evaluation_clips
-from mtt.data.corpus import Corpus
+from mtt.data.batches import Source, evaluation_clips
 
 BATCH_SAMPLES = 96 * SAMPLE_RATE  # samples in a batch: 96 s of audio, whatever the length of a clip
 
@@ -42,7 +41,7 @@ def effective_precision(precision: str, device: str | torch.device) -> Literal["
 
 @torch.inference_mode()
 def predict_clips(
-    model: nn.Module, corpus: Corpus, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str = "auto"
+    model: nn.Module, source: Source, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str = "auto"
 ) -> np.ndarray:
     """Probabilities (n_tracks, clips, n_tags) of evenly spaced clips, in evaluation mode and ``effective_precision``."""
     device = next(model.parameters()).device
@@ -50,9 +49,9 @@ def predict_clips(
     model.eval()
     out = np.zeros((len(track_ids), clips, model.n_tags), dtype=np.float32)
     batch_size = max(1, int(BATCH_SAMPLES / (clip_seconds * SAMPLE_RATE)))
-    for rows, slots, waveforms in evaluation_clips(corpus, track_ids, clip_seconds, clips, batch_size):
+    for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips, batch_size):
         with torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16"):
-            logits = model(waveforms.to(device))
+            logits = model(heard.to(device))
         out[rows, slots] = torch.sigmoid(logits.float()).cpu().numpy()
     model.train(was_training)
     return out

@@ -6,6 +6,7 @@ Layers follow the reference implementations of Won, Ferraro, Bogdanov, Serra: "E
   models. Pooling sizes are adapted so that each stage spans about as many octaves and seconds as in the reference.
 - Pools keep the incomplete last window (``ceil_mode``) and the last stage is pooled globally, so that input of any length works.
 - Dropout is ``config.dropout``; the references have 0.5 before the last layer.
+- Where ``config.longest_step`` is given, the networks pool less over time, so that clips shorter than their papers' keep some steps in time.
 
 ``config.channels`` (c below) is the base width: 128 gives the reference's channel numbers. None of the papers' parameter counts could be
 read and compared; the counts below are those of this code with 50 tags at c = 128, and follow from the reference's layers.
@@ -13,6 +14,7 @@ read and compared; the counts below are those of this code with 50 tags at c = 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -40,10 +42,30 @@ class ConvBlock(nn.Module):
         return F.relu(self.pool(self.bn(convolve(self.conv, x))))
 
 
+def time_pools(config: ModelConfig, published: Sequence[int], smallest: int, frame: int = 1) -> list[int]:
+    """By what each stage shortens time: as ``published``, or by ``smallest`` as long as a step spans no more than ``longest_step`` frames.
+
+    ``frame`` is what a mel frame has of the units that are pooled.
+    """
+    if config.longest_step is None:
+        return list(published)
+    pools, step = [], 1
+    for stage in published:
+        pools.append(min(stage, smallest) if step * min(stage, smallest) <= config.longest_step * frame else 1)
+        step *= pools[-1]
+    return pools
+
+
 def check_even(config: ModelConfig) -> None:
     """Raise ``SettingsError`` for a base width that cannot be halved."""
     if config.channels % 2:
         raise SettingsError(f"channels: expected an even number, the first layer has half of it, got {config.channels}")
+
+
+def _conv_blocks(config: ModelConfig, sizes: Sequence[int], pools: Sequence[Pair]) -> nn.Sequential:
+    times = time_pools(config, [time for _, time in pools], 2)
+    stages = zip(pairwise(sizes), [(mel, time) for (mel, _), time in zip(pools, times, strict=True)], strict=True)
+    return nn.Sequential(*(ConvBlock(*size, pool=pool) for size, pool in stages))
 
 
 class FCN(MelTaggingModel):
@@ -65,7 +87,7 @@ class FCN(MelTaggingModel):
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c // 2, c, c, c, c // 2)
-        self.blocks = nn.Sequential(*(ConvBlock(*size, pool=pool) for size, pool in zip(pairwise(sizes), self.pools, strict=True)))
+        self.blocks = _conv_blocks(config, sizes, self.pools)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(c // 2, n_tags))
 
     def score_mel(self, mel: Tensor) -> Tensor:
@@ -92,7 +114,7 @@ class CRNN(MelTaggingModel):
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c // 2, c, c, c)
-        self.blocks = nn.Sequential(*(ConvBlock(*size, pool=pool) for size, pool in zip(pairwise(sizes), self.pools, strict=True)))
+        self.blocks = _conv_blocks(config, sizes, self.pools)
         self.gru = nn.GRU(c, config.width, num_layers=2, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.width, n_tags))
 
@@ -120,7 +142,8 @@ class ShortChunkResNet(MelTaggingModel):
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (1, c, c, 2 * c, 2 * c, 2 * c, 2 * c, 4 * c)
-        self.blocks = nn.Sequential(*(ResidualBlock(*size, stride=2) for size in pairwise(sizes)))
+        strides = [(2, time) for time in time_pools(config, 7 * [2], 2)]
+        self.blocks = nn.Sequential(*(ResidualBlock(*size, stride=one) for size, one in zip(pairwise(sizes), strides, strict=True)))
         self.head = nn.Sequential(
             nn.Linear(4 * c, 4 * c),
             nn.BatchNorm1d(4 * c),
@@ -154,9 +177,10 @@ class SampleCNN(TaggingModel):
         super().__init__(config, n_tags)
         c = config.channels
         sizes = (c, c, c, *6 * (2 * c,), 4 * c)
+        first, *pools = time_pools(config, 10 * [3], 3, config.hop)
         self.blocks = nn.Sequential(
-            ConvBlock(1, c, kernel=(1, 3), stride=(1, 3)),
-            *(ConvBlock(*size, kernel=(1, 3), pool=(1, 3)) for size in pairwise(sizes)),
+            ConvBlock(1, c, kernel=(1, 3), stride=(1, first)),
+            *(ConvBlock(*size, kernel=(1, 3), pool=(1, pool)) for size, pool in zip(pairwise(sizes), pools, strict=True)),
             ConvBlock(4 * c, 4 * c, kernel=(1, 1)),
         )
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(4 * c, n_tags))

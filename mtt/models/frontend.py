@@ -119,13 +119,13 @@ class ResidualBlock(nn.Module):
     before the ReLU gives what pooling after it gives, and leaves the ReLU less to do.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, pool: tuple[int, int] | None = None) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int | tuple[int, int] = 1, pool: tuple[int, int] | None = None) -> None:
         super().__init__()
         self.conv_1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1)
         self.bn_1 = nn.BatchNorm2d(out_channels)
         self.conv_2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.bn_2 = nn.BatchNorm2d(out_channels)
-        self.projects = stride != 1 or in_channels != out_channels
+        self.projects = stride not in (1, (1, 1)) or in_channels != out_channels
         if self.projects:
             self.conv_3 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1)
             self.bn_3 = nn.BatchNorm2d(out_channels)
@@ -197,8 +197,9 @@ class MelTaggingModel(TaggingModel):
     def score_mel(self, mel: Tensor) -> Tensor:
         """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        return self.from_mel(self.spectrogram(waveform))
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (batch, tags) of waveforms, or of mel spectrograms as ``from_mel`` takes them."""
+        return self.from_mel(self.spectrogram(x) if x.ndim == 2 else x)
 
     def from_mel(self, mel: Tensor) -> Tensor:
         """Logits (batch, tags) of mel spectrograms (batch, n_mels, frames) as ``spectrogram`` gives them."""

@@ -189,3 +189,19 @@ def read_split(path: str | Path) -> pd.Series:
     refuse_rows(path, {"has no track_id": table["track_id"] == "", unknown: ~table["split"].isin(SPLIT_VALUES)})
     refuse_repeats(path, table["track_id"])
     return table.set_index("track_id")["split"]
+
+
+def nested_sets(track_ids: Sequence[str], artists: pd.Series, labels: np.ndarray, sizes: Sequence[int], seed: int = 0) -> dict[int, list[str]]:
+    """Tracks of about so many artists for each of ``sizes``, every smaller set within the larger ones, tags stratified at each step.
+
+    ``artists`` (keys) and ``labels`` are of ``track_ids``, in their order. A size of as many artists as there are, or more, is all.
+    """
+    found, chosen = {}, np.ones(len(track_ids), dtype=bool)
+    owners = pd.Series(artists.to_numpy(), index=pd.Index(track_ids))
+    for size in sorted(set(sizes), reverse=True):
+        there = owners[chosen].nunique()
+        if size < there:
+            part = split_by_artist(owners[chosen], labels[chosen], (size / there, 0.0, 1 - size / there), seed)
+            chosen = owners.index.isin(part.index[part == "train"])
+        found[size] = list(owners.index[chosen])
+    return found

@@ -7,10 +7,12 @@ what it effectively computes (``effective``) and the data; a folder with another
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,22 +22,24 @@ from torch import nn
 
 from mtt.config import AugmentConfig, TrainConfig
 from mtt.data.augment import EFFECTS, stream_seed
-from mtt.data.batches import ClipBatches
+from mtt.data.batches import ClipBatches, Source
 from mtt.data.corpus import Corpus
+from mtt.evaluation.lengths import clips_to_cover
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.predict import effective_precision, pick_device, predict_clips
 from mtt.files import MttError, alone, fingerprint, kept_arrays, read_arrays, read_json, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
 from mtt.models.handmade import describe_tracks, fit_logistic_regression
+from mtt.models.mels import Mels
 from mtt.settings import identity, to_dict
 from mtt.splits.check import check_split
-from mtt.study.recipes import ARTIST_LEVEL, HAND_MADE, Recipe
+from mtt.study.recipes import HAND_MADE, LABELLED, Recipe
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
 from mtt.training.ranks import Ranks
 from mtt.training.student import MissingLabelMask, NoisyStudent
 
-CELL_VERSION = 4  # raise when the same recipe would give another result
-HAND_MADE_VERSION = 3
+CELL_VERSION = 5  # raise when the same recipe would give another result
+HAND_MADE_VERSION = 4
 VALIDATION_CLIPS = 3  # per track
 THREADS = 1  # of a training on the CPU: several train side by side, and the count must not vary or results would
 SETS = ("valid", "test")  # that a cell is scored on
@@ -43,24 +47,32 @@ SETS = ("valid", "test")  # that a cell is scored on
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The corpus and its split; ``groups`` are training sets other than the split's, by name."""
+    """The corpus, its split, and the sets of tracks to train on by name. ``mels`` are prepared spectrograms of all of them."""
 
     corpus: Corpus
     split: pd.Series
-    groups: dict[str, list[str]] = field(default_factory=dict)
+    groups: dict[str, list[str]]
     song_clips: int = 8
     pool_slots: int = 10
+    mels: Mels | None = None
 
     def ids(self, name: str) -> list[str]:
         return list(self.split.index[self.split == name])
 
-    def train_ids(self, recipe: Recipe) -> list[str]:
-        return self.ids("train") if recipe.training_set == ARTIST_LEVEL else self.groups[recipe.training_set]
+    def source(self, recipe: Recipe) -> Source:
+        """Where a recipe's clips come from: prepared spectrograms where it is trained on them, else the sound itself."""
+        return self.mels if self.mels and recipe.train.prepared else self.corpus
 
-    @property
+    def labels(self, track_ids: list[str]) -> np.ndarray:
+        """What annotators wrote down, of tracks of the pool too: (n_tracks, n_tags)."""
+        known = self.corpus.labels if self.corpus.withheld is None else self.corpus.withheld
+        return known[self.corpus.rows(track_ids)]
+
+    @cached_property
     def digest(self) -> str:
-        split = [list(self.split.index), list(self.split), self.groups]
-        return fingerprint([self.corpus.digest, self.corpus.tags, split, self.song_clips, self.pool_slots])
+        """Of all that every cell depends on, whatever it is trained on."""
+        tested = [self.ids(name) for name in SETS]
+        return fingerprint([self.corpus.digest, self.corpus.tags, tested, self.song_clips, self.pool_slots])
 
 
 @dataclass(frozen=True)
@@ -92,31 +104,33 @@ class Cell:
         """Song-level probabilities (n_tracks, n_tags) on ``"valid"`` or ``"test"``, in the order of the split."""
         return read_arrays(self.folder / "scores.npz")[name]
 
-    def predict_clips(self, data: TrainingData, track_ids: list[str], clip_seconds: float, clips: int) -> np.ndarray:
-        """Probabilities (n_tracks, clips, n_tags) of evenly spaced clean clips, in the precision that the model was trained in."""
-        return predict_clips(self.load_model(), data.corpus, track_ids, clip_seconds, clips, precision=self.config["precision"])
-
-    def pseudo_labels(self, data: TrainingData, track_ids: list[str], clip_seconds: float) -> np.ndarray:
+    def pseudo_labels(self, data: TrainingData, track_ids: list[str], source: Source, clip_seconds: float) -> np.ndarray:
         """Its probabilities (n_tracks, slots, n_tags) for the clips that a student draws from; made once and kept in its folder."""
 
         def make() -> dict[str, np.ndarray]:
-            return {"scores": self.predict_clips(data, track_ids, clip_seconds, data.pool_slots)}
+            model, precision = self.load_model(), self.config["precision"]
+            return {"scores": predict_clips(model, source, track_ids, clip_seconds, data.pool_slots, precision)}
 
-        return kept_arrays(self.folder, "pseudo-labels", [self.fingerprint, track_ids, clip_seconds, data.pool_slots], make)["scores"]
+        kind = type(source).__name__
+        mark = [self.fingerprint, track_ids, clip_seconds, data.pool_slots, kind]
+        name = f"pseudo-labels-{fingerprint([track_ids, kind])}"
+        with alone(self.folder / f".{name}.lock"):  # students of one teacher start together
+            return kept_arrays(self.folder, name, mark, make)["scores"]
 
 
-def effective(recipe: Recipe) -> dict:
+def effective(recipe: Recipe, data: TrainingData) -> dict:
     """What a recipe computes on this machine, as JSON types: no names, no defaults, the precision that is used, the effects that apply."""
-    train, teacher = _resolved(recipe.train), recipe.teacher
+    train, teacher, options = _resolved(recipe.train), recipe.teacher, recipe.student
     return {
         "model": identity(recipe.model),
         "train": identity(replace(train, augment=None)),
         "augment": _chain(train.augment),
         "seed": recipe.seed,
-        "set": recipe.training_set,
-        "student": identity(recipe.student),
+        "set": data.groups[recipe.training_set],
+        "student": options and identity(replace(options, pool="pool")),
+        "pool": options and data.groups[options.pool],
         "initial": recipe.initial and recipe.initial.weights_sha256,
-        "teacher": teacher and effective(teacher),
+        "teacher": teacher and effective(teacher, data),
     }
 
 
@@ -137,12 +151,12 @@ def _chain(given: AugmentConfig | None) -> list | None:
 
 
 def cell_fingerprint(recipe: Recipe, data: TrainingData) -> str:
-    return fingerprint([CELL_VERSION, effective(recipe), data.digest])
+    return fingerprint([CELL_VERSION, effective(recipe, data), data.digest])
 
 
 def finished_cell(root: Path, recipe: Recipe, data: TrainingData) -> Cell | None:
     """The cell of a recipe if it is done. Raises ``MttError`` where its folder holds another."""
-    return _finished(root / recipe.folder, cell_fingerprint(recipe, data))
+    return _finished(root / recipe.name, cell_fingerprint(recipe, data))
 
 
 def _finished(folder: Path, mark: str) -> Cell | None:
@@ -158,7 +172,7 @@ def _finished(folder: Path, mark: str) -> Cell | None:
 
 def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[[int], None] | None = None, ranks: Ranks = ALONE) -> Cell:
     """Train, evaluate and write one cell, or go on where that stopped; its teacher must be there. All of several ``ranks`` call this."""
-    recipe, folder = replace(recipe, train=_resolved(recipe.train)), root / recipe.folder
+    recipe, folder = replace(recipe, train=_resolved(recipe.train)), root / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     with threads(THREADS), alone(folder.with_name(f".{folder.name}.lock")) if ranks.first else nullcontext():
         if ranks.agree(ranks.first and _begin(root, recipe, data)):
@@ -166,7 +180,7 @@ def make_cell(root: Path, recipe: Recipe, data: TrainingData, on_step: Callable[
             if recipe.initial is not None:
                 start_from(model, recipe.initial, data.corpus.tags)
             model.to(pick_device())
-            objective, validation = _objective(root, recipe, data, ranks), _validation(data, recipe.train)
+            objective, validation = _objective(root, recipe, data, ranks), _validation(data, recipe)
             history = fit(model, objective, validation, recipe.train, folder, recipe.seed, on_step, ranks)
             if ranks.first:
                 _finish(folder, recipe, data, model, history)
@@ -179,7 +193,7 @@ def _begin(root: Path, recipe: Recipe, data: TrainingData) -> bool:
     if finished_cell(root, recipe, data) is not None:
         return False
     about = {"recipe": to_dict(recipe), "precision": recipe.train.precision, "data": data.digest}
-    write_json(root / recipe.folder / "config.json", {"fingerprint": cell_fingerprint(recipe, data), **about})
+    write_json(root / recipe.name / "config.json", {"fingerprint": cell_fingerprint(recipe, data), **about})
     _objective(root, recipe, data)
     return True
 
@@ -189,19 +203,22 @@ def _finish(folder: Path, recipe: Recipe, data: TrainingData, model: nn.Module, 
     write_whole(folder / "history.csv", history.to_csv(index=False))
     clip_seconds, precision = recipe.train.clip_seconds, recipe.train.precision
     save_model(model, folder, data.corpus.tags, {"recipe": to_dict(recipe), "clip_seconds": clip_seconds, "data": data.digest})
-    clips = {name: predict_clips(model, data.corpus, data.ids(name), clip_seconds, data.song_clips, precision) for name in SETS}
-    scores = {name: clips[name].mean(axis=1) for name in SETS}
+    source, scores = data.source(recipe), {}
+    for name in SETS:
+        ids = data.ids(name)
+        clips = max(data.song_clips, clips_to_cover(float(source.seconds(ids).max()), clip_seconds))
+        scores[name] = predict_clips(model, source, ids, clip_seconds, clips, precision).mean(axis=1)
     _write_scores(folder, data, scores, sum(p.numel() for p in model.parameters()), float(history["seconds"].sum()))
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 
 def make_handmade(root: Path, data: TrainingData, progress: bool = True) -> Cell:
     """The baseline without deep learning: hand-made features + logistic regression. No model is kept: it is refitted in a second."""
-    folder, mark = root / HAND_MADE, fingerprint([HAND_MADE_VERSION, data.digest])
+    folder, mark = root / HAND_MADE, fingerprint([HAND_MADE_VERSION, data.digest, data.groups[LABELLED]])
     if (cell := _finished(folder, mark)) is not None:
         return cell
     started = time.perf_counter()
-    ids = {name: data.ids(name) for name in ("train", *SETS)}
+    ids = {"train": data.groups[LABELLED]} | {name: data.ids(name) for name in SETS}
     features = describe_tracks(data.corpus, sum(ids.values(), []), progress=progress)
     train, *others = np.split(features, np.cumsum([len(part) for part in ids.values()])[:-1])
     classifier = fit_logistic_regression(train, data.corpus.labels[data.corpus.rows(ids["train"])])
@@ -213,7 +230,8 @@ def make_handmade(root: Path, data: TrainingData, progress: bool = True) -> Cell
 
 def _write_scores(folder: Path, data: TrainingData, scores: dict[str, np.ndarray], parameters: int, seconds: float) -> None:
     write_arrays(folder / "scores.npz", **scores)
-    metrics = {name: macro(data.corpus.true_labels(data.ids(name)), scores[name]) for name in SETS}
+    labels = {"valid": data.labels(data.ids("valid")), "test": data.corpus.true_labels(data.ids("test"))}  # choices rest on the first
+    metrics = {name: macro(labels[name], scores[name]) for name in SETS}
     write_json(folder / "metrics.json", {**metrics, "parameters": parameters, "training_seconds": round(seconds, 1)})
 
 
@@ -228,38 +246,44 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _validation(data: TrainingData, train: TrainConfig) -> Callable[[nn.Module], float]:
-    """Loss of a model on fixed clips of the validation tracks, against the cleanest labels there are."""
-    ids = data.ids("valid")
-    labels = data.corpus.true_labels(ids).astype(np.float64)[:, None, :]
+def _validation(data: TrainingData, recipe: Recipe) -> Callable[[nn.Module], float]:
+    """Macro ROC-AUC of a model on fixed clips of the validation tracks, against the labels that annotators wrote down."""
+    ids, train, source = data.ids("valid"), recipe.train, data.source(recipe)
+    labels = data.labels(ids)
 
-    def loss(model: nn.Module) -> float:
-        scores = predict_clips(model, data.corpus, ids, train.clip_seconds, VALIDATION_CLIPS, precision=train.precision)
-        scores = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
-        return float(-np.mean(labels * np.log(scores) + (1 - labels) * np.log1p(-scores)))
+    def score(model: nn.Module) -> float:
+        clips = predict_clips(model, source, ids, train.clip_seconds, VALIDATION_CLIPS, precision=train.precision)
+        return macro(labels, clips.mean(axis=1))["roc_auc"] if np.isfinite(clips).all() else math.nan
 
-    return loss
+    return score
 
 
 def _objective(root: Path, recipe: Recipe, data: TrainingData, ranks: Ranks = ALONE) -> Objective:
-    """What the recipe is trained on: labelled clips, and beside them, for most students, clips with their teacher's pseudo-labels."""
-    corpus, train, options, train_ids = data.corpus, recipe.train, recipe.student, data.train_ids(recipe)
-    labels, noise_seed = corpus.labels[corpus.rows(train_ids)], ranks.own_seed(recipe.seed)
-    labelled_batch = train.batch_size // 2 if recipe.uses_pool else train.batch_size  # with a pool, as many clips are not labelled
+    """What the recipe is trained on: labelled clips, and for a student beside them clips of the pool with what it is told of them."""
+    corpus, train, options = data.corpus, recipe.train, recipe.student
+    train_ids, source, noise_seed = data.groups[recipe.training_set], data.source(recipe), ranks.own_seed(recipe.seed)
+    labels, noisy = data.labels(train_ids), train.augment is not None
+    labelled_batch = train.batch_size if options is None else train.batch_size // 2  # as many clips are of the pool
 
-    def batches(ids: list[str], seed: int, slots: int | None = None) -> ClipBatches:
-        return ClipBatches(corpus, ids, labelled_batch, train.clip_seconds, seed, slots, (ranks.rank, ranks.world))
+    def batches(ids: list[str], seed: int, slots: int | None, varied: bool) -> ClipBatches:
+        return ClipBatches(source, ids, labelled_batch, train.clip_seconds, seed, slots, (ranks.rank, ranks.world), varied)
 
-    if not recipe.uses_pool:
-        return Supervised(batches(train_ids, recipe.seed), labels, train.augment, noise_seed)
+    if options is None:
+        return Supervised(batches(train_ids, recipe.seed, None, noisy), labels, train.augment, noise_seed)
     if not corpus.split_name:  # a published split is taken as it is: page 2 says what it shares
         check_split(data.split, corpus.tracks["artist"])
-    teacher, mask = Cell(root / recipe.teacher.folder), None
+    teacher, pool_ids = Cell(root / recipe.teacher.name), data.groups[options.pool]
+    mask = None
     if options.mask_percentile is not None:
-        mask = MissingLabelMask(teacher.pseudo_labels(data, train_ids, train.clip_seconds), labels, options.mask_percentile)
-    pool_ids = (data.ids("unlabelled") if options.pool == "unlabelled" else []) or train_ids
-    labelled = batches(train_ids, recipe.seed, None if mask is None else data.pool_slots)  # a mask needs scores of the same clips
-    pool = batches(pool_ids, stream_seed(recipe.seed, 0, "batches of the pool"), data.pool_slots)
-    scores = teacher.pseudo_labels(data, pool_ids, train.clip_seconds)
+        mask = MissingLabelMask(teacher.pseudo_labels(data, train_ids, source, train.clip_seconds), labels, options.mask_percentile)
+    if options.told == "labels":
+        scores = np.repeat(data.labels(pool_ids)[:, None].astype(np.float32), data.pool_slots, axis=1)
+    else:
+        scores = teacher.pseudo_labels(data, pool_ids, source, train.clip_seconds)
+    if options.told == "permuted":
+        scores = scores[np.random.default_rng([recipe.seed, len(pool_ids)]).permutation(len(pool_ids))]
+    labelled = batches(train_ids, recipe.seed, None if mask is None else data.pool_slots, noisy)  # a mask needs scores of the same clips
+    pool_seed = stream_seed(recipe.seed, 0, "batches of the pool")
+    pool = batches(pool_ids, pool_seed, data.pool_slots, noisy and options.noise)
     pool_noise = train.augment if options.noise else None
     return NoisyStudent(labelled, labels, pool, scores, train.augment, pool_noise, noise_seed, options.unlabelled_weight, mask)

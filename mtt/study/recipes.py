@@ -1,23 +1,26 @@
 """What the study trains, as data: a recipe says all that makes one trained model, the line-up all that the study calls by name.
 
-Conventions: a recipe's name is the name of its folder in the study; ``seed`` 0 has the bare name, others end in ``-seed1`` and so on. A
-model that the study trains is one ``Entry`` of ``LINEUP``; the earlier systems among them are classes of ``mtt.models.build.MODELS``, the
-generations after the first student (``student-2``, ``student-3``, ...) follow from their number.
+Conventions: a recipe's name is the name of its folder in a replicate. Training sets are named groups of tracks (``Replicate.groups``):
+``labelled`` is the one that models are compared on, ``labelled-24`` that of 24 artists, ``pool`` the unlabelled tracks. *Exposure* is the
+number of labelled clips that a model sees: a student sees as many as its teacher and its supervised control, and clips of the pool beside
+them. A model of the study is one ``Entry`` of ``lineup``; the earlier systems among them are classes of ``mtt.models.frontend.MODELS``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mtt.config import MAX_GENERATIONS, InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
+from mtt.config import InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
 from mtt.models.build import MODELS
 from mtt.settings import SettingsError
 
-ARTIST_LEVEL = "artist-level"
+LABELLED = "labelled"
 HAND_MADE = "hand-made"
+AGAIN = "-again"  # the second training of a model
+SECOND_SEED = 10_000  # what it adds to the seed of the first
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,10 @@ class Recipe:
     model: ModelConfig
     train: TrainConfig
     seed: int = 0
-    training_set: str = ARTIST_LEVEL
+    training_set: str = LABELLED
     student: StudentConfig | None = None
     teacher: Recipe | None = None
     initial: InitialWeights | None = None  # None: random weights
-
-    @property
-    def folder(self) -> str:
-        return self.name if self.seed == 0 else f"{self.name}-seed{self.seed}"
 
     @property
     def chain(self) -> list[Recipe]:
@@ -43,104 +42,183 @@ class Recipe:
         return [*([] if self.teacher is None else self.teacher.chain), self]
 
     @property
-    def uses_pool(self) -> bool:
-        """Whether half of its batches are pseudo-labelled clips."""
-        return self.student is not None and self.student.pool != "none"
+    def exposure(self) -> int:
+        """Labelled clips that it sees."""
+        return self.train.steps * self.train.batch_size // (1 if self.student is None else 2)
 
     def with_seed(self, seed: int) -> Recipe:
         """The same recipe, and its teachers, with another seed."""
         return replace(self, seed=seed, teacher=self.teacher and self.teacher.with_seed(seed))
 
+    def again(self) -> Recipe:
+        """The same recipe, and its teachers, trained a second time."""
+        second = self.with_seed(self.seed + SECOND_SEED)
+        return replace(second, name=self.name + AGAIN, teacher=second.teacher and replace(second.teacher, name=second.teacher.name + AGAIN))
 
-def with_clip_seconds(recipe: Recipe, seconds: float) -> Recipe:
-    """The same recipe on clips of another length; the recipe itself where that is its length."""
-    if seconds == recipe.train.clip_seconds:
-        return recipe
-    return replace(recipe, name=f"{recipe.name}-{seconds:g}s", train=replace(recipe.train, clip_seconds=seconds))
+
+Kind = Literal["supervised", "student", "oracle", "control", "baseline", "leak"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model of the study: its name, what it is in words, its colour on every page, and its recipe under given settings."""
+    """A model of the study: what readers see of it, and its recipe (None: no deep model, made in its own way)."""
 
     name: str
-    about: str
-    colour: str
-    make: Callable[[StudyConfig], Recipe] | None  # None: no deep model, made in its own way
-    kind: Literal["", "student", "control"] = ""  # in the noisy-student experiment, if it is part of it
-    shows: str = ""  # what a student that beats this control would owe its score to
+    label: str  # on a plot
+    about: str  # in a line
+    colour: str  # on every page
+    kind: Kind
+    recipe: Recipe | None
 
 
-def teacher(study: StudyConfig, **changes) -> Recipe:
-    return replace(Recipe("teacher", study.teacher, study.train, initial=study.init_from), **changes)
+BLUE, SKY, GREEN, VIOLET, ORANGE, BLACK = "#0072B2", "#56B4E9", "#009E73", "#6A4C93", "#E69F00", "#222222"
+COLOURS: dict[str, str] = {"supervised": BLUE, "student": GREEN, "oracle": ORANGE, "control": VIOLET, "leak": SKY}
 
 
-def student(study: StudyConfig, learns_from: str = "teacher", **options) -> Recipe:
-    """A noisy student of the model ``learns_from``; ``options`` are ``StudentConfig``'s. Equal in size unless ``width`` is given."""
-    first = recipe(study, learns_from)
-    settings = StudentConfig(**{"width": first.model.width, **options})
-    model = replace(first.model, width=settings.width)
+def exposure(study: StudyConfig, artists: int | None) -> int:
+    """Labelled clips for a training set of so many artists: the square root of their number makes the difference."""
+    relative = 1.0 if artists is None or study.labelled_artists is None else math.sqrt(artists / study.labelled_artists)
+    return round(study.exposure * relative)
+
+
+def supervised(study: StudyConfig, name: str = "teacher", artists: int | None = None, share: float = 1.0, **changes) -> Recipe:
+    """A model trained on labels alone; ``share`` is of the exposure. ``changes`` are of the recipe."""
+    model = Recipe(name, study.teacher, study.train, initial=study.init_from)
+    if artists is not None:
+        model = replace(model, training_set=f"{LABELLED}-{artists}")
+    model = replace(model, **changes)
+    train = model.train
+    steps = max(1, round(share * exposure(study, artists) / train.batch_size))
+    warmup = min(train.warmup_steps, steps // 5)
+    return replace(model, train=replace(train, steps=steps, warmup_steps=warmup, evaluate_every=min(train.evaluate_every, steps)))
+
+
+def student(study: StudyConfig, name: str, teacher: Recipe, full: Recipe | None = None, **options) -> Recipe:
+    """A student of ``teacher`` that sees as many labelled clips as the recipe ``full`` (default: the teacher), and as many of the pool."""
+    full, settings = full or teacher, StudentConfig(**{"width": teacher.model.width, **options})
+    model = replace(teacher.model, width=settings.width)
+    batch = study.student_batch * study.train.batch_size
+    steps = max(1, round(full.exposure / (batch // 2)))
+    train = replace(full.train, batch_size=batch, steps=steps, evaluate_every=min(full.train.evaluate_every, steps))
     initial = study.init_from if model == study.teacher else None
-    train = replace(study.train, steps=study.student_steps, batch_size=study.student_batch * study.train.batch_size)
-    return Recipe("student", model, train, student=settings, teacher=first, initial=initial)
+    return Recipe(name, model, train, teacher.seed, teacher.training_set, settings, teacher, initial)
 
 
-def _baseline(architecture: str) -> Entry:
-    """An earlier system, trained as the teacher is."""
-
-    def make(study: StudyConfig) -> Recipe:
-        channels = dict(study.baselines).get(architecture, study.teacher.channels)
-        return Recipe(architecture, replace(study.teacher, architecture=architecture, channels=channels), study.train)
-
-    model = MODELS[architecture]
-    return Entry(architecture.replace("_", "-"), model.about, model.colour, make)
+def lineup(study: StudyConfig) -> dict[str, Entry]:
+    """All models of the study, by name, the slowest chains first."""
+    return {entry.name: entry for part in (_students, _sizes, _undertrained, _pools, _models, _leak) for entry in part(study)}
 
 
-def _variant(name: str, about: str, colour: str, shows: str = "", learns_from: str = "teacher", **options) -> Entry:
-    """A student with these options; a control where it shows something."""
-    return Entry(name, about, colour, lambda study: student(study, learns_from, **options), "control" if shows else "student", shows)
+def _entry(recipe: Recipe, kind: Kind, label: str, about: str, colour: str = "") -> Entry:
+    return Entry(recipe.name, label, about, colour or COLOURS[kind], kind, recipe)
 
 
-GREEN, VIOLET, NAVY = "#009E73", "#6A4C93", "#003F66"
-_ENTRIES = (
-    Entry("teacher", "the Transformer, trained on labels with augmentation", "#0072B2", teacher),
-    Entry("teacher-plain", "the teacher without augmentation", "#56B4E9", lambda s: teacher(s, train=replace(s.train, augment=None))),
-    Entry("teacher-from-scratch", "the teacher from random weights", "#8DA0CB", lambda study: teacher(study, initial=None)),
-    # On the training tracks of either group of test artists (claim C1, ``leak_crossover``).
-    Entry("leak-a", "the teacher's recipe on tracks of test artists, group a", NAVY, lambda study: teacher(study, training_set="group a")),
-    Entry("leak-b", "the teacher's recipe on tracks of test artists, group b", NAVY, lambda study: teacher(study, training_set="group b")),
-    _variant("student", "noisy student of the teacher, of its size (KE)", GREEN),
-    Entry(
-        "student-distilled", "noisy student of the teacher, smaller (KD)", "#E69F00", lambda s: student(s, width=s.student_width), "student"
-    ),
-    _variant(
-        "control-labelled-only", "as many steps and clips as a student, all of them labelled", VIOLET, "the pseudo-labels", pool="none"
-    ),
-    _variant("control-no-new-audio", "a student with pseudo-labels of its own training tracks only", VIOLET, "the new audio", pool="train"),
-    _variant("control-no-noise", "a student that hears unlabelled clips clean", VIOLET, "the noise", noise=False),
-    _variant("student-masked", "a student that ignores negatives which the teacher doubts", GREEN, mask_percentile=95.0),
-    *(_baseline(architecture) for architecture in MODELS if architecture != "transformer"),
-    _variant("short-chunk-resnet-student", "noisy student of the residual CNN", GREEN, learns_from="short-chunk-resnet"),
-    Entry(HAND_MADE, "logistic regression on hand-made features", "#222222", None),
-)
-LINEUP: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+def _students(study: StudyConfig) -> Iterator[Entry]:
+    """Teacher, generations of students, and what they are compared with."""
+    teacher = supervised(study)
+    yield _entry(teacher, "supervised", "teacher", "the Transformer, trained on labels with augmentation")
+    first = last = student(study, "student", teacher)
+    yield _entry(first, "student", "student", "noisy student of the teacher, of its size (KE)")
+    for number in range(2, study.iterations + 1):
+        last = student(study, f"generation-{number}", last)
+        yield _entry(last, "student", f"generation {number}", f"generation {number}: the student of the one before")
+    yield _entry(student(study, "oracle", teacher, told="labels"), "oracle", "oracle", "the student, if the pool's own labels were there")
+    long = replace(teacher.train, batch_size=study.student_batch * study.train.batch_size)
+    yield _entry(
+        supervised(study, "supervised-long", share=study.student_batch, train=long), "control", "labels alone, as long",
+        "trained on labels alone, with as many clips as a student in all",
+    )  # fmt: skip
+    yield _entry(student(study, "student-clean", teacher, noise=False), "control", "without noise", "a student that hears the pool clean")
+    yield _entry(
+        student(study, "student-permuted", teacher, told="permuted"), "control", "permuted pseudo-labels",
+        "a student of pseudo-labels that belong to other tracks",
+    )  # fmt: skip
+    for width in study.student_widths:
+        small = student(study, f"student-w{width}", teacher, width=width)
+        yield _entry(small, "student", f"student, width {width}", f"noisy student of the teacher, of width {width} (KD)", "#CC79A7")
+        alone = supervised(study, f"supervised-w{width}", model=replace(study.teacher, width=width), initial=None)
+        yield _entry(alone, "control", f"labels alone, width {width}", f"a model of width {width}, trained on labels alone")
 
 
-def entry(name: str) -> Entry | None:
-    """What the study calls ``name``; None for a name that it does not know."""
-    if (generation := re.fullmatch(r"student-([2-9]|[1-9][0-9])", name)) and (number := int(generation[1])) <= MAX_GENERATIONS:
-        before = "student" if number == 2 else f"student-{number - 1}"
-        about = f"generation {number}: the student of the one before"
-        return _variant(name, about, LINEUP["student"].colour, learns_from=before)
-    return LINEUP.get(name)
+def _sizes(study: StudyConfig) -> Iterator[Entry]:
+    for n in study.scarcity:
+        teacher = supervised(study, f"teacher-{n}", n)
+        yield _entry(teacher, "supervised", f"teacher, {n} artists", f"the teacher, on labels of {n} artists")
+        yield _entry(student(study, f"student-{n}", teacher), "student", f"student, {n} artists", f"its noisy student, on labels of {n} artists")
+        oracle = student(study, f"oracle-{n}", teacher, told="labels")
+        yield _entry(oracle, "oracle", f"oracle, {n} artists", f"the same, if the pool's own labels were there, {n} artists")
+
+
+def _undertrained(study: StudyConfig) -> Iterator[Entry]:
+    full = supervised(study)
+    for share in study.undertrained:
+        part = f"{share:.0%}".rstrip("%")
+        teacher = supervised(study, f"teacher-{part}pc", share=share)
+        yield _entry(teacher, "control", f"teacher, {part} % trained", f"the teacher after {part} % of its exposure", BLUE)
+        yield _entry(student(study, f"student-{part}pc", teacher, full), "control", f"student of the {part} % teacher", "its student, fully trained", GREEN)
+
+
+def _pools(study: StudyConfig) -> Iterator[Entry]:
+    teacher = supervised(study)
+    for n in study.pools:
+        small = student(study, f"student-pool-{n}", teacher, pool=f"pool-{n}")
+        yield _entry(small, "student", f"student, pool of {n}", f"noisy student with a pool of {n} artists")
+    if study.collection == "synthetic" and study.scarcity:  # production styles are known there
+        studio = supervised(study, "teacher-studio", training_set=f"{LABELLED}-studio")
+        yield _entry(studio, "supervised", "teacher, studio only", "the teacher, on labels of studio recordings alone")
+        for style in ("studio", "home"):
+            about = f"its student, with a pool of {style} recordings alone"
+            yield _entry(student(study, f"student-studio-{style}", studio, pool=f"pool-{style}"), "student", f"student, {style} pool", about)
+
+
+def _models(study: StudyConfig) -> Iterator[Entry]:
+    """Earlier systems, other clip lengths, and models without augmentation."""
+    longer = {"teacher": (supervised(study), BLUE)}
+    for architecture, channels in study.baselines:
+        kind, name = MODELS[architecture], architecture.replace("_", "-")
+        own = replace(study.train, prepared=0 if architecture == "sample_cnn" else study.train.prepared)  # it hears waveforms
+        model = supervised(study, name, model=replace(study.teacher, architecture=architecture, channels=channels), train=own, initial=None)
+        yield _entry(model, "baseline", kind.label, kind.about, kind.colour)
+        longer[name] = model, kind.colour
+    yield Entry(HAND_MADE, "hand-made features", "logistic regression on hand-made features", BLACK, "baseline", None)
+    for name in (one for one in LENGTH_MODELS if one in longer):
+        recipe, colour = longer[name]
+        for seconds in (one for one in study.train_lengths if one != study.train.clip_seconds):
+            other = replace(recipe, name=f"{name}-{seconds:g}s", train=replace(recipe.train, clip_seconds=seconds))
+            yield _entry(other, "control", f"{name}, {seconds:g} s", f"{name}, trained and tested on clips of {seconds:g} s", colour)
+    plain = replace(study.train, augment=None)
+    yield _entry(supervised(study, "teacher-plain", train=plain), "control", "no augmentation", "the teacher without augmentation", SKY)
+    if study.train.prepared and study.train.augment is not None:
+        fresh = supervised(study, "teacher-fresh", train=replace(study.train, prepared=0))
+        yield _entry(fresh, "supervised", "fresh augmentation", "the teacher, every clip of which is augmented afresh", BLUE)
+    if study.scarcity:
+        most = max(study.scarcity)
+        model = supervised(study, f"teacher-plain-{most}", most, train=plain)
+        yield _entry(model, "control", f"no augmentation, {most} artists", f"the teacher on {most} artists without augmentation", SKY)
+    if study.init_from:
+        yield _entry(supervised(study, "teacher-from-scratch", initial=None), "control", "from scratch", "the teacher from random weights")
+
+
+def _leak(study: StudyConfig) -> Iterator[Entry]:
+    for group in "ab":  # claim C1, ``leak_crossover``
+        about = f"the teacher's recipe, with tracks of half of the test artists (group {group}) beside its own"
+        yield _entry(supervised(study, f"leak-{group}", training_set=f"group {group}"), "leak", f"heard group {group}", about)
+
+
+LENGTH_MODELS = ("teacher", "short-chunk-resnet", "fcn")  # that are trained at several clip lengths
 
 
 def recipe(study: StudyConfig, name: str) -> Recipe:
     """The recipe of the model ``name`` under these settings. Raises ``SettingsError`` for a name that the study does not know."""
-    found = entry(name)
-    if found is None or found.make is None:
-        raise SettingsError(f"recipe: {name!r} is none of {', '.join(name for name, one in LINEUP.items() if one.make)}")
-    return replace(found.make(study), name=name)
+    found = {name: entry.recipe for name, entry in lineup(study).items() if entry.recipe}
+    if name not in found:
+        raise SettingsError(f"recipe: {name!r} is none of {', '.join(found)}")
+    return found[name]
+
+
+def with_clip_seconds(study: StudyConfig, name: str, seconds: float) -> str:
+    """The name of the model that is like ``name`` but trained on clips of this length."""
+    return name if seconds == study.train.clip_seconds else f"{name}-{seconds:g}s"
 
 
 def baselines(study: StudyConfig) -> list[str]:
@@ -150,11 +228,12 @@ def baselines(study: StudyConfig) -> list[str]:
 
 def generations(study: StudyConfig) -> list[str]:
     """Names of the students in a line, each the teacher of the next."""
-    return ["student", *(f"student-{number}" for number in range(2, study.iterations + 1))]
+    return ["student", *(f"generation-{number}" for number in range(2, study.iterations + 1))]
 
 
-def student_experiment(study: StudyConfig) -> list[str]:
-    """Names of teachers, students and controls of the noisy-student experiment."""
-    others = [name for name, found in LINEUP.items() if found.kind and name != "student"]
-    teachers = [recipe(study, name).teacher.name for name in others]
-    return list(dict.fromkeys(["teacher", *generations(study), *teachers, *others]))
+def core(study: StudyConfig) -> list[str]:
+    """The models whose differences the claims are about: those that are trained a second time where the study asks for it."""
+    widest = max(study.student_widths)
+    lengths = [with_clip_seconds(study, name, seconds) for name in LENGTH_MODELS[:2] for seconds in study.train_lengths]
+    others = ["oracle", "supervised-long", f"student-w{widest}", "teacher-plain", *baselines(study)]
+    return list(dict.fromkeys(["teacher", *generations(study), *others, *lengths]))

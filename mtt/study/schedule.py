@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.managers import SyncManager
 from pathlib import Path
@@ -20,41 +21,68 @@ from mtt.study.cells import Cell, TrainingData, finished_cell, make_cell
 from mtt.study.recipes import Recipe
 
 
-def make_cells(root: Path, recipes: Sequence[Recipe], data: TrainingData, progress: bool = True) -> list[Cell]:
-    """Make what is missing of ``recipes`` and of their teachers, several side by side, and return their cells in order."""
-    wanted = {part.folder: part for recipe in recipes for part in recipe.chain}
-    missing = {name: recipe for name, recipe in wanted.items() if finished_cell(root, recipe, data) is None}
+@dataclass(frozen=True)
+class Job:
+    """A cell to make: its recipe, what it is trained on, and the folder of its replicate."""
+
+    root: Path
+    recipe: Recipe
+    data: TrainingData
+
+    @property
+    def place(self) -> Path:
+        return self.root / self.recipe.name
+
+    @property
+    def teachers(self) -> list[Job]:
+        return [replace(self, recipe=part) for part in self.recipe.chain[:-1]]
+
+    @property
+    def cell(self) -> Cell | None:
+        return finished_cell(self.root, self.recipe, self.data)
+
+
+def make_cells(jobs: Sequence[Job], progress: bool = True) -> list[Cell]:
+    """Make what is missing of ``jobs`` and of their teachers, several side by side, and return their cells in order."""
+    wanted = {part.place: part for job in jobs for part in (*job.teachers, job)}
+    missing = {place: job for place, job in wanted.items() if job.cell is None}
     if missing:
-        total = sum(recipe.train.steps for recipe in missing.values())
+        total = sum(job.recipe.train.steps for job in missing.values())
         with tqdm(total=total, desc=f"training {len(missing)} models", unit="step", disable=not progress, mininterval=1) as bar:
-            _run_in_order(root, missing, data, bar)
-    return [finished_cell(root, recipe, data) for recipe in recipes]
+            _run_in_order(missing, bar)
+    return [job.cell for job in jobs]
 
 
-def _run_in_order(root: Path, missing: dict[str, Recipe], data: TrainingData, bar: tqdm) -> None:
-    """Start each cell as soon as its teacher is there; longest chain first."""
+def _run_in_order(missing: dict[Path, Job], bar: tqdm) -> None:
+    """Start each cell as soon as its teacher is there: one replicate after the other, in each the longest chain of trainings first."""
     workers = 1 if torch.cuda.is_available() else os.cpu_count() or 1
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # packages are imported once, not by every worker of every call
     manager = SyncManager(ctx=context)
     manager.start(_watch_parent)
-    steps = manager.dict()  # that were done, by name
-    in_a_row = {  # trainings that start with this one
-        name: max(len(r.chain) - place for r in missing.values() for place, part in enumerate(r.chain) if part.folder == name)
-        for name in missing
-    }
-    waiting = dict(sorted(missing.items(), key=lambda item: -in_a_row[item[0]]))
-    running: dict[Future, str] = {}
+    steps = manager.dict()  # that were done, by place
+    after: dict[Path, int] = dict.fromkeys(missing, 0)  # steps of the longest chain that waits for a cell, and its own
+    for job in missing.values():
+        left = job.recipe.train.steps
+        for part in (job, *reversed(job.teachers)):
+            after[part.place] = max(after.get(part.place, 0), left)
+            left += part.recipe.teacher.train.steps if part.recipe.teacher else 0
+    replicates = list(dict.fromkeys(job.root for job in missing.values()))
+    waiting = sorted(missing, key=lambda place: (replicates.index(missing[place].root), -after[place]))
+    running: dict[Future, Path] = {}
     with manager, ProcessPoolExecutor(min(workers, len(missing)), context, _watch_parent) as pool:
         try:
             while waiting or running:
                 unmade = {*waiting, *running.values()}
-                for name, recipe in list(waiting.items()):
-                    if len(running) < workers and (recipe.teacher is None or recipe.teacher.folder not in unmade):
-                        running[pool.submit(make_cell, root, waiting.pop(name), data, partial(operator.setitem, steps, name))] = name
+                for place in list(waiting):
+                    job = missing[place]
+                    if len(running) < workers and not any(part.place in unmade for part in job.teachers):
+                        waiting.remove(place)
+                        told = partial(operator.setitem, steps, str(place))
+                        running[pool.submit(make_cell, job.root, job.recipe, job.data, told)] = place
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 bar.update(sum(steps.values()) - bar.n)
-                bar.set_postfix_str(", ".join(running.values()), refresh=False)
+                bar.set_postfix_str(", ".join(place.name for place in running.values()), refresh=False)
                 for future in done:
                     future.result()
                     running.pop(future)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtt.config import AugmentConfig, TrainConfig
-from mtt.data.augment import augment, stream_seed
+from mtt.data.augment import augmented, stream_seed
 from mtt.data.batches import Batch, ClipBatches
 from mtt.evaluation.predict import effective_precision
 from mtt.files import MttError, write_whole
@@ -28,7 +28,7 @@ from mtt.training.ranks import Ranks
 
 STATE_FILE = "training.pt"
 ALONE = Ranks()
-HISTORY_COLUMNS = ["step", "train_loss", "valid_loss", "learning_rate", "seconds"]  # and ``kept``: the row whose weights are
+HISTORY_COLUMNS = ["step", "train_loss", "valid_roc_auc", "learning_rate", "seconds"]  # and ``kept``: the row whose weights are
 
 
 class Objective(Protocol):
@@ -42,7 +42,10 @@ class Objective(Protocol):
 
 
 class Supervised:
-    """Binary cross-entropy of augmented labelled clips against their labels, (n_tracks, n_tags) in the order of ``batches``."""
+    """Binary cross-entropy of labelled clips against their labels, (n_tracks, n_tags) in the order of ``batches``.
+
+    Waveforms are augmented; mel spectrograms were, where their batches draw variants.
+    """
 
     def __init__(self, batches: ClipBatches, labels: np.ndarray, augmentation: AugmentConfig | None, seed: int) -> None:
         self.batches, self.augmentation, self.seed = batches, augmentation, seed
@@ -56,8 +59,8 @@ class Supervised:
 
     def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
         device = next(model.parameters()).device
-        waveforms = augment(drawn.waveforms.to(device), self.augmentation, stream_seed(self.seed, step, "augmentation"))
-        return F.binary_cross_entropy_with_logits(model(waveforms).float(), self.labels[drawn.rows].to(device))
+        clips = augmented(drawn.clips.to(device), self.augmentation, stream_seed(self.seed, step, "augmentation"))
+        return F.binary_cross_entropy_with_logits(model(clips).float(), self.labels[drawn.rows].to(device))
 
 
 def fit(
@@ -72,10 +75,10 @@ def fit(
 ) -> pd.DataFrame:
     """Train ``model`` in place and return the history, one row an evaluation.
 
-    At a constant learning rate the weights of the lowest validation loss are kept, and ``config.patience`` ends training (the paper's
+    At a constant learning rate the weights of the best validation score are kept, and ``config.patience`` ends training (the paper's
     way). On a cosine schedule the last weights are: those before them were taken while the rate was still high.
 
-    ``validate`` returns a loss (lower is better). The state is written to ``folder`` at each evaluation and read back if training was
+    ``validate`` returns a score (higher is better). The state is written to ``folder`` at each evaluation and read back if training was
     stopped before. ``on_step`` is told the number of steps done after each. Of several ``ranks``, the first validates and writes.
     Raises ``MttError`` when the loss is no longer a number, with the step and its tracks; the state of the last evaluation stays.
     """
@@ -94,11 +97,11 @@ def fit(
             losses.append(loss)
             if on_step is not None:
                 on_step(step + 1)
-        valid_loss = ranks.agree(validate(model) if ranks.first else None)
-        if not math.isfinite(valid_loss):
-            raise _diverged(f"validation loss is {valid_loss} after step {last - 1}", config, run)
+        score = ranks.agree(validate(model) if ranks.first else None)
+        if not math.isfinite(score):
+            raise _diverged(f"validation score is {score} after step {last - 1}", config, run)
         model.train()
-        run.record([last, float(np.mean(losses)), float(valid_loss), learning_rate(config, last - 1), time.perf_counter() - started])
+        run.record([last, float(np.mean(losses)), float(score), learning_rate(config, last - 1), time.perf_counter() - started])
     run.finish()
     return run.history()
 
@@ -185,7 +188,7 @@ class _Run:
         return table.assign(kept=[row == kept for row in range(len(table))])
 
     def _best_row(self) -> int:
-        return int(np.argmin([row[2] for row in self.rows]))
+        return int(np.argmax([row[2] for row in self.rows]))
 
     def _state(self) -> bytes:
         buffer = io.BytesIO()

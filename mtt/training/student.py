@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mtt.config import AugmentConfig
-from mtt.data.augment import augment, stream_seed
+from mtt.data.augment import augmented, stream_seed
 from mtt.data.batches import Batch, ClipBatches
 
 
@@ -78,8 +78,8 @@ class NoisyStudent:
     def loss(self, model: nn.Module, step: int, drawn: tuple[Batch, Batch]) -> Tensor:
         labelled, pool = drawn
         device = next(model.parameters()).device
-        known = augment(labelled.waveforms.to(device), self.augmentation, stream_seed(self.seed, step, "augmentation"))
-        unknown = augment(pool.waveforms.to(device), self.pool_augmentation, stream_seed(self.seed, step, "augmentation of the pool"))
+        known = augmented(labelled.clips.to(device), self.augmentation, stream_seed(self.seed, step, "augmentation"))
+        unknown = augmented(pool.clips.to(device), self.pool_augmentation, stream_seed(self.seed, step, "augmentation of the pool"))
         logits = model(torch.cat([known, unknown])).float()
         supervised = self._supervised(logits[: len(known)], labelled)
         imitation = binary_cross_entropy_with_logits(logits[len(known) :], clip_scores(self.scores, pool).to(device))

@@ -1,0 +1,164 @@
+"""A replicate: one corpus (or one split of a collection), its training sets, and one training of every model, all from one number.
+
+Conventions: everything is made when first asked for and read back afterwards. Of the embedded corpus a replicate's number is the seed of
+another corpus; of a collection that of another split by artist; of a collection with a split of its own that of the trainings alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtt.collections.duplicates import clean, find_duplicates
+from mtt.collections.load import load_corpus
+from mtt.config import StudyConfig, SyntheticConfig
+from mtt.data.corpus import Corpus
+from mtt.files import MttError, fingerprint
+from mtt.models.mels import Mels, make_mels
+from mtt.splits.check import SETS, SplitAudit, audit_split
+from mtt.splits.make import leak_crossover, nested_sets, split_corpus, write_split
+from mtt.study.cells import TrainingData
+from mtt.study.recipes import LABELLED
+from mtt.study.schedule import Job
+
+
+class Replicate:
+    """The replicate ``number`` of a study with these settings, in ``folder``."""
+
+    def __init__(self, config: StudyConfig, number: int, folder: Path, progress: bool = True) -> None:
+        self.config, self.number, self.folder, self.progress = config, number, folder, progress
+
+    @property
+    def corpus_config(self) -> SyntheticConfig:
+        """The embedded corpus of this number, with as many artists as the study's sets need."""
+        config = self.config
+        trained = max(config.labelled_artists or 1, *config.scarcity, 1)
+        sizes = {"labelled_artists": trained + sum(config.held_out), "unlabelled_artists": max(config.pool_artists or 0, *config.pools, 0)}
+        return replace(config.corpus, seed=self.number, **sizes)
+
+    @property
+    def is_composed(self) -> bool:
+        return self.config.collection == "synthetic"
+
+    @cached_property
+    def collection(self) -> Corpus:
+        """All usable tracks, before cleaning. Raises ``MttError`` where no track has a tag, or none differs from the others."""
+        corpus = load_corpus(self.config.collection, self.corpus_config, progress=self.progress)
+        name, taught = self.config.collection, corpus.labels[corpus.is_labelled]
+        if not corpus.labels.any():
+            raise MttError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
+        if (taught == taught[0]).all():
+            tags = " and ".join(repr(tag) for tag, has in zip(corpus.tags, taught[0], strict=True) if has)
+            raise MttError(f"{name}: all {len(taught)} tagged tracks have the same, {tags}, so that nothing tells them apart; tag more")
+        return corpus
+
+    @cached_property
+    def cleaned(self) -> tuple[pd.Index, pd.DataFrame]:
+        """(kept track_ids, removed tracks: track_id, path, problem, detail)."""
+        tracks, duplicates = self.collection.tracks, find_duplicates(self.collection.tracks["digest"], self.collection.fingerprints)
+        return clean(tracks, self.collection.is_labelled, duplicates)
+
+    @cached_property
+    def split(self) -> pd.Series:
+        """track_id -> train, valid, test, unlabelled or excluded; see ``split_corpus``."""
+        split = split_corpus(self.collection.keep(self.cleaned[0]), self.asked_ratios, self.number)
+        write_split(split, self.folder / "split.csv")
+        return split
+
+    @property
+    def asked_ratios(self) -> tuple[float, ...]:
+        """Shares of train, valid and test to split by."""
+        if not self.is_composed:
+            return self.config.ratios
+        total = self.corpus_config.labelled_artists
+        return tuple(count / total for count in (total - sum(self.config.held_out), *self.config.held_out))
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """The shares that tags are compared with: those asked for, or those that the collection's split has."""
+        if not self.collection.has_split:
+            return self.asked_ratios
+        sizes = [len(self.ids(name)) for name in SETS]
+        return tuple(size / sum(sizes) for size in sizes)
+
+    @cached_property
+    def tag_counts(self) -> pd.DataFrame:
+        """Positives of each tag in each labelled set, and whether the tag is kept: enough everywhere, and a track without it."""
+        corpus, sizes = self.collection, [len(self.ids(name)) for name in SETS]
+        counts = {name: corpus.labels[corpus.rows(self.ids(name))].sum(axis=0) for name in SETS}
+        table = pd.DataFrame(counts, index=pd.Index(corpus.tags, name="tag")).astype(int)
+        return table.assign(kept=((table >= self.config.minimum_positives) & (table < sizes)).all(axis=1))
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The tracks and tags that models are trained and tested on. Raises ``MttError`` where no tag has enough tracks."""
+        kept = self.tag_counts.index[self.tag_counts["kept"]]
+        if not len(kept):
+            best = self.tag_counts[list(SETS)].min(axis=1).idxmax()
+            counts = ", ".join(f"{self.tag_counts.at[best, name]} in {name}" for name in SETS)
+            raise MttError(
+                f"{self.collection.name}: no tag has {self.config.minimum_positives} positives in each of train, valid and test, and a "
+                f"track without it (the nearest, {best!r}, has {counts}); add tracks or artists, or join rare tags"
+            )
+        return self.collection.keep(self.split.index, kept)
+
+    @cached_property
+    def crossover(self) -> pd.DataFrame:
+        """The cross-over experiment on artist leakage: track_id -> group, role, artist."""
+        return leak_crossover(self.split, self.collection.artists[self.split.index], seed=0)
+
+    @cached_property
+    def audit(self) -> SplitAudit:
+        corpus = self.corpus
+        return audit_split(self.split, corpus.tracks["artist"], corpus.labels, self.ratios, corpus.tags)
+
+    def ids(self, name: str) -> list[str]:
+        return list(self.split.index[self.split == name])
+
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """The training sets by name: of labelled tracks, of the pool, and the two of the leak experiment."""
+        config, train, pool = self.config, self.ids("train"), self.ids("unlabelled")
+        found = {f"{LABELLED}-{size}": ids for size, ids in self._nested(train, (*config.scarcity, config.labelled_artists)).items()}
+        found[LABELLED] = found.get(f"{LABELLED}-{config.labelled_artists}", train)
+        artists = self.corpus.artists
+        order = np.random.default_rng(self.number).permutation(artists[pool].unique())
+        sizes = {f"pool-{size}": size for size in config.pools} | {"pool": config.pool_artists or len(order)}
+        found |= {name: [i for i in pool if artists[i] in set(order[:size])] or found[LABELLED] for name, size in sizes.items()}
+        if "style" in self.corpus.tracks:
+            style, count = self.corpus.tracks["style"], config.labelled_artists
+            found[f"{LABELLED}-studio"] = self._nested([i for i in train if style[i] == "studio"], [count])[count]
+            for kind in ("studio", "home"):
+                found[f"pool-{kind}"] = [i for i in found["pool"] if style[i] == kind]
+        for name, part in self.crossover[self.crossover["role"] == "train"].groupby("group"):
+            found[f"group {name}"] = found[LABELLED] + list(part.index)
+        return found
+
+    def _nested(self, train: list[str], sizes) -> dict[int, list[str]]:
+        wanted = [size for size in sizes if size is not None]
+        return nested_sets(train, self.corpus.artists[train], self.corpus.labels[self.corpus.rows(train)], wanted, self.number)
+
+    @cached_property
+    def data(self) -> TrainingData:
+        """What models are trained on, with prepared spectrograms where the study trains on them."""
+        config, corpus = self.config, replace(self.corpus, fingerprints={})
+        return TrainingData(corpus, self.split, self.groups, config.chunks, config.pool_slots, self.mels if config.train.prepared else None)
+
+    @cached_property
+    def mels(self) -> Mels:
+        config, corpus = self.config, replace(self.corpus, fingerprints={})
+        trained = sorted({track_id for ids in self.groups.values() for track_id in ids})
+        whole = [*self.ids("valid"), *self.ids("test")]
+        model, train = config.teacher, config.train
+        shape = [model.n_fft, model.hop, model.n_mels, str(train.augment), train.prepared]
+        folder = self.folder / f"mels-{fingerprint([corpus.digest, shape, trained, whole])}"
+        return make_mels(folder, corpus, whole, trained, model, train.augment, train.prepared, self.progress)
+
+    def job(self, recipe, again: bool = False) -> Job:
+        """The cell of a recipe in this replicate, or its second training."""
+        seeded = recipe.with_seed(self.number)
+        return Job(self.folder, seeded.again() if again else seeded, self.data)
