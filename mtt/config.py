@@ -43,12 +43,13 @@ Ratios = Annotated[tuple[Share, Share, Share], pydantic.AfterValidator(_whole)] 
 class SyntheticConfig:
     """The embedded corpus: how many artists and tracks, how long, how imperfect its labels. The defaults are those of *demo* and *full*."""
 
-    seed: Count = 0
-    labelled_artists: Annotated[int, within(int, 1, 100_000)] = 300
-    unlabelled_artists: Annotated[int, within(int, 0, 100_000)] = 180
-    tracks_per_artist: Annotated[int, within(int, 1, 100)] = 5  # mean; artists differ
-    seconds: Annotated[float, within(float, 3.0, 600.0)] = 30.0
-    missing_labels: BelowOne = 0.2  # share of the positive labels that the observed tags lack
+    seed: Count = 100
+    labelled_artists: Annotated[int, within(int, 1, 100_000)] = 277
+    unlabelled_artists: Annotated[int, within(int, 0, 100_000)] = 400
+    tracks_per_artist: Annotated[int, within(int, 1, 100)] = 3  # mean; artists differ by one
+    seconds: Annotated[float, within(float, 3.0, 600.0)] = 24.0
+    missing_labels: BelowOne = 0.2  # mean share of the true labels that the observed tags lack; tags and annotators differ
+    brief_parts: Share = 0.35  # of the parts that a genre can do without: they sound for 10 to 20 % of the track
     exact_duplicates: Copies = 8
     near_duplicates: Copies = 8
     unusable_files: Copies = 6  # silent, truncated or not audio at all

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mtt.collections import published
@@ -194,12 +195,13 @@ def _load_tracks(table: pd.DataFrame, origin: Path, name: str, cache: Path, prog
 
 
 def _with_truth(corpus: Corpus, folder: Path) -> Corpus:
-    """Add what only the embedded corpus knows: true tags, timeline, kinds of tags, planted flaws."""
+    """Add what only the embedded corpus knows: true tags, withheld labels, styles, timeline, kinds of tags, planted flaws."""
     texts, planted, timeline = (
         pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype={"track_id": str}) for name in ("truth", "planted", "timeline")
     )
     kinds = read_json(folder / "corpus.json")["tags"]
-    tags = list(kinds)
-    labels = label_matrix(corpus.tracks["tags"], tags)
-    truth = label_matrix(texts.set_index("track_id")["tags"].reindex(corpus.tracks.index, fill_value=""), tags)
-    return replace(corpus, tags=tags, labels=labels, truth=truth, timeline=timeline, tag_kinds=kinds, planted=planted)
+    tags, texts = list(kinds), texts.set_index("track_id").reindex(corpus.tracks.index, fill_value="")
+    labels, truth, observed = (label_matrix(column, tags) for column in (corpus.tracks["tags"], texts["tags"], texts["observed"]))
+    known = {"labels": labels, "truth": truth, "withheld": np.where(labels.any(axis=1, keepdims=True), labels, observed)}
+    tracks = corpus.tracks.assign(style=texts["style"])
+    return replace(corpus, tracks=tracks, tags=tags, timeline=timeline, tag_kinds=kinds, planted=planted, **known)

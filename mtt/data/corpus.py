@@ -2,7 +2,7 @@
 
 Conventions: ``tracks`` is indexed by track_id and holds ``path, artist, title, album, seconds, level_db, digest`` (of the samples);
 ``labels`` and ``truth`` are (n_tracks, n_tags) uint8 in the order of ``tracks`` and ``tags``. ``labels`` is what an annotator wrote down;
-``truth``, known for the embedded corpus only, is what the audio holds. A track whose row in ``labels`` is empty is unlabelled, unless the
+``truth``, known for the embedded corpus only, is what the audio holds; that corpus's ``tracks`` also tell the production ``style``. A track whose row in ``labels`` is empty is unlabelled, unless the
 collection is ``complete``. The tags of a track as text are joined by ``|``. Two names are one artist if their ``artist_keys`` are equal.
 """
 
@@ -73,6 +73,7 @@ class Corpus:
     tags: list[str]
     labels: np.ndarray
     truth: np.ndarray | None = None
+    withheld: np.ndarray | None = None  # as labels, with those kept from training: of the embedded corpus's unlabelled tracks
     timeline: pd.DataFrame | None = None  # track_id, instrument, start, end (seconds)
     tag_kinds: dict[str, str] = field(default_factory=dict)
     problems: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PROBLEM_COLUMNS))  # tracks left out, and why
@@ -151,5 +152,6 @@ class Corpus:
         rows = np.arange(len(self)) if track_ids is None else self.rows(track_ids)
         tags = self.tags if tags is None else list(tags)
         cells = np.ix_(rows, [self.tags.index(tag) for tag in tags])
-        truth = None if self.truth is None else self.truth[cells]
-        return replace(self, tracks=self.tracks.iloc[rows], tags=tags, labels=self.labels[cells], truth=truth)
+        known = {name: getattr(self, name) for name in ("labels", "truth", "withheld")}
+        cut = {name: None if matrix is None else matrix[cells] for name, matrix in known.items()}
+        return replace(self, tracks=self.tracks.iloc[rows], tags=tags, **cut)

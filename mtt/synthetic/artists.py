@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mtt.synthetic.form import FORMS
 from mtt.synthetic.genres import GENRES, INSTRUMENTS
 
 # Purposes of random streams: one stream never serves two, so changing one draw leaves the others alone.
-_DECK, _ARTIST, _CREDITS = 1, 2, 3
+_DECK, _ARTIST, _CREDITS, _STYLE = 1, 2, 3, 4
 
 EQ_POINTS = (60.0, 180.0, 500.0, 1400.0, 3500.0, 8000.0)  # Hz, where a chain's equaliser is set
 _FIRST = (
@@ -55,18 +56,44 @@ class Chain:
     room_seed: int
 
 
-def draw_chain(rng: np.random.Generator) -> Chain:
-    """A random but usable chain; the ranges span a home recording and a mastered release."""
-    tilt = rng.normal(0.0, 2.5)  # dB from the middle to either end
-    bumps = rng.normal(0.0, 3.5, len(EQ_POINTS)) + tilt * np.linspace(-1.0, 1.0, len(EQ_POINTS))
+@dataclass(frozen=True)
+class Style:
+    """Ranges from which a chain is drawn, uniformly or, of frequencies and times, log-uniformly."""
+
+    drive: tuple[float, float]
+    clean: float  # share of the artists whose sound is not saturated
+    tilt: tuple[float, float]  # dB of the equaliser from the middle to the highest point, and its opposite to the lowest
+    bumps: float  # dB, standard deviation of the equaliser's points
+    bandwidth: tuple[float, float]
+    room_seconds: tuple[float, float]
+    room_level: tuple[float, float]
+    noise_level: tuple[float, float]
+    loudness: tuple[float, float]
+
+
+STYLES = {
+    "studio": Style((0.3, 1.0), 0.7, (-1.5, 1.5), 2.5, (7000.0, 10_800.0), (0.15, 0.5), (-22.0, -12.0), (-75.0, -55.0), (-18.0, -13.0)),
+    "home": Style((0.8, 3.0), 0.2, (-7.0, -2.0), 3.0, (3000.0, 6000.0), (0.5, 1.4), (-14.0, -4.0), (-45.0, -30.0), (-27.0, -20.0)),
+}
+
+
+def draw_style(seed: int, number: int) -> str:
+    """The style of artist ``number``; of every two artists, one has each."""
+    return str(np.random.default_rng([seed, _STYLE, number // 2]).permutation(list(STYLES))[number % 2])
+
+
+def draw_chain(style: str, rng: np.random.Generator) -> Chain:
+    """A random but usable chain within the ranges of ``STYLES[style]``."""
+    ranges = STYLES[style]
+    bumps = rng.normal(0.0, ranges.bumps, len(EQ_POINTS)) + rng.uniform(*ranges.tilt) * np.linspace(-1.0, 1.0, len(EQ_POINTS))
     return Chain(
-        drive=float(rng.choice((0.0, 1.0)) * rng.uniform(0.3, 3.0)),
+        drive=float(rng.random() >= ranges.clean) * float(rng.uniform(*ranges.drive)),
         equaliser=tuple(np.clip(bumps, -10.0, 10.0).round(2).tolist()),
-        bandwidth=round(float(np.exp(rng.uniform(np.log(3500.0), np.log(10_800.0)))), 1),
-        room_seconds=round(float(np.exp(rng.uniform(np.log(0.15), np.log(1.4)))), 3),
-        room_level=round(float(rng.uniform(-22.0, -4.0)), 2),
-        noise_level=round(float(rng.uniform(-75.0, -34.0)), 2),
-        loudness=round(float(rng.uniform(-25.0, -13.0)), 2),
+        bandwidth=round(float(np.exp(rng.uniform(*np.log(ranges.bandwidth)))), 1),
+        room_seconds=round(float(np.exp(rng.uniform(*np.log(ranges.room_seconds)))), 3),
+        room_level=round(float(rng.uniform(*ranges.room_level)), 2),
+        noise_level=round(float(rng.uniform(*ranges.noise_level)), 2),
+        loudness=round(float(rng.uniform(*ranges.loudness)), 2),
         room_seed=int(rng.integers(2**31)),
     )
 
@@ -83,6 +110,8 @@ class Artist:
     programs: dict[tuple[str, str], int]  # (tag, part of the texture) -> favourite General MIDI program
     taste: dict[str, float]  # tag -> factor on the odds of being chosen
     levels: dict[str, float]  # tag -> dB
+    leaning: dict[str, float]  # tag of a form -> factor on its chance
+    style: str  # in `STYLES`
     chain: Chain
 
 
@@ -106,8 +135,10 @@ def make_artists(seed: int, count: int) -> list[Artist]:
             "programs": {(tag, part): int(rng.choice(choices)) for tag, parts in INSTRUMENTS.items() for part, choices in parts.items()},
             "taste": {tag: float(np.exp(rng.normal(0.0, 1.4))) for tag in INSTRUMENTS},
             "levels": {tag: float(rng.normal(0.0, 2.5)) for tag in INSTRUMENTS},
+            "leaning": {tag: float(min(np.exp(rng.normal(-0.1, 0.5)), 2.0)) for tag in FORMS},
+            "style": draw_style(seed, number),
         }
-        artists.append(Artist(number, name, genres, **habits, chain=draw_chain(rng)))
+        artists.append(Artist(number, name, genres, **habits, chain=draw_chain(habits["style"], rng)))
     return artists
 
 

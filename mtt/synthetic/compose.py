@@ -1,7 +1,7 @@
-"""Songs of the embedded corpus as symbolic music: form, harmony, parts, and the tags that follow from them.
+"""Songs of the embedded corpus as symbolic music: harmony, parts, and the tags that follow from them.
 
-Conventions: times are seconds from the start of the track, tempo is in beats per minute. A song is an excerpt of ``seconds`` in sections;
-parts enter and leave with them. Tags and timeline come from the notes, mode and tempo, so that they are true of what sounds.
+Conventions: times are seconds from the start of the track, tempo is in beats per minute. A song is an excerpt of ``seconds``, laid out by
+its form (``mtt.synthetic.form``). Tags and timeline come from the notes, mode, tempo and form, so that they are true of what sounds.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mtt.synthetic.artists import Artist
+from mtt.synthetic.form import FORMS, Form, arrange, brief_stretch, draw_form
 from mtt.synthetic.genres import GENRES, INSTRUMENTS, Role
-from mtt.synthetic.patterns import SCALES, STEPS, Chord, Melody, bass_bar, chord_bar, drum_bar, parse_chord
+from mtt.synthetic.patterns import SCALES, STEPS, Chord, Melody, Note, bass_bar, chord_bar, drum_bar, parse_chord
 
 GAP = 1.0  # seconds of rest that split an instrument's time on the timeline
 FAVOURITE = 0.85  # share of the songs that are played on an artist's favourite program
-ROLES = {  # share of the sections in which it plays, level (dB), pitch in the middle of its chords or melodies
+ROLES = {  # share of the sections in which it plays (unless it is brief), level (dB), pitch in the middle of its chords or melodies
     "drums": (0.88, 0.0, 72),
     "bass": (0.9, -2.0, 72),
     "comp": (0.75, -4.0, 58),
@@ -33,9 +34,8 @@ MOODS: dict[str, Callable[[Song], bool]] = {
     "mellow": lambda song: song.activity <= 4.5 or (not song.loud and song.tempo <= 100),
 }
 TEMPI: dict[str, Callable[[Song], bool]] = {"slow": lambda song: song.tempo < 84, "fast": lambda song: song.tempo >= 132}
-TAG_KINDS: dict[str, str] = {
-    tag: kind for kind, tags in (("genre", GENRES), ("instrument", INSTRUMENTS), ("mood", MOODS), ("tempo", TEMPI)) for tag in tags
-}
+_KINDS = {"genre": GENRES, "instrument": INSTRUMENTS, "mood": MOODS, "tempo": TEMPI, "form": FORMS}
+TAG_KINDS: dict[str, str] = {tag: kind for kind, tags in _KINDS.items() for tag in tags}
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Part:
     program: int
     notes: np.ndarray
     level: float
+    brief: bool = False  # sounds for one stretch only
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,9 @@ class Song:
     lead_in: float  # seconds before the first bar
     meter: int  # beats of a bar
     tonic: int  # pitch class
-    chords: tuple[Chord, ...]  # of each bar
+    chords: tuple[Chord, ...]  # of each bar, before a change of key
+    form: Form
     parts: tuple[Part, ...] = ()
-
-    @property
-    def sections(self) -> list[int]:
-        """Section of each bar: four bars long, shorter in short excerpts; a stray last bar joins the section before."""
-        n_bars = len(self.chords)
-        length = 4 if n_bars >= 10 else 2 if n_bars >= 4 else 1
-        last = max(0, (n_bars - 1) // length - (1 if n_bars % length == 1 and length > 1 else 0))
-        return [min(bar // length, last) for bar in range(n_bars)]
 
     @property
     def timeline(self) -> list[tuple[str, float, float]]:
@@ -83,7 +77,7 @@ class Song:
     def tags(self) -> list[str]:
         """The complete true tags, in the order of `TAG_KINDS`."""
         feelings = (name for name, holds in (MOODS | TEMPI).items() if holds(self))
-        present = {self.genre, *(part.instrument for part in self.parts), *feelings}
+        present = {self.genre, *(part.instrument for part in self.parts), *feelings, *self.form.tags}
         return [tag for tag in TAG_KINDS if tag in present]
 
     @property
@@ -94,7 +88,7 @@ class Song:
 
     @property
     def loud(self) -> bool:
-        return any(part.instrument in ("drums", "distorted guitar") for part in self.parts)
+        return any(part.instrument in ("drums", "distorted guitar") and not part.brief for part in self.parts)
 
 
 def merge_spans(starts: np.ndarray, ends: np.ndarray, gap: float) -> list[tuple[float, float]]:
@@ -106,8 +100,8 @@ def merge_spans(starts: np.ndarray, ends: np.ndarray, gap: float) -> list[tuple[
     return [(round(start, 3), round(end, 3)) for start, end in spans]
 
 
-def compose(genre: str, artist: Artist, seconds: float, rng: np.random.Generator) -> Song:
-    """Draw one song of ``artist``. A part sounds in at least one section, the main accompaniment in all: a song is never empty."""
+def compose(genre: str, artist: Artist, seconds: float, brief_parts: float, rng: np.random.Generator) -> Song:
+    """Draw one song of ``artist``. The main accompaniment plays throughout; another part is brief with probability ``brief_parts``."""
     ranges = GENRES[genre]
     low, high = ranges.tempo
     position = np.clip(rng.beta(2, 2) + 0.25 * artist.tempo_bias, 0.0, 1.0)
@@ -117,22 +111,33 @@ def compose(genre: str, artist: Artist, seconds: float, rng: np.random.Generator
     tonic = int(rng.integers(12))
     lead_in = float(rng.uniform(0.0, min(0.4, 0.03 * seconds)))
     n_bars = math.ceil((seconds - lead_in) / (meter * 60.0 / tempo))
-    numerals = str(rng.choice(ranges.progressions[minor])).split()
-    chords = tuple(parse_chord(numerals[bar % len(numerals)], tonic) for bar in range(n_bars))
-    song = Song(genre, tempo, minor, seconds, lead_in, meter, tonic, chords)
+    roles = [role for role in ranges.roles if rng.random() < role.chance]
+    brief = np.array([role.chance < 1.0 and rng.random() < brief_parts for role in roles])
+    form = draw_form(n_bars, int((~brief).sum()), artist.leaning, rng)
+    song = Song(genre, tempo, minor, seconds, lead_in, meter, tonic, _chords(ranges.progressions[minor], tonic, form, rng), form)
+    lasting = [role for role, is_brief in zip(roles, brief, strict=True) if not is_brief]
+    playing = iter(arrange(form, np.array([1.0 if role.chance == 1.0 else ROLES[role.name][0] for role in lasting]), rng))
     parts: list[Part] = []
     taken: set[str] = set()
-    for role in ranges.roles:
-        if rng.random() < role.chance:
-            part = _perform(role, artist, song, taken, rng)
-            taken.add(part.instrument)
-            parts += [part] if len(part.notes) else []
+    for role, is_brief in zip(roles, brief, strict=True):
+        part = _perform(role, artist, song, None if is_brief else next(playing), taken, rng)
+        taken.add(part.instrument)
+        parts += [part] if len(part.notes) else []
     return replace(song, parts=tuple(parts))
 
 
-def _perform(role: Role, artist: Artist, song: Song, taken: set[str], rng: np.random.Generator) -> Part:
-    """Choose the instrument, the sections in which it plays and what it plays, and write out its notes."""
-    presence, level, centre = ROLES[role.name]
+def _chords(progressions: tuple[str, ...], tonic: int, form: Form, rng: np.random.Generator) -> tuple[Chord, ...]:
+    """The chord of each bar: a progression for each theme, or the other half of the only one first."""
+    drawn = [progressions[index].split() for index in rng.permutation(len(progressions))[:2]]
+    first, second = drawn if len(drawn) == 2 else (drawn[0], drawn[0][len(drawn[0]) // 2 :] + drawn[0][: len(drawn[0]) // 2])
+    places = np.where(form.theme, form.repeats - form.n_opening, form.repeats).tolist()  # within the theme
+    themes = [(first, second)[theme] for theme in form.theme]
+    return tuple(parse_chord(theme[place % len(theme)], tonic) for theme, place in zip(themes, places, strict=True))
+
+
+def _perform(role: Role, artist: Artist, song: Song, playing: np.ndarray | None, taken: set[str], rng: np.random.Generator) -> Part:
+    """Choose the instrument and what it plays in the bars ``playing`` (None: a brief stretch), and write out its notes."""
+    _, level, centre = ROLES[role.name]
     choices = [tag for tag in role.instruments if tag not in taken] or list(role.instruments)
     odds = np.array([role.instruments[tag] * artist.taste[tag] for tag in choices])
     instrument = str(rng.choice(choices, p=odds / odds.sum()))
@@ -140,37 +145,47 @@ def _perform(role: Role, artist: Artist, song: Song, taken: set[str], rng: np.ra
     program = int(rng.choice(INSTRUMENTS[instrument][group]))
     if rng.random() < FAVOURITE:
         program = artist.programs[instrument, group]
-    n_sections = song.sections[-1] + 1
-    present = rng.random(n_sections) < (1.0 if role.chance == 1.0 else presence)  # what a genre cannot do without is always there
-    present[int(rng.integers(max(1, n_sections - 1)))] = True  # not only in the last section, which the excerpt's end may cut short
-    notes = _to_seconds(_play(role, song, present, centre, rng), song, rng)
-    return Part(instrument, program, notes, float(level + artist.levels[instrument] + rng.normal(0.0, 1.5)))
+    level = float(level + artist.levels[instrument] + rng.normal(0.0, 1.5))
+    if playing is not None:
+        return Part(instrument, program, _to_seconds(_play(role, song, playing, centre, rng), song, rng), level)
+    first, end = brief_stretch(song.form, song.meter, 60.0 / song.tempo, song.seconds - song.lead_in, rng)
+    bars = np.arange(len(song.chords)) * song.meter
+    notes = _play(role, song, (bars > first - song.meter) & (bars < end), centre, rng)
+    notes = notes[(notes[:, 0] >= first * STEPS) & (notes[:, 0] < end * STEPS)]
+    notes[:, 1] = np.minimum(notes[:, 1], end * STEPS - notes[:, 0])
+    return Part(instrument, program, _to_seconds(notes, song, rng), level, brief=True)
 
 
-def _play(role: Role, song: Song, present: np.ndarray, centre: int, rng: np.random.Generator) -> np.ndarray:
-    """The part's notes, (n, 4), with start and duration in steps from the song's first bar."""
-    genre, sections, length = GENRES[song.genre], song.sections, song.meter * STEPS
-    style = str(rng.choice(role.styles))
-    variants = rng.permutation(12)[:2]
+def _play(role: Role, song: Song, playing: np.ndarray, centre: int, rng: np.random.Generator) -> np.ndarray:
+    """The part's notes in the bars ``playing``, (n, 4), with start and duration in steps from the song's first bar."""
+    genre, form, length = GENRES[song.genre], song.form, song.meter * STEPS
+    styles = rng.choice(role.styles, 2).tolist()  # of the two themes
+    variant = int(rng.integers(12))
     centre += int(rng.integers(-3, 4))
     scale = {(song.tonic + interval) % 12 for interval in SCALES[genre.scale][song.minor]}
-    melody = Melody(scale, centre, genre.density, length, rng)  # of every part, so that a style that is added shifts no other draw
+    melodies = [
+        Melody(scale, centre, genre.density, length, rng) for _ in styles
+    ]  # of every part: a style that is added shifts no other draw
+    opens = np.diff(form.sections, prepend=0) > 0
+    closes = np.append(opens[1:], False)
+    written: dict[int, list[Note]] = {}
     notes = []
-    for bar, (chord, section) in enumerate(zip(song.chords, sections, strict=True)):
-        if not present[section]:
-            continue
-        variant = int(variants[section % 2])
-        if role.name == "drums":
-            opens = section > 0 and sections[bar - 1] != section
-            closes = section < sections[-1] and sections[bar + 1] != section
-            played = drum_bar(style, variant, length, opens, closes, rng)
+    for bar in np.flatnonzero(playing).tolist():
+        source, chord, theme = int(form.repeats[bar]), song.chords[bar], int(form.theme[bar])
+        if source < bar:
+            played = written[source]
+        elif role.name == "drums":
+            played = drum_bar(styles[theme], variant + theme, length, bool(opens[bar]), bool(closes[bar]), rng)
         elif role.name == "bass":
-            played = bass_bar(style, chord, song.chords[(bar + 1) % len(song.chords)], length, rng)
-        elif style == "melody":
-            played = melody.bar(bar, chord)
+            played = bass_bar(styles[theme], chord, song.chords[(bar + 1) % len(song.chords)], length, rng)
+        elif styles[theme] == "melody":
+            played = melodies[theme].bar(bar, chord)
         else:
-            played = chord_bar(style, variant, chord, length, centre)
-        notes += [(bar * length + start, *rest) for start, *rest in played]
+            played = chord_bar(styles[theme], variant + theme, chord, length, centre)
+        written[bar] = played
+        shift = 0 if role.name == "drums" else int(form.shift[bar])
+        strength = float(form.strength[bar])
+        notes += [(bar * length + start, lasts, pitch + shift, strength * velocity) for start, lasts, pitch, velocity in played]
     return np.array(notes, dtype=np.float64).reshape(-1, 4)
 
 

@@ -63,10 +63,9 @@ def plan(config: SyntheticConfig) -> list[Release]:
 
 
 def _track_count(config: SyntheticConfig, artist: int) -> int:
-    """Artists differ: a gamma-Poisson count around the mean, at least one and at most three times the mean."""
-    rng = np.random.default_rng([config.seed, _COUNTS, artist])
-    mean = config.tracks_per_artist
-    return int(np.clip(rng.poisson((mean - 1) * rng.gamma(5.0, 0.2)) + 1, 1, 3 * mean))
+    """The mean, or one more or less; at least one."""
+    spread = min(1, config.tracks_per_artist - 1)
+    return config.tracks_per_artist + int(np.random.default_rng([config.seed, _COUNTS, artist]).integers(-spread, spread + 1))
 
 
 def _duplicates(config: SyntheticConfig, originals: list[Release], serial: int, rng: np.random.Generator) -> list[Release]:

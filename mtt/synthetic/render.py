@@ -2,9 +2,10 @@
 
 Conventions: times are seconds, audio is mono 16-bit PCM WAV at ``mtt.config.SAMPLE_RATE``. A *piece* is one song by one artist, a pure
 function of (seed, artist number, track number): the same configuration gives the same bytes with any number of workers. In the folder:
-``audio/NN/<track_id>.wav``; ``tracks.csv`` (the collection: path, artist, tags, track_id, title, album), written last; ``truth.csv``
-(complete tags of every usable track), ``timeline.csv`` (which instrument sounds when), ``planted.csv`` (the known problems) and
-``corpus.json`` (what identifies the corpus, its configuration, the tags and their kinds).
+``audio/NN/<track_id>.wav``; ``tracks.csv`` (the collection: path, artist, tags, track_id, title, album), written last; ``truth.csv`` (of
+every usable track: its complete tags, those its annotator observed, published or not, and its artist's production style),
+``timeline.csv`` (which instrument sounds when), ``planted.csv`` (the known problems) and ``corpus.json`` (what identifies the corpus, its
+configuration, the tags and their kinds).
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from mtt.synthetic.compose import TAG_KINDS, Song, compose
 from mtt.synthetic.produce import gain, mix, produce
 from mtt.synthetic.releases import DAMAGES, Release, plan
 
-GENERATOR_VERSION = 1  # raise it with every change that alters the output: cached corpora are then rendered anew
+GENERATOR_VERSION = 2  # raise it with every change that alters the output: cached corpora are then rendered anew
+FORGOTTEN = (0.25, 2.5)  # range of the tags' factors on the share of missing labels, evenly filled; their mean is nearly 1
+MOST_MISSING = 0.9  # probability
 NOT_AUDIO = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n"
 
 # Purposes of random streams, beside those of mtt.synthetic.artists and mtt.synthetic.releases.
-_PIECE, _MISSING, _COPY = 20, 21, 22
+_PIECE, _MISSING, _COPY, _FORGOTTEN, _ANNOTATOR = 20, 21, 22, 23, 24
 
 Facts = tuple[list[str], list[tuple[str, float, float]]]  # what is true of a release: its tags and its timeline
 
@@ -94,7 +97,7 @@ def _write_batch(folder: Path, config: SyntheticConfig, artist: Artist, releases
     for release in releases:
         rng = np.random.default_rng([config.seed, _PIECE, artist.number, release.track, 0])
         genre = str(rng.choice(list(artist.genres), p=list(artist.genres.values())))
-        song = compose(genre, artist, config.seconds, rng)
+        song = compose(genre, artist, config.seconds, config.brief_parts, rng)
         cut = _trim(config, release)
         shifted = [(tag, round(max(start - cut, 0.0), 3), round(end - cut, 3)) for tag, start, end in song.timeline]
         facts[release.serial] = song.tags, [(tag, start, end) for tag, start, end in shifted if end > start]
@@ -141,25 +144,36 @@ def _encoded(audio: np.ndarray, kind: str = "WAV") -> bytes:
 def _write_tables(folder: Path, config: SyntheticConfig, artists: list[Artist], releases: list[Release], facts: dict[int, Facts]) -> None:
     """Truth, timeline and planted problems, then the collection itself."""
     ids = {release.serial: release.track_id for release in releases}
-    usable = {release.track_id: facts[release.serial] for release in releases if release.problem not in DAMAGES}
-    timeline = ((track_id, *span) for track_id, (_, spans) in usable.items() for span in spans)
+    seen = {release.serial: "|".join(observed(config, release.credited, release.serial, facts[release.serial][0])) for release in releases}
+    usable = [release for release in releases if release.problem not in DAMAGES]
+    truth = (
+        (release.track_id, "|".join(facts[release.serial][0]), seen[release.serial], artists[release.artist].style) for release in usable
+    )
+    timeline = ((release.track_id, *span) for release in usable for span in facts[release.serial][1])
     planted = ((release.track_id, release.problem, ids.get(release.other, "")) for release in releases if release.problem)
-    _write_csv(folder / "truth.csv", "track_id tags", ((track_id, "|".join(tags)) for track_id, (tags, _) in usable.items()))
+    _write_csv(folder / "truth.csv", "track_id tags observed style", truth)
     _write_csv(folder / "timeline.csv", "track_id instrument start end", timeline)
     _write_csv(folder / "planted.csv", "track_id problem other", planted)
     rows = []
     for release in releases:
         name = "" if release.problem == "no_artist" else artists[release.credited].name
-        tags = observed(config, release.serial, facts[release.serial][0]) if release.tagged else []
-        rows.append((release.path, name, "|".join(tags), release.track_id, *credits(config.seed, release.artist, release.track)))
+        tags = seen[release.serial] if release.tagged else ""
+        rows.append((release.path, name, tags, release.track_id, *credits(config.seed, release.artist, release.track)))
     _write_csv(folder / "tracks.csv", "path artist tags track_id title album", rows)
 
 
-def observed(config: SyntheticConfig, serial: int, tags: list[str]) -> list[str]:
-    """The tags somebody wrote down: each is missing with probability ``missing_labels``, but one always remains."""
-    draws = np.random.default_rng([config.seed, _MISSING, serial]).random(len(tags))
-    kept = [tag for tag, draw in zip(tags, draws, strict=True) if draw >= config.missing_labels]
-    return kept or [tags[int(np.argmax(draws))]]
+def observed(config: SyntheticConfig, artist: int, serial: int, tags: list[str]) -> list[str]:
+    """The tags that the annotator of ``artist`` wrote down of release ``serial``; one of ``tags`` always remains.
+
+    A tag is missing with probability ``missing_labels``, times a factor of the tag, times one of the annotator, at most `MOST_MISSING`.
+    """
+    forgotten = np.exp(np.random.default_rng([config.seed, _FORGOTTEN]).permutation(np.linspace(*np.log(FORGOTTEN), len(TAG_KINDS))))
+    factors = dict(zip(TAG_KINDS, forgotten.tolist(), strict=True))
+    annotator = np.exp(np.random.default_rng([config.seed, _ANNOTATOR, artist]).normal(-0.125, 0.5))
+    missing = np.minimum(config.missing_labels * annotator * np.array([factors[tag] for tag in tags]), MOST_MISSING)
+    margins = np.random.default_rng([config.seed, _MISSING, serial]).random(len(tags)) - missing
+    kept = [tag for tag, margin in zip(tags, margins, strict=True) if margin >= 0.0]
+    return kept or [tags[int(np.argmax(margins))]]
 
 
 def _write_csv(path: Path, columns: str, rows: Iterable[tuple]) -> None:

@@ -9,18 +9,19 @@ import pytest
 from mtt.config import SAMPLE_RATE
 from mtt.synthetic import produce as production
 from mtt.synthetic import soundfont
-from mtt.synthetic.artists import EQ_POINTS, Chain, draw_chain, make_artists
+from mtt.synthetic.artists import EQ_POINTS, STYLES, Chain, draw_chain, make_artists
 from mtt.synthetic.compose import compose, merge_spans
 from mtt.synthetic.produce import impulse_response, mix, play, produce
 
 CLEAN = Chain(0.0, (0.0,) * len(EQ_POINTS), 10_500.0, 0.2, -60.0, -90.0, -20.0, 1)
+BRIEF = 0.35
 ARTISTS = make_artists(0, 5)
 sample = production._sound.__wrapped__  # without the cache
 
 
 @pytest.fixture(scope="module")
 def song():
-    return compose("pop", ARTISTS[0], 12.0, np.random.default_rng(5))
+    return compose("pop", ARTISTS[0], 12.0, BRIEF, np.random.default_rng(5))
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +83,15 @@ def test_levels_set_the_mix(song):
 
 @pytest.mark.parametrize("genre", ["house", "rock", "reggae"])
 def test_tempo_of_the_audio_is_the_composed_tempo(genre):
-    made = compose(genre, ARTISTS[0], 15.0, np.random.default_rng(2))
+    made = compose(genre, ARTISTS[0], 15.0, BRIEF, np.random.default_rng(2))
     found = float(librosa.feature.tempo(y=mix(made), sr=SAMPLE_RATE, hop_length=256)[0])
     ratios = np.array([found / (made.tempo * multiple) for multiple in (0.5, 2 / 3, 1.0, 4 / 3, 2.0)])
     assert np.abs(ratios - 1).min() < 0.04
 
 
 def test_production_is_bounded_and_reproducible(dry):
-    for seed in range(3):
-        chain = draw_chain(np.random.default_rng(seed))
+    for seed, style in enumerate(STYLES):
+        chain = draw_chain(style, np.random.default_rng(seed))
         wet = produce(dry, chain, np.random.default_rng(0))
         assert wet.shape == dry.shape and wet.dtype == np.float32 and np.abs(wet).max() <= 1.0
         assert np.array_equal(wet, produce(dry, chain, np.random.default_rng(0)))
@@ -114,7 +115,7 @@ def test_noise_floor_is_heard_in_silence(dry):
 
 def test_an_artist_can_be_heard():
     """The same music through each chain: between artists the sound differs more than between songs."""
-    pieces = [mix(compose("rock", ARTISTS[0], 4.0, np.random.default_rng(seed))) for seed in range(2)]
+    pieces = [mix(compose("rock", ARTISTS[0], 4.0, BRIEF, np.random.default_rng(seed))) for seed in range(2)]
     wet = [[produce(piece, artist.chain, np.random.default_rng(0)) for piece in pieces] for artist in ARTISTS]
     centroids = np.log([[librosa.feature.spectral_centroid(y=audio, sr=SAMPLE_RATE).mean() for audio in row] for row in wet])
     relative = centroids - centroids.mean(axis=0)

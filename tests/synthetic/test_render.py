@@ -134,7 +134,7 @@ def test_near_duplicates_correlate_but_differ(corpus):
 def test_labels_are_missing_at_the_ordered_rate():
     config = SyntheticConfig(missing_labels=0.2)
     tags = list(TAG_KINDS)[:7]
-    kept = np.mean([len(render.observed(config, serial, tags)) / len(tags) for serial in range(2000)])
+    kept = np.mean([len(render.observed(config, serial, serial, tags)) / len(tags) for serial in range(2000)])
     assert kept == pytest.approx(0.8, abs=0.01)
     assert all(render.observed(replace(config, missing_labels=0.99), serial, tags) for serial in range(200))
 
