@@ -2,6 +2,7 @@
 
 ``metrics``    ROC-AUC and PR-AUC per tag and averaged over tags; calibration
 ``bootstrap``  intervals and paired differences, by resampling artists
+``replicates`` intervals and comparisons over corpora, splits or trainings; power; where variance comes from
 ``predict``    scores of tracks from the scores of their clips
 ``lengths``    how scores, time and memory depend on the length of the input
 """

@@ -123,6 +123,20 @@ def test_interval_covers_the_true_difference_about_as_often_as_it_says():
     assert 0.88 <= covered / 150 <= 0.99
 
 
+def test_intervals_of_one_model_and_of_pr_auc_cover_too():
+    generator = np.random.default_rng(9)
+    labels, _, *models = simulate(generator, 20_000)
+    a, b = (macro(labels, scores)["pr_auc"] for scores in models)
+    truth, covered = {"roc_auc": macro(labels, models[0])["roc_auc"], "pr_auc": a, "difference": a - b}, []
+    for run in range(200):
+        labels, artists, *models = simulate(generator, 60)
+        boot = Bootstrap(labels, artists, 300, seed=run)
+        found = {metric: estimate(boot, models[0], metric) for metric in ("roc_auc", "pr_auc")}
+        found["difference"] = paired_difference(boot, *models, "pr_auc")
+        covered.append([found[name].lo <= value <= found[name].hi for name, value in truth.items()])
+    assert (np.mean(covered, axis=0) >= 0.88).all() and (np.mean(covered, axis=0) <= 0.98).all()
+
+
 def test_seeds_are_averaged_within_each_resample_and_the_effect_of_each_stands_beside_the_mean(data, boot):
     _, _, a, b = data
     both = np.stack([a, b])
