@@ -65,7 +65,7 @@ class ModelConfig:
     heads: Width = 8
     layers: Annotated[int, within(int, 1, 256)] = 4
     max_positions: Width = 512
-    longest_step: Width | None = None  # frames that a step in time of a CNN may span; None: as published, for clips as long as its paper's
+    longest_step: Width | None = None  # frames that a step in time of a CNN may span; None: as published, for long clips
     dropout: BelowOne = 0.1
     n_fft: Window = 1024
     hop: Window = 512
@@ -96,7 +96,7 @@ class TrainConfig:
     evaluate_every: Size = 200  # steps
     patience: Count = 40  # evaluations without a better validation score before a constant schedule stops
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the processor has it
-    prepared: Annotated[int, within(int, 0, 100)] = 0  # augmented variants of each track, made once (``Mels``); 0: every clip is augmented afresh
+    prepared: Annotated[int, within(int, 0, 100)] = 0  # augmented variants of a track, made once; 0: clips are augmented afresh
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ class StudentConfig:
     unlabelled_weight: Weight = 1.0  # weight of the loss on the pool beside the labelled loss
     noise: bool = True  # augment the student's clips of the pool (the teacher always hears them clean)
     pool: str = "pool"  # training set (``Replicate.groups``) of the tracks that it learns from without their labels
-    # What it is told of the pool: its teacher's scores; those of another track (they must not help); the labels that a student has to guess.
+    # Of the pool it is told its teacher's scores; or those of another track, which must not help; or the labels, for an oracle.
     told: Literal["pseudo-labels", "permuted", "labels"] = "pseudo-labels"
     # Per-tag percentile of the teacher's scores on negatives above which they are ignored.
     mask_percentile: Annotated[float, within(float, 0.001, 100.0)] | None = None
@@ -171,7 +171,10 @@ class StudyConfig:
     pool_slots: Few = 10  # places in a track from which a student's unlabelled clips are drawn
     minimum_positives: Size = 5  # per set; tags with fewer are listed and left out
     lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (1.0, 2.0, 4.0, 8.0, 24.0)  # seconds, at which a trained model is tested
-    train_lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (2.0, 4.0)  # seconds, at each of which models are trained and tested
+    train_lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (
+        2.0,
+        4.0,
+    )  # seconds; models are trained and tested at each
     explained_artists: Size = 120  # one track each, on which explanations are tested
     resamples: Annotated[int, within(int, 2, 10**6)] = 1000  # artist-clustered bootstrap
 

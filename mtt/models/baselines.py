@@ -6,7 +6,7 @@ Layers follow the reference implementations of Won, Ferraro, Bogdanov, Serra: "E
   models. Pooling sizes are adapted so that each stage spans about as many octaves and seconds as in the reference.
 - Pools keep the incomplete last window (``ceil_mode``) and the last stage is pooled globally, so that input of any length works.
 - Dropout is ``config.dropout``; the references have 0.5 before the last layer.
-- Where ``config.longest_step`` is given, the networks pool less over time, so that clips shorter than their papers' keep some steps in time.
+- With ``config.longest_step`` they pool less over time, so that clips shorter than their papers' keep some steps in time.
 
 ``config.channels`` (c below) is the base width: 128 gives the reference's channel numbers. None of the papers' parameter counts could be
 read and compared; the counts below are those of this code with 50 tags at c = 128, and follow from the reference's layers.

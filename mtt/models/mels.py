@@ -49,7 +49,7 @@ class Mels:
         return np.array([(self.index[track_id][2] - 1) * self.hop / SAMPLE_RATE for track_id in track_ids])
 
     def clips(self, track_ids: Sequence[str], starts: Sequence[float], seconds: float, draws: Sequence[float] | None = None) -> Tensor:
-        """Clips (n, n_mels, frames) in dB; what a short track lacks is silence. ``draws`` (from 0 to 1) choose variants, None the clean one."""
+        """Clips (n, n_mels, frames) in dB; what a short track lacks is silence. ``draws`` (0 to 1) choose variants; None is clean."""
         length = 1 + round(seconds * SAMPLE_RATE) // self.hop
         found = []
         for place, (track_id, start) in enumerate(zip(track_ids, starts, strict=True)):

@@ -191,7 +191,9 @@ def read_split(path: str | Path) -> pd.Series:
     return table.set_index("track_id")["split"]
 
 
-def nested_sets(track_ids: Sequence[str], artists: pd.Series, labels: np.ndarray, sizes: Sequence[int], seed: int = 0) -> dict[int, list[str]]:
+def nested_sets(
+    track_ids: Sequence[str], artists: pd.Series, labels: np.ndarray, sizes: Sequence[int], seed: int = 0
+) -> dict[int, list[str]]:
     """Tracks of about so many artists for each of ``sizes``, every smaller set within the larger ones, tags stratified at each step.
 
     ``artists`` (keys) and ``labels`` are of ``track_ids``, in their order. A size of as many artists as there are, or more, is all.

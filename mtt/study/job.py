@@ -30,12 +30,17 @@ from mtt.study import recipes
 from mtt.study.cells import Cell, make_cell
 from mtt.study.parameters import settings_of
 from mtt.study.recipes import Recipe
+from mtt.study.schedule import make_cells
 from mtt.study.workspace import Study, check_study, started_from
 from mtt.training.ranks import joined
 
 KEYS = ("profile", "recipe", "study", "seed", "init_from")  # beside the fields of StudyConfig
 SECTIONS = {"model": "teacher"}  # section -> the field of StudyConfig, where it has another name
-INSTEAD = {"seeds": "seed: a job trains one model", "teacher": "[model]"}  # of fields of StudyConfig that a job words in its own way
+INSTEAD = {
+    "replicates": "seed: a job trains one model",
+    "first_replicate": "seed",
+    "teacher": "[model]",
+}  # of fields of StudyConfig that a job words in its own way
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,10 @@ def _job(given: dict, stem: str) -> Job:
         raise SettingsError(f"{name}: no such setting of a job; give {INSTEAD[name]}")
     given = {"seed": 0, "study": f"job-{stem}"} | given
     changes = {SECTIONS.get(name, name): value for name, value in given.items() if name not in (*KEYS, "student")}
-    config = settings_of(given, changes | {"seeds": [given["seed"]]}, {"teacher": "model", "seeds.0": "seed"})
+    if isinstance(train := given.get("train"), dict) and "steps" in train:
+        raise SettingsError("train.steps: follows from exposure, the number of labelled clips that a model sees; give that")
+    one = {"first_replicate": given["seed"], "replicates": 1}
+    config = settings_of(given, changes | one, {"teacher": "model", "first_replicate": "seed"})
     config = started_from(config, given.get("init_from"))
     check_study(config)
     recipe = _recipe(config, given.get("recipe", "teacher"), given.get("student"))
@@ -98,11 +106,11 @@ def run_job(job: Job, progress: bool = True) -> Cell:
     with joined() as ranks:
         study = Study(job.config, job.place, progress)
         if ranks.world == 1:
-            return study.make(job.recipe)[0].first
-        chain = job.recipe.with_seed(job.config.seeds[0]).chain
+            return make_cells([study.first.job(job.recipe)], progress)[0]
+        chain = job.recipe.with_seed(job.config.first_replicate).chain
         for recipe in chain:
-            ranks.check(recipe.train.batch_size, 2 if recipe.uses_pool else 1)
-        folder, data = ranks.agree((study.folder, study.data) if ranks.first else None)
+            ranks.check(recipe.train.batch_size, 2 if recipe.student else 1)
+        folder, data = ranks.agree((study.first.folder, study.first.data) if ranks.first else None)
         total = sum(recipe.train.steps for recipe in chain)
         with tqdm(total=total, desc=f"training on {ranks.world} ranks", unit="step", disable=not (progress and ranks.first)) as bar:
             cells = [make_cell(folder, recipe, data, lambda _: bar.update(), ranks) for recipe in chain]

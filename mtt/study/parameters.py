@@ -18,14 +18,15 @@ OWN_RATIOS = (0.7, 0.15, 0.15)  # of a collection that is not the embedded one
 PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets; "" where there is more to it
     "profile": "",
     "collection": "collection",
-    "corpus_seed": "corpus.seed",
     "study": "",
-    "seeds": "",
-    "steps": "train.steps",
-    "student_steps": "student_steps",
+    "replicates": "replicates",
+    "first_replicate": "first_replicate",
+    "labelled_artists": "labelled_artists",
+    "pool_artists": "pool_artists",
+    "exposure": "exposure",
     "clip_seconds": "train.clip_seconds",
     "teacher_width": "teacher.width",
-    "student_width": "student_width",
+    "student_width": "student_widths",
     "iterations": "iterations",
     "init_from": "",
 }
@@ -80,14 +81,11 @@ def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
         if field:
             (changes.setdefault(section[0], {}) if section else changes)[field] = given[name]
     try:
-        if "corpus_seed" in given and given.get("collection", "synthetic") != "synthetic":
-            raise SettingsError("corpus_seed: is of the embedded corpus; leave it out with 'collection'")
-        if "seeds" in given:
-            seeds = given["seeds"]
-            if not isinstance(seeds, int) or isinstance(seeds, bool) or not 1 <= seeds <= 1000:
-                raise SettingsError(f"seeds: must be a whole number from 1 to 1000, not {seeds!r}")
-            changes["seeds"] = list(range(seeds))
-        return settings_of(given, changes, {place: name for name, place in PARAMETERS.items() if place})
+        if "student_widths" in changes:
+            changes["student_widths"] = [changes["student_widths"]]
+        return settings_of(
+            given, changes, {place: name for name, place in PARAMETERS.items() if place} | {"student_widths.0": "student_width"}
+        )
     except SettingsError as error:
         name, _, fault = str(error).partition(": ")
         if name not in PARAMETERS:  # of several settings that do not fit: the parameter among them is at fault

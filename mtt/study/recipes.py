@@ -144,7 +144,9 @@ def _sizes(study: StudyConfig) -> Iterator[Entry]:
     for n in study.scarcity:
         teacher = supervised(study, f"teacher-{n}", n)
         yield _entry(teacher, "supervised", f"teacher, {n} artists", f"the teacher, on labels of {n} artists")
-        yield _entry(student(study, f"student-{n}", teacher), "student", f"student, {n} artists", f"its noisy student, on labels of {n} artists")
+        yield _entry(
+            student(study, f"student-{n}", teacher), "student", f"student, {n} artists", f"its noisy student, on labels of {n} artists"
+        )
         oracle = student(study, f"oracle-{n}", teacher, told="labels")
         yield _entry(oracle, "oracle", f"oracle, {n} artists", f"the same, if the pool's own labels were there, {n} artists")
 
@@ -155,7 +157,13 @@ def _undertrained(study: StudyConfig) -> Iterator[Entry]:
         part = f"{share:.0%}".rstrip("%")
         teacher = supervised(study, f"teacher-{part}pc", share=share)
         yield _entry(teacher, "control", f"teacher, {part} % trained", f"the teacher after {part} % of its exposure", BLUE)
-        yield _entry(student(study, f"student-{part}pc", teacher, full), "control", f"student of the {part} % teacher", "its student, fully trained", GREEN)
+        yield _entry(
+            student(study, f"student-{part}pc", teacher, full),
+            "control",
+            f"student of the {part} % teacher",
+            "its student, fully trained",
+            GREEN,
+        )
 
 
 def _pools(study: StudyConfig) -> Iterator[Entry]:
@@ -168,7 +176,9 @@ def _pools(study: StudyConfig) -> Iterator[Entry]:
         yield _entry(studio, "supervised", "teacher, studio only", "the teacher, on labels of studio recordings alone")
         for style in ("studio", "home"):
             about = f"its student, with a pool of {style} recordings alone"
-            yield _entry(student(study, f"student-studio-{style}", studio, pool=f"pool-{style}"), "student", f"student, {style} pool", about)
+            yield _entry(
+                student(study, f"student-studio-{style}", studio, pool=f"pool-{style}"), "student", f"student, {style} pool", about
+            )
 
 
 def _models(study: StudyConfig) -> Iterator[Entry]:

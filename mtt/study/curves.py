@@ -1,0 +1,136 @@
+"""What the study draws as curves: labels against scarcity, the teacher's training, the pool, clip lengths, and tags.
+
+Conventions: every number is a mean over replicates as ``claims.told`` has it, of macro ROC-AUC on the test tracks; what a study has no
+models for is an empty list. The content of ``curves`` in results.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from mtt.config import StudyConfig
+from mtt.evaluation.metrics import macro, tag_scores
+from mtt.evaluation.replicates import ratio
+from mtt.study import recipes
+from mtt.study.claims import Judge, best_control, told
+from mtt.study.replicates import Replicate
+
+
+def scarcity(judge: Judge) -> list[dict]:
+    """By labelled artists: supervised model, student and oracle, the student's gain, and the headroom that it recovers."""
+    rows = []
+    for artists in sorted({*judge.study.config.scarcity, judge.study.config.labelled_artists or 0}):
+        ending = "" if artists == (judge.study.config.labelled_artists or 0) else f"-{artists}"
+        names = {kind: f"{name}{ending}" for kind, name in (("supervised", "teacher"), ("student", "student"), ("oracle", "oracle"))}
+        known = {kind: judge.results[name].values() for kind, name in names.items() if name in judge.results}
+        if "student" not in known:
+            continue
+        if not ending:  # where the study has the longer control too
+            known["supervised"] = np.array([judge.results[name].values()[place] for place, name in enumerate(best_control(judge))])
+        row: dict = {"artists": artists, "exposure": judge.results[names["supervised"]].entry.recipe.exposure}
+        group = judge.results[names["supervised"]].entry.recipe.training_set
+        row["tracks"] = float(np.mean([len(one.groups[group]) for one in judge.study.replicates]))
+        row |= {kind: told(judge.spread(values)) for kind, values in known.items()}
+        gain = known["student"] - known["supervised"]
+        row["gain"] = told(judge.spread(gain))
+        if "oracle" in known:
+            row["recovered"] = told(ratio(gain, known["oracle"] - known["supervised"]))
+        rows.append(row)
+    return rows
+
+
+def trap(judge: Judge) -> list[dict]:
+    """By the share of its exposure that a teacher had: its student's gain over the teacher, and over the control that is fully trained."""
+    full = judge.results["teacher"].values()
+    rows = []
+    for share in (*judge.study.config.undertrained, 1.0):
+        part = f"{share:.0%}".rstrip("%")
+        names = ("teacher", "student") if share == 1.0 else (f"teacher-{part}pc", f"student-{part}pc")
+        if names[0] not in judge.results:
+            continue
+        teacher, student = (judge.results[name].values() for name in names)
+        values = {"teacher": teacher, "student": student, "over_teacher": student - teacher, "over_control": student - full}
+        about = {"share": share, "exposure": judge.results[names[0]].entry.recipe.exposure}
+        rows.append(about | {name: told(judge.spread(one)) for name, one in values.items()})
+    return rows if len(rows) > 1 else []
+
+
+def pools(judge: Judge) -> list[dict]:
+    """By artists of the pool: the student minus its supervised control."""
+    config, rows = judge.study.config, []
+    control = np.array([judge.results[name].values()[place] for place, name in enumerate(best_control(judge))])
+    names = {size: f"student-pool-{size}" for size in config.pools} | ({config.pool_artists: "student"} if config.pool_artists else {})
+    for size, name in sorted(names.items()):
+        if name in judge.results:
+            rows.append({"artists": size, "gain": told(judge.spread(judge.results[name].values() - control))})
+    return rows
+
+
+def _by_style(replicate: Replicate, scores: np.ndarray, style: str) -> float:
+    ids = replicate.ids("test")
+    chosen = (replicate.corpus.tracks["style"].loc[ids] == style).to_numpy()
+    return macro(replicate.corpus.true_labels(ids)[chosen], scores[chosen])["roc_auc"]
+
+
+def styles(judge: Judge) -> list[dict]:
+    """Labels of studio recordings alone: what a pool of either production style adds, on test tracks of either."""
+    if "teacher-studio" not in judge.results:
+        return []
+    rows = []
+    for pool in ("home", "studio"):
+        for tested in ("home", "studio"):
+            gains = []
+            for place, replicate in enumerate(judge.study.replicates):
+                pair = (judge.results[name].cells[place].scores("test") for name in (f"student-studio-{pool}", "teacher-studio"))
+                student, teacher = (_by_style(replicate, scores, tested) for scores in pair)
+                gains.append(student - teacher)
+            rows.append({"pool": pool, "tested": tested, "gain": told(judge.spread(gains))})
+    return rows
+
+
+def trained_lengths(judge: Judge) -> list[dict]:
+    """By clip length: models that are trained and tested at it."""
+    rows = []
+    for name in recipes.LENGTH_MODELS:
+        for seconds in judge.study.config.train_lengths:
+            own = recipes.with_clip_seconds(judge.study.config, name, seconds)
+            if own in judge.results:
+                about = {"model": name, "label": judge.results[name].entry.label, "seconds": seconds}
+                rows.append(about | {"roc_auc": told(judge.spread(judge.results[own].values()))})
+    return rows
+
+
+def tags(judge: Judge) -> list[dict]:
+    """By tag: how well the teacher knows it on the pool, where the truth is known, and what its student gains on the test tracks."""
+    rows: list[pd.DataFrame] = []
+    for place, replicate in enumerate(judge.study.replicates):
+        corpus, data, pool = replicate.corpus, replicate.data, replicate.groups["pool"]
+        if corpus.truth is None:
+            return []
+        teacher, control, student = (judge.results[name].cells[place] for name in ("teacher", best_control(judge)[place], "student"))
+        source, clip = data.source(judge.results["teacher"].entry.recipe), judge.study.config.train.clip_seconds
+        told_labels = teacher.pseudo_labels(data, pool, source, clip).mean(axis=1)
+        test, train = replicate.ids("test"), replicate.groups[recipes.LABELLED]
+        truth, there = corpus.true_labels(train), data.labels(train)
+        table = pd.DataFrame({"tag": corpus.tags, "kind": [corpus.tag_kinds.get(tag, "tag") for tag in corpus.tags]})
+        table["teacher"] = tag_scores(corpus.true_labels(pool), told_labels)["roc_auc"].to_numpy()
+        scored = [tag_scores(corpus.true_labels(test), cell.scores("test"))["roc_auc"].to_numpy() for cell in (student, control)]
+        table["gain"] = scored[0] - scored[1]
+        table["missing"] = ((truth == 1) & (there == 0)).sum(axis=0) / np.maximum(truth.sum(axis=0), 1)
+        rows.append(table)
+    found = pd.concat(rows).groupby(["tag", "kind"], sort=False).mean().dropna().reset_index()
+    return found.to_dict("records")
+
+
+def variance(entries: Sequence[dict]) -> list[dict]:
+    """The variance budget of each claim that has one, from its entries."""
+    return [{"id": entry["id"], **entry["variance"]} for entry in entries if entry.get("variance")]
+
+
+def needed(config: StudyConfig) -> list[str]:
+    """Names of the models that page 4's curves are about."""
+    chosen = ("student", "oracle", "control", "supervised")
+    return [name for name, entry in recipes.lineup(config).items() if entry.kind in chosen]

@@ -1,0 +1,45 @@
+"""What the package knows beforehand: the full run's effects, which new replicates are held against, and what tuning corpora showed.
+
+Conventions: ``reference.json`` holds ``study``, ``claims``, ``curves`` and ``models`` of the committed full run's results.json;
+``tuning.json`` what ``mtt.study.tuning`` wrote. Both are made by the program and never edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from mtt.evaluation.replicates import over_replicates, prediction
+from mtt.files import read_json
+
+FOLDER = Path(__file__).parent
+PARTS = ("study", "claims", "curves", "models")
+
+
+@cache
+def reference() -> dict:
+    """The full run's results; empty before there is one."""
+    return read_json(FOLDER / "reference.json") or {}
+
+
+@cache
+def tuning() -> dict:
+    """``convergence`` and ``power`` as found on tuning corpora; empty before they were looked at."""
+    return read_json(FOLDER / "tuning.json") or {}
+
+
+def compare(entry: Mapping) -> dict | None:
+    """A claim's entry against the reference: its effect there, the interval for one new replicate, and which replicates lie in it."""
+    known = next((one for one in reference().get("claims", []) if one["id"] == entry["id"]), None)
+    if known is None or len(known["by_replicate"]) < 2:
+        return None
+    low, high = prediction(over_replicates(known["by_replicate"]))
+    kept = {name: known[name] for name in ("effect", "interval", "sd", "verdict", "by_replicate")}
+    return kept | {"prediction": [low, high], "agrees": [low <= value <= high for value in entry["by_replicate"]]}
+
+
+def agreement(entries: Sequence[Mapping]) -> tuple[int, int]:
+    """Of so many effects that the reference has, how many have all their replicates within its prediction: (agree, compared)."""
+    compared = [one for one in map(compare, entries) if one]
+    return sum(all(one["agrees"]) for one in compared), len(compared)
