@@ -20,7 +20,7 @@ from mtt.collections.load import data_sets
 from mtt.config import PROFILES
 from mtt.data.augment import EFFECTS
 from mtt.models.build import MODELS
-from mtt.study.claims import CLAIMS
+from mtt.findings.claims import CLAIMS
 from mtt.study.parameters import PARAMETERS
 from mtt.study.recipes import LINEUP
 
@@ -29,7 +29,7 @@ PACKAGE = ROOT / "mtt"
 # A module imports only from the left. `files` writes atomically, for every room.
 ORDER = [
     *("files", "settings", "config", "reading", "synthetic", "data", "splits", "models", "evaluation", "training"),
-    *("collections", "explain", "study", "reporting", "__main__"),
+    *("collections", "explain", "study", "findings", "reporting", "__main__"),
 ]
 PLOTTING = {"matplotlib", "seaborn", "altair", "plotly", "bokeh"}
 MODULE_LINES, FUNCTION_LINES, MODULES = 350, 60, 10

@@ -17,7 +17,7 @@ from mtt.evaluation.bootstrap import Difference
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.table import shown
 from mtt.reporting.run import PAGES
-from mtt.study.claims import CLAIMS, Measured
+from mtt.findings.claims import CLAIMS, Measured
 
 HOSTILE = "<script>window.hacked=1</script>\"onload='window.hacked=1' x=<img src=x onerror=window.hacked=1>"
 OPENING = """# Noisy student
@@ -163,7 +163,7 @@ def results(study) -> dict:
 
 
 def explanations() -> list[dict]:
-    """Entries as ``mtt.study.evidence`` records them: teacher and student point, the ResNet has no attention."""
+    """Entries as ``mtt.findings.evidence`` records them: teacher and student point, the ResNet has no attention."""
     rows = [
         ("teacher", "curve", 0.71, [0.68, 0.74]),
         ("teacher", "attention", 0.5, [0.48, 0.52]),

@@ -20,10 +20,10 @@ from matplotlib.ticker import MaxNLocator
 
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.explain.localisation import MEAN
+from mtt.findings.evidence import CHANCE, NAMES
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
 from mtt.reporting.figures.style import BLUE, FAINT, INK, ORANGE, model_colour
 from mtt.reporting.numbers import listed, number, with_interval
-from mtt.study.evidence import CHANCE, NAMES
 
 RANGE_DB = 80.0  # shown below the loudest point
 # The share of the (HTK) mel axis that lies below each of these frequencies, in Hz.

@@ -12,12 +12,12 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from mtt.findings.claims import CLAIMS, Claim
 from mtt.reporting import figures
 from mtt.reporting.numbers import signed, with_interval
 from mtt.reporting.pages import tables, words
 from mtt.reporting.pages.frame import SITE, Page, render_page
 from mtt.reporting.pages.table import Table, shown, table
-from mtt.study.claims import CLAIMS, Claim
 
 FOREMOST = "student"  # the model whose explanations are told first
 

@@ -16,14 +16,15 @@ from markupsafe import Markup
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, tag_intervals
+from mtt.findings import lengths
+from mtt.findings.claims import CLAIMS, Judge
+from mtt.findings.evidence import NAMES
 from mtt.reporting.numbers import duration, with_interval
 from mtt.reporting.pages import words
 from mtt.reporting.pages.table import Table, shown, table
 from mtt.splits.check import SplitAudit, audit_split
 from mtt.splits.make import comparator_splits
-from mtt.study import lengths, recipes
-from mtt.study.claims import CLAIMS, Judge
-from mtt.study.evidence import NAMES
+from mtt.study import recipes
 from mtt.study.workspace import Result, Study
 
 METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}

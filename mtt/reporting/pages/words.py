@@ -15,10 +15,10 @@ import pandas as pd
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import AttentionMaps
+from mtt.findings.claims import CLAIMS, VERDICTS
+from mtt.findings.evidence import CHANCE, NAMES, Evidence
+from mtt.findings.pseudo_labels import PseudoLabels
 from mtt.reporting.numbers import counted, interval, joined, number, signed, with_interval
-from mtt.study.claims import CLAIMS, VERDICTS
-from mtt.study.evidence import CHANCE, NAMES, Evidence
-from mtt.study.pseudo_labels import PseudoLabels
 from mtt.study.recipes import LINEUP
 from mtt.study.workspace import Study
 

@@ -20,8 +20,8 @@ import numpy as np
 from mtt.evaluation.bootstrap import Bootstrap, contrast, slope_weights
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.replicates import Spread, components, holm, over_replicates, over_seeds, ratio, smallest_effect, within_groups
+from mtt.findings.reference import compare
 from mtt.study import recipes
-from mtt.study.reference import compare
 from mtt.study.replicates import Replicate
 from mtt.study.workspace import Result, Study
 

@@ -14,8 +14,8 @@ import pandas as pd
 from mtt.config import StudyConfig
 from mtt.evaluation.metrics import macro, tag_scores
 from mtt.evaluation.replicates import ratio
+from mtt.findings.claims import Judge, best_control, told
 from mtt.study import recipes
-from mtt.study.claims import Judge, best_control, told
 from mtt.study.replicates import Replicate
 
 

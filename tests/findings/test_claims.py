@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mtt.evaluation.bootstrap import Bootstrap, Difference
-from mtt.study import claims
-from mtt.study.claims import CLAIMS, Claim, Judge, Measured
+from mtt.findings import claims
+from mtt.findings.claims import CLAIMS, Claim, Judge, Measured
 
 SUPERIORITY = ["C1", "C2", "C3", "C4", "C7"]
 LABELS = np.array([[1], [0], [1], [0]])

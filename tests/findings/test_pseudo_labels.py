@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mtt.config import SMOKE
-from mtt.study.pseudo_labels import PseudoLabels
+from mtt.findings.pseudo_labels import PseudoLabels
 from mtt.study.workspace import Result
 
 

@@ -11,7 +11,7 @@ import pytest
 from mtt.config import SMOKE
 from mtt.explain.deletion import MASKS, summarise_deletion
 from mtt.explain.localisation import summarise_localisation
-from mtt.study import evidence
+from mtt.findings import evidence
 from mtt.study.workspace import Result
 from tests.explain.planted import Attends, Level, bursts
 
