@@ -168,8 +168,8 @@ class StudyConfig:
         ("fcn", 128),
     )
     chunks: Few = 8  # clips a song-level score is averaged over
-    pool_slots: Few = 10  # places in a track from which a student's unlabelled clips are drawn
-    minimum_positives: Size = 5  # per set; tags with fewer are listed and left out
+    pool_slots: Few = 6  # places in a track from which a student's unlabelled clips are drawn
+    minimum_positives: Size = 3  # per set; tags with fewer are listed and left out
     lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (1.0, 2.0, 4.0, 8.0, 24.0)  # seconds, at which a trained model is tested
     train_lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (
         2.0,

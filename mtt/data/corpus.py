@@ -1,9 +1,10 @@
 """A corpus: tracks, tags, labels and audio behind one interface, whatever collection they came from.
 
-Conventions: ``tracks`` is indexed by track_id and holds ``path, artist, title, album, seconds, level_db, digest`` (of the samples);
-``labels`` and ``truth`` are (n_tracks, n_tags) uint8 in the order of ``tracks`` and ``tags``. ``labels`` is what an annotator wrote down;
-``truth``, known for the embedded corpus only, is what the audio holds; that corpus's ``tracks`` also tell the production ``style``. A track
-whose row in ``labels`` is empty is unlabelled, unless the collection is ``complete``. The tags of a track as text are joined by ``|``. Two names are one artist if their ``artist_keys`` are equal.
+Conventions: ``tracks`` is indexed by track_id and holds ``path, artist, title, album, seconds, level_db, digest`` (of the samples), for the
+embedded corpus also the production ``style``; ``labels`` and ``truth`` are (n_tracks, n_tags) uint8 in the order of ``tracks`` and
+``tags``. ``labels`` is what an annotator wrote down; ``truth``, known for the embedded corpus only, is what the audio holds. A track whose
+row in ``labels`` is empty is unlabelled, unless the collection is ``complete``. The tags of a track as text are joined by ``|``. Two names
+are one artist if their ``artist_keys`` are equal.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ render      the corpus as a folder: audio, labels, truth
 
 A *genre* is an entry of ``genres.GENRES``, and its styles are rows of ``patterns.BEATS``, ``BASS`` and ``COMPING``. An *instrument tag* is
 an entry of ``genres.INSTRUMENTS``; where its notes fade, swell or ring on, its programs stand in ``produce.DECAY``, ``ATTACK`` and
-``RELEASE``. A *mood* is a rule in ``compose.MOODS``. A *form* is a row of ``form.FORMS``
-and what ``form.draw_form`` makes of it. A treatment of the sound is a field of ``artists.Chain`` and a step of
-``produce.produce``. Whatever is added changes what is rendered: raise ``render.GENERATOR_VERSION``.
+``RELEASE``. A *mood* is a rule in ``compose.MOODS``. A *form* is a row of ``form.FORMS`` and what ``form.draw_form`` makes of it. A
+treatment of the sound is a field of ``artists.Chain`` and a step of ``produce.produce``. Whatever is added changes what is rendered: raise
+``render.GENERATOR_VERSION``.
 """

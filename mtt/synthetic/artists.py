@@ -56,25 +56,17 @@ class Chain:
     room_seed: int
 
 
-@dataclass(frozen=True)
-class Style:
-    """Ranges from which a chain is drawn, uniformly or, of frequencies and times, log-uniformly."""
-
-    drive: tuple[float, float]
-    clean: float  # share of the artists whose sound is not saturated
-    tilt: tuple[float, float]  # dB of the equaliser from the middle to the highest point, and its opposite to the lowest
-    bumps: float  # dB, standard deviation of the equaliser's points
-    bandwidth: tuple[float, float]
-    room_seconds: tuple[float, float]
-    room_level: tuple[float, float]
-    noise_level: tuple[float, float]
-    loudness: tuple[float, float]
-
-
-STYLES = {
-    "studio": Style((0.3, 1.0), 0.7, (-1.5, 1.5), 2.5, (7000.0, 10_800.0), (0.15, 0.5), (-22.0, -12.0), (-75.0, -55.0), (-18.0, -13.0)),
-    "home": Style((0.8, 3.0), 0.2, (-7.0, -2.0), 3.0, (3000.0, 6000.0), (0.5, 1.4), (-14.0, -4.0), (-45.0, -30.0), (-27.0, -20.0)),
-}
+STYLES: dict[str, dict[str, tuple[float, float]]] = {  # ranges of a chain's fields; of the equaliser, dB that either end is tilted
+    "studio": {
+        "drive": (0.3, 1.0), "tilt": (-1.5, 1.5), "bandwidth": (7000.0, 10_800.0), "room_seconds": (0.15, 0.5),
+        "room_level": (-22.0, -12.0), "noise_level": (-75.0, -55.0), "loudness": (-18.0, -13.0),
+    },
+    "home": {
+        "drive": (0.8, 3.0), "tilt": (-7.0, -2.0), "bandwidth": (3000.0, 6000.0), "room_seconds": (0.5, 1.4),
+        "room_level": (-14.0, -4.0), "noise_level": (-45.0, -30.0), "loudness": (-27.0, -20.0),
+    },
+}  # fmt: skip
+CLEAN = {"studio": 0.7, "home": 0.2}  # share of the artists whose sound is not saturated
 
 
 def draw_style(seed: int, number: int) -> str:
@@ -85,15 +77,13 @@ def draw_style(seed: int, number: int) -> str:
 def draw_chain(style: str, rng: np.random.Generator) -> Chain:
     """A random but usable chain within the ranges of ``STYLES[style]``."""
     ranges = STYLES[style]
-    bumps = rng.normal(0.0, ranges.bumps, len(EQ_POINTS)) + rng.uniform(*ranges.tilt) * np.linspace(-1.0, 1.0, len(EQ_POINTS))
+    bumps = rng.normal(0.0, 3.0, len(EQ_POINTS)) + rng.uniform(*ranges["tilt"]) * np.linspace(-1.0, 1.0, len(EQ_POINTS))
+    driven = rng.random() >= CLEAN[style]
     return Chain(
-        drive=float(rng.random() >= ranges.clean) * float(rng.uniform(*ranges.drive)),
+        drive=float(driven * rng.uniform(*ranges["drive"])),
         equaliser=tuple(np.clip(bumps, -10.0, 10.0).round(2).tolist()),
-        bandwidth=round(float(np.exp(rng.uniform(*np.log(ranges.bandwidth)))), 1),
-        room_seconds=round(float(np.exp(rng.uniform(*np.log(ranges.room_seconds)))), 3),
-        room_level=round(float(rng.uniform(*ranges.room_level)), 2),
-        noise_level=round(float(rng.uniform(*ranges.noise_level)), 2),
-        loudness=round(float(rng.uniform(*ranges.loudness)), 2),
+        **{name: round(float(np.exp(rng.uniform(*np.log(ranges[name])))), 3) for name in ("bandwidth", "room_seconds")},
+        **{name: round(float(rng.uniform(*ranges[name])), 2) for name in ("room_level", "noise_level", "loudness")},
         room_seed=int(rng.integers(2**31)),
     )
 

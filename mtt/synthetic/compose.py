@@ -163,9 +163,7 @@ def _play(role: Role, song: Song, playing: np.ndarray, centre: int, rng: np.rand
     variant = int(rng.integers(12))
     centre += int(rng.integers(-3, 4))
     scale = {(song.tonic + interval) % 12 for interval in SCALES[genre.scale][song.minor]}
-    melodies = [
-        Melody(scale, centre, genre.density, length, rng) for _ in styles
-    ]  # of every part: a style that is added shifts no other draw
+    melodies = [Melody(scale, centre, genre.density, length, rng) for _ in styles]  # of every part, so that all draw alike
     opens = np.diff(form.sections, prepend=0) > 0
     closes = np.append(opens[1:], False)
     written: dict[int, list[Note]] = {}

@@ -1,6 +1,7 @@
 """The embedded corpus: same bytes from the same seed, imperfections as ordered, truth and timeline beside them."""
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from mtt.config import SAMPLE_RATE, SyntheticConfig
 from mtt.files import MttError, read_json
 from mtt.settings import SettingsError
 from mtt.synthetic import render
+from mtt.synthetic.artists import STYLES
 from mtt.synthetic.compose import TAG_KINDS
 from mtt.synthetic.releases import DAMAGES, plan
 from mtt.synthetic.render import make_corpus
@@ -131,12 +133,34 @@ def test_near_duplicates_correlate_but_differ(corpus):
         assert len(copy) != len(original) and peak / np.sqrt(np.sum(copy**2) * np.sum(original**2)) > 0.8
 
 
-def test_labels_are_missing_at_the_ordered_rate():
-    config = SyntheticConfig(missing_labels=0.2)
-    tags = list(TAG_KINDS)[:7]
-    kept = np.mean([len(render.observed(config, serial, serial, tags)) / len(tags) for serial in range(2000)])
-    assert kept == pytest.approx(0.8, abs=0.01)
-    assert all(render.observed(replace(config, missing_labels=0.99), serial, tags) for serial in range(200))
+def test_labels_are_missing_by_tag_and_by_annotator():
+    config, tags, shown = SyntheticConfig(), list(TAG_KINDS), 12
+    rng = np.random.default_rng(0)
+    missing = np.full((300, 10, len(tags)), np.nan)
+    for artist, track in np.ndindex(missing.shape[:2]):
+        true = np.sort(rng.choice(len(tags), shown, replace=False))
+        seen = render.observed(config, artist, 10 * artist + track, [tags[column] for column in true])
+        missing[artist, track, true] = [tags[column] not in seen for column in true]
+    by_tag, by_artist = np.nanmean(missing, axis=(0, 1)), np.nanmean(missing, axis=(1, 2))
+    assert np.nanmean(missing) == pytest.approx(config.missing_labels, abs=0.02)
+    assert 0.03 < by_tag.min() < 0.08 and 0.4 < by_tag.max() < 0.6
+    assert np.quantile(by_artist, 0.1) < 0.15 and np.quantile(by_artist, 0.9) > 0.28
+    always = replace(config, missing_labels=0.99)
+    assert all(render.observed(always, artist, artist, tags[:7]) for artist in range(200))
+
+
+def test_what_is_withheld_from_training_and_the_style_are_known(corpus, tmp_path):
+    loaded = load_corpus("synthetic", CONFIG, cache=tmp_path, progress=False)
+    labelled = loaded.is_labelled.to_numpy()
+    assert 0 < labelled.sum() < len(loaded) and loaded.withheld.any(axis=1).all()
+    assert (loaded.withheld <= loaded.truth).all() and (loaded.withheld[labelled] == loaded.labels[labelled]).all()
+    told = corpus.truth.observed[loaded.tracks.index].str.split("|")
+    assert all(
+        {loaded.tags[column] for column in np.flatnonzero(row)} == set(told.iloc[number]) for number, row in enumerate(loaded.withheld)
+    )
+    assert set(loaded.tracks["style"]) == set(STYLES)
+    kept = loaded.keep(loaded.tracks.index[:3], loaded.tags[::-1])
+    assert np.array_equal(kept.withheld, loaded.withheld[:3, ::-1])
 
 
 def test_plan_of_the_default_corpus():
@@ -149,5 +173,6 @@ def test_plan_of_the_default_corpus():
     assert np.mean([not release.tagged for release in own]) == pytest.approx(0.05, abs=0.002)
     assert not any(release.tagged for release in releases if release.credited >= config.labelled_artists)
     assert abs(np.corrcoef(np.arange(len(releases)), [release.artist for release in releases])[0, 1]) < 0.1
+    assert set(Counter(release.artist for release in ordinary).values()) == {2, 3, 4}
     assert {release.artist for release in ordinary} == set(range(n_artists))
     assert sorted(release.serial for release in releases) == list(range(len(releases)))
