@@ -168,6 +168,18 @@ FORMATS = {None: get_args(Format), ".csv": ("csv", "wide"), ".json": ("json",)} 
 
 
 @app.command()
+def tune(
+    profile: Annotated[str, typer.Option(help="whose settings to look at")] = "full",
+    corpora: Annotated[int, typer.Option(min=2, help="how many tuning corpora")] = 2,
+) -> None:
+    """See on corpora of their own whether models are converged and how small an effect a study can see; pages show what was found.
+
+    Example: python -m mtt tune
+    """
+    mtt.tune(PROFILES[profile], corpora, progress=sys.stderr.isatty())
+
+
+@app.command()
 def tag(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
     model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/student")],

@@ -16,6 +16,7 @@ from pydantic import Field
 from mtt.settings import setting, within
 
 SAMPLE_RATE = 22_050  # Hz, of all audio inside the program
+TUNING = 900  # number of the first corpus that serves to choose settings: no result comes from it or a later one
 MAX_GENERATIONS = 20  # of students, each the teacher of the next
 BATCH_HOURS = 10  # of audio in one batch, at most
 
@@ -145,7 +146,7 @@ class StudyConfig:
     collection: str = "synthetic"
     corpus: SyntheticConfig = field(default_factory=SyntheticConfig)  # seed and number of artists follow from the fields below
     replicates: Few = 2  # corpora, or splits of one collection, each with one training of every model
-    first_replicate: Count = 100  # their numbers, one after the other; 900 and above serve to choose settings (``study.tuning``)
+    first_replicate: Count = 100  # their numbers follow one another
     retrained: Count = 0  # replicates whose models are trained twice, to tell what training itself varies by
     ratios: Ratios = (0.7, 0.15, 0.15)  # of a collection
     held_out: tuple[Size, Size] = (25, 60)  # artists of the embedded corpus in valid and test
@@ -181,6 +182,8 @@ class StudyConfig:
     def __post_init__(self) -> None:
         if not all(self.ratios):
             raise ValueError(f"ratios: train, valid and test need a share each, not {self.ratios}")
+        if self.collection == "synthetic" and self.first_replicate < TUNING < self.first_replicate + self.replicates:
+            raise ValueError(f"replicates: {self.replicates} from {self.first_replicate} on reach {TUNING}, where corpora for tuning begin")
         model, shortest = self.teacher, min((self.train.clip_seconds, *self.train_lengths))
         needed = max(3 * model.hop, model.n_fft // 2 + 1) / model.sample_rate
         if shortest < needed:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.load import parse_source
-from mtt.config import SAMPLE_RATE, StudyConfig
+from mtt.config import SAMPLE_RATE, TUNING, StudyConfig
 from mtt.data.augment import check_config as check_augmentation
 from mtt.files import MttError, fingerprint, home, read_json, write_json
 from mtt.models import read_initial_weights
@@ -57,6 +57,8 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     for name, width in (("teacher_width", config.teacher.width), *(("student_width", width) for width in config.student_widths)):
         if width % config.teacher.heads:
             raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
+    if config.collection == "synthetic" and config.first_replicate >= TUNING:
+        raise ParameterError(f"parameter 'first_replicate': must be below {TUNING}: corpora from there on serve to choose settings")
     try:
         check_study(config)
     except SettingsError as error:
