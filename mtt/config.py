@@ -149,12 +149,12 @@ class StudyConfig:
     first_replicate: Count = 100  # their numbers follow one another
     retrained: Count = 0  # replicates whose models are trained twice, to tell what training itself varies by
     ratios: Ratios = (0.7, 0.15, 0.15)  # of a collection
-    held_out: tuple[Size, Size] = (25, 60)  # artists of the embedded corpus in valid and test
+    held_out: tuple[Size, Size] = (40, 120)  # artists of the embedded corpus in valid and test
     labelled_artists: Size | None = 48  # that teach where models are compared; None: all training artists
     scarcity: tuple[Size, ...] = ()  # further numbers of labelled artists at which supervised model, student and oracle are compared
-    pool_artists: Size | None = 400  # unlabelled; None: all
+    pool_artists: Size | None = 300  # unlabelled; None: all
     pools: tuple[Size, ...] = ()  # further sizes of the pool, in artists
-    exposure: Size = 16_000  # at ``labelled_artists``; with n artists the square root of n times as much
+    exposure: Size = 12_000  # at ``labelled_artists``; with n artists the square root of n times as much
     undertrained: tuple[Share, ...] = ()  # shares of the exposure after which a teacher stops early
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
@@ -230,16 +230,16 @@ FULL = StudyConfig(
     scarcity=(12, 24, 96, 192),
     pools=(50, 100),
     undertrained=(1 / 12, 0.25, 0.5),
-    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_fft=2048, hop=1024, n_mels=64, longest_step=16),
+    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, dropout=0.3, n_fft=2048, hop=2048, n_mels=64, longest_step=8),
     train=TrainConfig(
         batch_size=16,
         clip_seconds=4.0,
-        learning_rate=3e-3,
+        learning_rate=2e-3,
         schedule="cosine",
         warmup_steps=100,
-        weight_decay=0.01,
+        weight_decay=0.05,
         evaluate_every=1000,
-        prepared=6,
+        prepared=4,
         augment=AugmentConfig(clip_share=0.7),
     ),
     student_widths=(32, 16),

@@ -27,6 +27,8 @@ def tune(config: StudyConfig, corpora: int, progress: bool = True) -> dict:
     """Look at ``corpora`` tuning corpora with these settings and keep what was found beside the reference; read back what is there."""
     config = replace(config, first_replicate=TUNING, replicates=corpora, retrained=0)
     study = Study(config, home() / "runs" / f"tuning-{config.profile}", progress)
+    for replicate in study.replicates:
+        replicate.prepare()
     found = {"settings": to_dict(config), "convergence": convergence(study), "power": power(study)}
     write_json(FOLDER / "tuning.json", found)
     return found

@@ -164,6 +164,9 @@ class Study:
                 jobs.append(((entry.name, False), replicate.job(entry.recipe)))
                 if place < self.config.retrained and entry.name in twice:
                     jobs.append(((entry.name, True), replicate.job(entry.recipe, again=True)))
+        for replicate in self.replicates:
+            if any(job.root == replicate.folder and job.cell is None for _, job in jobs):
+                replicate.prepare()
         made: dict[tuple[str, bool], list[Cell]] = {}
         for (key, _), cell in zip(jobs, make_cells([job for _, job in jobs], self.progress), strict=True):
             made.setdefault(key, []).append(cell)
