@@ -2,15 +2,13 @@
 
 Conventions: a data set is a module of this folder with a ``DATA_SET``. Its ``read(root, variant)`` gives a ``Published``; it reads lists
 and labels, no audio. The table is that of a collection's CSV: text columns ``path, artist, tags`` (joined by ``|``), ``title, album,
-split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it really lies. No pickle is ever run: the lists
-of strings that some data sets publish as pickles are read off their opcodes. mirdata, which has loaders for two of these data sets, is not
-used: each fetches an index from the network before it reads a folder, and none knows the splits and tag sets of tagging.
+split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it really lies. No pickle is ever run (``torchfile``).
+mirdata is not used: it fetches an index from the network before it reads a folder, and knows no splits and tag sets of tagging.
 """
 
 from __future__ import annotations
 
 import os
-import pickletools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +17,10 @@ import numpy as np
 import pandas as pd
 
 from mtt.files import MttError, one_line
+from mtt.reading.torchfile import Inert, inert
 
 ENDINGS = (".wav", ".flac", ".mp3", ".ogg")
 COLUMNS = ("track_id", "path", "artist", "tags", "title", "album", "split")
-# What a pickled list is made of beside its strings. "LIST" and "EMPTY_LIST" begin it.
-_STRINGS = {"STRING", "UNICODE"} | {f"{size}BIN{kind}" for size in ("", "SHORT_") for kind in ("STRING", "UNICODE", "BYTES")}
-_FRAME = {"MARK", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "FRAME", "APPEND", "APPENDS", "TUPLE", "BUILD", "STOP"}
 
 
 @dataclass(frozen=True)
@@ -106,22 +102,17 @@ def _read_array(path: Path) -> np.ndarray:
 
 
 def _pickled_strings(content: bytes, path: Path) -> list[str]:
-    """The strings of a pickled list, read off its opcodes: nothing is unpickled, so nothing in it can run."""
-    found: list[str] | None = None  # until the list begins: NumPy's preamble, names that are never looked up
+    """The strings of a pickled list, or of NumPy's array of objects; nothing in it can run."""
     try:
-        for code, value, _ in pickletools.genops(content):
-            if code.name in ("LIST", "EMPTY_LIST") and found is None:
-                found = []
-            elif found is not None and code.name in _STRINGS:
-                found.append(value.decode() if isinstance(value, bytes) else value)
-            elif found is not None and code.name not in _FRAME:
-                raise ValueError(f"holds {code.name}")
-    except (ValueError, UnicodeDecodeError) as error:
+        found = inert(content)
+        found = found.state[-1] if isinstance(found, Inert) else found
+        strings = [each.decode() if isinstance(each, bytes) else each for each in found]
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in strings):
+            raise ValueError("it holds something else")
+    except Exception as error:  # bytes of any origin
         remedy = "pickles are not run here: save it as a text file, one entry a line"
-        raise MttError(f"{path}: is a pickle of more than a list of strings ({error}); {remedy}") from error
-    if found is None:
-        raise MttError(f"{path}: is a pickle without a list of strings; save it as a text file, one entry a line")
-    return found
+        raise MttError(f"{path}: is a pickle of more than a list of strings ({one_line(error)}); {remedy}") from error
+    return strings
 
 
 def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
