@@ -5,9 +5,7 @@ copy that goes, the first track of a rare tag, an artist's first track in the he
 in which they are reported; the hints of ``mtt.collections.hints`` follow as rows of the same form. Copies are those that
 ``mtt.collections.duplicates`` finds and a study leaves out.
 
-Rates: below 22 050 Hz a file cannot hold what models listen to, so bandwidth is lost for good (``low_rate``). Another rate than that of
-nine files in ten (``unusual_rate``) is resampled without loss, but tells of another origin than the others'. Collections of mixed rates
-have no usual one.
+Below 22 050 Hz a file cannot hold what models listen to (``low_rate``); higher rates are resampled without loss.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
 from mtt.splits.make import read_split
 
 CLIPPED_SHARE = 0.001  # of the samples at full scale: a limiter leaves fewer
-USUAL_SHARE = 0.9  # of the files that have the usual rate, if there is one
 RARE_TRACKS = 15  # five in each of train, valid and test: what a study asks of a tag
 RARE_ARTISTS = 3  # one for each set, since sets share no artist
 
@@ -45,7 +42,6 @@ PROBLEMS = {
     "cut_short": "the file is damaged, was cut or never finished; what can be decoded is used",
     "clipped": f"{CLIPPED_SHARE:.1%} or more of the samples at full scale",
     "low_rate": f"sampled below {SAMPLE_RATE} Hz: high frequencies are lost",
-    "unusual_rate": f"another rate than {USUAL_SHARE:.0%} of the files have",
     "exact_duplicate": "the same samples as another track; a study keeps one of them",
     "near_duplicate": "the same recording as another track; a study keeps one of them",
     "missing_artist": "no artist, so that nothing keeps the track in one set; a study leaves it out",
@@ -112,8 +108,6 @@ Fault = tuple[str, str, str]  # track_id, problem, detail
 
 def _file_faults(found: pd.DataFrame) -> Iterator[Fault]:
     """What is wrong with files that can be used all the same."""
-    rates = found["sample_rate"].value_counts(normalize=True)
-    usual, share = rates.index[0], rates.iloc[0]
     for file in found.itertuples():
         if file.fault:
             yield file.Index, "cut_short", file.fault
@@ -121,8 +115,6 @@ def _file_faults(found: pd.DataFrame) -> Iterator[Fault]:
             yield file.Index, "clipped", f"{file.clipped:.2%} of the samples are beyond {FULL_SCALE:g}"
         if file.sample_rate < SAMPLE_RATE:
             yield file.Index, "low_rate", f"{file.sample_rate} Hz; nothing above {file.sample_rate / 2000:g} kHz"
-        elif file.sample_rate != usual and share >= USUAL_SHARE:
-            yield file.Index, "unusual_rate", f"{file.sample_rate} Hz; {share:.0%} of the files have {usual} Hz"
 
 
 def _label_faults(corpus: Corpus) -> Iterator[Fault]:

@@ -81,13 +81,6 @@ class Fingerprint:
         return np.where((loud[LAG:] > SILENCE * mean) & (loud[:-LAG] > SILENCE * mean), words, np.uint32(0))
 
 
-def audio_fingerprint(wave: np.ndarray) -> np.ndarray:
-    """Fingerprint (frames,) uint32 of finite mono samples (n,) at ``SAMPLE_RATE``; empty below 0.74 s."""
-    made = Fingerprint()
-    made.add(wave)
-    return made.words()
-
-
 def _band_energies(wave: np.ndarray) -> np.ndarray:
     """(frames, 33) energies of ``BAND_EDGES_HZ`` in windows of ``wave`` at ``RATE``."""
     edges = np.round(BAND_EDGES_HZ * WINDOW / RATE).astype(int)

@@ -6,13 +6,13 @@ Whether two artists are one decides whether they may stand in different sets, so
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-import numpy as np
 import pandas as pd
 
 from mtt.data.corpus import TAG_SEPARATOR, Corpus
@@ -23,14 +23,10 @@ HINTS = {
     "tag_everywhere": "hint: every tagged track has the tag, which then teaches nothing",
     "similar_tags": "hint: tags that differ in case, spaces or hyphens alone are different tags",
     "joined_tags": f"hint: a comma or semicolon in a tag; tags are joined by {TAG_SEPARATOR}",
-    "only_artist": "hint: all tracks have one artist, who can stand in one set only",
-    "artist_each": "hint: no artist has two tracks; is that the artist? A split by artist keeps nothing together then",
     "similar_artists": "hint: artists that may be one; as two they can stand in different sets",
     "split_mismatch": "hint: the split and the collection do not name the same tracks; those without a set are excluded",
-    "empty_set": "hint: the split leaves a set empty that a study needs",
     "untagged_in_set": "hint: tracks without tags teach and test nothing: those of train join the pool, others are excluded",
 }
-ENOUGH = 5  # tracks before it says anything that no artist has two
 LONG = 8  # letters of a name in which one more, less or other is rather a slip than another name
 _JOINING = {"the", "and"}
 
@@ -67,10 +63,6 @@ def _artist_hints(corpus: Corpus) -> Iterator[Hint]:
     artists = corpus.artists[corpus.artists != ""]
     counts, first = artists.value_counts(sort=False), artists.drop_duplicates()
     written = corpus.tracks["artist"]
-    if len(counts) == 1 < len(artists):
-        yield artists.index[0], "only_artist", f"{written[artists.index[0]]!r}, on {_tracks(len(artists))}"
-    if len(counts) == len(artists) >= ENOUGH:
-        yield artists.index[0], "artist_each", f"{len(artists):,} artists of one track each, such as {written[artists.index[0]]!r}"
     track_of = dict(zip(first, first.index, strict=True))
     for alike in _similar(counts.index):
         rarest = min(alike, key=counts.get)
@@ -93,8 +85,6 @@ def split_hints(corpus: Corpus, given: pd.Series) -> Iterator[Hint]:
     for name in SETS:
         own = sets == name
         untagged = tracks[own & ~corpus.is_labelled]
-        if not own.any():
-            yield tracks[0], "empty_set", f"no track is in {name}"
         if len(untagged):
             yield untagged[0], "untagged_in_set", f"{len(untagged):,} of {_tracks(own.sum())} of {name}, such as {untagged[0]!r}"
 
@@ -119,7 +109,7 @@ def _similar(keys: Iterable[str]) -> list[tuple[str, ...]]:
     letters = {key: "".join(own) for key, own in words.items()}
     alike = _grouped(words, lambda key: tuple(sorted(words[key]))) + _grouped(letters, letters.get)
     key_of = {form: key for key, form in letters.items() if len(form) >= LONG}
-    alike += [[key_of[one], key_of[other]] for one, other in _one_letter_apart([*key_of])]
+    alike += [[key_of[one], key_of[other]] for one, other in _one_letter_apart(key_of)]
     return list(dict.fromkeys(map(tuple, alike)))
 
 
@@ -130,25 +120,17 @@ def _words(key: str) -> list[str]:
     return [word for word in words if word not in _JOINING] or words or [key]
 
 
-def _one_letter_apart(forms: list[str]) -> list[tuple[str, str]]:
+def _one_letter_apart(forms: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of which one becomes the other by one letter more, less or other, or by two letters that change places.
 
-    Such pairs become one text when a letter at most is taken from each: texts of one hash propose them, so that time grows with the number
-    of names, not of pairs.
+    Such pairs become one text when a letter at most is taken from each, so that time grows with the number of names, not of pairs.
     """
-    hashes, owners = [], []
-    for number, form in enumerate(forms):
-        shorter = {hash(form[:place] + form[place + 1 :]) for place in range(len(form))} | {hash(form)}
-        hashes += shorter
-        owners += [number] * len(shorter)
-    order = np.argsort(hashes, kind="stable")
-    hashes, owners = np.array(hashes)[order], np.array(owners)[order]
-    pairs, step = set(), 1
-    while len(same := np.flatnonzero(hashes[step:] == hashes[: len(hashes) - step])):
-        pairs |= set(zip(owners[same].tolist(), owners[same + step].tolist(), strict=True))
-        step += 1
-    found = ((forms[one], forms[other]) for one, other in sorted(pairs))
-    return [(one, other) for one, other in found if _is_slip(one, other)]
+    shorter = defaultdict(list)
+    for form in forms:
+        for text in {form, *(form[:place] + form[place + 1 :] for place in range(len(form)))}:
+            shorter[hash(text)].append(form)
+    pairs = {pair for alike in shorter.values() for pair in itertools.combinations(alike, 2)}
+    return sorted(pair for pair in pairs if _is_slip(*pair))
 
 
 def _is_slip(one: str, other: str) -> bool:

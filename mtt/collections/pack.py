@@ -13,8 +13,6 @@ with the next track, and a collection whose tags or sets have changed keeps its 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +48,6 @@ KEPT_COLUMNS = ["path", "artist", "title", "album", "split"]  # of the collectio
 INDEXED = ["name", "tags", "tag_kinds", "split_name", "complete", "digest"]  # of a corpus, in pack.json
 MEASURES = {"seconds": float, "level_db": float, "digest": str, "samples": int}
 _AGAIN = "make it again with: python -m mtt pack"
-_SPARE = 50_000_000  # bytes: for the tables, and so that a disk is not filled to the brim
 
 
 @dataclass(frozen=True)
@@ -127,8 +124,8 @@ def check_pack_place(out: str | Path) -> None:
 def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpus:
     """Pack a corpus of ``load_corpus`` into the folder ``out`` and return it as packed.
 
-    Files that could not serve stay listed in its ``.problems``. Says how much room is needed before anything is written. Raises
-    ``MttError`` where it is not there, where ``out`` is being packed to or is no folder, and for a corpus that is packed already.
+    Files that could not serve stay listed in its ``.problems``. Raises ``MttError`` where ``out`` cannot be written, is being packed to or
+    is no folder, and for a corpus that is packed already.
     """
     out = Path(out)
     if corpus.packed is not None:
@@ -138,7 +135,6 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         for leftover in out.glob("audio/??/.*.partial"):
             leftover.unlink()
         missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
-        _require_room(out, corpus, missing["seconds"].sum(), progress)
         parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator", initializer=leave_interrupts)
         jobs = (delayed(_write_sound)(corpus.path(track_id), out.absolute(), digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
@@ -159,16 +155,6 @@ def _sounds(folder: Path) -> set[str]:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _require_room(out: Path, corpus: Corpus, seconds: float, progress: bool) -> None:
-    needed, free = int(seconds * SAMPLE_RATE) * SAMPLE_TYPE.itemsize + _SPARE, shutil.disk_usage(out).free
-    room = f"packing needs {needed / 1e9:,.2f} GB and the disk has {free / 1e9:,.2f} GB free"
-    if progress:
-        hours = corpus.tracks["seconds"].sum() / 3600
-        tqdm.write(f"{out}: {len(corpus):,} tracks, {hours:,.1f} hours; {room}", file=sys.stderr)
-    if needed > free:
-        raise MttError(f"{out}: {room}; make room or give a folder on another disk")
 
 
 def _write_sound(path: Path, out: Path, digest: str) -> str:

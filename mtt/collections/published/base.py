@@ -2,7 +2,7 @@
 
 Conventions: a data set is a module of this folder with a ``DATA_SET``. Its ``read(root, variant)`` gives a ``Published``; it reads lists
 and labels, no audio. The table is that of a collection's CSV: text columns ``path, artist, tags`` (joined by ``|``), ``title, album,
-split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it really lies. No pickle is ever run (``torchfile``).
+split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it lies. No pickle is ever run (``torchfile``).
 mirdata is not used: it fetches an index from the network before it reads a folder, and knows no splits and tag sets of tagging.
 """
 

@@ -9,21 +9,19 @@ the same as FLAC, MP3 or OGG.
 * The conventional split (Choi et al. 2016), files of the repository ``keunwoochoi/MSD_split_for_tagging``, in ``MSD_split_for_tagging/`` or
   ``splits/``: ``{train,valid,test}_x_msd_id.txt`` and ``{train,valid,test}_y.npy``. Artists stand in several sets. Later work drops tracks
   below 29.1 s: ``filtered_list_{train,test}.cP`` (Lee et al. 2017) beside these files does so here.
-* Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title) or ``track_metadata.db``, which the Million Song
-  Dataset publishes among its additional files.
+* Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title), an additional file of the Million Song Dataset.
 """
 
 from __future__ import annotations
 
 import re
-import sqlite3
 from pathlib import Path
 
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_labels, read_strings, track_table
 from mtt.data.corpus import tag_texts
-from mtt.files import MttError, one_line
+from mtt.files import MttError
 from mtt.models.official import CALS_TAGS
 from mtt.reading.table import read_table
 from mtt.splits.check import SETS
@@ -84,34 +82,19 @@ def _long_enough(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
     """artist and title of each id, in its order."""
-    folders = ("", "AdditionalFiles/", "metadata/")
-    names = [folder + name for folder in folders for name in ("unique_tracks.txt", "track_metadata.db")]
-    source = first_file(root, names, "the artists (millionsongdataset.com publishes both files as additional ones)")
-    about = (_unique_tracks(source, set(ids)) if source.suffix == ".txt" else _track_metadata(source)).reindex(ids).fillna("")
-    unknown = about.index[about["artist"] == ""]
-    if len(unknown):
-        raise MttError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
-    return {name: about[name].tolist() for name in ("artist", "title")}
-
-
-def _unique_tracks(path: Path, wanted: set[str]) -> pd.DataFrame:
-    rows = {}
-    with open(path, encoding="utf-8", errors="replace") as file:
+    names = [f"{folder}unique_tracks.txt" for folder in ("", "AdditionalFiles/", "metadata/")]
+    source = first_file(root, names, "the artists (millionsongdataset.com publishes it as an additional file)")
+    rows, wanted = {}, set(ids)
+    with open(source, encoding="utf-8", errors="replace") as file:
         for line in file:
             parts = line.rstrip("\n").split("<SEP>", 3)
             if len(parts) == 4 and parts[0] in wanted:
                 rows[parts[0]] = (parts[2].strip(), parts[3].strip())
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["artist", "title"])
-
-
-def _track_metadata(path: Path) -> pd.DataFrame:
-    try:
-        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
-            rows = database.execute("SELECT track_id, artist_name, title FROM songs").fetchall()
-    except sqlite3.Error as error:
-        raise MttError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
-    table = pd.DataFrame(rows, columns=["track_id", "artist", "title"], dtype=str)
-    return table.drop_duplicates("track_id").set_index("track_id")
+    about = pd.DataFrame.from_dict(rows, orient="index", columns=["artist", "title"]).reindex(ids).fillna("")
+    unknown = about.index[about["artist"] == ""]
+    if len(unknown):
+        raise MttError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
+    return {name: about[name].tolist() for name in ("artist", "title")}
 
 
 DATA_SET = DataSet(
