@@ -71,11 +71,9 @@ class Audit:
 
     @property
     def sentence(self) -> str:
-        size = f"{self.name}: {self.tracks:,} tracks, {self.hours:,.1f} hours"
-        found = self.rows["problem"][self.rows["problem"].isin(PROBLEMS)]
-        hints, kinds = len(self.rows) - len(found), found.nunique()
-        problems = f"{len(found):,} problem{'s'[: len(found) > 1]} of {kinds} kind{'s'[: kinds > 1]}" if kinds else "no problem found"
-        return f"{size}; {problems}{f', {hints:,} hint' if hints else ''}{'s'[: hints > 1]}."
+        kinds = self.rows["problem"].isin(PROBLEMS)
+        found = f"{kinds.sum():,} problems of {self.rows['problem'][kinds].nunique()} kinds, {(~kinds).sum():,} hints"
+        return f"{self.name}: {self.tracks:,} tracks, {self.hours:,.1f} hours; {found if len(self.rows) else 'no problem found'}."
 
 
 def audit_collection(source: str | Path, split: str | Path | None = None, cache: str | Path | None = None, progress: bool = True) -> Audit:

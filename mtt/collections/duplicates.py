@@ -8,10 +8,8 @@ fingerprinting system" (ISMIR 2002, section 4.2): bit m tells whether the energy
 are logarithmic, so gain and fixed filters cancel, and the growth is over ``LAG`` frames rather than one, which noise and coding overturn
 less easily. Word 0 (no step has grown) marks silence and stillness and is never compared.
 
-The *bit error rate* of two aligned fingerprints is the share of bits that differ. Measured on 13 real and 20 synthetic clips of 30 s: 0.09
-at most after gain, a 5 kHz low-pass, MP3 and a 0.3 s trim together, 0.12 after MP3 at 40 kbit/s; 0.31 at least between different melodies
-over the same loud drum loop, 0.5 expected of unrelated music. On 641 tracks of the embedded corpus, all 36 planted copies were found, at
-0.09 at most, and no other pair below 0.36.
+The *bit error rate* of two aligned fingerprints is the share of bits that differ: measured, 0.12 at most after gain, filter, trim and MP3
+at 40 kbit/s, 0.31 at least between different melodies over the same loud drum loop, 0.5 expected of unrelated music.
 """
 
 from __future__ import annotations
@@ -91,12 +89,11 @@ def _band_energies(wave: np.ndarray) -> np.ndarray:
 
 
 def join_fingerprints(fingerprints: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Fingerprints as two arrays that can be stored: ``lengths`` (n,) and ``bits``."""
+    """Fingerprints as two arrays that can be stored, of which ``split_fingerprints`` makes them again."""
     return {"lengths": np.array([len(words) for words in fingerprints], dtype=np.int64), "bits": np.concatenate(fingerprints)}
 
 
 def split_fingerprints(lengths: np.ndarray, bits: np.ndarray) -> list[np.ndarray]:
-    """What ``join_fingerprints`` was given."""
     return np.split(bits, np.cumsum(lengths)[:-1])
 
 
@@ -105,8 +102,7 @@ def find_near_duplicates(fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame
 
     The overlap may lie anywhere but holds at least half of the shorter track and 2 s of sound. An index of words proposes the pairs, so
     time grows with the number of tracks, not of pairs. ``detail`` gives the bit error rate and by how much the same sound comes later in
-    ``other``. A remix that leaves the melody in place counts as a copy. In a group of many copies, not every pair is listed, but the pairs
-    connect the group.
+    ``other``. In a group of many copies, not every pair is listed, but the pairs connect the group.
     """
     ids = sorted(fingerprints)
     if not ids:
@@ -182,14 +178,8 @@ def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -
     pairs = sparse.coo_matrix((np.ones(len(duplicates)), ends), shape=(len(tracks), len(tracks)))
     group = pd.Series(connected_components(pairs, directed=False)[1], tracks.index)
     lossy = ~tracks["path"].str.lower().str.endswith(LOSSLESS)
-    order = {
-        "nameless": artists == "",
-        "unlabelled": ~labelled,
-        "shortness": -tracks["seconds"].round(),
-        "lossy": lossy,
-        "id": tracks.index,
-    }
-    worth = pd.DataFrame(order, tracks.index)
+    order = {"nameless": artists == "", "unlabelled": ~labelled, "shortness": -tracks["seconds"].round(), "lossy": lossy}
+    worth = pd.DataFrame(order | {"id": tracks.index}, tracks.index)
     kept = worth.sort_values(list(worth))["id"].groupby(group).transform("first")
     copies = kept[(kept != kept.index) & (artists != "").reindex(kept).to_numpy()].sort_index()
     details = {frozenset(ends): detail for *ends, detail in duplicates[PAIR_COLUMNS].itertuples(index=False)}

@@ -106,7 +106,6 @@ def _texts(tags: mutagen.Tags, name: str) -> list[str]:
 
 
 def _from(path: Path, beside: Path) -> str:
-    """``path`` from the folder ``beside``. Raises ``MttError`` where it does not lie below."""
     for whole in (os.path.abspath, os.path.realpath):  # as written, or as links lead
         if Path(whole(path)).is_relative_to(whole(beside)):
             return os.path.relpath(whole(path), whole(beside))

@@ -71,20 +71,16 @@ def first_file(root: Path, names: Sequence[str], purpose: str) -> Path:
 
 
 def read_strings(path: Path) -> list[str]:
-    """A list of strings: lines of a text file, the elements of an ``.npy``, or a pickled list (``.cP``, ``.pkl``).
-
-    Objects in an ``.npy`` and pickles are read if they are a list of strings and nothing else. Raises ``MttError``.
-    """
+    """A list of strings: lines of a text file, the elements of an ``.npy``, or a pickled list (``.cP``, ``.pkl``). Raises ``MttError``."""
     if path.suffix == ".npy":
         array = _read_array(path).ravel()
         if array.dtype.kind not in "US":
             raise MttError(f"{path}: holds {array.dtype}, not strings; copy it again")
         return (np.char.decode(array) if array.dtype.kind == "S" else array).tolist()
-    content = path.read_bytes()
     if path.suffix in (".cP", ".pkl"):
-        return _pickled_strings(content, path)
+        return _pickled_strings(path.read_bytes(), path)
     try:
-        return [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise MttError(f"{path}: not a text file in UTF-8 ({error.reason}); save it as one, or copy it again") from error
 
@@ -93,12 +89,11 @@ def _read_array(path: Path) -> np.ndarray:
     """The array of an ``.npy``; objects are read as the strings of a pickled list."""
     with open(path, "rb") as file:
         try:
-            np.lib.format.read_magic(file)
-            if not np.lib.format.read_array_header_1_0(file)[2].hasobject:
-                return np.load(path)
+            return np.load(file)
         except (ValueError, EOFError) as error:
-            raise MttError(f"{path}: not a NumPy array ({one_line(error)}); copy it again") from error
-        return np.array(_pickled_strings(file.read(), path), dtype=str)
+            if "Object arrays" not in str(error):
+                raise MttError(f"{path}: not a NumPy array ({one_line(error)}); copy it again") from error
+        return np.array(_pickled_strings(file.read(), path), dtype=str)  # what stands behind the header
 
 
 def _pickled_strings(content: bytes, path: Path) -> list[str]:
@@ -127,9 +122,9 @@ def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
 def find_audio(root: Path, found: Published) -> pd.Series:
     """track_id -> path under ``root`` at which the file lies; ``""`` where it lies in no folder and with no ending."""
     there = {os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root, followlinks=True) for name in names}
-    hits = []
-    for path in found.tracks["path"]:
+
+    def place(path: str) -> str:
         names = [path, *(os.path.splitext(path)[0] + ending for ending in found.endings)]
-        places = (os.path.join(folder, name) for folder in found.folders for name in names)
-        hits.append(next((place for place in places if place in there), ""))
-    return pd.Series(hits, index=found.tracks.index, dtype=str)
+        return next((where for folder in found.folders for name in names if (where := os.path.join(folder, name)) in there), "")
+
+    return found.tracks["path"].map(place).astype(str)
