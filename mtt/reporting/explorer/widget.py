@@ -7,7 +7,6 @@ notebook's. Recordings, their tokens and all curves that were asked for are kept
 from __future__ import annotations
 
 import html
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -39,7 +38,7 @@ class ExplorerWidget(ipywidgets.VBox):
     def __init__(
         self, corpus: Corpus, offered: Sequence[tuple[str, Choice]], models: Mapping[str, nn.Module], shown: Sequence[str]
     ) -> None:
-        self.corpus, self.models, self.key = corpus, dict(models), uuid.uuid4().hex
+        self.corpus, self.models = corpus, dict(models)
         self._opened, self._heard = lru_cache(KEPT)(self._open), lru_cache(40 * KEPT)(self._hear)
         clips = sorted({float(model.clip_seconds) for model in self.models.values()})
         windows = [(f"{seconds:g} s", seconds) for seconds in sorted({*WINDOWS, *clips})]
@@ -74,7 +73,7 @@ class ExplorerWidget(ipywidgets.VBox):
         source = self.file.value.strip() or self.track.value
         track, sound = self._opened(source)
         scene = Scene(track, {name: self._heard(source, name, self.window.value) for name in names})
-        return embedded_page(encode_scene(scene, sound), self.key)
+        return embedded_page(encode_scene(scene, sound))
 
     def _open(self, source: str | Choice) -> tuple[Track, dict]:
         """A file or a track of the corpus, and its sound and spectrogram as the page wants them."""

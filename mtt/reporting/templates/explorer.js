@@ -231,28 +231,22 @@
   audio.addEventListener("error", () => { find("fault").hidden = false; });
 
   // --- In a notebook: a page that takes the place of another goes on where that one was, and its frame is as high as it is ---
-  const key = document.documentElement.dataset.kept;
-  const trackOf = each => each.artist + "\n" + each.title;
-  function keep() {
-    const shown = scene.tags.filter(tag => tag.shown).map(tag => tag.name);
-    const state = { track: trackOf(scene), time: audio.currentTime, playing: !audio.paused, view, hidden: [...hidden], shown };
-    (parent.mttExplorers = parent.mttExplorers || {})[key] = state;
-  }
-  function resume(last) {
+  find("explorer").hidden = false;
+  const last = window.frameElement && parent.mttExplorer, trackOf = each => each.artist + "\n" + each.title;
+  if (last) {
     view = last.view;
-    for (const name of last.hidden) hidden.add(name);
-    if (last.track !== trackOf(scenes[0])) return;
+    last.hidden.forEach(name => hidden.add(name));
+  }
+  if (last && last.track === trackOf(scenes[0])) {
     for (const tag of scenes[0].tags) tag.shown = last.shown.includes(tag.name);
     audio.addEventListener("loadedmetadata", () => timeline.seek(last.time), { once: true });
-    if (last.playing) audio.addEventListener("seeked", timeline.toggle, { once: true });  // where the browser lets it
   }
-
-  find("explorer").hidden = false;
-  if (key && parent.mttExplorers && parent.mttExplorers[key]) resume(parent.mttExplorers[key]);
   open(0);
-  if (key) {
-    for (const name of ["click", "change", "keyup"]) document.addEventListener(name, keep);
-    for (const name of ["timeupdate", "seeked", "play", "pause"]) audio.addEventListener(name, keep);
+  if (window.frameElement) {
+    window.addEventListener("pagehide", () => {
+      const shown = scene.tags.filter(tag => tag.shown).map(tag => tag.name);
+      parent.mttExplorer = { track: trackOf(scene), time: audio.currentTime, view, hidden: [...hidden], shown };
+    });
     new ResizeObserver(() => { frameElement.style.height = document.documentElement.offsetHeight + "px"; }).observe(document.body);
   }
   new ResizeObserver(drawAxis).observe(stage);
