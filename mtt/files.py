@@ -1,7 +1,5 @@
 """What every room needs of the system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import glob

@@ -8,8 +8,6 @@ in which they are reported; the hints of ``mtt.collections.hints`` follow as row
 Below 22 050 Hz a file cannot hold what models listen to (``low_rate``); higher rates are resampled without loss.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -12,8 +12,6 @@ The *bit error rate* of two aligned fingerprints is the share of bits that diffe
 at 40 kbit/s, 0.31 at least between different melodies over the same loud drum loop, 0.5 expected of unrelated music.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

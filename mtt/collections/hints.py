@@ -4,8 +4,6 @@ Conventions: a hint is ``track_id, kind, detail``, as a problem of the audit is;
 Whether two artists are one decides whether they may stand in different sets, so names that are nearly alike are worth a look.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import re

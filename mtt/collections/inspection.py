@@ -6,8 +6,6 @@ time of change and to the settings it was found with. It is kept in shards of a 
 is done: a pass that was stopped goes on, and a second one reads only what is new.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import logging

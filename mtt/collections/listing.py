@@ -6,8 +6,6 @@ are tags: split at ``; / , |`` and NUL, in lower case, without those that say no
 LONGEST characters of a text are taken, on one line, and a file whose metadata cannot be read is listed as one that has none.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

@@ -13,8 +13,6 @@ Absent audio files of a data set are an error that counts them, unless ``?partia
 and the absent ones are listed among its problems.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 import pkgutil

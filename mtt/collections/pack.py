@@ -10,8 +10,6 @@ made from are the same study. What only the embedded corpus knows (its truth and
 with the next track, and a collection whose tags or sets have changed keeps its sound.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

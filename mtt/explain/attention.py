@@ -13,8 +13,6 @@ Attention says where information is taken from, not what it is used for: it is t
 (``mtt.explain.localisation`` and ``mtt.explain.deletion`` test whether it is).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

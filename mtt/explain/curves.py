@@ -14,8 +14,6 @@ without, the probabilities of a trained model of the demo profile's size move by
 points (eight tracks, windows of 5 s; ``tests/benchmarks/bench_explain.py`` measures it).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

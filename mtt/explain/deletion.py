@@ -10,8 +10,6 @@ Conventions
 - Draws of a clip depend on its place among the tracks and clips alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

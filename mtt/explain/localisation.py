@@ -10,8 +10,6 @@ Conventions
   mean over tags weighs each tag alike, and its resamples take the same artists for all tags.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

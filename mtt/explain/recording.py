@@ -4,8 +4,6 @@ Conventions: audio is mono, in [-1, 1] at 22 050 Hz. A *token* of the Transforme
 compute in float32, also where the study scores in bfloat16: an explanation should not depend on the processor.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

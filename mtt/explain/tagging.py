@@ -4,8 +4,6 @@ Conventions: probabilities are the mean over evenly spaced clips of the model's 
 have four digits. A name that is not UTF-8 stands with backslashes there (``mtt.files.shown``).
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

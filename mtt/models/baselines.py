@@ -11,8 +11,6 @@ Layers follow the reference implementations of Won, Ferraro, Bogdanov, Serra: "E
 read and compared; the counts below are those of this code with 50 tags at c = 128, and follow from the reference's layers.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

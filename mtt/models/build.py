@@ -1,7 +1,5 @@
 """From a configuration to a model."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

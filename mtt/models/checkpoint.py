@@ -4,8 +4,6 @@ A model folder holds ``model.safetensors`` (every tensor of the model's state) a
 weights ties the two together: a folder whose writing was cut between them is refused, not misread. Nothing here runs code from a file.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import errno

@@ -16,8 +16,6 @@ Convolutions run in the channels_last memory format, several times faster on a C
 always computed in float32.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -137,7 +135,7 @@ class ResidualBlock(nn.Module):
         return F.relu(self.pool(skip + y))
 
 
-MODELS: dict[str, type[TaggingModel]] = {}  # by architecture
+MODELS: dict[str, type["TaggingModel"]] = {}  # by architecture
 
 
 class TaggingModel(nn.Module, ABC):

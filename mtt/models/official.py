@@ -4,8 +4,6 @@ They are Lightning checkpoints of ``minzwon/semi-supervised-music-tagging-transf
 teacher's as ``teacher_network.*``. They are read by ``torchfile``, which runs no code.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

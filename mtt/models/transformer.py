@@ -7,8 +7,6 @@ Computes what the authors' code computes (tests/data/golden), for input of any l
 pieces whose joints cannot be seen in the tokens, and the Transformer over windows of tokens (``frontend``'s rule).
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

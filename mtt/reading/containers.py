@@ -6,8 +6,6 @@ it were a file of its own. Numbers in a header that would stop the decoder befor
 Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), EBU Tech 3306 (RIFF, RF64), id3.org (ID3).
 """
 
-from __future__ import annotations
-
 import codecs
 import os
 import re

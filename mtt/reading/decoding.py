@@ -5,8 +5,6 @@ decoder gives nothing more; what a header says is compared with it, never believ
 descriptor: given a name, libsndfile would look for a resource fork ``._name`` beside it.
 """
 
-from __future__ import annotations
-
 import ctypes
 import math
 import os

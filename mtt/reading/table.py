@@ -6,8 +6,6 @@ tabs that spreadsheets write instead. All values are texts; an empty one is ``""
 its line. The first line is line 1.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

@@ -5,8 +5,6 @@ names is imported, called or given a state: a checkpoint of PyTorch Lightning is
 torch.save is a zip archive: ``data.pkl``, a pickle that says what the tensors are called, and a record of numbers for each.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import pickle
@@ -30,7 +28,7 @@ class Inert:
     def __new__(cls, *_, **__):  # also where a pickle takes one for a class
         return object.__new__(Inert)
 
-    def __call__(self, *_, **__) -> Inert:
+    def __call__(self, *_, **__) -> "Inert":
         return Inert()
 
     def __setstate__(self, state: object) -> None:

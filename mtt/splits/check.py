@@ -7,8 +7,6 @@ pool may share artists with train only. A tag's *share* of a set is (tracks of t
 with the tag); its *deviation* is that share minus the ratio of the set.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ leak. The unlabelled pool obeys the rule of CALS (Won, Choi & Serra 2021): an un
 valid or test; then it is excluded. Results depend on the seed, not on the order of the rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

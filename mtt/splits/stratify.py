@@ -7,8 +7,6 @@ Column 0 of a table counts a group's items, column t > 0 those with tag t - 1. N
 groups enough.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 from scipy import sparse

@@ -293,7 +293,7 @@ def test_a_written_split_is_read_back(tmp_path):
         ("track_id,split\na,train\n,test\n", "line 3 has no track_id"),
         ("track_id,split\na,train\nb,test\na,valid\n", "line 4 repeats the track_id of line 2, 'a'"),
         ("a,train\nb,test\n", "line 1, 'a, train', names none of the columns track_id, split"),
-        ("track_id,split\na,train\nb,test,\n", "line 3 has 3 fields, the header 2: it ends in a comma"),
+        ("track_id,split\na,train\nb,test,\n", "line 3 has 3 fields, the header 2: a comma stands at its end"),
         ("track_id,split\n", "has no rows under its header"),
         ("track_id,split\na,training\n", "line 2 has a split that is none of train, valid"),
     ],

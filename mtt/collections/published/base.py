@@ -6,8 +6,6 @@ split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` fi
 mirdata is not used: it fetches an index from the network before it reads a folder, and knows no splits and tag sets of tagging.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

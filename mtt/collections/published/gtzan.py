@@ -11,8 +11,6 @@ settled, so that a table has to be written from it once.
   torchaudio lists them. Others are left out.
 """
 
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
 
 from torchaudio.datasets import gtzan as lists

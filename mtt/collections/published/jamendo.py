@@ -7,8 +7,6 @@ the kind ``genre``. Audio is ``NN/ID.mp3`` or, of the low-quality copy, ``NN/ID.
 ``raw_30s/audio-low/`` or the root.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -10,8 +10,6 @@ without any of the 50 tags stays in its set, as all 50 absent: published results
   Won et al. 2020) or ``{train,valid,test}_list_pub.cP`` (paths, Lee et al. 2017), or the same as ``.txt``.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

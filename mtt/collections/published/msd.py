@@ -12,8 +12,6 @@ the same as FLAC, MP3 or OGG.
 * Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title), an additional file of the Million Song Dataset.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Conventions: ``scores`` are song-level probabilities (tracks, tags) of the track
 its choices best first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from operator import itemgetter

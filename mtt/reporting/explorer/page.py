@@ -4,8 +4,6 @@ Conventions: time is in seconds. The page holds its scenes as JSON: numbers as b
 attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import os

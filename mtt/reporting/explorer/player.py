@@ -5,8 +5,6 @@ browser seeks exactly. Time is in seconds from the start of the waveform. A page
 so a player may stand on a page twice; each output brings ``player.js`` once, which leaves alone the players that are ready.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Conventions: time is in seconds from the start of a track's waveform. A point of
 relative to uniform attention (1), mean over overlapping windows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

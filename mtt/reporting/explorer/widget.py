@@ -4,8 +4,6 @@ Conventions: the page is that of ``page`` with one scene, in a frame of its own 
 notebook's. Recordings, their tokens and all curves that were asked for are kept. Durations are in seconds.
 """
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
