@@ -1,11 +1,8 @@
 """The audit of a collection: everything that is wrong with its files, its table and its split, one row per problem.
 
-Conventions: a row is ``track_id, path, problem, detail``. A problem of several tracks has one row, with the track to look at first: the
-copy that goes, the first track of a rare tag, an artist's first track in the held-out set. ``PROBLEMS`` names all kinds, in the order
-in which they are reported; the hints of ``mtt.collections.hints`` follow as rows of the same form. Copies are those that
-``mtt.collections.duplicates`` finds and a study leaves out.
-
-Below 22 050 Hz a file cannot hold what models listen to (``low_rate``); higher rates are resampled without loss.
+Conventions: a row is ``track_id, path, problem, detail``. A problem of several tracks has one row, with the track to look at first.
+``PROBLEMS`` names all kinds, in the order in which they are reported; the hints of ``mtt.collections.hints`` follow as rows of the same
+form. Copies are those that a study leaves out.
 """
 
 from collections.abc import Iterator
@@ -77,7 +74,7 @@ class Audit:
 def audit_collection(source: str | Path, split: str | Path | None = None, cache: str | Path | None = None, progress: bool = True) -> Audit:
     """Audit what ``load_corpus`` takes, but a packed collection. The split is that of the file ``split``, else of the column ``split``.
 
-    Raises ``MttError`` for a collection that is packed, is none or has no usable file at all, and for a file that holds no split.
+    Raises ``MttError`` for a collection that is packed, is none or has no usable file, and for a file that holds no split.
     """
     cache = Path(cache or home() / "cache")
     given = None if split is None else read_split(split)

@@ -1,15 +1,11 @@
 """Cleaning before splitting: exact and near duplicates, and which copy to keep.
 
-Conventions: a duplicate's row is ``track_id, other, detail``; ``other`` is the track that it duplicates and that comes first in the order
-of ids.
-
-A *fingerprint* (frames,) of uint32 holds 32 bits for each ``HOP / RATE`` = 46 ms, after Haitsma & Kalker, "A highly robust audio
-fingerprinting system" (ISMIR 2002, section 4.2): bit m tells whether the energy step from band m to band m + 1 has grown. Here energies
-are logarithmic, so gain and fixed filters cancel, and the growth is over ``LAG`` frames rather than one, which noise and coding overturn
-less easily. Word 0 (no step has grown) marks silence and stillness and is never compared.
-
-The *bit error rate* of two aligned fingerprints is the share of bits that differ: measured, 0.12 at most after gain, filter, trim and MP3
-at 40 kbit/s, 0.31 at least between different melodies over the same loud drum loop, 0.5 expected of unrelated music.
+Conventions: a duplicate's row is ``track_id, other, detail``; ``other``, the track that it duplicates, comes first in the order of ids. A
+*fingerprint* (frames,) of uint32 holds 32 bits for each ``HOP / RATE`` = 46 ms, after Haitsma & Kalker, "A highly robust audio
+fingerprinting system" (ISMIR 2002, section 4.2): bit m tells whether the energy step from band m to band m + 1 has grown, here of
+logarithmic energies, so that gain and filters cancel, and over ``LAG`` frames. Word 0 marks silence and is never compared. The *bit error
+rate* of two aligned fingerprints is the share of bits that differ: measured, 0.12 at most after gain, filter, trim and MP3 at 40 kbit/s,
+0.31 at least between different melodies over the same loud drum loop.
 """
 
 from collections.abc import Mapping, Sequence
@@ -99,8 +95,7 @@ def find_near_duplicates(fingerprints: Mapping[str, np.ndarray]) -> pd.DataFrame
     """Pairs of tracks whose fingerprints differ in at most ``MAX_BIT_ERROR`` of the bits where they overlap: track_id, other, detail.
 
     The overlap may lie anywhere but holds at least half of the shorter track and 2 s of sound. An index of words proposes the pairs, so
-    time grows with the number of tracks, not of pairs. ``detail`` gives the bit error rate and by how much the same sound comes later in
-    ``other``. In a group of many copies, not every pair is listed, but the pairs connect the group.
+    time grows with the number of tracks. Of many copies not every pair is listed, but the pairs connect the group.
     """
     ids = sorted(fingerprints)
     if not ids:
@@ -167,9 +162,8 @@ def _bit_error(a: np.ndarray, b: np.ndarray, offset: int) -> float:
 def clean(tracks: pd.DataFrame, labelled: pd.Series, duplicates: pd.DataFrame) -> tuple[pd.Index, pd.DataFrame]:
     """Keep one copy of each group of ``duplicates``: the kept ids, in the order of ``tracks``, and the removed (``PROBLEM_COLUMNS``).
 
-    ``tracks`` is indexed by track_id, with columns path, artist, seconds and digest; ``labelled`` (track_id -> bool) says which have
-    labels. Of a group, a copy with an artist is kept, rather a labelled one, then the longest (to the second), then one whose format loses
-    nothing, then the first in the order of ids. Where no copy has an artist, so that none can be used, all stay.
+    ``labelled``: track_id -> whether it has labels. A copy with an artist is kept, rather a labelled one, then the longest (to the second),
+    then one whose format loses nothing, then the first in the order of ids. Where no copy has an artist, all stay.
     """
     artists = artist_keys(tracks["artist"])
     ends = [tracks.index.get_indexer(duplicates[name]) for name in ("track_id", "other")]

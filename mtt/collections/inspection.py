@@ -1,9 +1,8 @@
 """One pass over every file of a collection: is it usable, how long is it, what does it hold.
 
-Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, so a copy in another container of
-the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was found belongs to a file's path, size and
-time of change and to the settings it was found with. It is kept in shards of a few files, each written whole as soon as it
-is done: a pass that was stopped goes on, and a second one reads only what is new.
+Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, whatever the container. What was found
+belongs to a file's path, size and time of change and to the settings it was found with, and is kept in shards of a few files: a pass that
+was stopped goes on, and a second one reads only what is new.
 """
 
 import functools
@@ -37,8 +36,8 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     """Read every file of ``tracks`` (index track_id, column path relative to ``root``) once; ``cache`` is a folder.
 
     Returns track_id -> path, size, changed, seconds (decoded), fault (of a file that is not whole), sample_rate, channels, level_db,
-    clipped (share of the samples), digest, problem, detail, fingerprint. Files that cannot be used (unreadable, silent, cancelled, too
-    short) and paths that lead out of ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
+    clipped (share of the samples), digest, problem, detail, fingerprint. Files that cannot be used and paths that lead out of ``root`` have
+    a ``problem`` and a ``detail``; nothing is raised for them.
     """
     settings = [VERSION, MINIMUM_SECONDS, SILENCE_DB, CANCELLED_DB, audio_settings(), fingerprint_settings()]
     store = cache.resolve() / f"inspection-{fingerprint([settings, str(root)])}"

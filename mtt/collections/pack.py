@@ -1,13 +1,9 @@
 """A packed collection: audio decoded once, a file of int16 samples a track, from which a crop is read without decoding.
 
 Conventions: the folder holds ``audio/<ab>/<abcdef...>.i16``, named by the digest of a track's samples (mono, 22 050 Hz, little-endian,
-1/32768 a step), ``tracks.csv``, ``problems.csv``, ``fingerprints.npz`` and, written last, ``pack.json``: it marks a pack that is complete.
-A row of ``tracks.csv`` is a collection's row with what loading a collection finds out, and with its number of ``samples``.
-
-Sound: samples of 16 bits at 22 050 Hz come back as they were; others are rounded by at most 1/65536 where they lie in [-1, 1), which
-decoding may leave by a little: there they are clipped. Digests are those of the files, so a study on a pack and one on the files it was
-made from are the same study. What only the embedded corpus knows (its truth and timeline) is not packed. Packing that was stopped goes on
-with the next track, and a collection whose tags or sets have changed keeps its sound.
+1/32768 a step, clipped to [-1, 1)), ``tracks.csv``, ``problems.csv``, ``fingerprints.npz`` and, written last, ``pack.json``. A study on a
+pack and one on the files it was made from are the same study; the truth and timeline of the embedded corpus are not packed. Packing that
+was stopped goes on with the next track, and a collection whose tags or sets have changed keeps its sound.
 """
 
 import hashlib
@@ -122,8 +118,7 @@ def check_pack_place(out: str | Path) -> None:
 def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpus:
     """Pack a corpus of ``load_corpus`` into the folder ``out`` and return it as packed.
 
-    Files that could not serve stay listed in its ``.problems``. Raises ``MttError`` where ``out`` cannot be written, is being packed to or
-    is no folder, and for a corpus that is packed already.
+    Raises ``MttError`` where ``out`` cannot be written, is being packed to or is no folder, and for a corpus that is packed already.
     """
     out = Path(out)
     if corpus.packed is not None:

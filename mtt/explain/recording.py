@@ -28,8 +28,8 @@ BATCH_SECONDS = 96.0  # of audio in a batch of windows, overlaps counted
 class Recording:
     """Samples of a file or an array, read from anywhere, and the tokens that models make of them.
 
-    No more of a file is in memory than is asked for. Tokens are kept, 0.7 MB a minute at the published size, so a model must not be trained
-    meanwhile. Raises ``AudioError`` for a file that cannot be read, ``ValueError`` for samples of the wrong kind.
+    No more of a file is in memory than is asked for. Tokens are kept, so a model must not be trained meanwhile. Raises ``AudioError`` for a
+    file that cannot be read, ``ValueError`` for samples of the wrong kind.
     """
 
     def __init__(self, audio: Audio) -> None:

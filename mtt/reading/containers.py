@@ -1,9 +1,8 @@
 """What the bytes of an audio file say about themselves, looked at before a decoder believes them.
 
-Conventions: offsets and sizes are in bytes; a file is known by its descriptor, which is read without moving its position. A file may hold
-several streams, one after another (chained Ogg, files that were joined): each is a ``Part``, which a decoder reads through a ``View`` as if
-it were a file of its own. Numbers in a header that would stop the decoder before the sound ends are put right in the view, not in the file.
-Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), EBU Tech 3306 (RIFF, RF64), id3.org (ID3).
+Conventions: offsets and sizes are in bytes. A file may hold several streams, one after another (chained Ogg, files that were joined): each
+is a ``Part``, which a decoder reads through a ``View`` as if it were a file of its own; numbers in a header that would stop it before the
+sound ends are put right there. Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), EBU Tech 3306 (RIFF, RF64), id3.org (ID3).
 """
 
 import codecs

@@ -1,8 +1,8 @@
 """Pickles, and the tensors of files that torch.save has written, read without running anything in them.
 
-A pickle is a program that names functions and calls them. Here each name stands for a thing that does nothing, so nothing of what a file
-names is imported, called or given a state: a checkpoint of PyTorch Lightning is read whatever the classes of its callbacks are. A file of
-torch.save is a zip archive: ``data.pkl``, a pickle that says what the tensors are called, and a record of numbers for each.
+A pickle is a program that names functions and calls them. Here each name stands for a thing that does nothing, so a checkpoint of PyTorch
+Lightning is read whatever the classes of its callbacks are. A file of torch.save is a zip archive: ``data.pkl``, a pickle that says what
+the tensors are called, and a record of numbers for each.
 """
 
 import io

@@ -8,7 +8,7 @@ with the tag); its *deviation* is that share minus the ratio of the set.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,13 +152,3 @@ def _tag_shares(split: pd.Series, tracks: ArtistTracks, tags: Sequence[str]) -> 
     for name, share, ratio in zip(SETS, shares, tracks.ratios, strict=True):
         table[f"{name}_deviation"] = share - ratio
     return table
-
-
-def compare_splits(
-    splits: Mapping[str, pd.Series], artists: pd.Series, labels, ratios: Sequence[float], tags: Sequence[str]
-) -> pd.DataFrame:
-    """One row per split: the numbers of a ``SplitAudit``; ``shared_artists`` is summed over pairs of sets that must share none."""
-    numbers = ["leaked_test_share", "mean_deviation", "max_deviation", "worst_tag", "size_deviation"]
-    audits = [audit_split(split, artists, labels, ratios, tags) for split in splits.values()]
-    rows = [(int(audit.shared_artists["artists"].sum()), *(getattr(audit, number) for number in numbers)) for audit in audits]
-    return pd.DataFrame(rows, columns=["shared_artists", *numbers], index=pd.Index(splits, name="split"))

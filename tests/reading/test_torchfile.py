@@ -91,12 +91,6 @@ def test_tensors_come_back_as_they_were(tmp_path):
     assert all(torch.equal(found[name], tensor) and found[name].dtype == tensor.dtype for name, tensor in kept.items())
 
 
-def test_a_file_of_an_old_pytorch_says_how_to_renew_it(tmp_path, state):
-    torch.save(state, tmp_path / "old.ckpt", _use_new_zipfile_serialization=False)
-    with pytest.raises(CheckpointError, match="old.ckpt: written by PyTorch before 1.6: save it again with torch.save"):
-        import_official(tmp_path / "old.ckpt", tmp_path / "out")
-
-
 def archive(path: Path, pickled: bytes, numbers: bytes = bytes(8), compression: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", compression) as file:
         file.writestr("archive/data.pkl", pickled)

@@ -1,15 +1,13 @@
 """The Million Song Dataset with two splits: CALS (the usual one) and the conventional one.
 
-Conventions: a track's id is ``TR`` and 16 letters or digits; its audio is ``audio/A/B/C/TRABC….wav`` (letters 3 to 5 of the id), or
-the same as FLAC, MP3 or OGG.
+Conventions: a track's id is ``TR`` and 16 letters or digits; its audio is ``audio/A/B/C/TRABC….wav`` (letters 3 to 5 of the id), or the
+same as FLAC, MP3 or OGG. Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title).
 
 * CALS (Won, Choi & Serra 2021), files of ``data/splits`` of the authors' repository: ``splits/{train,valid,test}_ids.npy``,
-  ``{train,valid,test}_binaries.npy`` (n x 50), ``student_ids.npy``, or in its place ``msd_splits.tsv`` (clip_ids, splits). Its student set
-  is unlabelled; tracks of no set are not part of the collection.
-* The conventional split (Choi et al. 2016), files of the repository ``keunwoochoi/MSD_split_for_tagging``, in ``MSD_split_for_tagging/`` or
-  ``splits/``: ``{train,valid,test}_x_msd_id.txt`` and ``{train,valid,test}_y.npy``. Artists stand in several sets. Later work drops tracks
-  below 29.1 s: ``filtered_list_{train,test}.cP`` (Lee et al. 2017) beside these files does so here.
-* Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title), an additional file of the Million Song Dataset.
+  ``{train,valid,test}_binaries.npy`` (n x 50), ``student_ids.npy`` (the unlabelled set), or in its place ``msd_splits.tsv``.
+* The conventional split (Choi et al. 2016), files of the repository ``keunwoochoi/MSD_split_for_tagging``:
+  ``{train,valid,test}_x_msd_id.txt`` and ``{train,valid,test}_y.npy``. Artists stand in several sets. ``filtered_list_{train,test}.cP``
+  (Lee et al. 2017) beside these files drops tracks below 29.1 s.
 """
 
 import re
