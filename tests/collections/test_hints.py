@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtt.collections.hints import HINTS, split_hints, table_hints
+from mtt.collections.audit import HINTS, artist_hints, split_hints, tag_hints
 from mtt.data.corpus import Corpus, label_matrix, split_tags
+
+
+def table_hints(corpus: Corpus) -> list:
+    return [*tag_hints(corpus), *artist_hints(corpus)]
 
 
 def corpus(artists: list[str], tags: list[str]) -> Corpus:
