@@ -58,7 +58,9 @@ def import_official(ckpt: str | Path, folder: str | Path, tags: Sequence[str] | 
     ckpt = Path(ckpt)
     network = _official_network(ckpt)
     config, n_tags = _official_size(network, heads, ckpt)
-    tensors = {_our_name(name): tensor for name, tensor in network.items() if not name.startswith("spec.")}
+    tensors = {name: tensor for name, tensor in network.items() if not name.startswith("spec.")}
+    for theirs, ours in OFFICIAL_NAMES:
+        tensors = {re.sub(f"^{theirs}", ours, name): tensor for name, tensor in tensors.items()}
     model = filled_model(config, n_tags, tensors, ckpt)
     theirs, ours = network.get("spec.mel_scale.fb"), model.spectrogram.filters
     if theirs is not None and (theirs.shape != ours.shape or not torch.allclose(theirs, ours, atol=1e-4)):
@@ -102,9 +104,3 @@ def _official_size(network: dict[str, Tensor], heads: int, ckpt: Path) -> tuple[
     except SettingsError as error:
         raise CheckpointError(f"{ckpt}: {error}") from error
     return config, n_tags
-
-
-def _our_name(name: str) -> str:
-    for pattern, ours in OFFICIAL_NAMES:
-        name = re.sub("^" + pattern, ours, name)
-    return name

@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +43,9 @@ def read_table(path: str | Path, needed: Sequence[str], separator: str = "", opt
     try:
         text = _read_text(Path(path), needed)
         first = re.search(r"\S[^\r\n]*|$", text)[0]
-        sign = separator or max(SEPARATORS, key=lambda sign: _fit(first, sign, {*needed, *optional}))
+        known = {*needed, *optional}
+        columns = {sign: [_plain(name.strip(' "')) for name in first.split(sign)] for sign in SEPARATORS}
+        sign = separator or max(SEPARATORS, key=lambda sign: (len(known & {*columns[sign]}), len(columns[sign])))
         rows = _rows(text, sign, spaced=f"{sign} " in first)
         if (header := next(rows, None)) is None:
             raise MttError(f"is empty; a header with the columns {', '.join(needed[:12])} and rows are needed")
@@ -87,12 +89,6 @@ def _read_text(path: Path, needed: Sequence[str]) -> str:
         line = len(text[: place + 1].splitlines())
         raise MttError(f"line {line} holds a NUL byte; this is no text, or UTF-16 without its mark: {AS_UTF8}")
     return text
-
-
-def _fit(header: str, sign: str, known: Set[str]) -> tuple[int, int]:
-    """How well ``sign`` takes a header apart: columns that are known, and columns."""
-    names = [_plain(name.strip(' "')) for name in header.split(sign)]
-    return len(known & {*names}), len(names)
 
 
 def _plain(name: str) -> str:

@@ -53,16 +53,12 @@ def checked_tracks(artists: pd.Series, labels, ratios: Sequence[float], unlabell
         raise ValueError("labels: only 0 and 1 are allowed; turn scores or counts into 0/1 first")
     labels = labels.astype(np.int64)
     labels.eliminate_zeros()
+    shares = np.asarray(ratios, dtype=float)
+    if shares.shape != (len(SETS),) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
+        raise SettingsError(f"ratios: for train, valid and test 3 numbers are needed, finite numbers >= 0, not all 0; got {ratios!r}")
     codes = artist_codes(artists)
     has_label = labels.getnnz(axis=1) > 0 if unlabelled is None else ~np.asarray(unlabelled, dtype=bool)
-    return ArtistTracks(artists.index, codes, labels, has_label & (codes >= 0), _shares(ratios))
-
-
-def _shares(ratios: Sequence[float]) -> np.ndarray:
-    values = np.asarray(ratios, dtype=float)
-    if values.shape != (len(SETS),) or not np.isfinite(values).all() or (values < 0).any() or values.sum() == 0:
-        raise SettingsError(f"ratios: for train, valid and test 3 numbers are needed, finite numbers >= 0, not all 0; got {ratios!r}")
-    return values / values.sum()
+    return ArtistTracks(artists.index, codes, labels, has_label & (codes >= 0), shares / shares.sum())
 
 
 def check_split(split: pd.Series, artists: pd.Series) -> None:

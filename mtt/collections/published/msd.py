@@ -47,7 +47,16 @@ def read(root: Path, variant: str) -> Published:
         labels = first_file(folder, [name + labels_file], f"the tags of the {name} set of {split}")
         texts = tag_texts(read_labels(labels, len(ids), len(tags)), tags)
         sets.append(pd.DataFrame({"track_id": ids, "tags": texts, "split": name}, dtype=str))
-    table = _long_enough(folder, pd.concat(sets)) if variant else pd.concat([*sets, _pool(folder)])
+    long_enough = [folder / f"filtered_list_{name}.cP" for name in ("train", "test")]
+    if variant and all(path.is_file() for path in long_enough):
+        named = {track_id for path in long_enough for track_id in read_strings(path)}
+        sets = [own[own["track_id"].isin(named)] for own in sets]
+    elif not variant:
+        pool = first_file(folder, ["student_ids.npy", "msd_splits.tsv"], "the ids of the unlabelled set of CALS")
+        lists = None if pool.suffix == ".npy" else read_table(pool, ["clip_ids", "splits"], "\t")
+        ids = read_strings(pool) if lists is None else lists.loc[lists["splits"] == "STUDENT", "clip_ids"]
+        sets.append(pd.DataFrame({"track_id": ids, "tags": "", "split": "unlabelled"}, dtype=str))
+    table = pd.concat(sets)
     ids = table["track_id"].tolist()
     bad = [track_id for track_id in ids if not re.fullmatch("TR[A-Z0-9]{16}", track_id)]
     if bad:
@@ -55,25 +64,6 @@ def read(root: Path, variant: str) -> Published:
     paths = [f"{i[2]}/{i[3]}/{i[4]}/{i}.wav" for i in ids]
     tracks = track_table(root, **table.reset_index(drop=True), path=paths, **_about(root, ids))
     return Published(tracks, ("audio", ""), split=split, tags=tags)
-
-
-def _pool(folder: Path) -> pd.DataFrame:
-    """The unlabelled set of CALS."""
-    source = first_file(folder, ["student_ids.npy", "msd_splits.tsv"], "the ids of the unlabelled set of CALS")
-    if source.suffix == ".npy":
-        ids = read_strings(source)
-    else:
-        table = read_table(source, ["clip_ids", "splits"], "\t")
-        ids = table.loc[table["splits"] == "STUDENT", "clip_ids"]
-    return pd.DataFrame({"track_id": ids, "tags": "", "split": "unlabelled"}, dtype=str)
-
-
-def _long_enough(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """The tracks that the filtered lists name, where there are such lists."""
-    lists = [folder / f"filtered_list_{name}.cP" for name in ("train", "test")]
-    if not all(path.is_file() for path in lists):
-        return table
-    return table[table["track_id"].isin([track_id for path in lists for track_id in read_strings(path)])]
 
 
 def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:

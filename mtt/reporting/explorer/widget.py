@@ -16,7 +16,7 @@ from mtt.data.corpus import Corpus
 from mtt.files import MttError, one_line
 from mtt.reporting.explorer.choices import Choice, first_models
 from mtt.reporting.explorer.page import embedded_page, encode_scene, encode_sound
-from mtt.reporting.explorer.scenes import Heard, Scene, Track, corpus_track, file_track, full_title, heard_by
+from mtt.reporting.explorer.scenes import Scene, Track, corpus_track, file_track, full_title, heard_by
 from mtt.study.workspace import Result, Study
 
 WINDOWS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)  # besides the models' own clip lengths
@@ -37,7 +37,8 @@ class ExplorerWidget(ipywidgets.VBox):
         self, corpus: Corpus, offered: Sequence[tuple[str, Choice]], models: Mapping[str, nn.Module], shown: Sequence[str]
     ) -> None:
         self.corpus, self.models = corpus, dict(models)
-        self._opened, self._heard = lru_cache(KEPT)(self._open), lru_cache(40 * KEPT)(self._hear)
+        self._opened = lru_cache(KEPT)(self._open)
+        self._heard = lru_cache(40 * KEPT)(lambda source, name, window: heard_by(models[name], self._opened(source)[0].recording, window))
         clips = sorted({float(model.clip_seconds) for model in self.models.values()})
         windows = [(f"{seconds:g} s", seconds) for seconds in sorted({*WINDOWS, *clips})]
         hint = "or the path of a file of yours, then Enter"
@@ -77,9 +78,6 @@ class ExplorerWidget(ipywidgets.VBox):
         """A file or a track of the corpus, and its sound and spectrogram as the page wants them."""
         track = file_track(Path(source).expanduser()) if isinstance(source, str) else corpus_track(self.corpus, *source)
         return track, encode_sound(track)
-
-    def _hear(self, source: str | Choice, name: str, window: float) -> Heard:
-        return heard_by(self.models[name], self._opened(source)[0].recording, window)
 
 
 def explore(study: Study, results: Mapping[str, Result], choices: Sequence[Choice], shown: Sequence[str]) -> ExplorerWidget:
