@@ -7,6 +7,7 @@ was stopped goes on with the next track, and a collection whose tags or sets hav
 """
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,7 @@ KEPT_COLUMNS = ["path", "artist", "title", "album", "split"]  # of the collectio
 INDEXED = ["name", "tags", "tag_kinds", "split_name", "complete", "digest"]  # of a corpus, in pack.json
 MEASURES = {"seconds": float, "level_db": float, "digest": str, "samples": int}
 _AGAIN = "make it again with: python -m mtt pack"
+_SPARE = 50_000_000  # bytes: for the tables, and so that a disk is not filled to the brim
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,10 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         for leftover in out.glob("audio/??/.*.partial"):
             leftover.unlink()
         missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
+        needed, free = int(missing["seconds"].sum() * SAMPLE_RATE) * SAMPLE_TYPE.itemsize + _SPARE, shutil.disk_usage(out).free
+        if needed > free:
+            room = f"packing needs {needed / 1e9:,.2f} GB and the disk has {free / 1e9:,.2f} GB free"
+            raise MttError(f"{out}: {room}; make room or give a folder on another disk")
         parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator", initializer=leave_interrupts)
         jobs = (delayed(_write_sound)(corpus.path(track_id), out.absolute(), digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)

@@ -10,7 +10,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
 from mtt.explain.recording import Recording, batch_of, evaluating, probabilities, tag_names, to_model
-from mtt.files import MttError, fingerprint, one_line, read_json, shown, write_json
+from mtt.files import MttError, kept_arrays, one_line, shown
 
 CLIPS = 8  # of a recording
 SHORT, SILENT = 1.0, -60.0  # seconds, and dB of full scale, below which tags come with a warning, as an audit does
@@ -65,23 +64,20 @@ def tag_file(model: nn.Module, path: Path, store: Path | None = None) -> Tagged:
 
     What was found is kept in the folder ``store`` and read from there as long as size and time of change are the same.
     """
+
+    def hear() -> dict[str, np.ndarray]:
+        recording = Recording(path)
+        return {"probabilities": _listen(model, recording, CLIPS), "warning": np.array(_warning(recording.info))}
+
     try:
         if os.path.isdir(path):
             raise AudioError(f"{path}: no audio file that can be read in this folder; give files, or a folder that holds some")
         stamp = [os.path.abspath(path), os.path.getsize(path), os.stat(path).st_mtime_ns] if os.path.exists(path) else []
-        kept = store / f"{fingerprint(stamp)}.json" if store and stamp else None
-        found = kept and read_json(kept)
-        if not found:
-            recording = Recording(path)
-            found = _listen(model, recording, CLIPS).tolist(), _warning(recording.info)
-            if kept:
-                with suppress(OSError):  # a store that cannot be written is done without
-                    write_json(kept, found)
-        return Tagged(path, tag_table(tag_names(model), found[0]), warning=found[1])
-    except MttError as error:
-        return Tagged(path, problem=str(error))
+        found = kept_arrays(store, "tags", stamp, hear) if store and stamp else hear()
+        return Tagged(path, tag_table(tag_names(model), found["probabilities"]), warning=str(found["warning"]))
     except Exception as error:
-        return Tagged(path, problem=f"{path}: could not be tagged ({one_line(repr(error))}); re-encode the file or leave it out")
+        said = f"{path}: could not be tagged ({one_line(repr(error))}); re-encode the file or leave it out"
+        return Tagged(path, problem=str(error) if isinstance(error, MttError) else said)
 
 
 def tag_files(model: nn.Module, paths: Iterable[str | Path], store: Path | None = None) -> Iterator[Tagged]:
