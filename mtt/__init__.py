@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "collections.load": ["collection_help", "load_corpus", "read_collection"],
         "collections.pack": ["check_pack_place", "pack_corpus"],
         "data.corpus": ["label_matrix", "split_tags"],
-        "splits.check": ["audit_split", "compare_splits", "split_notes"],
+        "splits.check": ["audit_split", "split_notes"],
         "splits.make": ["check_sets", "read_split", "split_by_artist", "write_split"],
         "explain.attention": ["attention_maps"],
         "explain.curves": ["tag_curves"],

@@ -1,7 +1,5 @@
 """The command line: ``python -m mtt COMMAND``. An output is never an input, and what is there is replaced with ``--force`` only."""
 
-from __future__ import annotations
-
 import io
 import logging
 import os
@@ -236,7 +234,7 @@ def _store(out: Path, folder: Path) -> Iterator[Path]:
         shutil.rmtree(store, ignore_errors=True)
 
 
-def _good(progress: tqdm, done: Counter) -> Iterator[Tagged]:
+def _good(progress: tqdm, done: Counter) -> Iterator["Tagged"]:
     """The files that have tags; what is to be said of others, and of these, is told as it comes, and all are counted."""
     for tagged in progress:
         done["tagged" if tagged.tags is not None else "failed"] += 1
