@@ -3,8 +3,9 @@
 Layers follow the reference implementations of Won, Ferraro, Bogdanov, Serra: "Evaluation of CNN-based automatic music tagging models", SMC
 2020 (``minzwon/sota-music-tagging-models``), with three differences: the input is that of the Transformer (128 mel bands, hop 512 at 22 050
 Hz), and pools span about as many octaves and seconds as there; pools keep the incomplete last window and the last stage is pooled globally,
-so that input of any length works; dropout is ``config.dropout``. With ``config.longest_step`` they pool less over time, so that clips shorter
-than their papers' keep some steps. ``config.channels`` (c below) is the base width, 128 in the reference; parameters are counted with 50 tags.
+so that input of any length works; dropout is ``config.dropout``. With ``config.longest_step`` they pool less over time, so that clips
+shorter than their papers' keep some steps. ``config.channels`` (c below) is the base width, 128 in the reference; parameters are counted
+with 50 tags.
 """
 
 from collections.abc import Sequence
