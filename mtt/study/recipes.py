@@ -52,8 +52,8 @@ class Recipe:
 
     def again(self) -> Recipe:
         """The same recipe, and its teachers, trained a second time."""
-        second = self.with_seed(self.seed + SECOND_SEED)
-        return replace(second, name=self.name + AGAIN, teacher=second.teacher and replace(second.teacher, name=second.teacher.name + AGAIN))
+        teacher = self.teacher and self.teacher.again()
+        return replace(self, name=self.name + AGAIN, seed=self.seed + SECOND_SEED, teacher=teacher)
 
 
 Kind = Literal["supervised", "student", "oracle", "control", "baseline", "leak"]
