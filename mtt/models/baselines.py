@@ -116,11 +116,7 @@ class ShortChunkResNet(MelTaggingModel):
         sizes = (1, c, c, 2 * c, 2 * c, 2 * c, 2 * c, 4 * c)
         self.blocks = nn.Sequential(*(ResidualBlock(*size, stride=2) for size in pairwise(sizes)))
         self.head = nn.Sequential(
-            nn.Linear(4 * c, 4 * c),
-            nn.BatchNorm1d(4 * c),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(4 * c, n_tags),
+            nn.Linear(4 * c, 4 * c), nn.BatchNorm1d(4 * c), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(4 * c, n_tags)
         )
 
     def score_mel(self, mel: Tensor) -> Tensor:
