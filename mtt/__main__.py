@@ -79,10 +79,9 @@ def list_command(
         write_whole(out, found.tracks.to_csv(index=False, lineterminator="\n"))
     with_tags, artists = (found.tracks["tags"] != "").sum(), found.tracks["artist"]
     print(f"{shown(out)}: {len(artists):,} tracks, {(artists == '').sum():,} without an artist, {with_tags:,} with tags")
-    for path in found.left_out:
-        print(f"mtt: {shown(path)}: left out, for its name is not UTF-8 and a table is; rename the file", file=sys.stderr)
-    if found.skipped:
-        print(f"mtt: {mtt.skipped_text(found.skipped)}", file=sys.stderr)
+    told = [f"{shown(path)}: left out, for its name is not UTF-8 and a table is; rename the file" for path in found.left_out]
+    for line in filter(None, [*told, mtt.skipped_text(found.skipped)]):
+        print(f"mtt: {line}", file=sys.stderr)
     if found.left_out:
         raise typer.Exit(1)
 

@@ -19,7 +19,7 @@ import numpy as np
 class MttError(ValueError):
     """Something that a user can mend; the message names what is at fault, the reason and the remedy, in one line.
 
-    All errors that a user's input causes are of this class. Any other exception is a fault of ours and keeps its traceback.
+    Any other exception is a fault of ours and keeps its traceback.
     """
 
     exit_code = 1  # of the command line; 2 is wrong usage
@@ -59,9 +59,10 @@ def place_fault(error: OSError, path: str | Path | None = None) -> str:
 
 
 def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Path:
-    """Write ``content`` (text as UTF-8) to a temporary file beside ``path``, force it to disk, put it in place in one step; the path.
+    """Write ``content`` (text as UTF-8, or pieces) to a temporary file beside ``path``, force it to disk, put it in place in one step; the
+    path.
 
-    Content may come in pieces. Raises ``PlaceError``; nothing of it is left then, nor a folder that was made for it.
+    Raises ``PlaceError``; nothing of it is left then, nor a folder that was made for it.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -186,10 +187,9 @@ def fingerprint(value: object) -> str:
 
 
 def kept_arrays(folder: str | Path, name: str, key: object, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """What ``make`` gives, made once and read back from ``folder/name-<fingerprint of key>.npz``.
+    """What ``make`` gives, made once and read back from ``folder/name-<fingerprint of key>.npz``; made again where it cannot be written.
 
-    ``key`` (of JSON types) holds all that the arrays follow from, a version of the code that makes them included. What cannot be written
-    is made again the next time.
+    ``key`` (of JSON types) holds all that the arrays follow from, a version of the code that makes them included.
     """
     path = Path(folder) / f"{name}-{fingerprint(key)}.npz"
     if path.exists():
@@ -204,7 +204,7 @@ def kept_arrays(folder: str | Path, name: str, key: object, make: Callable[[], d
 def alone(path: str | Path, busy: str = "") -> Iterator[None]:
     """Hold the lock file ``path``; it ends with the process. Where another holds it, wait, or raise ``MttError(busy)`` if that is given.
 
-    Folders that were made for it, and have nothing else in the end, go again. Raises ``PlaceError`` where it cannot stand.
+    Folders made for it go again if nothing else is in them. Raises ``PlaceError`` where it cannot stand.
     """
     path = Path(path)
     missing = _missing_folders(path)

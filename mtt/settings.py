@@ -103,8 +103,7 @@ def _merged(default: Mapping, given: Mapping) -> dict:
 def identity(settings) -> object:
     """What sets ``settings`` apart, as JSON types for ``fingerprint``: fields at their default are left out, in their parts too.
 
-    So a setting that is added later changes nothing that was made without it. A default that is changed does change what is computed: raise
-    the version that stands beside the identity.
+    So a setting that is added later changes nothing that was made without it; for a changed default, raise the version beside the identity.
     """
     if not dataclasses.is_dataclass(settings):
         return json.loads(json.dumps(settings))

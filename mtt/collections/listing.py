@@ -13,7 +13,6 @@ from pathlib import Path
 
 import mutagen
 import pandas as pd
-import soundfile
 from tqdm import tqdm
 
 from mtt.data.audio import find_audio
@@ -87,9 +86,6 @@ def read_metadata(path: Path) -> dict[str, list[str]]:
         found = mutagen.File(path)
         if found is not None and found.tags:
             return {name: _texts(found.tags, name) for name in FRAMES}
-        if path.suffix.lower() in (".wav", ".aif", ".aiff"):
-            with open(path, "rb") as file, soundfile.SoundFile(file) as sound:  # it reads what these have beside ID3, mutagen does not
-                return {name: [getattr(sound, name)] for name in FRAMES}
     except Exception:  # what a broken tag raises is no more certain than what it holds
         pass
     return {}

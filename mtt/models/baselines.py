@@ -139,11 +139,7 @@ class ShortChunkResNet(MelTaggingModel):
         strides = [(2, time) for time in time_pools(config, 7 * [2], 2)]
         self.blocks = nn.Sequential(*(ResidualBlock(*size, stride=one) for size, one in zip(pairwise(sizes), strides, strict=True)))
         self.head = nn.Sequential(
-            nn.Linear(4 * c, 4 * c),
-            nn.BatchNorm1d(4 * c),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(4 * c, n_tags),
+            nn.Linear(4 * c, 4 * c), nn.BatchNorm1d(4 * c), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(4 * c, n_tags)
         )
 
     def score_mel(self, mel: Tensor) -> Tensor:

@@ -23,7 +23,6 @@ MIN_FRAMES = 4  # one token of the Transformer
 SILENCE_DB = -100.0  # of a power of zero: 10 log10(FLOOR)
 FLOOR = 1e-10  # power below which dB are clamped (torchaudio's default)
 NARROW = 4  # frames; see ``convolve``
-STFT_FRAMES = 4096  # transformed at a time: 17 MB a recording
 
 
 def check_input(x: Tensor, shape: tuple[str, ...], name: str) -> None:
@@ -57,7 +56,7 @@ class MelSpectrogram(nn.Module):
     """(batch, samples) -> (batch, n_mels, 1 + samples // hop), in dB, float32.
 
     torchaudio's ``MelSpectrogram`` and ``AmplitudeToDB``: power, periodic Hann window, reflected at the borders, HTK mel filters without
-    norm from 0 Hz to half the sample rate, 10 log10, clamped at 1e-10, no ``top_db``; computed in pieces of STFT_FRAMES frames.
+    norm from 0 Hz to half the sample rate, 10 log10, clamped at 1e-10, no ``top_db``.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -76,19 +75,11 @@ class MelSpectrogram(nn.Module):
         check_input(waveform, ("batch", "samples"), "waveform")
         with torch.autocast(waveform.device.type, enabled=False):
             waveform = pad_end(waveform.float(), self.min_samples)
-            frames = 1 + waveform.shape[-1] // self.hop
             padded = F.pad(waveform, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
-            pieces = []
-            for first in range(0, frames, STFT_FRAMES):
-                last = min(first + STFT_FRAMES, frames) - 1
-                pieces.append(self._decibels(padded[:, first * self.hop : last * self.hop + self.n_fft]))
-            return torch.cat(pieces, dim=-1) if len(pieces) > 1 else pieces[0]
-
-    def _decibels(self, padded: Tensor) -> Tensor:
-        spectrum = torch.stft(padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True)
-        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)  # 8 times faster than abs().square()
-        mel = torch.matmul(power.transpose(1, 2), self.filters).transpose(1, 2)
-        return 10.0 * torch.log10(mel.clamp(min=FLOOR)).contiguous()
+            spectrum = torch.stft(padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True)
+            power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)  # 8 times faster than abs().square()
+            mel = torch.matmul(power.transpose(1, 2), self.filters).transpose(1, 2)
+            return 10.0 * torch.log10(mel.clamp(min=FLOOR)).contiguous()
 
 
 def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ is a ``Part``, which a decoder reads through a ``View`` as if it were a file of 
 sound ends are put right there. Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), EBU Tech 3306 (RIFF, RF64), id3.org (ID3).
 """
 
-import codecs
 import os
 import re
 import struct
@@ -29,8 +28,6 @@ FOREIGN = {  # what files begin with that are not read -> what they are
     rb"\xff[\xf1\xf9]|ADIF": f"AAC: {CONVERT}",
     rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11": f"WMA: {CONVERT}",
     rb"\x1a\x45\xdf\xa3|MAC |wvpk|MPCK|MP\+|DSD |#!AMR|\.RMF|RIFF....AVI ": f"a format that is not read: {CONVERT}",
-    rb"MThd": "MIDI, notes rather than sound: render it, for example with fluidsynth",
-    rb"PK\x03\x04|%PDF|\xff\xd8\xff|\x89PNG": "a picture, a PDF or an archive: leave it out",
 }
 FOREIGN_ENDINGS = {  # of audio files that are not read
     **dict.fromkeys((".m4a", ".m4b", ".mp4", ".aac", ".alac"), f"AAC/M4A: {CONVERT}"),
@@ -87,16 +84,7 @@ class View:
 def foreign(descriptor: int) -> str:
     """What a file is that is not read, and what to do; ``""`` for one that may be audio."""
     head = os.pread(descriptor, HEAD, _after_tag(descriptor))
-    for magic, name in FOREIGN.items():
-        if re.match(magic, head, re.DOTALL):
-            return name
-    if head and not (head + os.pread(descriptor, HEAD, max(0, os.fstat(descriptor).st_size - HEAD))).strip(b"\0"):
-        return "nothing but zeros: get it again"
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # a sign that is cut at the end is none of its faults
-    except UnicodeDecodeError:
-        return ""
-    return "a text: leave it out" if head and all(sign.isprintable() or sign.isspace() for sign in text) else ""
+    return next((name for magic, name in FOREIGN.items() if re.match(magic, head, re.DOTALL)), "")
 
 
 def parts(descriptor: int) -> list[Part]:

@@ -46,7 +46,6 @@ class AudioInfo:
     samples: int  # at the rate it was asked for
     sample_rate: int  # of the file; of its first stream where it has several
     channels: int
-    format: str
     missing: float  # seconds that are announced or lie in the file, but cannot be decoded
     note: str  # what else is wrong with the file, or ""
     level_db: float  # of the mix
@@ -132,7 +131,7 @@ class Decoding:
         rate, frames, energy = file.samplerate, 0, np.zeros(file.channels)
         if not RATES[0] <= rate <= RATES[1]:
             raise AudioError(f"{self.path}: {rate} Hz is no rate of sound, so its header is wrong; get it again or leave it out")
-        self._format = self._format or (rate, file.channels, file.format)
+        self._format = self._format or (rate, file.channels)
         resample = soxr.ResampleStream(rate, self.sample_rate, 1, dtype="float32").resample_chunk if rate != self.sample_rate else None
         while len(block := self._read(file, view)):
             frames += len(block)

@@ -23,7 +23,6 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 SIGNATURES = {  # what a file begins with -> what it is, and the remedy
     rb"\x1f\x8b": "is compressed by gzip; unpack it first",
     rb"PK\x03\x04|\xd0\xcf\x11\xe0": "is a spreadsheet's own file or a ZIP archive; save the sheet as CSV, or unpack it",
-    rb"%PDF": "is a PDF; save the table as CSV",
     rb"ID3[\x02-\x04]|\xff[\xf2\xf3\xfa\xfb]|fLaC|RIFF|OggS": "is audio; give the table that lists it",
 }
 UNREADABLE = {  # part of what the reader of CSV says -> what is wrong with the row that begins in this line

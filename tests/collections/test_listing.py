@@ -50,13 +50,6 @@ def test_files_say_what_they_are(tmp_path, ending):
     assert list(found.columns) == ["path", "artist", "tags", "title", "album"]
 
 
-def test_riff_info_is_read_too(tmp_path):
-    with soundfile.SoundFile(tmp_path / "x.wav", "w", 22050, 1) as file:
-        file.artist, file.title, file.album, file.genre = "A", "T", "R", "Blues"
-        file.write(NOISE)
-    assert list_tracks(tmp_path, tmp_path).tracks.values.tolist() == [["x.wav", "A", "blues", "T", "R"]]
-
-
 def test_what_a_file_does_not_say_its_place_says(tmp_path):
     song(tmp_path / "Band/Record/CD 1/01 Song.mp3")
     song(tmp_path / "Band/single.flac", title="Named")

@@ -149,8 +149,8 @@ def test_a_full_disk_is_told_or_done_without(model, tmp_path):
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
         found = tag_file(model, tmp_path / "a.wav", tmp_path / "store")
-        with pytest.raises(OSError, match=r"File too large: '.*/tags.csv'"):
+        with pytest.raises(OSError, match="tags.csv: file too large"):
             write_whole(tmp_path / "tags.csv", "path,tag,probability\n" * 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert found.tags is not None and not any((tmp_path / "store").iterdir()) and not (tmp_path / "tags.csv").exists()
+    assert found.tags is not None and not (tmp_path / "store").exists() and not (tmp_path / "tags.csv").exists()

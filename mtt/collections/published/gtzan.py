@@ -50,12 +50,8 @@ def _artists(root: Path, names: list[str]) -> list[str]:
     return artists
 
 
-DATA_SET = DataSet(
-    name="gtzan",
-    variants={
-        "": "GTZAN, ten genres, split by artist (needs artists.csv: file,artist)",
-        "filtered": "GTZAN in the published fault-filtered split",
-    },
-    audio_from=AUDIO_FROM,
-    read=read,
-)
+VARIANTS = {
+    "": "GTZAN, ten genres, split by artist (needs artists.csv: file,artist)",
+    "filtered": "GTZAN in the published fault-filtered split",
+}
+DATA_SET = DataSet("gtzan", VARIANTS, AUDIO_FROM, read)

@@ -63,13 +63,8 @@ def _listed(root: Path, paths: pd.Series) -> pd.Series:
     return paths.map(sets).fillna("")
 
 
-DATA_SET = DataSet(
-    name="magnatagatune",
-    variants={
-        "": "MagnaTagATune, 50 tags, split by folder 12:1:3",
-        "listed": "MagnaTagATune, the clips and sets of given lists",
-    },
-    audio_from=AUDIO_FROM,
-    read=read,
-    complete=True,
-)
+VARIANTS = {
+    "": "MagnaTagATune, 50 tags, split by folder 12:1:3",
+    "listed": "MagnaTagATune, the clips and sets of given lists",
+}
+DATA_SET = DataSet("magnatagatune", VARIANTS, AUDIO_FROM, read, complete=True)

@@ -83,12 +83,8 @@ def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
     return {name: about[name].tolist() for name in ("artist", "title")}
 
 
-DATA_SET = DataSet(
-    name="msd",
-    variants={
-        "": "Million Song Dataset, CALS: artists in one set only, and an unlabelled set",
-        "conventional": "Million Song Dataset, the split of Choi et al. 2016, whose sets share artists",
-    },
-    audio_from="the 30 s previews that 7digital served are published no more, so a lab brings its own copy",
-    read=read,
-)
+VARIANTS = {
+    "": "Million Song Dataset, CALS: artists in one set only, and an unlabelled set",
+    "conventional": "Million Song Dataset, the split of Choi et al. 2016, whose sets share artists",
+}
+DATA_SET = DataSet("msd", VARIANTS, "the 30 s previews that 7digital served are published no more, so a lab brings its own copy", read)
