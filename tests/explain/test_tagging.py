@@ -13,7 +13,7 @@ from mtt.data.audio import AudioError, read_audio, write_audio
 from mtt.data.batches import evaluation_clips
 from mtt.explain.recording import Recording
 from mtt.explain.tagging import Tagged, files_of, tag, tag_file, tag_files, tag_table, tag_text
-from mtt.files import write_whole
+from mtt.files import PlaceError, write_whole
 from mtt.models import build_model
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
@@ -150,7 +150,7 @@ def test_a_full_disk_is_told_or_done_without(model, tmp_path):
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
         found = tag_file(model, tmp_path / "a.wav", tmp_path / "store")
-        with pytest.raises(OSError, match=r"File too large: '.*/tags.csv'"):
+        with pytest.raises(PlaceError, match=r"/tags\.csv: file too large; free some room, or give another place$"):
             write_whole(tmp_path / "tags.csv", "path,tag,probability\n" * 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
