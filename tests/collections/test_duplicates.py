@@ -102,12 +102,6 @@ def test_fingerprint_shape_rate_gain_and_silence(songs):
     assert not quiet.any() and bits[87:119].all()
 
 
-def test_a_fingerprint_does_not_depend_on_the_block(songs, monkeypatch):
-    bits = audio_fingerprint(songs["song 0"])
-    monkeypatch.setattr(duplicates, "BLOCK", 100)
-    np.testing.assert_array_equal(audio_fingerprint(songs["song 0"]), bits)
-
-
 def test_silent_and_short_tracks_match_nothing():
     prints = {"a": np.zeros(600, np.uint32), "b": np.zeros(600, np.uint32), "c": np.zeros(0, np.uint32)}
     assert find_near_duplicates(prints).empty

@@ -80,12 +80,6 @@ def test_masks_hold_the_most_attended_frames_as_many_random_ones_and_the_same_ru
         assert all(moved.tolist() in rolled for moved in masks[6:, clip])
 
 
-@pytest.mark.parametrize(("share", "taken"), [(0.4, [1, 3]), (0.01, [1]), (0.99, [0, 1, 2, 3])])
-def test_of_equally_attended_frames_the_earlier_and_never_none_or_all(share, taken):
-    masks = deletion._masks(np.array([[1.0, 3.0, 2.0, 3.0, 0.0]]), share, [np.random.default_rng(0)])
-    assert np.flatnonzero(masks[0, 0]).tolist() == taken
-
-
 def test_what_cannot_be_tested(corpus):
     with pytest.raises(ValueError, match=r"share must lie between 0 and 1, not 20"):
         track_deletion(Attends(), corpus, list(corpus.tracks.index), share=20)

@@ -13,7 +13,6 @@ from mtt.data.audio import AudioError, read_audio, write_audio
 from mtt.data.batches import evaluation_clips
 from mtt.explain.recording import Recording
 from mtt.explain.tagging import Tagged, files_of, tag, tag_file, tag_files, tag_table, tag_text
-from mtt.files import PlaceError, write_whole
 from mtt.models import build_model
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
@@ -44,11 +43,6 @@ def test_samples_and_file_and_top(model, tiny_corpus):
     pd.testing.assert_frame_equal(every.head(2), tag(model, path, top=2))
     with pytest.raises(ValueError, match="clips and top must be at least 1, not 8 and 0"):
         tag(model, path, top=0)
-
-
-def test_what_is_shorter_than_a_clip_is_followed_by_silence(model):
-    wave = noise(0.2)
-    pd.testing.assert_frame_equal(tag(model, wave), tag(model, np.pad(wave, (0, round(0.7 * SAMPLE_RATE) - len(wave)))))
 
 
 def test_whatever_goes_wrong_with_a_file_stays_with_it(model, tmp_path, monkeypatch):
@@ -86,14 +80,6 @@ def test_whatever_goes_wrong_with_a_file_stays_with_it(model, tmp_path, monkeypa
     pd.testing.assert_frame_equal(results["b/second.flac"].tags, tag(model, tmp_path / "b" / "second.flac"))
 
 
-def test_files_come_one_by_one(model, tmp_path):
-    write_audio(tmp_path / "one.wav", noise(1))
-    stream = tag_files(model, iter([tmp_path / "one.wav", tmp_path / "two.wav"]))
-    assert next(stream).path.name == "one.wav"
-    write_audio(tmp_path / "two.wav", noise(1))  # in time: it was not looked at yet
-    assert next(stream).tags is not None
-
-
 @pytest.mark.parametrize(
     ("wave", "warning"),
     [
@@ -112,6 +98,17 @@ def test_silence_and_short_files_come_with_a_warning(model, tmp_path, wave, warn
 def test_numbers_that_are_none_are_an_error(model, tmp_path):
     with pytest.raises(AudioError, match="audio: the model finds no number for it"):
         tag(model, np.full(SAMPLE_RATE, 1e30, np.float32))
+
+
+def test_a_full_disk_is_done_without(model, tmp_path):
+    write_audio(tmp_path / "a.wav", noise(1))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
+        found = tag_file(model, tmp_path / "a.wav", tmp_path / "store")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert found.tags is not None and not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "a.wav"]
 
 
 def test_tags_are_told_in_four_formats(model):
@@ -142,16 +139,3 @@ def test_what_was_found_is_kept_as_long_as_the_file_is_the_same(model, tmp_path)
         assert tag_file(model, path, store).warning == value
     write_audio(path, noise(2))
     assert tag_file(model, path, store).warning == "" and len(list(store.iterdir())) == 2
-
-
-def test_a_full_disk_is_told_or_done_without(model, tmp_path):
-    write_audio(tmp_path / "a.wav", noise(1))
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
-        found = tag_file(model, tmp_path / "a.wav", tmp_path / "store")
-        with pytest.raises(PlaceError, match=r"/tags\.csv: file too large; free some room, or give another place$"):
-            write_whole(tmp_path / "tags.csv", "path,tag,probability\n" * 2)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert found.tags is not None and not any((tmp_path / "store").iterdir()) and not (tmp_path / "tags.csv").exists()

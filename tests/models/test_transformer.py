@@ -71,9 +71,3 @@ def test_as_much_as_has_positions_is_seen_whole(model):
 def test_too_many_tokens_for_one_encoding(model):
     with pytest.raises(ValueError, match="tokens: expected at most 64 of width 16, got 65 of width 16"):
         model.encode(torch.zeros(1, 65, 16))
-
-
-def test_position_and_cls_matter(model):
-    tokens = torch.randn(1, 8, 16, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        assert not torch.allclose(model.score_tokens(tokens), model.score_tokens(tokens.flip(1)), atol=1e-4)
