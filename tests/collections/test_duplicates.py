@@ -129,14 +129,6 @@ def test_bit_error_rate_by_hand(monkeypatch):
         assert len(find_near_duplicates({"a": bits, "b": noisy})) == found
 
 
-def test_many_copies_of_one_track_form_one_group():
-    bits = np.random.default_rng(0).integers(1, 2**32, 300, dtype=np.uint32)
-    prints = {f"t{i:02d}": bits[i:] for i in range(30)}
-    tracks = pd.DataFrame({"path": "x.flac", "artist": "a", "digest": list(prints), "seconds": 30.0}, index=list(prints))
-    kept, removed = clean(tracks, pd.Series(True, tracks.index), find_near_duplicates(prints))
-    assert list(kept) == ["t00"] and len(removed) == 29
-
-
 def test_exact_duplicates_by_hand():
     digests = pd.Series({"d": "x", "a": "y", "c": "x", "b": "x", "i": "z"})
     bits = np.random.default_rng(0).integers(1, 2**32, 100, dtype=np.uint32)

@@ -79,9 +79,7 @@ def test_a_damaged_shard_is_read_again(tmp_path, reads):
     ("module", "constant", "value"),
     [
         (inspection, "MINIMUM_SECONDS", 2.0),
-        (inspection, "SILENCE_DB", -10.0),
         (decoding, "FULL_SCALE", 0.01),
-        (inspection, "CANCELLED_DB", -10.0),
         (duplicates, "LAG", 4),
         (duplicates, "BAND_EDGES_HZ", np.geomspace(300.0, 2400.0, 34)),
     ],

@@ -1,12 +1,8 @@
-import os
-
 import numpy as np
 import pytest
 
-from mtt.collections import load as loading
-from mtt.collections import published
 from mtt.collections.load import collection_help, data_sets, load_corpus, parse_source
-from mtt.config import PROFILES, SAMPLE_RATE
+from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
 from mtt.files import MttError
 from tests.collections.trees import load, noise, write_sounds, write_table
@@ -101,43 +97,6 @@ def test_a_csv_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
     write_sounds(tmp_path, "a.wav")
     write_table(tmp_path, ["a.wav"]).rename("my:tracks.csv")
     assert len(load_corpus("my:tracks.csv", cache=tmp_path / "cache", progress=False)) == 1
-
-
-def test_synthetic_is_the_corpus_of_the_demo(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(loading, "make_corpus", lambda folder, config, progress: asked.append((folder, config)) or tmp_path / "no table")
-    for config in (None, PROFILES["demo"].corpus, PROFILES["smoke"].corpus):
-        with pytest.raises(MttError, match="no such file"):
-            load_corpus("synthetic", config, tmp_path)
-    assert asked[0] == asked[1] != asked[2] and asked[0][0].parent == tmp_path
-
-
-TOY = """
-from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
-
-def read(root, variant):
-    names = read_strings(first_file(root, ["list.txt"], "the tracks"))[:1 if variant else None]
-    return Published(track_table(root, track_id=names, path=[f"{name}.wav" for name in names], artist=names, tags="toy"), [""])
-
-DATA_SET = DataSet("toy", {"": "Toys", "small": "One toy"}, "a shop sells them", read, complete=True)
-"""
-
-
-def test_a_data_set_is_added_by_one_module(tmp_path, monkeypatch):
-    (tmp_path / "toys").mkdir()
-    (tmp_path / "toys" / "toy.py").write_text(TOY)
-    monkeypatch.setattr(published, "__path__", [*published.__path__, str(tmp_path / "toys")])
-    write_sounds(tmp_path / "root", "bear.ogg", "doll.flac")
-    (tmp_path / "root" / "list.txt").write_text("bear\ndoll\n")
-    corpus = load(f"toy:{tmp_path / 'root'}")
-    assert list(corpus.tracks.index) == ["bear", "doll"] and corpus.tags == ["toy"] and corpus.complete
-    assert list(load(f"toy/small:{tmp_path / 'root'}").tracks["path"]) == ["bear.ogg"]
-    assert "toy/small:ROOT" in collection_help() and "One toy" in collection_help()
-    with pytest.raises(MttError, match="there are toy:ROOT, toy/small:ROOT"):
-        load_corpus("toy/large:x")
-    os.remove(tmp_path / "root" / "bear.ogg")
-    with pytest.raises(MttError, match="1 of 2 audio files are absent, such as bear.wav; a shop sells them"):
-        load(f"toy:{tmp_path / 'root'}")
 
 
 def test_help_has_a_line_for_each_variant():

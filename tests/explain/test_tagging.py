@@ -1,6 +1,5 @@
 import json
 import os
-import resource
 from pathlib import Path
 
 import numpy as np
@@ -98,17 +97,6 @@ def test_silence_and_short_files_come_with_a_warning(model, tmp_path, wave, warn
 def test_numbers_that_are_none_are_an_error(model, tmp_path):
     with pytest.raises(AudioError, match="audio: the model finds no number for it"):
         tag(model, np.full(SAMPLE_RATE, 1e30, np.float32))
-
-
-def test_a_full_disk_is_done_without(model, tmp_path):
-    write_audio(tmp_path / "a.wav", noise(1))
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
-        found = tag_file(model, tmp_path / "a.wav", tmp_path / "store")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert found.tags is not None and not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "a.wav"]
 
 
 def test_tags_are_told_in_four_formats(model):

@@ -159,14 +159,6 @@ def test_killed_at_named_points_one_after_the_other_it_ends_in_the_same_bits(who
     assert run_again(kind, folder) == whole(kind)[0]
 
 
-def test_a_notebook_that_was_cut_short_is_not_read_back(whole, tmp_path, tiny_data):
-    folder = prepared(WORKS["pages"], tmp_path / "killed", tiny_data)
-    assert run_again("pages", folder) == whole("pages")[0]
-    (folder / "study/notebooks/01_data_exploration.ipynb").unlink()
-    killed("pages", folder, point="open cell$", at=1)
-    assert run_again("pages", folder) == whole("pages")[0]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WORKS)
 def test_killed_at_any_of_twenty_random_points_it_ends_in_the_same_bits(whole, kind, tmp_path, tiny_data):

@@ -15,7 +15,7 @@ from mtt.config import SyntheticConfig
 from mtt.files import fingerprint
 from mtt.synthetic.render import corpus_name
 from tests.faults.child import MTT, ROOT, run, start
-from tests.faults.test_kills import PAGES, RENDER, contents
+from tests.faults.test_kills import RENDER, contents
 from tests.tiny import write_collection
 
 STOPPED = "mtt: stopped; run the same command again to go on from here"
@@ -60,17 +60,6 @@ def test_ctrl_c_ends_a_study_with_its_kernel_and_its_workers(folder):
     done = run(study, folder, point=r"rename .*/metrics\.json$", at=1, sent=signal.SIGINT)
     assert done.struck and done.code == 130 and done.errors[-1] == STOPPED
     assert not [line for line in done.errors if "Traceback" in line or "KeyboardInterrupt" in line], done.errors
-
-
-def test_ctrl_c_while_a_page_is_executed_leaves_no_traceback_of_the_kernel(folder):
-    script = PAGES.replace(".write('x')", "; import time; time.sleep(60)").replace(
-        "    run._execute_notebooks(study, {", "    command_line.mtt.run_study = lambda *_: run._execute_notebooks(study, {"
-    )
-    script = script.replace("    render_notebook(", "    command_line.main(['study'])\n    render_notebook(")
-    script = script.replace("import nbformat", "import nbformat\nfrom mtt import __main__ as command_line", 1)
-    (folder / "script.py").write_text(script)
-    done = run(("script.py",), folder, point="open cell$", at=1, sent=signal.SIGINT)
-    assert done.struck and done.code == 130 and done.errors == ["[1/1] Data exploration", STOPPED], done.errors
 
 
 def two_at_once(arguments: tuple[str, ...], folder: Path) -> list[tuple[int, list[str]]]:

@@ -10,7 +10,6 @@ import pytest
 import safetensors.torch
 import torch
 
-from mtt import files
 from mtt.files import MttError
 from mtt.models import CheckpointError, build_model, load_model, read_initial_weights, save_model, start_from
 from tests.tiny import TINY_MODEL
@@ -53,27 +52,6 @@ def test_what_cannot_be_described_is_not_saved(tmp_path, tags, provenance, messa
     with pytest.raises(MttError, match=message):
         save_model(build_model(TINY_MODEL, 3, seed=0), tmp_path, tags, provenance)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("survives", [0, 1])
-def test_a_killed_save_leaves_the_old_model_or_a_refusal(folder, monkeypatch, survives):
-    old = load_model(folder).state_dict()
-    replace, calls = os.replace, []
-
-    def killed(source, target):
-        calls.append(target)
-        if len(calls) > survives:
-            raise KeyboardInterrupt
-        replace(source, target)
-
-    monkeypatch.setattr(files.os, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        save_model(build_model(TINY_MODEL, 3, seed=1), folder, TAGS)
-    monkeypatch.undo()
-    if survives == 0:
-        assert all(torch.equal(old[name], tensor) for name, tensor in load_model(folder).state_dict().items())
-    else:
-        refused(folder, "model.safetensors is not the one model.json describes")
 
 
 @pytest.mark.parametrize(

@@ -42,17 +42,6 @@ def test_a_file_that_is_no_audio_gives_the_true_reason(tmp_path, name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RecursionError("too deep"), OverflowError("too large"), OSError(5, "Input/output error")])
-def test_whatever_goes_wrong_stays_with_the_file(tmp_path, monkeypatch, error):
-    def fail(*args):
-        raise error
-
-    write_audio(tmp_path / "a.wav", sound(1.0))
-    monkeypatch.setattr(decoding, "parts", fail)
-    with pytest.raises(AudioError, match=rf"a\.wav: .*({error.args[-1] if error.args else 'MemoryError'})"):
-        audio_info(tmp_path / "a.wav")
-
-
 @pytest.mark.parametrize(
     ("wave", "reason"),
     [
