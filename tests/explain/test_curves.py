@@ -134,9 +134,3 @@ def test_other_models_score_cut_windows(window, hop, monkeypatch):
     np.testing.assert_array_equal(curves.curve("b"), curves.probabilities[:, 1])
     with pytest.raises(ValueError, match="tag 'd' is not one of the model's; they are a, b, c"):
         curves.curve("d")
-
-
-@pytest.mark.parametrize("asked", [{"window": 0.0}, {"hop": -1.0}, {"window": float("nan")}])
-def test_windows_that_are_none(model, asked):
-    with pytest.raises(ValueError, match="window and hop must be seconds above 0, not"):
-        tag_curves(model, noise(1.0), **asked)

@@ -17,8 +17,7 @@ import torch
 
 from mtt.models import CheckpointError, import_official
 from mtt.reading.torchfile import Call, Name, read_tensors
-
-GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "teacher_small.ckpt"
+from tests.tiny import GOLDEN
 
 
 class ModelCheckpoint:
