@@ -10,6 +10,7 @@ import copy
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
