@@ -3,8 +3,6 @@
 The rules are functions of a folder, so that each is also tried on a small package that breaks it.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import json

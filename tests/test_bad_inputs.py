@@ -3,8 +3,6 @@
 Bad tables are driven by ``tests/reading/test_tables.py``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """An output is never an input; what a command did not write, or what was changed since, is never replaced."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from pathlib import Path

@@ -3,8 +3,6 @@
 Nothing here uses the network: the Python of a make-believe machine is a script that plays its part.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -7,8 +7,6 @@ The cost of one evaluation by scikit-learn times the number of resamples stands 
 the splitter on two shared cores: on MTG-Jamendo a mean deviation below 0.004 in about 1 s; a million tracks below 30 s and 4 GB.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 

@@ -6,8 +6,6 @@ Baseline of the ratios: one plain pass of the same model over the same audio in 
 embedded corpus's music, for localisation, deletion and the borders of windows.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from pathlib import Path

@@ -6,8 +6,6 @@ Each step stands beside the same model in float32 with the default (contiguous) 
 chain with its default probabilities, beside one plain FFT there and back of the same batch.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Callable

@@ -7,8 +7,6 @@ audio is not in it (see bench_audio.py). Baseline of the ratio: the same step in
 the same process.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 

@@ -1,7 +1,5 @@
 """What the benchmarks share: a clock, music, and the table that each prints, every row beside a named baseline of the same process."""
 
-from __future__ import annotations
-
 import resource
 import time
 from collections.abc import Callable

@@ -1,34 +1,8 @@
-import numpy as np
 import pytest
 
 from mtt.collections.load import collection_help, data_sets, load_corpus, parse_source
-from mtt.config import SAMPLE_RATE
-from mtt.data.audio import encode_audio, write_audio
 from mtt.files import MttError
-from tests.collections.trees import load, noise, write_sounds, write_table
-
-
-def test_unusable_files_are_listed_with_the_reason_and_left_out(tmp_path):
-    write_sounds(tmp_path, "good.ogg", "good.mp3")
-    write_audio(tmp_path / "silent.wav", np.zeros(3 * SAMPLE_RATE, np.float32))
-    write_audio(tmp_path / "short.flac", noise(0.4))
-    (tmp_path / "text.mp3").write_text("no music in here")
-    (tmp_path / "cut.wav").write_bytes(encode_audio(noise(2))[:30])
-    problems = dict.fromkeys(["text.mp3", "cut.wav", "gone.wav"], "unreadable")
-    problems |= {"silent.wav": "silent", "short.flac": "too_short", "../good.mp3": "outside"}
-    corpus = load(write_table(tmp_path, ["good.ogg", *problems, "good.mp3"]))
-    assert list(corpus.tracks.index) == ["good.ogg", "good.mp3"]
-    assert corpus.problems.set_index("track_id")["problem"].to_dict() == problems
-    details = corpus.problems.set_index("track_id")["detail"]
-    assert details["short.flac"].startswith("0.40 s") and "no such file" in details["gone.wav"]
-
-
-def test_the_digest_follows_from_the_sound(tmp_path):
-    write_sounds(tmp_path, "a.wav")
-    first = load(write_table(tmp_path, ["a.wav"])).digest
-    assert load(tmp_path / "tracks.csv").digest == first
-    write_audio(tmp_path / "a.wav", noise(2, seed=9))
-    assert load(tmp_path / "tracks.csv").digest != first
+from tests.collections.trees import load, write_sounds, write_table
 
 
 def test_tags_are_ordered_by_frequency_and_empty_means_unlabelled_in_any_set(tmp_path):
@@ -40,23 +14,6 @@ def test_tags_are_ordered_by_frequency_and_empty_means_unlabelled_in_any_set(tmp
     assert corpus.is_labelled.to_dict() == {"1": True, "2": True, "3": False}
     untagged = load(write_table(tmp_path, ["a.wav"], tags=""))  # can be looked at
     assert len(untagged) == 1 and untagged.tags == [] and untagged.labels.shape == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        (None, "no such file; give a table with the columns path, artist, tags"),
-        ("path,tags\na.wav,x\n", "column 'artist' is missing; the columns are path, tags"),
-        ("path,artist,tags\ngone.wav,x,t\n", r"none of the 1 files can be used; the first, gone\.wav, is unreadable: .*; paths start in /"),
-        ("path,artist,tags\n/etc/hosts,x,t\n", r"none of the 1 files can be used; the first, /etc/hosts, is outside"),
-    ],
-)
-def test_faulty_tables_are_refused_by_name(tmp_path, table, message):
-    if table is not None:
-        (tmp_path / "tracks.csv").write_text(table)
-    with pytest.raises(MttError, match=rf"tracks\.csv: .*{message}") as caught:
-        load(tmp_path / "tracks.csv")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -113,17 +113,3 @@ def test_tags_are_told_in_four_formats(model):
     assert json.loads("".join(tag_text([], "json", names))) == []
     pieces = tag_text(iter(stream), "table", names)
     assert [next(pieces), next(pieces)[:7]] == ["", "one.wav"]  # as they come
-
-
-def test_what_was_found_is_kept_as_long_as_the_file_is_the_same(model, tmp_path):
-    path, store = tmp_path / "a.wav", tmp_path / "store"
-    write_audio(path, noise(0.5))
-    first, again = (next(tag_files(model, [path], store)) for _ in range(2))
-    pd.testing.assert_frame_equal(first.tags, again.tags)
-    assert first.warning == again.warning != ""
-    (kept,) = store.iterdir()
-    for content, value in (('[[0.1, 0.2, 0.3], "kept"]', "kept"), ("[[0.1, 0.", first.warning)):  # read; cut short
-        kept.write_text(content)
-        assert tag_file(model, path, store).warning == value
-    write_audio(path, noise(2))
-    assert tag_file(model, path, store).warning == "" and len(list(store.iterdir())) == 2

@@ -3,8 +3,6 @@
 A point is an event at a file (``hook/sitecustomize.py``), so a kill cannot come too late: that the process died of SIGKILL is asserted.
 """
 
-from __future__ import annotations
-
 import json
 import pickle
 import signal

@@ -1,7 +1,5 @@
 """Full disks and places that are read only: one line with the user's path, the reason and the remedy, and nothing half done is left."""
 
-from __future__ import annotations
-
 import os
 import resource
 import shlex

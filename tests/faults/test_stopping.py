@@ -1,7 +1,5 @@
 """Ctrl-C ends every command with the promised line, once; and what two do at the same time is done by one, or refused in a line."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil
@@ -11,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mtt.config import SyntheticConfig
 from mtt.files import fingerprint
-from mtt.synthetic.render import corpus_name
 from tests.faults.child import MTT, run, start
 from tests.faults.test_kills import RENDER, contents
 
 STOPPED = "mtt: stopped; run the same command again to go on from here"
-SIZES = {"labelled_artists": 4, "unlabelled_artists": 2, "tracks_per_artist": 2, "seconds": 3.0}
 
 
 @pytest.fixture
@@ -83,10 +78,6 @@ def test_two_trainings_of_the_same_job_make_one_model(folder):
     assert len(list(folder.glob("home/runs/*/teacher/metrics.json"))) == 1
 
 
-def test_two_audits_at_once_find_the_same(folder):
-    assert two_at_once((*MTT, "audit", "tracks.csv"), folder) == [(0, []), (0, [])]
-
-
 def test_two_renderings_of_a_corpus_give_one(folder):
     (folder / "script.py").write_text(RENDER)
     assert two_at_once(("script.py",), folder) == [(0, []), (0, [])]
@@ -122,17 +113,3 @@ def test_a_study_under_way_is_refused_in_one_line(folder, what):
     ]
     assert done.code == 1 and len(told(done.errors)) == 1 and message in done.errors[-1], done.errors
     assert not (folder / "pages").exists()
-
-
-def test_a_rendering_under_way_is_waited_for(tmp_path):
-    """What a first one has finished meanwhile is taken as it is."""
-    name = corpus_name(SyntheticConfig(**SIZES))
-    holder = held(tmp_path / f".{name}.lock")
-    waiting = start(
-        ("-c", f"from mtt.synthetic.render import *\nmake_corpus({name!r}, SyntheticConfig(**{SIZES}), progress=False)"), tmp_path
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-        waiting.wait(timeout=6)
-    assert not (tmp_path / name).exists()
-    holder.kill()
-    assert waiting.wait(timeout=120) == 0 and (tmp_path / name / "tracks.csv").exists()

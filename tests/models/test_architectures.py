@@ -1,7 +1,5 @@
 """What every architecture must do: published size, any length, batches, determinism, gradients, precision, being kept."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -4,8 +4,6 @@ Conventions: files are damaged in bytes (turned, cut, put in, written over) and 
 other). The checksum of damaged weights is put into the description, so that what reads them meets the damage too.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The authors' checkpoints: their probabilities, what is read from them, and what is refused."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Files of torch.save: what Lightning writes is read, what is hostile does nothing."""
 
-from __future__ import annotations
-
 import argparse
 import collections
 import copyreg
