@@ -1,5 +1,6 @@
 """Fixtures that tests of every room share."""
 
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mtt import __main__ as command_line
 from mtt.collections.load import load_corpus
@@ -15,6 +17,10 @@ from mtt.data.corpus import Corpus
 from mtt.models import import_official
 from mtt.study.cells import TrainingData
 from tests.tiny import GOLDEN, N_ARTISTS, write_collection
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores wait for one another
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
