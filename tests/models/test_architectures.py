@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.models import MODELS, MusicTaggingTransformer, SampleCNN, build_model, load_model, save_model
+from mtt.models import MODELS, MusicTaggingTransformer, SampleCNN, build_model, frontend, load_model, save_model
 from mtt.models.frontend import MelTaggingModel, ResidualBlock
 from mtt.settings import SettingsError
 from tests.tiny import TINY_MODEL
@@ -171,24 +171,17 @@ def test_settings_that_make_no_model(changes, message):
         build_model(replace(SMALL, architecture="short_chunk_resnet", **changes), 5)
 
 
-@pytest.fixture
-def own_models():
-    """What is registered in a test is taken out again."""
-    kept = dict(MODELS)
-    yield {"label": "Loudness", "about": "the mean level", "colour": "#000000", "native_seconds": 1.0}
-    MODELS.clear()
-    MODELS.update(kept)
-
-
-def test_a_class_that_is_no_whole_model_is_refused(own_models):
+def test_a_class_that_is_no_whole_model_is_refused(monkeypatch):
+    monkeypatch.setattr(frontend, "MODELS", dict(MODELS))  # where one registers itself
+    about = {"label": "Loudness", "about": "the mean level", "colour": "#000000", "native_seconds": 1.0}
     for body, message in [
-        ({**own_models, "architecture": "fcn"}, "Other: architecture 'fcn' is FCN already"),
+        ({**about, "architecture": "fcn"}, "Other: architecture 'fcn' is FCN already"),
         ({"architecture": "other", "label": "Other"}, "Other: a model needs about, colour, native_seconds"),
     ]:
         with pytest.raises(TypeError, match=message):
             type("Other", (MelTaggingModel,), body)
     with pytest.raises(TypeError, match="abstract method '?score_mel"):
-        type("Deaf", (MelTaggingModel,), {**own_models, "architecture": "deaf"})(SMALL, 2)
+        type("Deaf", (MelTaggingModel,), {**about, "architecture": "deaf"})(SMALL, 2)
     assert len({model.colour for model in MODELS.values()}) == len(MODELS)
 
 

@@ -57,7 +57,6 @@ def test_what_cannot_be_described_is_not_saved(tmp_path, tags, provenance, messa
     [
         ({"format": 99}, "model.json: format: must be 1, not 99: no model of this version"),
         ({"tags": []}, "model.json: tags: list should have at least 1 item"),
-        ({"tags": ["rock", "pop", "rock"]}, "model.json: tags: 'rock' is there twice"),
         ({"config": [1]}, "model.json: config: must be an object"),
         ({"config": {"architecture": "vgg"}}, "model.json: architecture: 'vgg' is unknown, choose one of"),
         ({"config": {"colour": 1}}, "model.json: config.colour: no such setting"),
@@ -83,10 +82,6 @@ def test_descriptions_that_are_none(folder, changes, message):
     refused(folder, message)
 
 
-def nan(tensors: dict) -> None:
-    tensors["head.1.bias"][1] = torch.nan
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -94,7 +89,7 @@ def nan(tensors: dict) -> None:
         (lambda tensors: tensors.update(extra=torch.zeros(1)), "extra is not of this model"),
         (lambda tensors: tensors.update(positions=torch.zeros(1, 5, 16)), r"positions has shape \[1, 5, 16\], not \[1, 513, 16\]"),
         (lambda tensors: tensors["positions"].add_(1), "model.safetensors is not the one model.json describes"),
-        (nan, "model.safetensors: head.1.bias holds NaN, infinite or absurd values"),
+        (lambda t: t["head.1.bias"][1].fill_(torch.nan), "model.safetensors: head.1.bias holds NaN, infinite or absurd values"),
         (lambda t: t["positions"][0, 500].fill_(1e20), "model.safetensors: positions holds NaN, infinite or absurd values"),
         (lambda t: t.update(cls_token=torch.full((16,), 1e300, dtype=torch.float64)), "cls_token holds NaN, infinite or absurd values"),
         (lambda t: t.update(cls_token=torch.zeros(16, dtype=torch.int64)), "cls_token holds torch.int64, not torch.float32"),
