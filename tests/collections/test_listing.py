@@ -63,17 +63,17 @@ def test_what_a_file_does_not_say_its_place_says(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("genre", "tags"),
+    ("name", "genre", "tags"),
     [
-        (["Rock", "rock ", "Blues"], "rock|blues"),
-        ("Hip-Hop/Rap; R&B, Soul | Funk", "hip-hop|rap|r&b|soul|funk"),
-        ("Drum & Bass\0Jungle", "drum & bass|jungle"),
-        (["Other", "Unknown", ",;/", "Ambient\nDub"], "ambient dub"),
-        (["(4)", "Eurodisco", "17", "(255)"], "disco|eurodisco|rock"),  # as ID3 may number them
+        ("x.flac", ["Rock", "rock ", "Blues"], "rock|blues"),
+        ("x.flac", "Hip-Hop/Rap; R&B, Soul | Funk", "hip-hop|rap|r&b|soul|funk"),
+        ("x.flac", "Drum & Bass\0Jungle", "drum & bass|jungle"),
+        ("x.flac", ["Other", "Unknown", ",;/", "Ambient\nDub"], "ambient dub"),
+        ("x.mp3", ["(4)", "Eurodisco", "17", "(255)"], "disco|eurodisco|rock"),  # ID3 may number them
     ],
 )
-def test_genres_are_tags(tmp_path, genre, tags):
-    song(tmp_path / "x.mp3", genre=genre)
+def test_genres_are_tags(tmp_path, name, genre, tags):
+    song(tmp_path / name, genre=genre)
     assert list_tracks(tmp_path, tmp_path).tracks["tags"].tolist() == [tags]
 
 
@@ -127,9 +127,9 @@ def test_what_is_not_listed_is_counted(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(b"x")
     found = list_tracks(tmp_path, tmp_path)
     assert found.tracks["path"].tolist() == ["good.mp3"] and [os.fsencode(path.name) for path in found.left_out] == [b"bad\xff.mp3"]
-    assert found.skipped.total() == 3
+    assert found.skipped.total() == 2
     (tmp_path / "good.mp3").unlink()
-    with pytest.raises(MttError, match=r"no audio file that can be listed \(3 skipped: "):
+    with pytest.raises(MttError, match=r"no audio file that can be listed \(2 skipped: "):
         list_tracks(tmp_path)
     with pytest.raises(MttError, match="no such folder"):
         list_tracks(tmp_path / "cover.jpg")
