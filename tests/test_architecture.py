@@ -69,10 +69,6 @@ def imports(name: str, tree: ast.Module, modules: set[str], is_package: bool) ->
                     continue  # a constant of the front door, which imports nothing
                 submodule = f"{source}.{alias.name}"
                 yield (submodule if submodule in modules else source), node.lineno
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            function = ast.unparse(node.func)
-            if function in {"__import__", "import_module", "importlib.import_module"}:
-                yield str(node.args[0].value), node.lineno
 
 
 def import_graph(package: Path) -> dict[str, list[tuple[str, int]]]:
@@ -146,7 +142,6 @@ def test_package_keeps_the_rule(rule):
         (order_faults, "config.py", "import mtt\n", "imports mtt itself"),
         (order_faults, "helpers.py", "", "no such room"),
         (order_faults, "data/audio.py", "def f():\n    from matplotlib import pyplot\n", "imports matplotlib"),
-        (order_faults, "data/audio.py", "import importlib\nimportlib.import_module('seaborn')\n", "imports seaborn"),
         (function_faults, "data/audio.py", "def f():\n    import os\n", "imports inside the function"),
         (function_faults, "data/audio.py", "def f():\n" + "    pass\n" * 60, "has 61 lines"),
         (size_faults, "data/audio.py", "pass\n" * 351, "has 351 lines"),
