@@ -1,18 +1,26 @@
 """Fixtures that tests of every room share."""
 
+import os
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mtt import __main__ as command_line
 from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
 from mtt.data.corpus import Corpus
+from mtt.models import import_official
 from mtt.study.cells import TrainingData
-from tests.tiny import N_ARTISTS, write_collection
+from tests.tiny import GOLDEN, N_ARTISTS, write_collection
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores wait for one another
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +43,14 @@ def tiny_data(tiny_corpus) -> TrainingData:
     return TrainingData(tiny_corpus, split, {"group a": list(split.index[split == "test"][:3])}, song_clips=2, pool_slots=3)
 
 
+@pytest.fixture(scope="session")
+def golden_model(tmp_path_factory) -> Path:
+    """A model folder made of a small checkpoint of the authors' code."""
+    folder = tmp_path_factory.mktemp("golden") / "model"
+    import_official(GOLDEN, folder)
+    return folder
+
+
 @pytest.fixture
 def mtt(capfd, tmp_path, monkeypatch):
     """Runs a command in ``tmp_path``; gives its exit code, what it printed, and its lines on standard error."""
@@ -48,6 +64,13 @@ def mtt(capfd, tmp_path, monkeypatch):
         return end.value.code, out, errors.strip().splitlines()
 
     return run
+
+
+@pytest.fixture
+def model(golden_model, tmp_path) -> str:
+    """Its name in ``tmp_path``."""
+    shutil.copytree(golden_model, tmp_path / "model")
+    return "model"
 
 
 @pytest.fixture

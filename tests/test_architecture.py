@@ -3,14 +3,13 @@
 The rules are functions of a folder, so that each is also tried on a small package that breaks it.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,20 +32,11 @@ ORDER = [
 ]
 PLOTTING = {"matplotlib", "seaborn", "altair", "plotly", "bokeh"}
 MODULE_LINES, FUNCTION_LINES, MODULES = 350, 60, 10
-# In two parts, so that this file does not hold what it looks for.
-PACKAGE_HOSTS = [
-    head + tail
-    for head, tail in [
-        ("pypi", ".org"),
-        ("python", "hosted.org"),
-        ("download.", "pytorch.org"),
-        ("conda.", "anaconda.org"),
-        ("--index", "-url"),
-        ("--extra-index", "-url"),
-        ("--find", "-links"),
-    ]
-]
-MACHINE_PATH = re.compile(rb"(?<![\w./-])/(?:wo" + rb"rk|ro" + rb"ot|home/\w+)/")
+# Package hosts, whose place a reader's own mirror or proxy may take, and paths of one machine; [x] so that this line is none of them.
+FIXED_PLACE = re.compile(
+    rb"pypi[.]org|python[h]osted[.]org|download[.]pytorch[.]org|conda[.]anaconda[.]org|--(?:extra-)?index[-]url|--find[-]links"
+    rb"|(?<![\w./-])/(?:wor[k]|roo[t]|home/\w+)/"
+)
 
 
 def module_name(path: Path, package: Path) -> str:
@@ -79,10 +69,6 @@ def imports(name: str, tree: ast.Module, modules: set[str], is_package: bool) ->
                     continue  # a constant of the front door, which imports nothing
                 submodule = f"{source}.{alias.name}"
                 yield (submodule if submodule in modules else source), node.lineno
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            function = ast.unparse(node.func)
-            if function in {"__import__", "import_module", "importlib.import_module"}:
-                yield str(node.args[0].value), node.lineno
 
 
 def import_graph(package: Path) -> dict[str, list[tuple[str, int]]]:
@@ -108,39 +94,15 @@ def order_faults(package: Path) -> list[str]:
         for target, line in found:
             if target == "mtt" and name != "mtt.__main__":  # the command line loads a name when a command needs it
                 faults.append(f"{name}:{line} imports mtt itself: import the module that is meant")
+            elif target.split(".")[0] in PLOTTING and room(name) != "reporting":
+                faults.append(f"{name}:{line} imports {target}: reporting draws")
             elif room(target) in ORDER and ORDER.index(room(target)) > ORDER.index(room(name)):
                 faults.append(f"{name}:{line} imports {target}, which lies to its right")
     return faults
 
 
-def cycle_faults(package: Path) -> list[str]:
-    graph = {name: {t for t, _ in found if t.startswith("mtt.")} for name, found in import_graph(package).items()}
-    faults, done = [], set()
-
-    def visit(name: str, trail: list[str]) -> None:
-        if name in trail:
-            faults.append(" → ".join([*trail[trail.index(name) :], name]))
-        elif name not in done:
-            for target in sorted(graph.get(name, ())):
-                visit(target, [*trail, name])
-            done.add(name)
-
-    for name in sorted(graph):
-        visit(name, [])
-    return faults
-
-
-def plotting_faults(package: Path) -> list[str]:
-    return [
-        f"{name}:{line} imports {target}"
-        for name, found in import_graph(package).items()
-        for target, line in found
-        if target.split(".")[0] in PLOTTING and room(name) != "reporting"
-    ]
-
-
 def function_faults(package: Path) -> list[str]:
-    """Functions that are too long, that import, or that are left to be written."""
+    """Functions that are too long or that import."""
     faults = []
     for name, tree in parse(package).items():
         for function in ast.walk(tree):
@@ -155,29 +117,16 @@ def function_faults(package: Path) -> list[str]:
     return faults
 
 
-def length_faults(package: Path) -> list[str]:
-    counts = {p.relative_to(package): len(p.read_text().splitlines()) for p in sorted(package.rglob("*.py"))}
-    return [f"{path} has {lines} lines" for path, lines in counts.items() if lines > MODULE_LINES]
+def size_faults(package: Path) -> list[str]:
+    """Modules that are too long, and folders of too many."""
+    paths = list(package.rglob("*.py"))
+    lines = {str(path): len(path.read_text().splitlines()) for path in paths}
+    modules = Counter(str(path.parent) for path in paths if path.name != "__init__.py")
+    found = [f"{path} has {count} lines" for path, count in lines.items() if count > MODULE_LINES]
+    return found + [f"{folder} has {count} modules" for folder, count in modules.items() if count > MODULES]
 
 
-def crowd_faults(package: Path) -> list[str]:
-    """Folders of more than ten modules."""
-    folders = [path for path in [package, *package.rglob("*/")] if path.name != "__pycache__"]
-    counts = {path.relative_to(package.parent): len([p for p in path.glob("*.py") if p.name != "__init__.py"]) for path in folders}
-    return [f"{folder} has {count} modules" for folder, count in counts.items() if count > MODULES]
-
-
-def unfinished_faults(package: Path) -> list[str]:
-    words = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
-    return [
-        f"{path.relative_to(package)}:{number} {line.strip()}"
-        for path in sorted(package.rglob("*.py"))
-        for number, line in enumerate(path.read_text().splitlines(), 1)
-        if words.search(line)
-    ]
-
-
-RULES = [order_faults, cycle_faults, plotting_faults, function_faults, length_faults, crowd_faults, unfinished_faults]
+RULES = [order_faults, function_faults, size_faults]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -189,24 +138,14 @@ def test_package_keeps_the_rule(rule):
     ("rule", "path", "source", "match"),
     [
         (order_faults, "data/audio.py", "from mtt.models import frontend\n", "lies to its right"),
-        (order_faults, "data/audio.py", "from ..models.frontend import Mel\n", "lies to its right"),
         (order_faults, "data/audio.py", "def f():\n    import mtt.reporting.figures\n", "lies to its right"),
         (order_faults, "config.py", "import mtt\n", "imports mtt itself"),
         (order_faults, "helpers.py", "", "no such room"),
-        (
-            cycle_faults,
-            "data/audio.py",
-            "from mtt.data import corpus\n",
-            "data.audio → mtt.data.corpus → mtt.data.audio",
-        ),
-        (cycle_faults, "data/audio.py", "from . import corpus\n", "data.audio → mtt.data.corpus → mtt.data.audio"),
-        (plotting_faults, "data/audio.py", "def f():\n    from matplotlib import pyplot\n", "imports matplotlib"),
-        (plotting_faults, "data/audio.py", "import importlib\nimportlib.import_module('seaborn')\n", "imports seaborn"),
+        (order_faults, "data/audio.py", "def f():\n    from matplotlib import pyplot\n", "imports matplotlib"),
         (function_faults, "data/audio.py", "def f():\n    import os\n", "imports inside the function"),
         (function_faults, "data/audio.py", "def f():\n" + "    pass\n" * 60, "has 61 lines"),
-        (length_faults, "data/audio.py", "pass\n" * 351, "has 351 lines"),
-        (crowd_faults, "data/m10.py", "", "mtt/data has 11 modules"),
-        (unfinished_faults, "data/audio.py", "pass  # TO" + "DO later\n", "later"),
+        (size_faults, "data/audio.py", "pass\n" * 351, "has 351 lines"),
+        (size_faults, "data/m10.py", "", "mtt/data has 11 modules"),
     ],
 )
 def test_rule_finds_what_breaks_it(tmp_path, rule, path, source, match):
@@ -267,31 +206,14 @@ def test_every_folder_lists_its_modules():
     assert missing == []
 
 
-def test_every_import_is_a_declared_dependency(distributions):
+def test_every_import_is_a_declared_dependency():
     """What the package imports stands in pyproject.toml, not only in the lock by way of another package."""
-    known = set(sys.stdlib_module_names) | {"mtt"} | set(distributions)
-    undeclared = {
-        f"{name}:{line} {target}"
-        for name, found in import_graph(PACKAGE).items()
-        for target, line in found
-        if target.split(".")[0] not in known
-    }
-    assert undeclared == set()
-
-
-@pytest.fixture
-def distributions() -> list[str]:
-    """The import names of the declared dependencies."""
-    import_names = {
-        "scikit-learn": "sklearn",
-        "pillow": "PIL",
-        "beautifulsoup4": "bs4",
-        "markdown-it-py": "markdown_it",
-        "mdit-py-plugins": "mdit_py_plugins",
-    }
-    text = (ROOT / "pyproject.toml").read_text()
-    names = re.findall(r'^    "([A-Za-z0-9_.-]+?)[=<>]', text.split("[project.optional-dependencies]")[0], re.MULTILINE)
-    return [import_names.get(name, name) for name in names]
+    declared = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[0]
+    names = re.findall(r'^    "([A-Za-z0-9_.-]+?)[=<>]', declared, re.MULTILINE)
+    import_names = {"scikit-learn": "sklearn", "pillow": "PIL", "markdown-it-py": "markdown_it", "mdit-py-plugins": "mdit_py_plugins"}
+    known = {*sys.stdlib_module_names, "mtt", *(import_names.get(name, name) for name in names)}
+    found = {target for imported in import_graph(PACKAGE).values() for target, _ in imported}
+    assert {target for target in found if target.split(".")[0] not in known} == set()
 
 
 def repository_files() -> list[Path]:
@@ -306,52 +228,24 @@ def repository_files() -> list[Path]:
     return sorted(p for p in paths if p.is_file())
 
 
-def test_no_file_names_a_package_host():
-    """Nothing fixes where packages come from: a reader's own mirror or proxy is used."""
-    hosts = [host.encode() for host in PACKAGE_HOSTS]
-    assert [
-        f"{path.relative_to(ROOT)} names {host.decode()}"
-        for path in repository_files()
-        for content in [path.read_bytes()]
-        for host in hosts
-        if host in content
-    ] == []
-
-
-def test_no_file_names_a_path_of_one_machine():
-    found = {path.relative_to(ROOT): MACHINE_PATH.search(path.read_bytes()) for path in repository_files()}
+def test_no_file_fixes_where_packages_come_from_or_names_a_path_of_one_machine():
+    found = {path.relative_to(ROOT): FIXED_PLACE.search(path.read_bytes()) for path in repository_files()}
     assert [f"{path}: {match[0].decode()}" for path, match in found.items() if match] == []
-
-
-def test_nothing_is_called_utils():
     names = {"utils", "util", "helpers", "misc", "common"}
-    paths = [path.relative_to(ROOT) for path in repository_files()]
-    assert [path for path in paths if names & {part.split(".")[0] for part in path.parts}] == []
+    assert [path for path in found if names & {part.split(".")[0] for part in path.parts}] == []
 
 
-def notebooks() -> list[Path]:
-    return sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-
-@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
-def test_notebook_is_committed_empty_with_one_parameters_cell(path):
-    cells = json.loads(path.read_text())["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert [cell["outputs"] for cell in code] == [[]] * len(code)
-    assert [cell["execution_count"] for cell in code] == [None] * len(code)
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebook_is_committed_empty_has_one_parameters_cell_and_defines_nothing(path):
+    code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
     tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
     assert len(tagged) == 1
     for statement in ast.parse("".join(tagged[0]["source"])).body:
         assert isinstance(statement, ast.Assign | ast.AnnAssign), ast.unparse(statement)
         ast.literal_eval(statement.value)  # papermill injects after the cell: a derived value would go stale
-
-
-@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
-def test_notebook_calls_the_package_and_defines_nothing(path):
-    for cell in json.loads(path.read_text())["cells"]:
+    for cell in code:
         source = "".join(cell["source"])
-        if cell["cell_type"] != "code":
-            continue
         assert len(source.splitlines()) <= 20, source
         tree = ast.parse(re.sub(r"^%.*$", "", source, flags=re.MULTILINE))
         defined = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.While)]

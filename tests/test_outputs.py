@@ -1,7 +1,5 @@
 """An output is never an input; what a command did not write, or what was changed since, is never replaced."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from pathlib import Path
@@ -9,19 +7,12 @@ from pathlib import Path
 import pytest
 
 from mtt.files import MttError, output
-
-GOLDEN = Path(__file__).parent / "data" / "golden" / "teacher_small.ckpt"
+from tests.tiny import GOLDEN
 
 
 def state(folder: Path) -> dict:
     """Every file below a folder with its content."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and "home" not in path.parts}
-
-
-@pytest.fixture
-def model(mtt) -> str:
-    assert mtt(f"import-official {shlex.quote(str(GOLDEN))} model")[0] == 0
-    return "model"
 
 
 @pytest.mark.parametrize("force", ["", " --force"])
@@ -80,11 +71,12 @@ def test_force_replaces_what_was_written_until_it_is_changed(mtt, music, model, 
     assert code == 1 and "was changed since" in errors[-1] and Path(out).read_bytes() == kept
 
 
-def test_a_model_folder_is_replaced_with_force_only(mtt, model):
-    command = f"import-official {shlex.quote(str(GOLDEN))} {model}"
+def test_a_model_folder_is_replaced_with_force_only(mtt):
+    command = f"import-official {shlex.quote(str(GOLDEN))} model"
+    assert mtt(command)[0] == 0
     assert mtt(command)[2] == ["mtt: model/model.safetensors: is there already; --force replaces it, or give another name"]
     assert mtt(command + " --force")[0] == 0
-    Path(model, "model.json").write_text("mine")
+    Path("model/model.json").write_text("mine")
     assert "model.json: was not written by mtt, or was changed since" in mtt(command + " --force")[2][0]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from mtt.config import SAMPLE_RATE, AugmentConfig, ModelConfig, TrainConfig
 from mtt.data.audio import write_audio
 
+GOLDEN = Path(__file__).parent / "data" / "golden" / "teacher_small.ckpt"
 TAGS = {"low": 110.0, "middle": 440.0, "high": 1760.0}  # a tag is a tone that sounds
 N_ARTISTS, TRACKS_EACH = 12, 3
 TINY_MODEL = ModelConfig(channels=4, width=16, heads=2, layers=1, n_mels=32)

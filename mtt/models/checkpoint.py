@@ -29,6 +29,7 @@ from mtt.settings import SettingsError, read_settings, setting, to_dict
 
 WEIGHTS, DESCRIPTION = MODEL_FILES = "model.safetensors", "model.json"
 FORMAT = 1
+LARGEST = 1e9  # a weight; positions that a short tone does not reach overflow in a normalisation from 1e18 on
 MAX_DESCRIPTION = 2**24  # bytes, as of the names in the weights' header
 
 
@@ -143,8 +144,8 @@ def filled_model(config: ModelConfig, n_tags: int, tensors: dict[str, Tensor], s
             raise CheckpointError(f"{source}: does not fit the configuration: {fault[:300]}: take the file that was saved with it")
     model = build_model(config, n_tags, seed=0).eval()
     model.load_state_dict(tensors)
-    if broken := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
-        raise CheckpointError(f"{source}: {broken[0]} holds NaN or infinite values: train again, or take another checkpoint")
+    if broken := [name for name, tensor in model.state_dict().items() if not (tensor.abs() <= LARGEST).all()]:
+        raise CheckpointError(f"{source}: {broken[0]} holds NaN, infinite or absurd values: train again, or take another checkpoint")
     with torch.no_grad():
         if not model.forward(torch.linspace(0.0, 70.0, SAMPLE_RATE // 4).square().sin()[None]).isfinite().all():  # unseen by hooks
             raise CheckpointError(f"{source}: gives NaN or infinite scores: train again, or take another checkpoint")

@@ -1,21 +1,21 @@
-"""Milliseconds a clip of a training step for each architecture, and the memory and time of an hour of audio.
+"""Milliseconds a clip of a training step of each architecture, and of the augmentation chain and each of its effects, by the wall.
 
-    python tests/benchmarks/bench_models.py [--threads 2] [--hour]
+    python tests/benchmarks/bench_models.py [--threads 2] [--seconds 3]
 
-Baseline of the ratios: the same model in float32 with the default (contiguous) memory format, in the same process.
+Each step stands beside the same model in float32 with the default (contiguous) memory format; effects, applied to every clip, and the
+chain with its default probabilities, beside one plain FFT there and back of the same batch.
 """
 
-from __future__ import annotations
-
 import argparse
-import resource
-import statistics
 import time
+from collections.abc import Callable
 
 import torch
+from frame import fastest, show
 from torch import nn
 
-from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.config import SAMPLE_RATE, AugmentConfig, ModelConfig
+from mtt.data.augment import EFFECTS, apply_effect, augment
 from mtt.models import build_model
 
 SIZES = {
@@ -28,50 +28,38 @@ SIZES = {
 }
 
 
-def step_milliseconds(model: nn.Module, waveform: torch.Tensor, labels: torch.Tensor, bfloat16: bool) -> float:
-    """Median over 10 steps of forward and backward, per clip."""
-    seconds = []
-    for _ in range(12):
-        start = time.perf_counter()
+def step(model: nn.Module, waveform: torch.Tensor, bfloat16: bool) -> Callable[[], None]:
+    """Forward and backward."""
+    labels = torch.zeros(len(waveform), 26)
+
+    def run() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             logits = model(waveform)
         nn.functional.binary_cross_entropy_with_logits(logits, labels).backward()
-        seconds.append(time.perf_counter() - start)
-    return 1000 * statistics.median(seconds[2:]) / len(waveform)
+
+    return run
 
 
-def training(batch: int, clip_seconds: float) -> None:
-    waveform = 0.1 * torch.randn(batch, int(clip_seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
-    labels = torch.zeros(batch, 26)
-    print(f"training step, batch {batch}, {clip_seconds} s clips, {torch.get_num_threads()} threads: ms a clip")
+def main(threads: int, seconds: float) -> None:
+    torch.set_num_threads(threads)
+    x = 0.1 * torch.randn(16, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
+
+    def clip(function: Callable[[], object]) -> float:
+        return 1e3 / len(x) * fastest(function, 10, time.perf_counter)
+
     for name, config in SIZES.items():
         model = build_model(config, 26, seed=0)
-        fast = step_milliseconds(model, waveform, labels, bfloat16=True)
-        model.to(memory_format=torch.contiguous_format)
-        slow = step_milliseconds(model, waveform, labels, bfloat16=False)
-        parameters = sum(p.numel() for p in model.parameters())
-        print(f"{name:28s} {parameters:>9,d} parameters  {fast:6.2f}  baseline {slow:6.2f}  ratio {slow / fast:.1f}")
-
-
-def hour() -> None:
-    waveform = 0.1 * torch.randn(1, 3600 * SAMPLE_RATE, generator=torch.Generator().manual_seed(0))
-    for name, config in {"transformer 128/256/4 layers": ModelConfig(), **SIZES}.items():
-        model = build_model(config, 50, seed=0).eval()
-        start = time.perf_counter()
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            model(waveform)
-        seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f"an hour: {name:28s} {seconds:6.1f} s, peak memory of the process so far {peak:.2f} GB", flush=True)
+        fast = clip(step(model, x, True))
+        slow = clip(step(model.to(memory_format=torch.contiguous_format), x, False))
+        show(f"{name}, {sum(p.numel() for p in model.parameters()):,d} parameters", {"float32, contiguous": slow, "ours": fast})
+    took = {"FFT there and back": clip(lambda: torch.fft.irfft(torch.fft.rfft(x), x.shape[1]))}
+    took |= {name: clip(lambda name=name: [apply_effect(name, x, seed) for seed in range(4)]) / 4 for name in EFFECTS}
+    took["chain"] = clip(lambda: [augment(x, AugmentConfig(), seed) for seed in range(16)]) / 16
+    show(f"augmentation of {seconds:g} s", took)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--hour", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    if arguments.hour:
-        hour()
-    else:
-        training(batch=16, clip_seconds=3.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    main(**vars(parser.parse_args()))

@@ -3,17 +3,15 @@
     python tests/benchmarks/bench_paper.py [--steps 5] [--threads N]
 
 A step is the study's own: augmentation, forward, backward and update of a batch of 32 clips of 10 s, 128 channels, width 256. Reading
-audio is not in it (see bench_pack.py). Baseline of the ratio: the same step in float32 with the default (contiguous) memory format, in the
-same process.
+audio is not in it (see bench_audio.py). Baseline of the ratio: the same step in float32 with the default (contiguous) memory format, in
+the same process.
 """
 
-from __future__ import annotations
-
 import argparse
-import statistics
 import time
 
 import torch
+from frame import fastest
 from torch import nn
 
 from mtt.config import PAPER, SAMPLE_RATE
@@ -25,16 +23,15 @@ LABELLED = 163_504  # training tracks of the CALS split
 
 
 def clips_per_second(memory_format: torch.memory_format, bfloat16: bool, steps: int, device: str) -> float:
-    """Median over ``steps`` whole training steps, after one that is not counted."""
+    """Of the fastest of ``steps`` whole training steps."""
     train = PAPER.train
     model = build_model(PAPER.teacher, 50, seed=0).to(device, memory_format=memory_format).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=train.learning_rate)
     random = torch.Generator().manual_seed(0)
     waveforms = 0.1 * torch.randn(train.batch_size, round(train.clip_seconds * SAMPLE_RATE), generator=random)
     labels = torch.zeros(train.batch_size, 50, device=device)
-    seconds = []
-    for _ in range(steps + 1):
-        start = time.perf_counter()
+
+    def step() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
             logits = model(augment(waveforms.to(device), train.augment, random))
         optimizer.zero_grad(set_to_none=True)
@@ -42,13 +39,14 @@ def clips_per_second(memory_format: torch.memory_format, bfloat16: bool, steps: 
         optimizer.step()
         if device == "cuda":
             torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return train.batch_size / statistics.median(seconds[1:])
+
+    return train.batch_size / fastest(step, steps, time.perf_counter)
 
 
-def main(steps: int) -> None:
+def main(steps: int, threads: int) -> None:
+    torch.set_num_threads(threads)
     device = pick_device()
-    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {threads} threads"
     fast = clips_per_second(torch.channels_last, bfloat16_is_fast(device), steps, device)
     slow = clips_per_second(torch.contiguous_format, False, steps, device)
     epoch = LABELLED / fast / 3600
@@ -61,6 +59,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    main(arguments.steps)
+    main(**vars(parser.parse_args()))

@@ -7,7 +7,7 @@ from mtt.collections.audit import KINDS, audit_collection
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import encode_audio, write_audio
 from mtt.files import MttError
-from tests.collections.trees import write_jamendo, write_table
+from tests.collections.trees import write_table
 
 
 def tune(seconds: float, seed: int, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -92,13 +92,6 @@ def test_a_clean_collection_has_no_problem(tmp_path):
     write_table(tmp_path, names, artist=["Ann", "Bob", "Cem", "Dan"] * 8, tags=["t"] * 16 + ["u"] * 16)
     found = audit(tmp_path)
     assert found.rows.empty and found.counts.empty and found.sentence.endswith("no problem found.")
-
-
-def test_audio_that_is_absent_from_a_data_set_is_counted(tmp_path):
-    (write_jamendo(tmp_path) / "audio/14/214.mp3").unlink()
-    found = audit_collection(f"mtg-jamendo:{tmp_path}?partial", cache=tmp_path / "cache", progress=False)
-    assert found.rows["problem"].tolist()[0] == "absent" and found.counts.at["absent", "rows"] == 1
-    assert found.counts["rows"].sum() == len(found.rows)
 
 
 def test_what_cannot_be_audited_is_said(tmp_path):

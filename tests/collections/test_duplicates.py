@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 
 import numpy as np
@@ -108,20 +106,6 @@ def test_fingerprint_shape_rate_gain_and_silence(songs):
     assert not quiet.any() and bits[87:119].all()
 
 
-def test_a_fingerprint_does_not_depend_on_the_block(songs, monkeypatch):
-    bits = audio_fingerprint(songs["song 0"])
-    monkeypatch.setattr(duplicates, "BLOCK", 100)
-    np.testing.assert_array_equal(audio_fingerprint(songs["song 0"]), bits)
-
-
-def test_silent_and_short_tracks_match_nothing():
-    prints = {"a": np.zeros(600, np.uint32), "b": np.zeros(600, np.uint32), "c": np.zeros(0, np.uint32)}
-    assert find_near_duplicates(prints).empty
-    assert find_near_duplicates({}).empty
-    short = np.random.default_rng(0).integers(1, 2**32, 42, dtype=np.uint32)
-    assert find_near_duplicates({"a": short, "b": short}).empty
-
-
 def test_overlap_of_half_the_shorter_is_needed():
     bits = np.random.default_rng(0).integers(1, 2**32, 300, dtype=np.uint32)
     excerpt = find_near_duplicates({"a": bits, "b": bits[190:]})  # shorter, but wholly inside
@@ -139,14 +123,6 @@ def test_bit_error_rate_by_hand(monkeypatch):
     for limit, found in {0.0625: 1, 0.0624: 0}.items():
         monkeypatch.setattr(duplicates, "MAX_BIT_ERROR", limit)
         assert len(find_near_duplicates({"a": bits, "b": noisy})) == found
-
-
-def test_many_copies_of_one_track_form_one_group():
-    bits = np.random.default_rng(0).integers(1, 2**32, 300, dtype=np.uint32)
-    prints = {f"t{i:02d}": bits[i:] for i in range(30)}
-    tracks = pd.DataFrame({"path": "x.flac", "artist": "a", "digest": list(prints), "seconds": 30.0}, index=list(prints))
-    kept, removed = clean(tracks, pd.Series(True, tracks.index), find_near_duplicates(prints))
-    assert list(kept) == ["t00"] and len(removed) == 29
 
 
 def test_exact_duplicates_by_hand():

@@ -1,38 +1,8 @@
-import os
-
-import numpy as np
 import pytest
 
-from mtt.collections import load as loading
-from mtt.collections import published
 from mtt.collections.load import collection_help, data_sets, load_corpus, parse_source
-from mtt.config import PROFILES, SAMPLE_RATE
-from mtt.data.audio import encode_audio, write_audio
 from mtt.files import MttError
-from tests.collections.trees import load, noise, write_sounds, write_table
-
-
-def test_unusable_files_are_listed_with_the_reason_and_left_out(tmp_path):
-    write_sounds(tmp_path, "good.ogg", "good.mp3")
-    write_audio(tmp_path / "silent.wav", np.zeros(3 * SAMPLE_RATE, np.float32))
-    write_audio(tmp_path / "short.flac", noise(0.4))
-    (tmp_path / "text.mp3").write_text("no music in here")
-    (tmp_path / "cut.wav").write_bytes(encode_audio(noise(2))[:30])
-    problems = dict.fromkeys(["text.mp3", "cut.wav", "gone.wav"], "unreadable")
-    problems |= {"silent.wav": "silent", "short.flac": "too_short", "../good.mp3": "outside"}
-    corpus = load(write_table(tmp_path, ["good.ogg", *problems, "good.mp3"]))
-    assert list(corpus.tracks.index) == ["good.ogg", "good.mp3"]
-    assert corpus.problems.set_index("track_id")["problem"].to_dict() == problems
-    details = corpus.problems.set_index("track_id")["detail"]
-    assert details["short.flac"].startswith("0.40 s") and "no such file" in details["gone.wav"]
-
-
-def test_the_digest_follows_from_the_sound(tmp_path):
-    write_sounds(tmp_path, "a.wav")
-    first = load(write_table(tmp_path, ["a.wav"])).digest
-    assert load(tmp_path / "tracks.csv").digest == first
-    write_audio(tmp_path / "a.wav", noise(2, seed=9))
-    assert load(tmp_path / "tracks.csv").digest != first
+from tests.collections.trees import load, write_sounds, write_table
 
 
 def test_tags_are_ordered_by_frequency_and_empty_means_unlabelled_in_any_set(tmp_path):
@@ -44,23 +14,6 @@ def test_tags_are_ordered_by_frequency_and_empty_means_unlabelled_in_any_set(tmp
     assert corpus.is_labelled.to_dict() == {"1": True, "2": True, "3": False}
     untagged = load(write_table(tmp_path, ["a.wav"], tags=""))  # can be looked at
     assert len(untagged) == 1 and untagged.tags == [] and untagged.labels.shape == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        (None, "no such file; give a table with the columns path, artist, tags"),
-        ("path,tags\na.wav,x\n", "column 'artist' is missing; the columns are path, tags"),
-        ("path,artist,tags\ngone.wav,x,t\n", r"none of the 1 files can be used; the first, gone\.wav, is unreadable: .*; paths start in /"),
-        ("path,artist,tags\n/etc/hosts,x,t\n", r"none of the 1 files can be used; the first, /etc/hosts, is outside"),
-    ],
-)
-def test_faulty_tables_are_refused_by_name(tmp_path, table, message):
-    if table is not None:
-        (tmp_path / "tracks.csv").write_text(table)
-    with pytest.raises(MttError, match=rf"tracks\.csv: .*{message}") as caught:
-        load(tmp_path / "tracks.csv")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -101,43 +54,6 @@ def test_a_csv_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
     write_sounds(tmp_path, "a.wav")
     write_table(tmp_path, ["a.wav"]).rename("my:tracks.csv")
     assert len(load_corpus("my:tracks.csv", cache=tmp_path / "cache", progress=False)) == 1
-
-
-def test_synthetic_is_the_corpus_of_the_demo(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(loading, "make_corpus", lambda folder, config, progress: asked.append((folder, config)) or tmp_path / "no table")
-    for config in (None, PROFILES["demo"].corpus, PROFILES["smoke"].corpus):
-        with pytest.raises(MttError, match="no such file"):
-            load_corpus("synthetic", config, tmp_path)
-    assert asked[0] == asked[1] != asked[2] and asked[0][0].parent == tmp_path
-
-
-TOY = """
-from mtt.collections.published.base import DataSet, Published, first_file, read_strings, track_table
-
-def read(root, variant):
-    names = read_strings(first_file(root, ["list.txt"], "the tracks"))[:1 if variant else None]
-    return Published(track_table(root, track_id=names, path=[f"{name}.wav" for name in names], artist=names, tags="toy"), [""])
-
-DATA_SET = DataSet("toy", {"": "Toys", "small": "One toy"}, "a shop sells them", read, complete=True)
-"""
-
-
-def test_a_data_set_is_added_by_one_module(tmp_path, monkeypatch):
-    (tmp_path / "toys").mkdir()
-    (tmp_path / "toys" / "toy.py").write_text(TOY)
-    monkeypatch.setattr(published, "__path__", [*published.__path__, str(tmp_path / "toys")])
-    write_sounds(tmp_path / "root", "bear.ogg", "doll.flac")
-    (tmp_path / "root" / "list.txt").write_text("bear\ndoll\n")
-    corpus = load(f"toy:{tmp_path / 'root'}")
-    assert list(corpus.tracks.index) == ["bear", "doll"] and corpus.tags == ["toy"] and corpus.complete
-    assert list(load(f"toy/small:{tmp_path / 'root'}").tracks["path"]) == ["bear.ogg"]
-    assert "toy/small:ROOT" in collection_help() and "One toy" in collection_help()
-    with pytest.raises(MttError, match="there are toy:ROOT, toy/small:ROOT"):
-        load_corpus("toy/large:x")
-    os.remove(tmp_path / "root" / "bear.ogg")
-    with pytest.raises(MttError, match="1 of 2 audio files are absent, such as bear.wav; a shop sells them"):
-        load(f"toy:{tmp_path / 'root'}")
 
 
 def test_help_has_a_line_for_each_variant():

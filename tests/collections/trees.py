@@ -4,12 +4,6 @@ Each ``write_*`` fills a folder and returns it; ``TREES`` has those of the data 
 """
 
 import csv
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,16 +38,6 @@ def load(source: str | Path, cache: str = "cache") -> Corpus:
     """Load a collection with a cache in its own folder."""
     path = Path(str(source).split(":", 1)[-1].removesuffix("?partial"))
     return load_corpus(source, cache=(path if path.is_dir() else path.parent) / cache, progress=False)
-
-
-def kill_when(ready: Callable[[], bool], script: str, folder: Path) -> None:
-    """Run a script in ``folder`` in a process of its own, and kill that as soon as ``ready``."""
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=folder, start_new_session=True, env=environment)
-    while process.poll() is None and not ready():
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 MSD_IDS = [f"TR{'ABCDEF'[n] * 5}128F{n:07d}" for n in range(6)]

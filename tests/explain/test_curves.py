@@ -110,12 +110,6 @@ def test_no_more_is_read_and_scored_at_a_time_of_a_longer_recording(architecture
     assert most[0] == most[1] and most[0]["samples"] <= 50 * SAMPLE_RATE and most[0]["windows"] == 48
 
 
-def test_batches_do_not_change_the_curve(model, monkeypatch):
-    many = tag_curves(model, noise(12))
-    monkeypatch.setattr(recordings, "BATCH_SECONDS", 2.0)  # a window at a time
-    np.testing.assert_allclose(tag_curves(model, noise(12)).probabilities, many.probabilities, rtol=0, atol=1e-5)
-
-
 def test_a_recording_gives_the_same_curves_again_and_runs_the_front_end_once(model, monkeypatch):
     kept, runs, front_end = Recording(noise(15)), [], model._front_end
     monkeypatch.setattr(model, "_front_end", lambda mel: runs.append(1) or front_end(mel))
@@ -140,9 +134,3 @@ def test_other_models_score_cut_windows(window, hop, monkeypatch):
     np.testing.assert_array_equal(curves.curve("b"), curves.probabilities[:, 1])
     with pytest.raises(ValueError, match="tag 'd' is not one of the model's; they are a, b, c"):
         curves.curve("d")
-
-
-@pytest.mark.parametrize("asked", [{"window": 0.0}, {"hop": -1.0}, {"window": float("nan")}])
-def test_windows_that_are_none(model, asked):
-    with pytest.raises(ValueError, match="window and hop must be seconds above 0, not"):
-        tag_curves(model, noise(1.0), **asked)

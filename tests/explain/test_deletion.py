@@ -3,7 +3,6 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from mtt.explain import deletion
 from mtt.explain.deletion import MASKS, summarise_deletion, track_deletion
@@ -60,16 +59,6 @@ def test_the_same_comes_out_again_and_of_other_clips_something_else(corpus, monk
     assert not np.isclose(one["attended"], rows(corpus, model)["attended"]).any()
 
 
-def test_what_is_left_differs_in_the_masked_frames_alone():
-    mel = torch.randn(2, 32, 43, generator=torch.Generator().manual_seed(0))
-    mask = torch.zeros(2, 10, dtype=torch.bool)
-    mask[0, 3] = mask[1, 9] = True
-    left = deletion._without(mel, mask)
-    changed = (left != mel).any(dim=1)
-    assert torch.nonzero(changed).tolist() == [[0, 12], [0, 13], [0, 14], [0, 15], [1, 36], [1, 37], [1, 38], [1, 39]]
-    torch.testing.assert_close(left[0, :, 13], mel[0].mean(dim=1))
-
-
 def test_masks_hold_the_most_attended_frames_as_many_random_ones_and_the_same_runs_elsewhere():
     attention = np.random.default_rng(0).random((3, 20))
     masks = deletion._masks(attention, 0.2, [np.random.default_rng(i) for i in range(3)])
@@ -78,12 +67,6 @@ def test_masks_hold_the_most_attended_frames_as_many_random_ones_and_the_same_ru
         assert attention[clip][mask].min() > attention[clip][~mask].max()
         rolled = [np.roll(mask, i).tolist() for i in range(1, 20)]
         assert all(moved.tolist() in rolled for moved in masks[6:, clip])
-
-
-@pytest.mark.parametrize(("share", "taken"), [(0.4, [1, 3]), (0.01, [1]), (0.99, [0, 1, 2, 3])])
-def test_of_equally_attended_frames_the_earlier_and_never_none_or_all(share, taken):
-    masks = deletion._masks(np.array([[1.0, 3.0, 2.0, 3.0, 0.0]]), share, [np.random.default_rng(0)])
-    assert np.flatnonzero(masks[0, 0]).tolist() == taken
 
 
 def test_what_cannot_be_tested(corpus):

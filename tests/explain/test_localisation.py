@@ -73,14 +73,6 @@ def test_clustered_means_resample_artists_not_tracks():
     np.testing.assert_allclose(np.array(drawn)[:, 1], 2 * np.array(drawn)[:, 0] + 3)  # the same artists for every column
 
 
-def test_clustered_means_leave_out_what_is_missing():
-    values = np.array([[1.0, np.nan], [2.0, np.nan], [np.nan, 5.0]])
-    means = clustered_means(values, np.array(["a", "b", "b"]), 50)
-    np.testing.assert_allclose(means[0], [1.5, 5.0])
-    assert set(means[:, 0]) == {1.0, 1.5, 2.0}
-    assert set(means[np.isfinite(means[:, 1]), 1]) == {5.0} and np.isnan(means[:, 1]).any()
-
-
 def test_what_cannot_be_localised(corpus):
     for model, changes in ((Level(), {"timeline": None}), (build_model(TINY_MODEL, 3, seed=0), {})):
         with pytest.raises(ValueError, match="bursts: has no timeline of when a tag of the model sounds; its tags are"):

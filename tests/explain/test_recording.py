@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
-import torch
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, encode_audio, read_audio
-from mtt.explain.recording import Recording, evaluating, tag_names
-from mtt.models import build_model
+from mtt.explain.recording import Recording
 from tests.explain.planted import noise
-from tests.tiny import TINY_MODEL
 
 
 @pytest.mark.parametrize(("rate", "tolerance"), [(SAMPLE_RATE, 0), (44_100, 1e-3)])
@@ -33,24 +30,3 @@ def test_files_that_cannot_be_read(tmp_path):
     assert len(recording.read()) == recording.samples < 2 * SAMPLE_RATE and "s of 3.0 s" in recording.info.fault
     with pytest.raises(AudioError, match=r"cut\.flac: no such excerpt at 2\.0 s of 1\.\d s"):
         recording.read(2 * SAMPLE_RATE)
-
-
-@pytest.mark.parametrize(
-    "audio", [np.zeros((2, 100), np.float32), np.zeros(100, np.int16), np.zeros(0, np.float32), np.full(100, np.nan, np.float32)]
-)
-def test_samples_of_the_wrong_kind(audio):
-    with pytest.raises(ValueError, match="expected a path or finite float samples") as error:
-        Recording(audio)
-    assert f"got {audio.dtype} {audio.shape}" in str(error.value)
-
-
-def test_evaluating_gives_the_mode_back_even_after_an_error():
-    model = build_model(TINY_MODEL, 3, seed=0).train()
-    with pytest.raises(KeyError), evaluating(model):
-        assert not model.training and torch.is_inference_mode_enabled()
-        raise KeyError
-    assert model.training and not torch.is_inference_mode_enabled()
-
-
-def test_outputs_without_names_are_counted():
-    assert tag_names(build_model(TINY_MODEL, 2, seed=0)) == ["tag 0", "tag 1"]

@@ -1,7 +1,5 @@
 """Programs in processes of their own, to which something happens at a named point (see ``hook/sitecustomize.py``)."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

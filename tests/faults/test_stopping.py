@@ -1,7 +1,5 @@
 """Ctrl-C ends every command with the promised line, once; and what two do at the same time is done by one, or refused in a line."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil
@@ -11,23 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from mtt.config import SyntheticConfig
 from mtt.files import fingerprint
-from mtt.synthetic.render import corpus_name
-from tests.faults.child import MTT, ROOT, run, start
-from tests.faults.test_kills import PAGES, RENDER, contents
-from tests.tiny import write_collection
+from tests.faults.child import MTT, run, start
+from tests.faults.test_kills import RENDER, contents
 
 STOPPED = "mtt: stopped; run the same command again to go on from here"
-SIZES = {"labelled_artists": 4, "unlabelled_artists": 2, "tracks_per_artist": 2, "seconds": 3.0}
-MODEL = str(ROOT / "tests" / "data" / "golden" / "teacher_small.ckpt")
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    table = write_collection(tmp_path)
+def folder(tiny_table, tmp_path) -> Path:
+    """A home, a job, and tracks to train on."""
+    shutil.copytree(tiny_table.parent, tmp_path, dirs_exist_ok=True)
     (tmp_path / "home").mkdir()
-    (tmp_path / "job.toml").write_text(f'collection = "{table}"\nprofile = "smoke"\n')
+    (tmp_path / "job.toml").write_text('collection = "tracks.csv"\nprofile = "smoke"\n')
     return tmp_path
 
 
@@ -46,9 +40,9 @@ def told(errors: list[str]) -> list[str]:
         ("explain audio/artist00_0.wav --model model --out page.html", r"rename page\.html"),
     ],
 )
-def test_ctrl_c_prints_the_promised_line_once(folder, command, point):
+def test_ctrl_c_prints_the_promised_line_once(folder, golden_model, command, point):
     if "--model" in command:
-        assert run((*MTT, "import-official", MODEL, "model"), folder).code == 0
+        shutil.copytree(golden_model, folder / "model")
     done = run((*MTT, *shlex.split(command)), folder, point=point, at=1, sent=signal.SIGINT)
     assert done.struck and done.code == 130 and told(done.errors) == [STOPPED], done.errors
     assert not (folder / "report.csv").exists() and not [*folder.glob("*.partial"), *folder.glob("packed/pack.json")]
@@ -60,17 +54,6 @@ def test_ctrl_c_ends_a_study_with_its_kernel_and_its_workers(folder):
     done = run(study, folder, point=r"rename .*/metrics\.json$", at=1, sent=signal.SIGINT)
     assert done.struck and done.code == 130 and done.errors[-1] == STOPPED
     assert not [line for line in done.errors if "Traceback" in line or "KeyboardInterrupt" in line], done.errors
-
-
-def test_ctrl_c_while_a_page_is_executed_leaves_no_traceback_of_the_kernel(folder):
-    script = PAGES.replace(".write('x')", "; import time; time.sleep(60)").replace(
-        "    run._execute_notebooks(study, {", "    command_line.mtt.run_study = lambda *_: run._execute_notebooks(study, {"
-    )
-    script = script.replace("    render_notebook(", "    command_line.main(['study'])\n    render_notebook(")
-    script = script.replace("import nbformat", "import nbformat\nfrom mtt import __main__ as command_line", 1)
-    (folder / "script.py").write_text(script)
-    done = run(("script.py",), folder, point="open cell$", at=1, sent=signal.SIGINT)
-    assert done.struck and done.code == 130 and done.errors == ["[1/1] Data exploration", STOPPED], done.errors
 
 
 def two_at_once(arguments: tuple[str, ...], folder: Path) -> list[tuple[int, list[str]]]:
@@ -93,10 +76,6 @@ def held(lock: Path) -> subprocess.Popen:
 def test_two_trainings_of_the_same_job_make_one_model(folder):
     assert two_at_once((*MTT, "train", "--config", "job.toml"), folder) == [(0, []), (0, [])]
     assert len(list(folder.glob("home/runs/*/teacher/metrics.json"))) == 1
-
-
-def test_two_audits_at_once_find_the_same(folder):
-    assert two_at_once((*MTT, "audit", "tracks.csv"), folder) == [(0, []), (0, [])]
 
 
 def test_two_renderings_of_a_corpus_give_one(folder):
@@ -134,17 +113,3 @@ def test_a_study_under_way_is_refused_in_one_line(folder, what):
     ]
     assert done.code == 1 and len(told(done.errors)) == 1 and message in done.errors[-1], done.errors
     assert not (folder / "pages").exists()
-
-
-def test_a_rendering_under_way_is_waited_for(tmp_path):
-    """What a first one has finished meanwhile is taken as it is."""
-    name = corpus_name(SyntheticConfig(**SIZES))
-    holder = held(tmp_path / f".{name}.lock")
-    waiting = start(
-        ("-c", f"from mtt.synthetic.render import *\nmake_corpus({name!r}, SyntheticConfig(**{SIZES}), progress=False)"), tmp_path
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-        waiting.wait(timeout=6)
-    assert not (tmp_path / name).exists()
-    holder.kill()
-    assert waiting.wait(timeout=120) == 0 and (tmp_path / name / "tracks.csv").exists()

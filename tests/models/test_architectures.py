@@ -1,7 +1,5 @@
 """What every architecture must do: published size, any length, batches, determinism, gradients, precision, being kept."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
@@ -9,7 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.models import MODELS, MusicTaggingTransformer, SampleCNN, build_model, load_model, save_model
+from mtt.models import MODELS, MusicTaggingTransformer, SampleCNN, build_model, frontend, load_model, save_model
 from mtt.models.frontend import MelTaggingModel, ResidualBlock
 from mtt.settings import SettingsError
 from tests.tiny import TINY_MODEL
@@ -144,12 +142,6 @@ def test_bfloat16_is_close_to_float32(model):
     torch.testing.assert_close(fast.sigmoid(), model(waveform).sigmoid(), rtol=0, atol=0.03)
 
 
-def test_convolutions_are_channels_last(model):
-    weights = [p for p in model.parameters() if p.ndim == 4 and min(p.shape[:2]) > 1]
-    assert weights
-    assert all(w.is_contiguous(memory_format=torch.channels_last) for w in weights)
-
-
 def test_a_saved_model_comes_back_bit_identical(architecture, tmp_path):
     model = build_model(replace(SMALL, architecture=architecture), 3, seed=3)
     model(clips(2, 1.0))  # moves the running statistics
@@ -179,40 +171,17 @@ def test_settings_that_make_no_model(changes, message):
         build_model(replace(SMALL, architecture="short_chunk_resnet", **changes), 5)
 
 
-@pytest.fixture
-def own_models():
-    """What is registered in a test is taken out again."""
-    kept = dict(MODELS)
-    yield {"label": "Loudness", "about": "the mean level", "colour": "#000000", "native_seconds": 1.0}
-    MODELS.clear()
-    MODELS.update(kept)
-
-
-def test_a_model_of_ones_own_needs_its_class_and_nothing_else(tmp_path, own_models):
-    class Loudness(MelTaggingModel):
-        architecture, label, about, colour, native_seconds = "loudness", *own_models.values()
-
-        def __init__(self, config, n_tags):
-            super().__init__(config, n_tags)
-            self.head = torch.nn.Sequential(torch.nn.Linear(1, n_tags))
-
-        @classmethod
-        def check(cls, config):
-            if config.n_mels > 64:
-                raise SettingsError(f"n_mels: expected at most 64, got {config.n_mels}")
-
-        def score_mel(self, mel):
-            return self.head(mel.mean(dim=(1, 2))[:, None])
-
-    config = replace(SMALL, architecture="loudness")
-    model = build_model(config, 2, seed=0).eval()
-    again = load_model(save_model(model, tmp_path, ["loud", "quiet"]))
-    assert isinstance(again, Loudness) and torch.equal(again(clips(2, 1.0)), model(clips(2, 1.0)))
-    with pytest.raises(SettingsError, match="n_mels: expected at most 64, got 65"):
-        build_model(replace(config, n_mels=65), 2)
-
-
-def test_models_have_colours_of_their_own():
+def test_a_class_that_is_no_whole_model_is_refused(monkeypatch):
+    monkeypatch.setattr(frontend, "MODELS", dict(MODELS))  # where one registers itself
+    about = {"label": "Loudness", "about": "the mean level", "colour": "#000000", "native_seconds": 1.0}
+    for body, message in [
+        ({**about, "architecture": "fcn"}, "Other: architecture 'fcn' is FCN already"),
+        ({"architecture": "other", "label": "Other"}, "Other: a model needs about, colour, native_seconds"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            type("Other", (MelTaggingModel,), body)
+    with pytest.raises(TypeError, match="abstract method '?score_mel"):
+        type("Deaf", (MelTaggingModel,), {**about, "architecture": "deaf"})(SMALL, 2)
     assert len({model.colour for model in MODELS.values()}) == len(MODELS)
 
 

@@ -1,8 +1,5 @@
-from __future__ import annotations
-
 import json
 import os
-import pickle
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -11,23 +8,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from mtt import files
 from mtt.files import MttError
-from mtt.models import CheckpointError, build_model, import_official, load_model, read_initial_weights, save_model, start_from
+from mtt.models import CheckpointError, build_model, load_model, read_initial_weights, save_model, start_from
 from tests.tiny import TINY_MODEL
 
 AUDIO = {"sample_rate": 22_050, "channels": 1, "clip_seconds": 1.0}
 TAGS = ["rock", "pop", "jazz"]
-
-
-class Payload:
-    """Unpickled carelessly, it makes a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.fixture
@@ -66,58 +52,26 @@ def test_what_cannot_be_described_is_not_saved(tmp_path, tags, provenance, messa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("survives", [0, 1])
-def test_a_killed_save_leaves_the_old_model_or_a_refusal(folder, monkeypatch, survives):
-    old = load_model(folder).state_dict()
-    replace, calls = os.replace, []
-
-    def killed(source, target):
-        calls.append(target)
-        if len(calls) > survives:
-            raise KeyboardInterrupt
-        replace(source, target)
-
-    monkeypatch.setattr(files.os, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        save_model(build_model(TINY_MODEL, 3, seed=1), folder, TAGS)
-    monkeypatch.undo()
-    if survives == 0:
-        assert all(torch.equal(old[name], tensor) for name, tensor in load_model(folder).state_dict().items())
-    else:
-        refused(folder, "model.safetensors is not the one model.json describes")
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"format": 99}, "model.json: format: must be 1, not 99: no model of this version"),
-        ({"tags": "rock"}, "model.json: tags: must be of kind array"),
         ({"tags": []}, "model.json: tags: list should have at least 1 item"),
-        ({"tags": ["rock", "pop", "rock"]}, "model.json: tags: names must differ, and none may be blank"),
-        (
-            {"tags": [*TAGS, "blues"]},
-            r"model.safetensors: does not fit the configuration: head.1.weight has shape \[3, 16\], not \[4, 16\]",
-        ),
         ({"config": [1]}, "model.json: config: must be an object"),
         ({"config": {"architecture": "vgg"}}, "model.json: architecture: 'vgg' is unknown, choose one of"),
         ({"config": {"colour": 1}}, "model.json: config.colour: no such setting"),
         ({"config": {"channels": "4"}}, "model.json: config.channels: must be a whole number from 1 to 16,384, not '4'"),
-        ({"config": {"channels": 0}}, "model.json: config.channels: must be a whole number from 1 to 16,384, not 0"),
-        ({"config": {"width": 10**9}}, "model.json: config.width: must be .*, not 1000000000"),
         ({"config": {"width": 16_384, "layers": 256}}, "model.json: channels 128, width 16384, .*: together .* numbers to learn; at most"),
         ({"config": {"hop": 2000}}, "model.json: hop: 2000 samples are more than a window of n_fft, 1024"),
         ({"config": {"n_mels": 900}}, "model.json: n_mels: 900 bands are too many for n_fft 1024"),
-        ({"tags": ["rock", "pop", " "]}, "model.json: tags: names must differ, and none may be blank"),
         ({"tags": ["rock", "pop", "\ud800"]}, "model.json: holds text that is not UTF-8"),
         ({"tags": [str(n) for n in range(50_000)]}, r"head.1.weight has shape \[3, 16\], not \[50000, 16\]"),
         ({"audio": AUDIO | {"sample_rate": 16_000}}, "model.json: audio.sample_rate: 16000 is not config.sample_rate"),
         *(({"audio": AUDIO | {"clip_seconds": s}}, f"clip_seconds: must be a number from 0.1 to 3600, not {s}") for s in (0, -1.0, 1e9)),
-        (b"[]", "model.json: must be a section of settings"),
         ({"config": {"heads": 7}}, "model.json: heads: 7 does not divide width 256"),
         ({"audio": {"sample_rate": 22_050, "channels": 1}}, "model.json: audio.clip_seconds: field required"),
         (b"{", "model.json: .*: no model of this version"),
         (b"[" * 100_000, "model.json: .*: no model of this version"),
-        (b"\xff", "model.json: .*: no model of this version"),
         (None, "model.json: No such file or directory: a model folder holds"),
     ],
 )
@@ -128,10 +82,6 @@ def test_descriptions_that_are_none(folder, changes, message):
     refused(folder, message)
 
 
-def nan(tensors: dict) -> None:
-    tensors["head.1.bias"][1] = torch.nan
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -139,14 +89,13 @@ def nan(tensors: dict) -> None:
         (lambda tensors: tensors.update(extra=torch.zeros(1)), "extra is not of this model"),
         (lambda tensors: tensors.update(positions=torch.zeros(1, 5, 16)), r"positions has shape \[1, 5, 16\], not \[1, 513, 16\]"),
         (lambda tensors: tensors["positions"].add_(1), "model.safetensors is not the one model.json describes"),
-        (nan, "model.safetensors: head.1.bias holds NaN or infinite values"),
-        (lambda t: t.update(cls_token=torch.full((16,), 1e300, dtype=torch.float64)), "cls_token holds NaN or infinite values"),
+        (lambda t: t["head.1.bias"][1].fill_(torch.nan), "model.safetensors: head.1.bias holds NaN, infinite or absurd values"),
+        (lambda t: t["positions"][0, 500].fill_(1e20), "model.safetensors: positions holds NaN, infinite or absurd values"),
+        (lambda t: t.update(cls_token=torch.full((16,), 1e300, dtype=torch.float64)), "cls_token holds NaN, infinite or absurd values"),
         (lambda t: t.update(cls_token=torch.zeros(16, dtype=torch.int64)), "cls_token holds torch.int64, not torch.float32"),
         (lambda t: t["blocks.0.bn_1.running_var"].neg_(), "model.safetensors: gives NaN or infinite scores: train again"),
-        (b"", "model.safetensors: not a safetensors file"),
         (struct.pack("<Q", 2**62) + b"{}", "model.safetensors: not a safetensors file"),
         (b"not weights", "model.safetensors: not a safetensors file"),
-        (b"\xff" * 64, "model.safetensors: not a safetensors file"),
         (None, "model.safetensors: No such file or directory: a model folder holds"),
     ],
 )
@@ -179,18 +128,6 @@ def test_what_is_no_model_folder(tmp_path, folder):
 def test_a_file_without_end_is_not_read(folder):
     os.truncate(folder / "model.safetensors", 2**40)
     refused(folder, r"model.safetensors: 1,099,511,627,776 bytes, more than the [0-9,]+ that such a model has: a model folder holds")
-
-
-def test_pickled_code_is_never_run(folder, tmp_path):
-    trap = tmp_path / "trap"
-    (folder / "model.safetensors").write_bytes(pickle.dumps(Payload(trap)))
-    refused(folder, "not a safetensors file")
-    torch.save({"state_dict": Payload(trap)}, tmp_path / "zip.ckpt")
-    (tmp_path / "plain.ckpt").write_bytes(pickle.dumps({"state_dict": Payload(trap)}, protocol=2))
-    for name, reason in (("zip.ckpt", "no dictionary of tensors"), ("plain.ckpt", "File is not a zip file")):
-        with pytest.raises(CheckpointError, match=rf"not a PyTorch checkpoint \({reason}\): give the authors'"):
-            import_official(tmp_path / name, tmp_path / "out")
-    assert not trap.exists() and not (tmp_path / "out").exists()
 
 
 def test_another_tag_set_and_dropout_start_from_all_weights_but_the_rows_of_unknown_tags(folder):

@@ -4,8 +4,6 @@ Conventions: files are damaged in bytes (turned, cut, put in, written over) and 
 other). The checksum of damaged weights is put into the description, so that what reads them meets the damage too.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json
@@ -20,10 +18,9 @@ from hypothesis import strategies as st
 from mtt.files import MttError
 from mtt.models import build_model, import_official, load_model, save_model
 from mtt.models.frontend import TaggingModel
-from tests.tiny import TINY_MODEL
+from tests.tiny import GOLDEN, TINY_MODEL
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "teacher_small.ckpt"
-BUDGETS = [pytest.param(40, id="short"), pytest.param(800, id="long", marks=pytest.mark.slow)]  # examples of each kind
+BUDGETS = [pytest.param(40, id="short"), pytest.param(800, id="long", marks=pytest.mark.long)]  # examples of each kind
 NASTY = st.sampled_from(
     [None, True, False, 0, 1, -1, 2, 7, 10**9, 10**30, -0.5, 1e-9, 1e300, float("nan"), float("inf"), "", " ", "rock", "\x00", "\ud800"]
     + [[], {}, [[]], ["a"] * 3, ["a", "b", "c", "d"], {"a": 1}, "x" * 10_000, [[[[[[]]]]]]]
@@ -81,13 +78,21 @@ def folder(tmp_path):
     return save_model(build_model(TINY_MODEL, 3, seed=0), tmp_path / "model", ["rock", "pop", "jazz"])
 
 
+def write_weights(folder: Path, content: bytes) -> None:
+    """With their checksum in the description."""
+    description = json.loads((folder / "model.json").read_bytes())
+    (folder / "model.safetensors").write_bytes(content)
+    (folder / "model.json").write_text(json.dumps(description | {"weights_sha256": hashlib.sha256(content).hexdigest()}))
+
+
 @pytest.mark.parametrize("examples", BUDGETS)
-def test_bytes_of_the_description(folder, examples):
-    path = folder / "model.json"
-    whole = path.read_bytes()
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_bytes_of_a_model_folder(folder, examples, name):
+    whole = (folder / name).read_bytes()
 
     def test(damage) -> None:
-        path.write_bytes(damaged(whole, damage))
+        content = damaged(whole, damage)
+        write_weights(folder, content) if name == "model.safetensors" else (folder / name).write_bytes(content)
         check(load_model, folder)
 
     run(examples, test, damage=DAMAGE)
@@ -107,20 +112,6 @@ def test_values_of_the_description(folder, examples):
         check(load_model, folder)
 
     run(examples, test, changes=st.lists(st.tuples(st.integers(0, 10**6), NASTY), min_size=1, max_size=3))
-
-
-@pytest.mark.parametrize("examples", BUDGETS)
-def test_bytes_of_the_weights(folder, examples):
-    path, description = folder / "model.safetensors", json.loads((folder / "model.json").read_bytes())
-    whole = path.read_bytes()
-
-    def test(damage) -> None:
-        content = damaged(whole, damage)
-        path.write_bytes(content)
-        (folder / "model.json").write_text(json.dumps(description | {"weights_sha256": hashlib.sha256(content).hexdigest()}))
-        check(load_model, folder)
-
-    run(examples, test, damage=DAMAGE)
 
 
 @pytest.mark.parametrize("examples", BUDGETS)
@@ -150,8 +141,5 @@ def test_a_reader_that_believed_would_be_found_out(folder):
     """The fuzz reaches what it is meant to: turned bits of the numbers alone are read as another model, not refused."""
     weights = (folder / "model.safetensors").read_bytes()
     start = 8 + int.from_bytes(weights[:8], "little")
-    other = damaged(weights, [("turn", 2 * 4, b"")], start)
-    (folder / "model.safetensors").write_bytes(other)
-    description = json.loads((folder / "model.json").read_bytes())
-    (folder / "model.json").write_text(json.dumps(description | {"weights_sha256": hashlib.sha256(other).hexdigest()}))
+    write_weights(folder, damaged(weights, [("turn", 0, b"")], start))
     assert load_model(folder).n_tags == 3 and os.path.getsize(folder / "model.safetensors") == len(weights)

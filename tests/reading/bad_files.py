@@ -115,6 +115,7 @@ REASONS: dict[str, tuple[bytes | Callable[[Path], object], str]] = {
     "one hertz": (wav(rate=1), "1 Hz is no rate of sound"),
     "wrong scale": (encoded("WAV", 32_768 * sound(2.0), subtype="FLOAT"), "wrong scale: peaks at "),
     "numbers beyond all measure": (encoded("WAV", 1e30 * sound(2.0), subtype="FLOAT"), "wrong scale: peaks at "),
+    "wrong scale that cancels": (encoded("WAV", 32_768 * np.stack([sound(2.0), -sound(2.0)], axis=1), subtype="FLOAT"), "wrong scale"),
     "no numbers": (encoded("WAV", np.append(np.nan, sound(2.0)), subtype="FLOAT"), "not numbers"),
     "no hertz": (wav(rate=0), "not readable as audio"),
     "folder": (Path.mkdir, "is a folder"),

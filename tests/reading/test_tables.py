@@ -9,7 +9,7 @@ from mtt.collections.load import read_collection
 from mtt.files import MttError
 from mtt.splits.make import read_split
 from tests.collections.trees import load, write_sounds, write_table
-from tests.reading.bad_tables import BAD_TABLES, ROWS, BadTable, separated, table
+from tests.reading.bad_tables import BAD_TABLES, BadTable
 
 
 @pytest.mark.parametrize("bad", BAD_TABLES, ids=lambda bad: bad.what)
@@ -36,14 +36,6 @@ def test_what_is_no_file_is_refused(tmp_path, name, message):
     (tmp_path / "folder").mkdir()
     with pytest.raises(MttError, match=f"{name}: {message}"):
         read_collection(tmp_path / name)
-
-
-@pytest.mark.parametrize("content", [separated(";"), separated("\t"), table(end="\r"), table(encoding="utf-16"), table(*ROWS, "")])
-def test_other_spellings_are_the_same_table(tmp_path, content):
-    (tmp_path / "tracks.csv").write_bytes(table())
-    plain = read_collection(tmp_path / "tracks.csv")
-    (tmp_path / "tracks.csv").write_bytes(content)
-    pd.testing.assert_frame_equal(read_collection(tmp_path / "tracks.csv"), plain)
 
 
 def test_values_are_texts_as_they_stand(tmp_path):

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,17 +84,6 @@ def test_invariants_of_the_stratified_split(case, random):
         assert np.abs(size - target).max() <= bound + 1e-9
 
 
-def test_a_perfect_split_is_found():
-    # Ten copies of each of four kinds of artist: 0.6 / 0.2 / 0.2 can be met exactly for every tag.
-    kinds = [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 1, 1, 1]]
-    labels = np.array(kinds * 10 * 2, dtype=np.uint8)
-    artists = series([f"artist {i}" for i in range(40)] * 2)
-    audit = audit_split(split_by_artist(artists, labels, (0.6, 0.2, 0.2)), artists, labels, (0.6, 0.2, 0.2), [*"abcd"])
-    assert audit.max_deviation == pytest.approx(0, abs=1e-12)
-    assert audit.counts.loc[list(SETS), "tracks"].tolist() == [48, 16, 16]
-    assert audit.counts.loc[list(SETS), "artists"].tolist() == [24, 8, 8]
-
-
 def test_closer_than_every_comparator_on_skewed_collections():
     for seed in range(3):
         artists, labels = made_collection(seed=seed)
@@ -107,14 +94,6 @@ def test_closer_than_every_comparator_on_skewed_collections():
         assert audits["random tracks"].leaked_test_share > 0.7
         counts = found["random tracks"].value_counts()
         assert all(abs(counts[name] - ratio * len(artists)) <= 1 for name, ratio in zip(SETS, RATIOS, strict=True))
-
-
-def test_tags_of_one_artist_each_leave_the_sizes_alone():
-    n = 60
-    labels = np.repeat(np.eye(n, dtype=np.uint8), 3, axis=0)
-    artists = series(np.repeat([f"artist {i}" for i in range(n)], 3))
-    split = split_by_artist(artists, labels, (0.6, 0.2, 0.2))
-    assert split.value_counts()[["train", "valid", "test"]].tolist() == [108, 36, 36]
 
 
 def test_sets_get_an_artist_each_when_there_are_just_enough():
@@ -168,33 +147,12 @@ def test_sparse_labels_and_category_artists_give_the_same_split_and_another_seed
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ({"ratios": (0.5, 0.5)}, SettingsError, "3 numbers are needed"),
-        ({"ratios": (0.5, -0.1, 0.6)}, SettingsError, "finite numbers >= 0"),
-        ({"ratios": (0.5, np.nan, 0.5)}, SettingsError, "finite numbers >= 0"),
-        ({"ratios": (0, 0, 0)}, SettingsError, "not all 0"),
-        ({"labels": np.full((2, 1), 2)}, ValueError, "only 0 and 1"),
-        ({"labels": np.array([[np.nan], [1.0]])}, ValueError, "only 0 and 1"),
-        ({"labels": sparse.csr_matrix([[2], [0]])}, ValueError, "only 0 and 1"),
-        ({"labels": np.ones((3, 1))}, ValueError, "one row for each of the 2 tracks"),
-        ({"labels": np.ones(2)}, ValueError, "one row for each of the 2 tracks"),
-        ({"artists": pd.Series(["a", "b"], index=["same", "same"])}, ValueError, "'same' stands twice"),
-    ],
+    ("ratios", "message"), [((0.5, 0.5), "3 numbers are needed"), ((0.5, np.nan, 0.5), "finite numbers >= 0"), ((0, 0, 0), "not all 0")]
 )
-def test_malformed_input_is_refused(change, error, message):
-    arguments = {"artists": series("ab"), "labels": np.ones((2, 1), dtype=np.uint8), "ratios": RATIOS, **change}
+def test_ratios_that_are_none_are_refused(ratios, message):
     for split in (split_by_artist, comparator_splits):
-        with pytest.raises(error, match=message):
-            split(**arguments)
-
-
-@pytest.mark.parametrize("ratios", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.8, 0.2, 0), (0, 0.5, 0.5), (0.8, 0, 0.2)])
-def test_zero_ratios(ratios):
-    artists, labels = made_collection(n_artists=30)
-    for split in artist_level(artists, labels, ratios, 3).values():
-        assert set(split) == {name for name, ratio in zip(SETS, ratios, strict=True) if ratio}
-        check_split(split, artists)
+        with pytest.raises(SettingsError, match=message):
+            split(series("ab"), np.ones((2, 1), dtype=np.uint8), ratios)
 
 
 def audited():
@@ -229,19 +187,6 @@ def test_audit_by_hand():
     assert audit.leaked_test_share == 0.5
 
 
-def test_audit_of_a_clean_split_and_of_tags_without_tracks():
-    artists, labels = made_collection(n_artists=50, n_tags=5)
-    labels[:, 4] = 0
-    labels[:, 0] = 1
-    audit = audit_split(split_by_artist(artists, labels), artists, labels, RATIOS, [*"abcde"])
-    assert not audit.shared_artists["artists"].any() and audit.leaked_test_share == 0
-    assert audit.tag_shares["train"].isna().tolist() == [False] * 4 + [True]
-    assert np.isfinite(audit.mean_deviation)
-    artists.iloc[:] = None
-    nameless = audit_split(series(["train"] * len(artists)), artists, labels, RATIOS, [*"abcde"]).counts.loc["train"]
-    assert nameless.tolist() == [len(artists), 0, labels.sum()]  # tracks without artist count
-
-
 def test_check_split_names_sets_and_artists():
     split, artists, _ = audited()
     with pytest.raises(MttError, match=r"1 in train and test \(a\); 1 in valid and test \(c\); 1 in unlabelled and test \(a\)"):
@@ -272,11 +217,6 @@ def test_leak_crossover_is_balanced_and_every_arm_has_heard_exactly_its_own_arti
     assert not table.equals(leak_crossover(split, artists, seed=2))
 
 
-def test_leak_crossover_is_empty_where_too_few_test_artists_have_two_tracks():
-    few = leak_crossover(series(["train", "test", "test", "test", "test"]), series("abbcc"))
-    assert few.empty and list(few.columns) == ["group", "role", "artist"]
-
-
 def test_a_written_split_is_read_back(tmp_path):
     split = pd.Series(["train", "excluded"], index=pd.Index(['001,"x"', "NA"], name="track_id"), name="split")
     write_split(split, tmp_path / "split.csv")
@@ -289,12 +229,8 @@ def test_a_written_split_is_read_back(tmp_path):
     [
         (None, r"split\.csv: no such file"),
         ("", r"split\.csv: is empty; a header with the columns track_id, split"),
-        ("id,split\na,train\n", r"split\.csv: column 'track_id' is missing; the columns are id, split"),
         ("track_id,split\na,train\n,test\n", "line 3 has no track_id"),
         ("track_id,split\na,train\nb,test\na,valid\n", "line 4 repeats the track_id of line 2, 'a'"),
-        ("a,train\nb,test\n", "line 1, 'a, train', names none of the columns track_id, split"),
-        ("track_id,split\na,train\nb,test,\n", "line 3 has 3 fields, the header 2: a comma stands at its end"),
-        ("track_id,split\n", "has no rows under its header"),
         ("track_id,split\na,training\n", "line 2 has a split that is none of train, valid"),
     ],
 )

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mtt.collections.published.base import Published, find_audio, read_labels, read_strings, track_table
+from mtt.collections.published.base import read_strings
 from mtt.files import MttError
 
 IDS = ["TRAAAAA128F0000001", "TRBBBBB128F0000002", "TRCCCCC128F0000003"]
@@ -61,18 +61,3 @@ def test_damaged_files_are_named(tmp_path):
             (tmp_path / name).write_bytes(content)
         with pytest.raises(MttError, match=f"{name}: .*{message}"):
             read_strings(tmp_path / name)
-
-
-def test_labels_are_numbers(tmp_path):
-    READABLE["objects.npy"](tmp_path / "o.npy")
-    with pytest.raises(MttError, match=r"o\.npy: is <U18 of shape \(3,\); numbers of shape \(1, 1\)"):
-        read_labels(tmp_path / "o.npy", 1, 1)
-
-
-def test_audio_is_found_in_any_folder_and_with_any_ending(tmp_path):
-    for path in ("audio/1/a.b.mp3", "2/c.flac", "audio/d.wav"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).touch()
-    table = track_table(tmp_path, track_id=list("acdef"), path=["1/a.b.wav", "2/c.wav", "d.wav", "gone.wav", "nul\0.wav"])
-    found = find_audio(tmp_path, Published(table, ("audio", "")))
-    assert found.to_dict() == {"a": "audio/1/a.b.mp3", "c": "2/c.flac", "d": "audio/d.wav", "e": "", "f": ""}
