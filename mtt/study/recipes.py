@@ -95,9 +95,9 @@ VARIANTS = {
 
 
 def exposure(study: StudyConfig, artists: int | None) -> int:
-    """Labelled clips for a training set of so many artists: each artist is heard as often."""
+    """Labelled clips for a training set of so many artists: in proportion to them, but no less than half of the study's."""
     relative = 1.0 if artists is None or study.labelled_artists is None else artists / study.labelled_artists
-    return round(study.exposure * relative)
+    return round(study.exposure * max(0.5, relative))
 
 
 def supervised(study: StudyConfig, name: str = "teacher", artists: int | None = None, share: float = 1.0, **changes) -> Recipe:

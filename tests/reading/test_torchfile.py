@@ -1,5 +1,7 @@
 """Files of torch.save: what Lightning writes is read, what is hostile does nothing."""
 
+from __future__ import annotations
+
 import argparse
 import collections
 import copyreg
@@ -15,8 +17,9 @@ import pytest
 import torch
 
 from mtt.models import CheckpointError, import_official
-from mtt.reading.torchfile import Call, Name, read_tensors
-from tests.tiny import GOLDEN
+from mtt.reading.torchfile import Inert, inert, read_tensors
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "teacher_small.ckpt"
 
 
 class ModelCheckpoint:
@@ -149,12 +152,15 @@ def deep(levels: int) -> tuple:
     "pickled",
     [
         written(tensor((10**6, 10**6), (0, 0))),
+        written(tensor((2**40,), (1,))),
         written(tensor((10**1000,) * 8, (1,) * 8)),
+        written(tensor((1,) * 10_000, (1,) * 10_000)),
         written(tensor((2,), (1,), offset=9)),
         written(tensor((2,), (-1,))),
         written(tensor("ab", (1,))),
         written(tensor((2,), (1,), key="../../secret")),
         written(tensor((2,), (1,), key=deep(100))),
+        written({"a": Call(Name("torch._utils", "_rebuild_tensor_v2"), (1, 2))}),
         written({"state_dict": Call(Name("builtins", "eval"), ("1",))}),
         b"})" + b"q\x00h\x00\x86" * 100 + b"K\x01s.",  # a key of 2^100 parts
         pickle.PROTO + b"\x02" + b"r\xff\xff\xff\x7f.",  # a memo of 2^31 places
@@ -162,6 +168,8 @@ def deep(levels: int) -> tuple:
         pickle.PROTO + b"\x04" + b"(" * 10_000 + b"t" * 10_000 + b".",
         pickle.EMPTY_LIST * 2**19,
         b"",
+        b"}",
+        b"s.",
         b"h\x00.",
     ],
 )
@@ -182,3 +190,11 @@ def test_numbers_that_unpack_to_more_than_the_file_are_refused(tmp_path):
         else:
             with pytest.raises(ValueError, match="no archive of torch.save"):
                 read_tensors(path)
+
+
+def test_every_instruction_of_a_pickle_is_followed_without_a_call():
+    value = {"a": [1, -2, 2**70, 1.5, None, True, "text", b"bytes", (), (1,), (1, 2, 3, 4), {"b": {3}}], "c": ModelCheckpoint()}
+    for protocol in range(1, 6):
+        found = inert(pickle.dumps(value, protocol))
+        assert found["a"][:4] == [1, -2, 2**70, 1.5] and found["a"][6] == "text" and found["a"][8:11] == [(), (1,), (1, 2, 3, 4)]
+        assert isinstance(found["c"], Inert)

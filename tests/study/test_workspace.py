@@ -7,10 +7,10 @@ import pytest
 
 from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig
 from mtt.files import MttError, read_json
+from mtt.findings.claims import Judge
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.settings import read_settings, to_dict
 from mtt.study import parameters, recipes
-from mtt.findings.claims import Judge
 from mtt.study.parameters import PARAMETERS, ParameterError
 from mtt.study.workspace import Study, configure, notebook_study, open_study
 from tests.tiny import write_collection

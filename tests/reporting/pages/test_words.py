@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from mtt.config import DEMO, SMOKE
-from mtt.reporting.pages import words
 from mtt.findings.claims import CLAIMS
+from mtt.reporting.pages import words
 from mtt.study.recipes import LINEUP
 from tests.reporting.conftest import claim_entry as entry
 
