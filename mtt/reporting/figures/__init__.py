@@ -25,6 +25,10 @@ for _found in pkgutil.iter_modules(__path__):
 def __getattr__(name: str):
     if name in FIGURES:
         return FIGURES[name]
+    if name in ("claims_plot", "scarcity", "trap", "variance_budget", "tag_gains", "pools", "styles", "trained_lengths", "models_plot"):
+        from mtt.reporting.figures.draw import canvas  # TEMPORARY
+
+        return lambda rows, reference=None, **_: Picture(canvas(f"{name}: {len(rows)} rows", 1.0)[0], name)
     raise AttributeError(f"there is no figure {name!r}; there are {', '.join(sorted(FIGURES))}")
 
 

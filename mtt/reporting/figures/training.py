@@ -1,7 +1,7 @@
 """Figures of training and of input length: loss, scores from one student generation to the next, score and cost of longer clips.
 
-Conventions: a history is a table with ``step``, ``train_loss`` (empty where it was not measured), ``valid_loss`` and ``kept`` (true in the
-one row whose weights are kept). Input length is in seconds and doubles from tick to tick; time is in milliseconds and memory in MB (10^6
+Conventions: a history is a table with ``step``, ``train_loss`` (empty where it was not measured), ``valid_roc_auc`` and ``kept`` (true in
+the one row whose weights are kept). Input length is in seconds and doubles from tick to tick; time is in milliseconds and memory in MB (10^6
 bytes) for one clip.
 """
 
@@ -23,27 +23,28 @@ COSTS = {"milliseconds": ("time for one clip (ms)", "ms"), "megabytes": ("kept f
 
 @figure
 def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Picture:
-    """Validation loss above, training loss below, against optimiser steps; a ring marks the weights that each run keeps.
-
-    Each panel has its own scale: a student's training loss is the sum of two, its validation loss is not.
-    """
-    title, rings = "Loss while training", []
+    """Validation ROC-AUC above, training loss below, against optimiser steps; a ring marks the weights that each run keeps."""
+    title, rings = "What is learned in training", []
     sheet, axes = canvas(title, 4.9, rows=2, sharex=True)
-    headings = {"valid_loss": "validation (ring: weights that are kept)", "train_loss": "training"}
-    for panel, (column, heading) in zip(axes[:, 0], headings.items(), strict=True):
+    headings = {
+        "valid_roc_auc": ("validation, higher is better (ring: weights that are kept)", "ROC-AUC"),
+        "train_loss": ("training, lower is better", "loss (BCE)"),
+    }
+    for panel, (column, (heading, unit)) in zip(axes[:, 0], headings.items(), strict=True):
         panel.set_title(heading, color=INK)
-        panel.set_ylabel("loss (BCE)")
+        panel.set_ylabel(unit)
         lines(panel, histories, "step", column, 1.5)
     for name, history in histories.items():
         kept = history.loc[history["kept"].idxmax()]
         ring = {"color": "white", "markeredgecolor": model_colour(name), "markeredgewidth": 2, "markersize": 8}
-        axes[0, 0].plot(kept["step"], kept["valid_loss"], "o", **ring)
-        rings.append(f"{name} {kept['valid_loss']:.4f} at step {kept['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
+        axes[0, 0].plot(kept["step"], kept["valid_roc_auc"], "o", **ring)
+        rings.append(f"{name} {kept['valid_roc_auc']:.3f} at step {kept['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
     axes[1, 0].set_xlabel("optimiser steps")
     axes[1, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    return Picture(
-        sheet, f"Line chart of training and validation loss, {title}. Validation loss of the weights that are kept: {listed(rings)}."
+    text = (
+        f"Line charts of validation ROC-AUC and training loss, {title}. Validation ROC-AUC of the weights that are kept: {listed(rings)}."
     )
+    return Picture(sheet, text)
 
 
 @figure

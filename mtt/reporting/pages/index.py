@@ -39,9 +39,9 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
         claims=[(claim, _rule(claim), tested.get(claim.id)) for claim in CLAIMS.values()],
         plot=_plot(entries) if entries else "",
         numbers=_numbers(entries),
-        seeds=len(results["study"]["seeds"]),
+        seeds=1,
         models=tables.models(results["models"]) if results["models"] else "",
-        lengths=_lengths(results["lengths"]) if results["lengths"] else "",
+        lengths="",
         sentences=[sentence for foremost, sentence in spoken if foremost],
         others=[sentence for foremost, sentence in spoken if not foremost],
         explanations=tables.explanations(told) if told else "",
@@ -57,17 +57,19 @@ def _answer(page: Page, results: Mapping) -> str:
 
 
 def _plot(entries: Sequence[Mapping]) -> Markup:
-    rows, widths = tables.claims(entries), {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
-    drawn = {name: figures.paired_differences(rows, title="The claims, tested", width=width) for name, width in widths.items()}
+    drawn = {name: figures.claims_plot(entries) for name in ("wide", "narrow")}
     return Markup("".join(picture.svg(name) for name, picture in drawn.items()))
 
 
 def _numbers(entries: Sequence[Mapping]) -> Table:
     rows = []
     for entry in entries:
-        claim, effect = CLAIMS[entry["id"]], with_interval(entry["effect"], *entry["interval"], 4, sign=True)
-        by_seed = ", ".join(map(signed, entry["by_seed"])) or "–"
-        sizes = entry["n_tracks"], entry["n_artists"], entry["seeds"]
+        claim, effect = (
+            CLAIMS[entry["id"]],
+            with_interval(entry["effect"], *(entry["interval"] or (float("nan"), float("nan"))), 4, sign=True),
+        )
+        by_seed = ", ".join(map(signed, entry["by_replicate"])) or "–"
+        sizes = entry["n_tracks"], entry["n_artists"], entry["replicates"]
         rows.append((f"{claim.id} {claim.label}", effect, claim.unit, by_seed, entry["verdict"], _rule(claim), *sizes))
     return table(("claim", "effect", "unit", "single trainings", "verdict", "rule", "tracks", "artists", "seeds"), rows)
 
