@@ -83,7 +83,7 @@ def slopes(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str,
 
 
 def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str, Spread]]:
-    """Of a model that is trained and tested at each length: mean ROC-AUC of each kind of tag (index) and length (columns), and its slope."""
+    """Of a model that is trained and tested at each length: mean ROC-AUC by kind of tag (index) and length (columns), and slopes."""
     lengths = judge.study.config.train_lengths
     rows: dict[str, list[list[float]]] = {}
     for place, replicate in enumerate(judge.study.replicates):

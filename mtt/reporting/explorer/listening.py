@@ -57,7 +57,7 @@ def peculiar(corpus: Corpus) -> list[Player]:
     missing = {track_id: [tag for tag in tags if tag not in corpus.tags_of(track_id)] for track_id, tags in truth.items()}
     kinds = [("Brief", brief[brief.index.isin(ids)].map("{} sounds for a short stretch only, and is a tag of the track.".format))]
     for form in (tag for tag in corpus.tags if corpus.tag_kinds.get(tag) == "form"):
-        carriers = [track_id for track_id in ids if form in truth[track_id]]
+        carriers = [track_id for track_id in ids if form in truth[track_id] and form not in missing[track_id]]
         kinds.append((form.capitalize(), pd.Series(FORMS.get(form, ""), index=carriers, dtype=object)))
     texts = {track_id: f"true, but not written down: {', '.join(tags)}." for track_id, tags in missing.items() if len(tags) > 1}
     kinds.append(("Missing labels", pd.Series(texts, dtype=object)))

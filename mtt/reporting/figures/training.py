@@ -1,8 +1,8 @@
 """Figures of training and of input length: loss, scores from one student generation to the next, score and cost of longer clips.
 
 Conventions: a history is a table with ``step``, ``train_loss`` (empty where it was not measured), ``valid_roc_auc`` and ``kept`` (true in
-the one row whose weights are kept). Input length is in seconds and doubles from tick to tick; time is in milliseconds and memory in MB (10^6
-bytes) for one clip.
+the one row whose weights are kept). Input length is in seconds and doubles from tick to tick; time is in milliseconds and memory in MB
+(10^6 bytes) for one clip.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ def split(replicate: Replicate) -> str:
     if shared:
         text += (
             f"\n\n**Warning: this split shares artists.** {shared:,} artists stand both in one set and in another, and "
-            f"{replicate.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists that "
-            "were never heard; compare them only with scores published for the same split."
+            f"{replicate.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists "
+            "that were never heard; compare them only with scores published for the same split."
         )
     return text
 
@@ -127,9 +127,9 @@ def student_batches(config: StudyConfig) -> str:
     lineup = recipes.lineup(config)
     teacher, student, alone = (lineup[name].recipe for name in ("teacher", "student", "supervised-long"))
     return (
-        f"The teacher saw {counted(teacher.exposure, 'labelled clip')}. Its student sees {student.exposure:,} too, and as many clips of the "
-        f"pool beside them; *labels alone, as long* sees {alone.exposure:,} labelled clips, as many as the student in all. The student is "
-        "compared with whichever of the two supervised models is better on validation tracks."
+        f"The teacher saw {counted(teacher.exposure, 'labelled clip')}. Its student sees {student.exposure:,} too, and as many clips of "
+        f"the pool beside them; *labels alone, as long* sees {alone.exposure:,} labelled clips, as many as the student in all. The student "
+        "is compared with whichever of the two supervised models is better on validation tracks."
     )
 
 
