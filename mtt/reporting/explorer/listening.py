@@ -19,6 +19,7 @@ from mtt.reporting.explorer.player import Player
 from mtt.reporting.explorer.scenes import corpus_track, full_title
 
 EXCERPT_SECONDS, EFFECT_SECONDS = 8.0, 5.0
+SMALL = 110  # dots an inch, of pictures that stand side by side
 BRIEF = (0.08, 0.2)  # of a track that a brief part sounds for
 FORMS = {
     "build-up": "parts join one after the other, and all play louder towards the end.",
@@ -55,7 +56,9 @@ def peculiar(corpus: Corpus) -> list[Player]:
     brief = played[played.between(*BRIEF)].reset_index().groupby("track_id")["instrument"].first()
     truth = {track_id: corpus.tags_of(track_id, true=True) for track_id in ids}
     missing = {track_id: [tag for tag in tags if tag not in corpus.tags_of(track_id)] for track_id, tags in truth.items()}
-    kinds = [("Brief", brief[brief.index.isin(ids)].map("{} sounds for a short stretch only, and is a tag of the track.".format))]
+    kinds = [
+        ("Brief", brief[brief.index.isin(ids)].map("{}, which plays for a short stretch only and is a tag of the whole track.".format))
+    ]
     for form in (tag for tag in corpus.tags if corpus.tag_kinds.get(tag) == "form"):
         carriers = [track_id for track_id in ids if form in truth[track_id] and form not in missing[track_id]]
         kinds.append((form.capitalize(), pd.Series(FORMS.get(form, ""), index=carriers, dtype=object)))
@@ -97,11 +100,11 @@ def typical_track(corpus: Corpus) -> str:
 def effects(corpus: Corpus, track_id: str) -> list[Player]:
     """The clean excerpt, then each augmentation effect alone."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)
-    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, "Clean"), "clean")]
+    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, "Clean"), "clean", dpi=SMALL)]
     for name, effect in EFFECTS.items():
         wave = apply_effect(name, torch.from_numpy(clean)[None], seed=0)[0].numpy()
         picture = figures.mel_spectrograms({"before": clean, f"after: {name}": wave}, f"What {name} does")
-        players.append(Player(wave, picture, name, effect.about))
+        players.append(Player(wave, picture, name, effect.about, SMALL))
     return players
 
 
@@ -134,11 +137,11 @@ def _track_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A track's excerpt with its mel spectrogram."""
     wave, track = _excerpt(corpus, track_id, EXCERPT_SECONDS), corpus.tracks.loc[track_id]
     picture = figures.mel_spectrograms({"waveform": wave}, "Mel spectrogram")
-    return Player(wave, picture, full_title(track["artist"], track["title"] or str(track_id)), description)
+    return Player(wave, picture, full_title(track["artist"], track["title"] or str(track_id)), description, SMALL)
 
 
 def _timeline_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A whole track with who plays when."""
     track = corpus_track(corpus, track_id)
     sounding = {tag: spans for tag, spans in track.truth.items() if spans}
-    return Player(track.wave, figures.timeline(sounding, track.wave, "Who plays when"), track.name, description)
+    return Player(track.wave, figures.timeline(sounding, track.wave, "Who plays when"), track.name, description, SMALL)

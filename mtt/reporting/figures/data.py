@@ -44,7 +44,7 @@ def tag_counts(counts: pd.Series, kinds: Mapping[str, str] | None, total: int, t
     for row, tag in enumerate(order):
         text = f"{counts[tag]:,}  ({counts[tag] / total:.1%})"
         if true is not None:
-            text = f"{counts[tag]:,} of {true[tag]:,}  ({1 - counts[tag] / max(true[tag], 1):.0%} missing)"
+            text = f"{counts[tag]:,} of {true[tag]:,}" + (f"  ({1 - counts[tag] / true[tag]:.0%} missing)" if true[tag] else "")
         axes.annotate(text, (reach[tag], row), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
     for row, (kind, following) in enumerate(zip(shown, [*shown[1:], None], strict=True)):
         if kind != following:  # beside the shortest bar of its kind
