@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.load import parse_source
-from mtt.config import SAMPLE_RATE, StudyConfig
+from mtt.config import SAMPLE_RATE, TUNING, StudyConfig
 from mtt.data.augment import check_config as check_augmentation
 from mtt.files import MttError, fingerprint, home, read_json, write_json
 from mtt.models import read_initial_weights
@@ -57,6 +57,8 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     for name, width in (("teacher_width", config.teacher.width), *(("student_width", width) for width in config.student_widths)):
         if width % config.teacher.heads:
             raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
+    if config.collection == "synthetic" and config.first_replicate >= TUNING:
+        raise ParameterError(f"parameter 'first_replicate': must be below {TUNING}: corpora from there on serve to choose settings")
     try:
         check_study(config)
     except SettingsError as error:
@@ -162,6 +164,9 @@ class Study:
                 jobs.append(((entry.name, False), replicate.job(entry.recipe)))
                 if place < self.config.retrained and entry.name in twice:
                     jobs.append(((entry.name, True), replicate.job(entry.recipe, again=True)))
+        for replicate in self.replicates:
+            if any(job.root == replicate.folder and job.cell is None for _, job in jobs):
+                replicate.prepare()
         made: dict[tuple[str, bool], list[Cell]] = {}
         for (key, _), cell in zip(jobs, make_cells([job for _, job in jobs], self.progress), strict=True):
             made.setdefault(key, []).append(cell)

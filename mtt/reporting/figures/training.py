@@ -5,8 +5,6 @@ the one row whose weights are kept). Input length is in seconds and doubles from
 (10^6 bytes) for one clip.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
