@@ -39,6 +39,8 @@ def study_lengths(study: Study) -> list[float]:
 def sweep(study: Study, results: Sequence[Result]) -> dict[str, list[np.ndarray]]:
     """The sweeps of each model, one a replicate; made once, side by side."""
     lengths, jobs = study_lengths(study), []
+    for replicate in study.replicates:
+        replicate.prepare()
     for result in results:
         for replicate, cell in zip(study.replicates, result.cells, strict=True):
             jobs.append(delayed(_sweep_cell)(cell, replicate.data.source(result.entry.recipe), replicate.ids("test"), lengths))
@@ -64,7 +66,9 @@ def estimates(boot: Bootstrap, scores: Mapping[object, np.ndarray], index: str) 
 def curves(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, pd.DataFrame]:
     """Of each model in the first replicate: seconds, estimate, low, high."""
     boot, lengths = judge.bootstrap(), study_lengths(judge.study)
-    return {name: estimates(boot, dict(zip(lengths, one[0], strict=True)), "seconds").reset_index() for name, one in found.items()}
+    labels = {name: judge.results[name].entry.label for name in found}
+    scores = {labels[name]: dict(zip(lengths, one[0], strict=True)) for name, one in found.items()}
+    return {label: estimates(boot, one, "seconds").reset_index() for label, one in scores.items()}
 
 
 def slopes(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Spread]:

@@ -34,6 +34,7 @@ class PseudoLabels:
     def of(cls, replicate: Replicate, teacher: Result) -> PseudoLabels:
         """Read back, or made, for the teacher's cell in the first replicate."""
         corpus, data, train, pool = replicate.corpus, replicate.data, replicate.groups[LABELLED], replicate.groups["pool"]
+        replicate.prepare()
         told = [] if pool == train else pool if corpus.truth is not None else [i for i in pool if corpus.is_labelled[i]]
         checked, recipe = told or replicate.ids("valid"), teacher.entry.recipe
         scores = [teacher.first.pseudo_labels(data, ids, data.source(recipe), recipe.train.clip_seconds) for ids in (checked, train)]

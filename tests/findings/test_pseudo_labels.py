@@ -62,7 +62,7 @@ def test_pseudo_labels_are_checked_where_labels_are(tiny_corpus, case, where):
     train, valid = ids[4:12], ids[12:16]
     data = SimpleNamespace(source=lambda recipe: tiny_corpus)
     groups = {"labelled": train, "pool": pool or train}
-    replicate = SimpleNamespace(corpus=tiny_corpus, data=data, groups=groups, ids={"valid": valid}.get)
+    replicate = SimpleNamespace(corpus=tiny_corpus, data=data, groups=groups, ids={"valid": valid}.get, prepare=lambda: None)
     cell = SimpleNamespace(pseudo_labels=lambda data, ids, source, seconds: np.full((len(ids), 2, 3), 0.5))
     found = PseudoLabels.of(replicate, Result(SimpleNamespace(recipe=recipes.supervised(SMOKE)), [cell]))
     assert found.where == where and found.pool_ids == (pool if where == "unlabelled" else valid)

@@ -5,6 +5,8 @@ inches wide and shown at its own size. A model keeps its colour on every page.
 Colours: Okabe and Ito's colour-blind-safe set ("Color Universal Design", 2008).
 """
 
+import re
+
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
@@ -48,7 +50,7 @@ STYLE = {
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("_", "-").replace(" ", "-")
+    return re.sub(r"\d", "", name.lower()).replace("_", "-").replace(" ", "-")
 
 
 MODEL_COLOURS = {_plain(known): entry.colour for entry in lineup(FULL).values() for known in (entry.name, entry.label)}

@@ -107,19 +107,15 @@ def scored_against(corpus: Corpus) -> str:
     )
 
 
-def convergence(checked: pd.DataFrame, limit: float) -> str:
-    """What ``tables.convergence`` says: whether models are done learning at the exposure that they get."""
-    rule = f"A model counts as converged where twice as many clips change its validation score by less than {limit:g}."
-    if checked.empty:
-        return f"{rule} The check on tuning corpora was not made for this version: whether models are converged is not known."
-    late = [f"{artists}" for artists, row in checked.iterrows() if row["check"] != "converged"]
-    sizes = f"{joined(late)} labelled artists" if len(late) < len(checked) else "every number of labelled artists"
-    said = (
-        f"Not converged at {sizes}: effects there may change with longer training."
-        if late
-        else "That holds for every size of the labelled set."
-    )
-    return f"{rule} {said}"
+def convergence(rows: Sequence[Mapping]) -> str:
+    """What ``tuning()["convergence"]`` says: whether models are done learning at the exposure that they get."""
+    if not rows:
+        return "Whether twice as many clips would change the scores was not looked at yet: it is not known that models are converged."
+    late = [f"the {row['model'].split('-')[0]} of {row['artists']} artists" for row in rows if abs(row["change"]) >= row["margin"]]
+    rule = f"A model counts as converged where twice as many clips change its validation score by less than {rows[0]['margin']:g}"
+    if late:
+        return f"{rule}. **Not converged: {joined(late)}.** Effects there may change with longer training."
+    return f"{rule}: on the tuning corpora that holds for every size of the labelled set."
 
 
 def student_batches(config: StudyConfig) -> str:
@@ -133,13 +129,16 @@ def student_batches(config: StudyConfig) -> str:
     )
 
 
-def power(entries: Sequence[Mapping]) -> str:
-    """The smallest effects that the claims' replicates would show."""
-    seen = [f"{entry['id']} {number(entry['smallest_effect'])}" for entry in entries if entry["smallest_effect"]]
+def power(rows: Sequence[Mapping], entries: Sequence[Mapping]) -> str:
+    """How small an effect the claims can see: by tuning corpora (``tuning()["power"]``), or where there are none by these entries."""
+    names = [entry["id"] for entry in entries]
+    foreseen = {row["id"]: row["smallest"]["5"] for row in rows if row["id"] in names}
+    seen = foreseen or {entry["id"]: entry["smallest_effect"] for entry in entries if entry["smallest_effect"]}
     if not seen:
         return "One replicate does not say how small an effect it could show."
-    count = counted(entries[0]["replicates"], "replicate")
-    return f"As much as they vary here, {count} would show an effect four times of five if it were at least: {', '.join(seen)}."
+    whence = "By tuning corpora, five replicates" if foreseen else f"As much as they vary here, {entries[0]['replicates']} replicates"
+    sizes = ", ".join(f"{name} {number(size)}" for name, size in seen.items())
+    return f"{whence} show an effect four times of five if it is at least so large (ROC-AUC): {sizes}."
 
 
 def whose(rows: object, drawn: object) -> str:
@@ -174,7 +173,7 @@ def trained_lengths(rows: Sequence[Mapping]) -> str:
     for label in dict.fromkeys(row["label"] for row in rows):
         first, *_, last = (row for row in rows if row["label"] == label)
         scores = [f"{number(row['roc_auc']['effect'])} at {row['seconds']:g} s" for row in (first, last)]
-        parts.append(f"{label} goes from {' to '.join(scores)}")
+        parts.append(f"the {label} goes from {' to '.join(scores)}")
     return f"Trained anew at each length, {joined(parts)}." if parts else ""
 
 

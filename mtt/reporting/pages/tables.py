@@ -19,7 +19,6 @@ from mtt.evaluation.bootstrap import tag_intervals
 from mtt.evaluation.replicates import Spread
 from mtt.findings.claims import CLAIMS, Judge
 from mtt.findings.evidence import NAMES
-from mtt.findings.reference import tuning
 from mtt.reporting.numbers import counted, duration, number, signed, with_interval
 from mtt.reporting.pages import remarks
 from mtt.reporting.pages.table import Table, shown, table
@@ -30,7 +29,6 @@ from mtt.study.recipes import LABELLED
 from mtt.study.replicates import Replicate
 from mtt.study.workspace import Result
 
-CONVERGED = 0.003  # ROC-AUC on validation by which doubling the exposure may change a model
 METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
 
@@ -174,13 +172,16 @@ def recipe(config: StudyConfig) -> pd.DataFrame:
     return pd.DataFrame({"setting": rows}).rename_axis("what")
 
 
-def convergence() -> pd.DataFrame:
-    """What doubling the exposure changed on tuning corpora, by number of labelled artists; empty where nobody looked."""
-    rows = pd.DataFrame(tuning().get("convergence", []), columns=["artists", "exposure", "valid", "doubled", "change"])
-    said = np.where(rows["change"].abs() < CONVERGED, "converged", "not converged")
-    rows = rows.assign(change=[signed(value, 4) for value in rows["change"]], check=said).set_index("artists")
-    names = {"exposure": "labelled clips", "valid": "valid ROC-AUC", "doubled": "with twice as many"}
-    return rows.rename(columns=names).rename_axis("labelled artists")
+def convergence(rows: Sequence[Mapping]) -> pd.DataFrame:
+    """What doubling the exposure changed on tuning corpora (``tuning()["convergence"]``), by model and number of labelled artists."""
+    found = []
+    for row in rows:
+        scores = [number(float(np.mean(row[name]))) for name in ("valid", "doubled")]
+        check = "converged" if abs(row["change"]) < row["margin"] else "not converged"
+        about = (row["model"].split("-")[0], row["artists"], row["exposure"])
+        found.append((*about, *scores, signed(row["change"], 4), check))
+    names = ["model", "labelled artists", "labelled clips", "valid ROC-AUC", "with twice as many", "change", "check"]
+    return pd.DataFrame(found, columns=names).set_index("model")
 
 
 def models(entries: Sequence[Mapping]) -> Table:
