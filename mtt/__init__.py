@@ -5,7 +5,7 @@ Names are imported when first used, so that ``import mtt`` is instant:
 >>> import mtt
 >>> corpus = mtt.load_corpus("synthetic")
 >>> split = mtt.split_by_artist(corpus.artists, corpus.labels, (0.7, 0.15, 0.15), seed=0)
->>> model = mtt.load_model("runs/demo/teacher")
+>>> model = mtt.load_model("runs/demo/100/teacher")
 >>> study = mtt.open_study(profile="demo")
 """
 

@@ -19,8 +19,8 @@ import pytest
 from mtt.collections.load import data_sets
 from mtt.config import PROFILES
 from mtt.data.augment import EFFECTS
-from mtt.models.build import MODELS
 from mtt.findings.claims import CLAIMS
+from mtt.models.build import MODELS
 from mtt.study.parameters import PARAMETERS
 from mtt.study.recipes import LINEUP
 

@@ -20,6 +20,7 @@ import numpy as np
 from mtt.evaluation.bootstrap import Bootstrap, contrast, slope_weights
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.replicates import Spread, components, holm, over_replicates, over_seeds, ratio, smallest_effect, within_groups
+from mtt.files import MttError
 from mtt.findings.reference import compare
 from mtt.study import recipes
 from mtt.study.replicates import Replicate
@@ -163,7 +164,11 @@ class Judge:
         """Standard deviations of the effect by what they come from; None where they are not known."""
         if not found.weights or len(found.values) < 2:
             return None
-        parts = components(found.values, self.artist_errors(found.weights), self.training_pairs(found.weights))
+        try:
+            errors = self.artist_errors(found.weights)
+        except MttError:  # so few test artists that they cannot be resampled
+            return None
+        parts = components(found.values, errors, self.training_pairs(found.weights))
         return {name: _number(math.sqrt(getattr(parts, name))) for name in ("artists", "training", "corpus", "total")}
 
     def model_row(self, result: Result) -> dict:

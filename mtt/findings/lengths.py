@@ -20,7 +20,7 @@ from mtt.evaluation.lengths import cost_of_length, sweep_lengths
 from mtt.evaluation.metrics import macro, tag_scores
 from mtt.evaluation.predict import POOLINGS, predict_clips
 from mtt.evaluation.replicates import Spread
-from mtt.files import kept_arrays, leave_interrupts
+from mtt.files import MttError, kept_arrays, leave_interrupts
 from mtt.findings.claims import Judge
 from mtt.models import build_model
 from mtt.study import recipes
@@ -56,19 +56,30 @@ def _sweep_cell(cell: Cell, source: Source, track_ids: list[str], lengths: list[
     return kept_arrays(cell.folder, "lengths", [SWEEP_VERSION, cell.fingerprint, track_ids, lengths], make)["scores"]
 
 
-def estimates(boot: Bootstrap, scores: Mapping[object, np.ndarray], index: str) -> pd.DataFrame:
-    """ROC-AUC of each of these ``scores``: estimate, low, high; ``index`` says what their names are."""
-    found = {name: estimate(boot, one) for name, one in scores.items()}
-    rows = [(one.value, one.lo, one.hi) for one in found.values()]
-    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=pd.Index(list(found), name=index))
+def resamples(judge: Judge) -> Bootstrap | None:
+    """Those of the first replicate's test artists; None where these are too few."""
+    try:
+        return judge.bootstrap()
+    except MttError:
+        return None
+
+
+def estimates(judge: Judge, scores: Mapping[object, np.ndarray], index: str) -> pd.DataFrame:
+    """ROC-AUC of each of these ``scores`` in the first replicate: estimate, low, high; ``index`` says what their names are."""
+    boot, first, rows = resamples(judge), judge.study.first, []
+    for one in scores.values():
+        found = boot and estimate(boot, one)
+        labels = first.corpus.true_labels(first.ids("test"))
+        rows.append((found.value, found.lo, found.hi) if found else (macro(labels, one)["roc_auc"], np.nan, np.nan))
+    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=pd.Index(list(scores), name=index))
 
 
 def curves(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, pd.DataFrame]:
     """Of each model in the first replicate: seconds, estimate, low, high."""
-    boot, lengths = judge.bootstrap(), study_lengths(judge.study)
+    lengths = study_lengths(judge.study)
     labels = {name: judge.results[name].entry.label for name in found}
     scores = {labels[name]: dict(zip(lengths, one[0], strict=True)) for name, one in found.items()}
-    return {label: estimates(boot, one, "seconds").reset_index() for label, one in scores.items()}
+    return {label: estimates(judge, one, "seconds").reset_index() for label, one in scores.items()}
 
 
 def slopes(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Spread]:
@@ -115,7 +126,7 @@ def poolings(judge: Judge, results: Sequence[Result]) -> dict[str, pd.DataFrame]
         source, precision = first.data.source(result.entry.recipe), result.first.config["precision"]
         model, ids = result.first.load_model(), first.ids("test")
         clips = predict_clips(model, source, ids, config.train.clip_seconds, config.chunks, precision)
-        tables[result.entry.label] = estimates(judge.bootstrap(), {way: pool(clips) for way, pool in POOLINGS.items()}, "pooling")
+        tables[result.entry.label] = estimates(judge, {way: pool(clips) for way, pool in POOLINGS.items()}, "pooling")
     return tables
 
 

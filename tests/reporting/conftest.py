@@ -14,10 +14,10 @@ from nbformat import v4
 from PIL import Image
 
 from mtt.evaluation.bootstrap import Difference
+from mtt.findings.claims import CLAIMS, Measured
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.table import shown
 from mtt.reporting.run import PAGES
-from mtt.findings.claims import CLAIMS, Measured
 
 HOSTILE = "<script>window.hacked=1</script>\"onload='window.hacked=1' x=<img src=x onerror=window.hacked=1>"
 OPENING = """# Noisy student

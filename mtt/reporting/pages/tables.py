@@ -15,10 +15,12 @@ from markupsafe import Markup
 
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
+from mtt.evaluation import metrics
 from mtt.evaluation.bootstrap import tag_intervals
 from mtt.evaluation.replicates import Spread
 from mtt.findings.claims import CLAIMS, Judge
 from mtt.findings.evidence import NAMES
+from mtt.findings.lengths import resamples
 from mtt.reporting.numbers import counted, duration, number, signed, with_interval
 from mtt.reporting.pages import remarks
 from mtt.reporting.pages.table import Table, shown, table
@@ -209,7 +211,11 @@ def _clear_winner(models: Sequence[Mapping], metric: str) -> str | None:
 
 def tag_scores(judge: Judge, result: Result) -> pd.DataFrame:
     """One row a tag: estimate, low, high of ROC-AUC on the first replicate's test set."""
-    table = tag_intervals(judge.bootstrap(), result.first.scores("test"), judge.study.first.corpus.tags)
+    first, boot, scores = judge.study.first, resamples(judge), result.first.scores("test")
+    if boot is None:
+        table = metrics.tag_scores(first.corpus.true_labels(first.ids("test")), scores).set_axis(first.corpus.tags)
+        return pd.DataFrame({"estimate": table["roc_auc"], "low": np.nan, "high": np.nan}).dropna(subset=["estimate"])
+    table = tag_intervals(boot, scores, first.corpus.tags)
     return table.rename(columns={"value": "estimate", "lo": "low", "hi": "high"})[["estimate", "low", "high"]].dropna()
 
 

@@ -2,13 +2,10 @@
 
 import json
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from mtt.config import DEMO, SMOKE
-from mtt.reporting.pages import words
 from mtt.findings.claims import CLAIMS
+from mtt.reporting.pages import words
 from mtt.study.recipes import LINEUP
 from tests.reporting.conftest import claim_entry as entry
 
@@ -102,56 +99,6 @@ def test_notes_quote_what_stands_beside_a_verdict():
     )
     assert "recurrence then has nothing to follow" in short
     assert words.note(entry("C2", *HIGHER, beside={"others": {}, "one_step": {"models": [], "clip": 2.0}})) == ""
-
-
-def test_trained_lengths_are_quoted():
-    curve = pd.DataFrame({"seconds": [1.0, 4.0], "estimate": [0.8, 0.9], "low": [0.7, 0.8], "high": [0.9, 1.0]})
-    said = "Trained anew at each length, a goes from 0.800 at 1 s to 0.900 at 4 s and b"
-    assert words.trained_lengths({"a": curve, "b": curve}).startswith(said)
-    assert words.trained_lengths({}) == ""
-
-
-def test_the_batches_of_a_student_follow_from_the_settings():
-    text = words.student_batches(DEMO)
-    ours = DEMO.student_batch * DEMO.train.batch_size
-    assert f"one of a student holds {ours}, of which {ours // 2} are labelled" in text
-    assert f"takes {DEMO.student_steps:,} steps, the teacher took {DEMO.train.steps:,}" in text
-    assert f"holds {SMOKE.train.batch_size}, of which {SMOKE.train.batch_size // 2}" in words.student_batches(SMOKE)
-
-
-@pytest.mark.parametrize(
-    ("bounds", "says"),
-    [
-        ([0.8, 0.95], "points at the moments"),
-        ([0.52, 0.58], "points weakly at"),
-        ([0.45, 0.55], "is not shown to point at"),
-        ([0.42, 0.48], "points weakly away from"),
-        ([0.2, 0.35], "points away from"),
-        (None, "was scored, on too few artists for an interval"),
-    ],
-)
-def test_the_words_on_localisation_follow_the_interval(bounds, says):
-    effect = 0.5 if bounds is None else float(np.mean(bounds))
-    about = {"test": "localisation", "model": "student", "explanation": "curve", "effect": effect, "interval": bounds}
-    text = words.explanation(about)
-    assert text.startswith(f"The tag curve of the student {says}") and f"ROC-AUC {effect:.3f}" in text
-
-
-@pytest.mark.parametrize(
-    ("random", "elsewhere", "says"),
-    [
-        ([0.1, 0.2], [0.1, 0.2], "so in this test the tags do rest on what it attends to"),
-        ([-0.2, -0.1], [0.1, 0.2], "so in this test its attention is not faithful"),
-        ([0.1, 0.2], [-0.2, -0.1], "so in this test its attention is not faithful"),
-        ([0.1, 0.2], [-0.1, 0.1], "so it is not shown that its attention is faithful"),
-    ],
-)
-def test_the_words_on_deletion_follow_both_controls(random, elsewhere, says):
-    about = {"test": "deletion", "model": "student", "explanation": "attention", "share": 0.2, "drops": {"attended": {"drop": 0.3}}}
-    about |= {"effect": float(np.mean(random)), "interval": random, "elsewhere": float(np.mean(elsewhere)), "elsewhere_interval": elsewhere}
-    text = words.explanation(about)
-    assert says in text and "Without the 20% of frames" in text and "lose 0.3000 of probability" in text
-    assert f"That is 0.1500 {'more' if random[0] > 0 else 'less'} than without random frames" in text
 
 
 def test_the_opening_page_counts_verdicts():
