@@ -143,15 +143,16 @@ class Study:
 
     @cached_property
     def lineup(self) -> dict[str, Entry]:
-        """The models of the study that its collection can carry: without an oracle where nobody labelled the pool, ..."""
-        groups, first = self.first.groups, self.first
-        known = first.data.labels(groups["pool"]).any() and groups["pool"] != groups[recipes.LABELLED]
+        """The models that the collection can carry: no oracle where nobody labelled the pool, no set of more artists than there are."""
+        groups = self.first.groups
+        known = self.first.data.labels(groups["pool"]).any() and groups["pool"] != groups[recipes.LABELLED]
+        whole = [groups[recipes.LABELLED], groups["pool"]]
 
         def possible(entry: Entry) -> bool:
-            if entry.recipe is None:
-                return True
-            names = [entry.recipe.training_set, *([entry.recipe.student.pool] if entry.recipe.student else [])]
-            return all(groups.get(name) for name in names) and (entry.kind != "oracle" or known)
+            used = [] if entry.recipe is None else [entry.recipe.training_set]
+            used += [entry.recipe.student.pool] if entry.recipe and entry.recipe.student else []
+            found = [groups.get(name) for name in used if name not in (recipes.LABELLED, "pool")]
+            return all(found) and not any(ids in whole for ids in found) and (entry.kind != "oracle" or known)
 
         return {name: entry for name, entry in recipes.lineup(self.config).items() if possible(entry)}
 
