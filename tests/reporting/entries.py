@@ -135,3 +135,14 @@ def models(n: int = 5) -> list[dict]:
             row |= {metric: one["effect"], f"{metric}_interval": one["interval"], f"{metric}_by_replicate": one["by_replicate"]}
         rows.append(row)
     return rows
+
+
+def results(found: list[dict], made: dict, collection: str = "synthetic", profile: str = "full", sentence=str) -> dict:
+    """The content of results.json; ``sentence`` words an entry."""
+    n = found[0]["replicates"]
+    study = {"profile": profile, "collection": collection, "replicates": list(range(100, 100 + n)), "commit": "0123456789ab", "seconds": 7542.0}
+    return {
+        "study": study, "claims": [one | {"sentence": sentence(one), "note": ""} for one in found], "models": models(n), "curves": made,
+        "variance": [{"id": one["id"], **one["variance"]} for one in found if one["variance"]], "explanations": [],
+        "findings": {"01_data_exploration": "There are 26 tags. And more."},
+    }  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from mtt.evaluation.replicates import replicates_needed
 from mtt.findings.claims import CLAIMS
@@ -31,6 +31,7 @@ KINDS = {"supervised": BLUE, "student": GREEN, "oracle": ORANGE, "control": PURP
 LIMIT = 0.005  # an effect worth seeing
 FEW = 2  # claims at most whose controls have rows of their own
 BEYOND = 0.5  # of what points span: how far a wide interval is followed before it ends in an arrow
+ROUND = (1, 2, 5, 10)  # steps from tick to tick
 
 
 def _bounds(one: Mapping) -> tuple[float, float]:
@@ -79,7 +80,7 @@ def _numbers_axis(axes: Axes, values: Iterable[float], name: str, text: str = "{
 
 def _gain_axis(axes: Axes) -> None:
     axes.axhline(0, color=INK, linewidth=1, zorder=1)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, None)))
 
 
@@ -118,7 +119,7 @@ def claims_plot(entries: Sequence[Mapping], title: str = "The claims, tested", w
     if narrow:
         axes.set_ylim(len(names) - 0.4, -0.7)
         axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(round(width / 1.2)))
+    axes.xaxis.set_major_locator(MaxNLocator(round(width / 1.2), steps=ROUND))
     axes.set_xlabel(textwrap.fill(f"difference in ROC-AUC ({'; '.join(notes)})", round(13 * width)))
     return Picture(sheet, f"Forest plot with 95% intervals, {title}. {listed(parts)}.")
 
@@ -265,7 +266,7 @@ def _worth(axes: Axes, rows: Sequence[Mapping]) -> str:
     score = row["student"]["effect"]
     axes.plot([row["artists"], equal], [score, score], color=INK, linewidth=1.1, linestyle=DASHED)
     axes.plot(equal, score, "|", color=INK, markersize=9)
-    text = f"pool + {row['artists']:,} artists\nas good as {equal:,.0f} artists"
+    text = f"{row['artists']:,} labelled artists + pool:\nas good as {equal:,.0f} labelled artists"
     axes.annotate(text, (0.97, 0.04), xycoords="axes fraction", ha="right", va="bottom", fontsize=8.5)
     return f" With {row['artists']:,} labelled artists the pool is worth labels of {equal - row['artists']:,.0f} more."
 
@@ -316,7 +317,7 @@ def variance_budget(rows: Sequence[Mapping], width: float = WIDTH) -> Picture:
         axes.plot([], [], marker, color=colour, markersize=7, markeredgecolor="white", label=name)
     legend(axes)
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=ROUND))
     axes.set_xlabel(textwrap.fill("standard deviation of one replicate's effect (ROC-AUC; bar: all sources together)", round(11 * width)))
     return Picture(sheet, f"Dot plot of standard deviations by source, {title}. {listed(parts)}.")
 

@@ -17,7 +17,7 @@ from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Difference, tag_intervals
 from mtt.findings import lengths
-from mtt.findings.claims import CLAIMS, Judge
+from mtt.findings.claims import Judge
 from mtt.findings.evidence import NAMES
 from mtt.reporting.numbers import duration, with_interval
 from mtt.reporting.pages import words
@@ -166,19 +166,19 @@ def models(entries: Sequence[Mapping]) -> Table:
     for model in models:
         scores = []
         for metric in METRICS:
-            score = with_interval(model[metric], *model[f"{metric}_interval"])
+            score = with_interval(model[metric], *(model[f"{metric}_interval"] or (math.nan, math.nan)))
             scores.append(Markup("<b>{}</b>").format(score) if model["name"] == winners[metric] else score)
-        name = Markup('{}<br><span class="about">{}</span>').format(model["name"], getattr(recipes.entry(model["name"]), "about", ""))
-        rows.append((name, *scores, model["parameters"], duration(model["seconds"])))
+        name = Markup('{}<br><span class="about">{}</span>').format(model["label"], model["kind"])
+        rows.append((name, *scores, model["parameters"], model["exposure"] or math.nan, duration(model["seconds"])))
     bold = " Bold: the best, where its interval does not touch the next one’s." if any(winners.values()) else ""
-    caption = f"Scores on the test tracks with 95\u00a0% intervals, best ROC-AUC first.{bold}"
-    return table(("model", *METRICS.values(), "parameters", "training"), rows, caption=caption)
+    caption = f"Scores on the test tracks, with 95\u00a0% intervals over replicates where there are several.{bold}"
+    return table(("model", *METRICS.values(), "parameters", "labelled clips seen", "training"), rows, digits=0, caption=caption)
 
 
 def _clear_winner(models: Sequence[Mapping], metric: str) -> str | None:
     first, *others = sorted(models, key=lambda model: -model[metric])
-    bounds = f"{metric}_interval"
-    return first["name"] if others and first[bounds][0] > others[0][bounds][1] else None
+    ends = [one[f"{metric}_interval"] for one in (first, *others[:1])]
+    return first["name"] if others and all(ends) and ends[0][0] > ends[1][1] else None
 
 
 def tag_scores(judge: Judge, result: Result) -> pd.DataFrame:
@@ -212,17 +212,6 @@ def student_differences(judge: Judge, made: Mapping[str, Result]) -> dict[str, D
     pairs |= {(name, one.teacher): (one, made[one.teacher]) for name, one in made.items() if name.startswith("student-")}
     pairs |= {("student", name): (student, one) for name, one in made.items() if name.startswith("control")}
     return {f"{a} minus {b}": judge.compare(*pair) for (a, b), pair in pairs.items()}
-
-
-def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
-    """Claims as rows for the forest plot: estimate, low, high, verdict, by_seed, and margins where the rule has them."""
-    rows = {}
-    for entry in entries:
-        claim = CLAIMS[entry["id"]]
-        margins = (*claim.borders, np.nan)[:2] if claim.margin else (np.nan, np.nan)
-        rows[f"{claim.id} {claim.label}"] = (entry["effect"], *entry["interval"], entry["verdict"], entry["by_seed"], *margins)
-    columns = ["estimate", "low", "high", "verdict", "by_seed", "margin_low", "margin_high"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("claim")
 
 
 def power(judge: Judge, a: Result, b: Result) -> pd.DataFrame:
