@@ -5,6 +5,8 @@ inches wide and shown at its own size. A model keeps its colour on every page.
 Colours: Okabe and Ito's colour-blind-safe set ("Color Universal Design", 2008).
 """
 
+from __future__ import annotations
+
 import re
 
 import numpy as np
@@ -82,6 +84,7 @@ PAGE_COLOURS = {
     INK: "--ink",
     BLUE: "--blue",
     GREEN: "--green",
+    ORANGE: "--orange",
     VERMILLION: "--vermillion",
     PURPLE: "--purple",
     GREY: "--grey",
@@ -90,4 +93,6 @@ PAGE_COLOURS = {
     "#FFFFFF": "--paper",
     text_colour(VERMILLION): "--error",
     text_colour(GREY): "--muted",
+    text_colour(GREEN): "--green",
+    text_colour(ORANGE): "--error",
 }

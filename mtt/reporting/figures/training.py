@@ -7,14 +7,13 @@ the one row whose weights are kept). Input length is in seconds and doubles from
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, canvas, dots, figure, heatmap, label_ends, lines, log_axis, told
+from mtt.reporting.figures.draw import DASHED, Picture, canvas, figure, lines, log_axis
 from mtt.reporting.figures.style import GREY, INK, model_colour, text_colour
-from mtt.reporting.numbers import listed, signed
+from mtt.reporting.numbers import listed
 
 COSTS = {"milliseconds": ("time for one clip (ms)", "ms"), "megabytes": ("kept for the backward pass (MB)", "MB")}  # heading, unit
 
@@ -45,32 +44,6 @@ def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Picture:
     return Picture(sheet, text)
 
 
-@figure
-def iterations(scores: pd.DataFrame) -> Picture:
-    """ROC-AUC of the teacher (iteration 0) and of each student generation, one line an architecture.
-
-    ``scores`` has columns ``architecture``, ``iteration``, ``estimate``, ``low``, ``high``.
-    """
-    title = "ROC-AUC from teacher to student to student"
-    sheet, ((panel,),) = canvas(title, 3.4)
-    ends, parts = [], []
-    groups = list(scores.groupby("architecture", sort=False))
-    for place, (name, group) in enumerate(groups):
-        group, colour = group.sort_values("iteration"), model_colour(name)
-        x = group["iteration"] + 0.06 * (place - (len(groups) - 1) / 2)  # side by side, so that intervals do not hide each other
-        panel.plot(x, group["estimate"], color=colour, linewidth=1.4)
-        dots(panel, group, x, colour, upright=True)
-        ends.append((x.iloc[-1], group["estimate"].iloc[-1], name, colour))
-        parts.append(f"{name}: {told(group.set_index('iteration').rename(index='iteration {:.0f}'.format))}")
-    steps = sorted(set(scores["iteration"].astype(int)))
-    panel.set_xticks(steps, ["teacher" if step == 0 else f"student {step}" for step in steps])
-    panel.set_xlim(steps[0] - 0.3, steps[-1] + 0.3)
-    panel.grid(axis="x", visible=False)
-    panel.set_ylabel("ROC-AUC (95% interval)")
-    label_ends(panel, ends, 2.6)
-    return Picture(sheet, f"Line chart with 95% intervals, {title}. {'. '.join(parts)}.")
-
-
 def _length_axis(axes: Axes, tables: Mapping[str, pd.DataFrame]) -> None:
     seconds = sorted({float(value) for table in tables.values() for value in table["seconds"]})
     axes.set_xscale("log", base=2)
@@ -93,25 +66,6 @@ def scores_by_length(curves: Mapping[str, pd.DataFrame], trained_on: float | Non
         panel.annotate("trained on", (trained_on, 1), (0, 2), color=text_colour(GREY), fontsize=8.5, **place)
     points = {name: ", ".join(f"{row.estimate:.3f} at {row.seconds:g} s" for row in table.itertuples()) for name, table in curves.items()}
     return Picture(sheet, f"Line chart with 95% interval bands, {title}. {listed(map(': '.join, points.items()))}.")
-
-
-@figure
-def tags_by_length(scores: pd.DataFrame) -> Picture:
-    """Heatmap of each tag's change in ROC-AUC from the shortest input (``scores``: index tag, columns seconds); the largest gain first."""
-    title, scores = "What longer input does to the ROC-AUC of each tag", scores.sort_index(axis=1)
-    change = scores.sub(scores.iloc[:, 0], axis=0)
-    change = change.loc[change.iloc[:, -1].sort_values(ascending=False, kind="stable").index]
-    change.columns = names = [f"{value:g}" for value in scores.columns]
-    texts = change.map(lambda value: signed(value, 3))
-    texts[names[0]] = scores.iloc[:, 0].loc[change.index].map("{:.3f}".format)
-    limit = max(float(np.abs(change.to_numpy()).max()), 1e-6)
-    sheet, ((axes,),) = canvas(title, 1.7 + 0.215 * max(len(change), 4))
-    label, annotated = f"change in ROC-AUC from {names[0]} s", texts if len(names) <= 9 else None
-    heatmap(sheet, axes, change, annotated, label, cmap="PuOr_r", vmin=-limit, vmax=limit)
-    axes.set(xlabel=f"input length (s); first column: ROC-AUC at {names[0]} s", ylabel="")
-    axes.tick_params(rotation=0)
-    span = f"change from {names[0]} s to {names[-1]} s input for {len(change)} tags, largest gain first"
-    return Picture(sheet, f"Heatmap, {title}: {span}. {listed(f'{tag} {text}' for tag, text in texts[names[-1]].items())}.")
 
 
 @figure

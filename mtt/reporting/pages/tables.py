@@ -18,7 +18,7 @@ from mtt.data.corpus import Corpus
 from mtt.evaluation import metrics
 from mtt.evaluation.bootstrap import tag_intervals
 from mtt.evaluation.replicates import Spread
-from mtt.findings.claims import CLAIMS, Judge
+from mtt.findings.claims import Judge
 from mtt.findings.evidence import NAMES
 from mtt.findings.lengths import resamples
 from mtt.reporting.numbers import counted, duration, number, signed, with_interval
@@ -196,17 +196,17 @@ def models(entries: Sequence[Mapping]) -> Table:
         for metric in METRICS:
             score = with_interval(model[metric], *(model[f"{metric}_interval"] or (math.nan, math.nan)))
             scores.append(Markup("<b>{}</b>").format(score) if model["name"] == winners[metric] else score)
-        name = Markup('{}<br><span class="about">{}</span>').format(model["name"], model["kind"])
-        rows.append((name, *scores, model["parameters"], duration(model["seconds"])))
+        name = Markup('{}<br><span class="about">{}</span>').format(model["label"], model["kind"])
+        rows.append((name, *scores, model["parameters"], model["exposure"] or math.nan, duration(model["seconds"])))
     bold = " Bold: the best, where its interval does not touch the next one’s." if any(winners.values()) else ""
-    caption = f"Scores on the test tracks with 95\u00a0% intervals, best ROC-AUC first.{bold}"
-    return table(("model", *METRICS.values(), "parameters", "training"), rows, caption=caption)
+    caption = f"Scores on the test tracks, with 95\u00a0% intervals over replicates where there are several.{bold}"
+    return table(("model", *METRICS.values(), "parameters", "labelled clips seen", "training"), rows, digits=0, caption=caption)
 
 
 def _clear_winner(models: Sequence[Mapping], metric: str) -> str | None:
     first, *others = sorted(models, key=lambda model: -model[metric])
-    bounds = f"{metric}_interval"
-    return first["name"] if others and first[bounds] and others[0][bounds] and first[bounds][0] > others[0][bounds][1] else None
+    ends = [one[f"{metric}_interval"] for one in (first, *others[:1])]
+    return first["name"] if others and all(ends) and ends[0][0] > ends[1][1] else None
 
 
 def tag_scores(judge: Judge, result: Result) -> pd.DataFrame:
@@ -226,23 +226,6 @@ def effects(found: Mapping[str, Mapping], digits: int = 3, sign: bool = True) ->
         mean = with_interval(one["effect"], *(one["interval"] or (math.nan, math.nan)), digits, sign)
         rows[name] = (mean, ", ".join(number(value, digits, sign) for value in one["by_replicate"]))
     return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "by replicate"])
-
-
-def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
-    """Claims as rows for the forest plot: estimate, low, high, verdict, by_seed, and margins where the rule has them."""
-    rows = {}
-    for entry in entries:
-        claim = CLAIMS[entry["id"]]
-        margins = (*claim.borders, np.nan)[:2] if claim.margin else (np.nan, np.nan)
-        rows[f"{claim.id} {claim.label}"] = (
-            entry["effect"],
-            *(entry["interval"] or (np.nan, np.nan)),
-            entry["verdict"],
-            entry["by_replicate"],
-            *margins,
-        )
-    columns = ["estimate", "low", "high", "verdict", "by_seed", "margin_low", "margin_high"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("claim")
 
 
 def headroom(rows: Sequence[Mapping]) -> pd.DataFrame:

@@ -1,7 +1,8 @@
-"""Every sentence that pages print, worded by the numbers that it quotes: of claims, then in the order of the pages.
+"""Every sentence on claims and on the opening page, worded by the numbers that it quotes.
 
-Conventions: a function takes numbers (entries of results.json, tables, settings) and gives plain text or Markdown; scores are macro
-ROC-AUC, a difference is shown as "effect [lo, hi]" with its 95% interval. What there is nothing to say of is "".
+Conventions: a function takes entries and curves of results.json and gives plain text; scores are macro ROC-AUC, a difference is shown as
+"effect [lo, hi]" with its 95% interval over replicates. Words follow intervals: what an interval does not settle is "not shown", which is
+not "does not". What there is nothing to say of is "".
 """
 
 from __future__ import annotations
@@ -10,33 +11,53 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
-from mtt.findings.claims import CLAIMS, VERDICTS
-from mtt.reporting.numbers import number, signed
+from mtt.config import StudyConfig
+from mtt.data.corpus import Corpus
+from mtt.evaluation.replicates import over_replicates
+from mtt.explain.attention import AttentionMaps
+from mtt.findings.claims import CLAIMS, INCONCLUSIVE, VERDICTS
+from mtt.findings.curves import equal_artists
+from mtt.findings.evidence import CHANCE, NAMES, Evidence
+from mtt.findings.pseudo_labels import PseudoLabels
+from mtt.findings.reference import standing
+from mtt.reporting.numbers import counted, interval, joined, number, signed, with_interval
+from mtt.study.workspace import Study
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
-LITTLE = next(claim for claim in CLAIMS.values() if claim.rule == "equivalence")  # whose margin says which change is little
-QUESTION = "Does the semi-supervised Music Tagging Transformer do what its paper says?"
-SYNTHETIC = (
-    "The music is synthetic: an embedded corpus whose artists, tags and missing labels are known exactly. It shows how the method behaves "
-    "at small scale, not how well it tags real recordings; its scores cannot be set beside the paper’s. Tests count against the true tags, "
-    "which training never sees."
+HEADLINE = "C4b"
+QUESTION = "Does a music tagger learn from music that nobody has labelled?"
+COMPOSED = (
+    "The music is composed by a program, not recorded: its artists, tags, moments and missing labels are known exactly, which lets each "
+    "claim be tested. It shows how the method behaves at small scale, not how well it tags recordings; its scores cannot be set beside "
+    "the paper’s. Models are trained and chosen on observed labels; tests count against the true ones."
 )
-INTERVALS = (
-    "Intervals are 95 % intervals from an artist-clustered bootstrap of paired differences on the same test tracks: whole artists are "
-    "drawn, since tracks of one artist resemble each other."
+TUNED = (
+    "Settings and budgets were chosen on composed tuning corpora, numbered from 900, which appear in no result; rules and margins were "
+    "written down before the corpora of the results were made."
 )
-EARLIER = (
-    "Training settings were chosen on validation tracks, but not before any test: while the study was built, earlier settings were tested "
-    "on the same tracks, with other verdicts on some claims. README.md lists them, and what another corpus says."
-)
+CHANGES = ""  # what was changed after results had been seen, and why: it follows the promise above
 
 
 def claim(entry: Mapping) -> str:
-    known, effect = CLAIMS[entry["id"]], entry["effect"]
-    wording = known.wording.get(entry["verdict"], known.wording["inconclusive"])
-    text = wording.format(effect=signed(effect, 3), size=number(effect, 3), margin=f"{abs(known.margin):g}", versus=entry["versus"])
-    return f"{entry['verdict'].capitalize()}: {known.subject} {text}."
+    """A sentence that reports an entry of results.json: its verdict, or beside a reference how far this run agrees."""
+    known, replicates = CLAIMS[entry["id"]], counted(entry["replicates"], "replicate")
+    if there := entry["reference"]:
+        inside = sum(there["agrees"])
+        where = "lies" if inside == len(there["agrees"]) == 1 else f"{inside} of {len(there['agrees'])} replicates lie"
+        return (
+            f"{standing(entry).capitalize()}: {known.contrast.partition(';')[0]} is {_shown(entry)} here; {where} where the reference run, "
+            f"with {_told(there)} ({there['verdict']}), expects a replicate."
+        )
+    numbers = (entry["effect"], *(entry["interval"] or ()))
+    digits = _decimals(numbers, (0.0, *known.borders))
+    effect, size = signed(entry["effect"], digits), number(entry["effect"], digits)
+    text = known.wording[entry["verdict"]].format(effect=effect, size=size, margin=f"{abs(known.margin):g}", versus=entry["versus"])
+    bounds = "no interval"
+    if entry["interval"]:
+        bounds = f"95% interval {' to '.join(number(end, digits) for end in entry['interval'])}"
+    return f"{entry['verdict'].capitalize()}: {known.subject} {text} ({bounds}; {replicates})."
 
 
 def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = DIGITS) -> int:
@@ -48,8 +69,76 @@ def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = D
     return MOST_DIGITS
 
 
+def _shown(one: Mapping) -> str:
+    return signed(one["effect"], DIGITS)
+
+
+def _told(one: Mapping) -> str:
+    return with_interval(one["effect"], *(one["interval"] or (np.nan, np.nan)), DIGITS, sign=True)
+
+
+def _side(one: Mapping) -> int:
+    """1 and -1 for an interval above and below 0, else 0."""
+    low, high = one["interval"] or (-np.inf, np.inf)
+    return int(low > 0) - int(high < 0)
+
+
 def note(entry: Mapping) -> str:
-    return ""
+    """What a reader must know beside a verdict; it follows the claim's sentence."""
+    write = {"C1": _heard, "C2": _others, "C3": _others, "C4a": _controls, "C4b": _headroom, "C5": _others, "C7": _slopes}
+    return write[entry["id"]](entry) if entry["id"] in write else ""
+
+
+def _heard(entry: Mapping) -> str:
+    heard = entry["facts"]["heard"]
+    return (
+        f"That is at most: here every test artist was heard. ROC-AUC goes from {number(heard['none'])} with none of them heard over "
+        f"{number(heard['half'])} with half to {number(heard['all'])} with all."
+    )
+
+
+def _others(entry: Mapping) -> str:
+    """On which side of 0 the comparisons beside a claim lie."""
+    sides: dict[int, list[str]] = {1: [], 0: [], -1: []}
+    for name, one in entry["beside"].items():
+        sides[_side(one)].append(f"{name} ({_shown(one)})")
+    says = {1: "above zero", 0: "not shown to differ from zero", -1: "below zero"}
+    parts = [f"{says[side]}: {joined(names)}" for side, names in sides.items() if names]
+    return f"Beside it, {'; '.join(parts)}." if parts else ""
+
+
+def _controls(entry: Mapping) -> str:
+    """Which controls leave the effect standing."""
+    stands = [name for name, one in entry["controls"].items() if _side(one) > 0]
+    doubt = [name for name in entry["controls"] if name not in stands]
+    parts = [f"The student is ahead of {joined(stands)} as well"] if stands else []
+    parts += [f"{'it' if parts else 'It'} is not shown to be ahead of {joined(doubt, 'or')}"] if doubt else []
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _headroom(entry: Mapping) -> str:
+    text = _controls(entry)
+    if recovered := entry["facts"].get("recovered"):
+        text += f" {_recovered(recovered)}"
+    clean = next((one for name, one in entry["beside"].items() if "clean" in name), None)
+    if clean:
+        says = {1: "helps", 0: "is not shown to help", -1: "does harm"}[_side(clean)]
+        text += f" Noise on the pool {says} ({_shown(clean)})."
+    return text.strip()
+
+
+def _recovered(one: Mapping) -> str:
+    share = f"{100 * one['effect']:.0f} %".replace("-", "−")
+    if one["interval"] is None:
+        return f"What share of the pool’s own labels’ worth that is ({share}) is not known: its interval is unbounded."
+    low, high = (f"{100 * end:.0f}".replace("-", "−") for end in one["interval"])
+    return f"Of what the pool’s own labels would add, that is {share} [{low}, {high}]."
+
+
+def _slopes(entry: Mapping) -> str:
+    says = {1: "gains", 0: "is not shown to gain or lose", -1: "loses"}
+    parts = [f"{name} {says[_side(one)]} ({_shown(one)})" for name, one in entry["beside"].items()]
+    return f"Each for itself, per doubling: {joined(parts)}." if parts else ""
 
 
 def finding(entries: Sequence[Mapping]) -> str:
@@ -58,15 +147,123 @@ def finding(entries: Sequence[Mapping]) -> str:
     return " ".join(map(claim, entries)) or unanswered
 
 
-def headline(claims: Sequence[Mapping]) -> str:
-    """The verdicts of a run counted in one sentence."""
-    if not claims:
+def headline(entries: Sequence[Mapping]) -> str:
+    """How the claims of a run stand, counted in one sentence."""
+    if not entries:
         return f"None of {len(CLAIMS)} claims was tested in this run."
-    counts = Counter(entry["verdict"] for entry in claims)
+    compared = [standing(entry) for entry in entries if entry["reference"]]
+    if compared:
+        verb = "agrees" if len(compared) == 1 else "agree"
+        return f"{compared.count('agrees')} of {counted(len(compared), 'effect')} {verb} with the reference run."
+    counts = Counter(entry["verdict"] for entry in entries)
     parts = [f"{counts[name]}\u00a0{name}" for name in VERDICTS if counts[name]]
-    parts += [f"{len(CLAIMS) - len(claims)} not tested"] if len(claims) < len(CLAIMS) else []
+    parts += [f"{len(CLAIMS) - len(entries)} not tested"] if len(entries) < len(CLAIMS) else []
     return f"Of {len(CLAIMS)} claims, {', '.join(parts)} in this run."
 
 
-def limits(study: Mapping, claims: Sequence[Mapping]) -> list[str]:
-    return []
+def answer(entries: Sequence[Mapping], curves: Mapping) -> list[str]:
+    """Whether unlabelled music helps here, when, and how sure that is, in a sentence each; ``curves`` are those that the page shows."""
+    entry = next((one for one in entries if one["id"] == HEADLINE), None)
+    said = [_helps(entry), _when(curves.get("scarcity", [])), _sure(entry, curves.get("trap", []))] if entry else []
+    return [sentence for sentence in said if sentence]
+
+
+def _helps(entry: Mapping) -> str:
+    there = entry["reference"]
+    source, where = (there, "In the reference run") if there else (entry, "Here")
+    text, verdict = _told(source), source["verdict"]
+    against = "the best model that has the same labels alone"
+    said = {
+        "supported": f"{where} unlabelled music helps: a noisy student scores {text} ROC-AUC above {against}",
+        "contradicted": f"{where} unlabelled music does harm: a noisy student scores {text} ROC-AUC against {against}",
+        "not shown": f"{where} it is not shown that unlabelled music helps: a noisy student scores {text} ROC-AUC above {against}, "
+        "but a control does so as well",
+        INCONCLUSIVE: f"{where} it is open whether unlabelled music helps: a noisy student scores {text} ROC-AUC against {against}",
+    }[verdict]
+    if not there:
+        return f"{said}."
+    agrees = {"agrees": "agrees with that", "differs": "differs from that"}[standing(entry)]
+    return f"{said}; this run, with {_shown(entry)}, {agrees}."
+
+
+def _when(rows: Sequence[Mapping]) -> str:
+    """How the gain depends on the number of labelled artists; what the pool is worth in them."""
+    if len(rows) < 2:
+        return ""
+    first, last = rows[0], rows[-1]
+    change = over_replicates(np.subtract(first["gain"]["by_replicate"], last["gain"]["by_replicate"]))
+    says = "it is not shown that the gain depends on how many labels there are"
+    if change.lo > 0:
+        says = "the fewer labels there are, the more it adds"
+    elif change.hi < 0:
+        says = "the more labels there are, the more it adds"
+    ends = " and ".join(f"{_shown(row['gain'])} with {row['artists']:,}" for row in (first, last))
+    return f"From {first['artists']:,} to {last['artists']:,} labelled artists {says} ({ends}).{_worth(rows)}"
+
+
+def _worth(rows: Sequence[Mapping]) -> str:
+    found = [(equal - row["artists"], row) for row, equal in zip(rows, equal_artists(rows), strict=True) if _side(row["gain"]) > 0]
+    found = [(more, row) for more, row in found if np.isfinite(more) and more >= 0.5]
+    if not found:
+        return ""
+    more, row = max(found, key=lambda one: one[0] / one[1]["artists"])
+    return f" At {row['artists']:,} the pool is worth labels of some {more:,.0f} more artists."
+
+
+def _sure(entry: Mapping, rows: Sequence[Mapping]) -> str:
+    values, count = np.array(entry["by_replicate"]), entry["replicates"]
+    if count == 1:
+        text = "A single replicate says nothing of others"
+    else:
+        ahead = int((values > 0).sum())
+        text = f"The student is ahead in {ahead} of {count} replicates"
+        if smallest := entry["smallest_effect"]:
+            text += f", which would show an effect of {number(smallest)} four times of five"
+    if not rows:
+        return f"{text}."
+    least, most = rows[0]["over_teacher"]["effect"], rows[-1]["over_teacher"]["effect"]
+    trapped = f"set beside its own teacher alone it gains {signed(least, DIGITS)} where that was hardly trained"
+    return f"{text}; {trapped}, {signed(most, DIGITS)} where it was trained to the end."
+
+
+def scarcity(own: bool) -> str:
+    """What the curves against labelled artists are; ``own``: this run has several numbers of them."""
+    text = (
+        "The supervised model has the same labels alone, the oracle learns from the pool with its own labels: what lies between them is "
+        "the headroom. Bands are 95% intervals over replicates."
+    )
+    return text if own else f"{text} This run trained at one number of labelled artists: its points stand over the reference run’s curves."
+
+
+def trap(rows: Sequence[Mapping], own: bool) -> str:
+    """What measuring a student against its teacher alone would have said."""
+    first, last = rows[0], rows[-1]
+    text = f"A student whose teacher stopped at {first['share']:.0%} of its exposure "
+    says = {1: "beats that teacher", 0: "is not shown to beat that teacher", -1: "falls short of that teacher"}
+    text += f"{says[_side(first['over_teacher'])]} by {_shown(first['over_teacher'])}, "
+    control = {1: "and beats", 0: "but is not shown to beat", -1: "but falls short of"}[_side(first["over_control"])]
+    text += f"{control} the same labels trained to the end ({_shown(first['over_control'])}); with a fully trained teacher it is "
+    text += f"{_shown(last['over_teacher'])}. So the headline is a gain over labels alone."
+    return text if own else f"{text} These are the reference run’s numbers: this run trains no such teachers."
+
+
+def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
+    """What a reader must know to weigh the verdicts, from what the run says about itself (the ``study`` part of results.json)."""
+    composed, count = study["collection"] == "synthetic", len(study["replicates"])
+    found = [COMPOSED if composed else f"The collection is {study['collection']}. What was found holds for it and need not for other music."]
+    found.append(f"{TUNED}{' ' if CHANGES else ''}{CHANGES}")
+    what = "one corpus, its split" if composed else "one split (of a published split, one seed)"
+    amount = "This run has one: no interval is bounded." if count == 1 else f"This run has {count}."
+    found.append(f"A replicate is {what} and one training of every model. {amount}")
+    if any(entry["reference"] for entry in entries):
+        found.append("This run gives no verdicts of its own: it is held against the reference run, which had more replicates.")
+    elif 1 < count < 4:
+        found.append(f"{count} replicates decide little: a verdict of so few is a first look.")
+    bounded = "They hold corpora, artists and training alike" if composed else "They hold artists, and splits or trainings"
+    found.append(f"Intervals are 95% t intervals over replicates. {bounded}, and are not corrected for testing {len(entries)} claims at once.")
+    found.append("Inconclusive: the interval allows both answers. Not shown: a control would explain the effect away. Neither means “does not”.")
+    found.append(f"The profile is {study['profile']}: it sets the sizes of models and training, and with them every score.")
+    return found
+
+
+# The words of the notebooks' pages.
