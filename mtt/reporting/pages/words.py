@@ -11,19 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
-from mtt.config import StudyConfig
-from mtt.data.corpus import Corpus
 from mtt.evaluation.replicates import over_replicates
-from mtt.explain.attention import AttentionMaps
 from mtt.findings.claims import CLAIMS, INCONCLUSIVE, VERDICTS
 from mtt.findings.curves import equal_artists
-from mtt.findings.evidence import CHANCE, NAMES, Evidence
-from mtt.findings.pseudo_labels import PseudoLabels
 from mtt.findings.reference import standing
-from mtt.reporting.numbers import counted, interval, joined, number, signed, with_interval
-from mtt.study.workspace import Study
+from mtt.reporting.numbers import counted, joined, number, signed, with_interval
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
 HEADLINE = "C4b"
