@@ -140,7 +140,13 @@ def models(n: int = 5) -> list[dict]:
 def results(found: list[dict], made: dict, collection: str = "synthetic", profile: str = "full", sentence=str) -> dict:
     """The content of results.json; ``sentence`` words an entry."""
     n = found[0]["replicates"]
-    study = {"profile": profile, "collection": collection, "replicates": list(range(100, 100 + n)), "commit": "0123456789ab", "seconds": 7542.0}
+    study = {
+        "profile": profile,
+        "collection": collection,
+        "replicates": list(range(100, 100 + n)),
+        "commit": "0123456789ab",
+        "seconds": 7542.0,
+    }
     return {
         "study": study, "claims": [one | {"sentence": sentence(one), "note": ""} for one in found], "models": models(n), "curves": made,
         "variance": [{"id": one["id"], **one["variance"]} for one in found if one["variance"]], "explanations": [],
