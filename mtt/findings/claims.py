@@ -278,8 +278,9 @@ def _against_labels(judge: Judge) -> Measured:
     if "oracle" in judge.results:
         room = np.array([judge.values(_difference("oracle", name))[place] for place, name in enumerate(chosen)])
         facts |= {"oracle": told(judge.spread(room)), "recovered": told(ratio(values, room))}
-    beside = own | {"student that hears the pool clean": judge.values(_difference("student", "student-clean"))}
-    return Measured(values, weights, controls=controls, beside=beside, facts=facts)
+    if "student-clean" in judge.results:
+        own["student that hears the pool clean"] = judge.values(_difference("student", "student-clean"))
+    return Measured(values, weights, controls=controls, beside=own, facts=facts)
 
 
 def _student(judge: Judge) -> Measured:
@@ -293,7 +294,9 @@ def _smaller(judge: Judge) -> Measured:
     widths = sorted(judge.study.config.student_widths, reverse=True)
     weights = [_difference(f"student-w{width}", "student") for width in widths]
     alone = {
-        f"width {width}, minus labels alone": judge.values(_difference(f"student-w{width}", f"supervised-w{width}")) for width in widths
+        f"width {width}, minus labels alone": judge.values(_difference(f"student-w{width}", f"supervised-w{width}"))
+        for width in widths
+        if f"supervised-w{width}" in judge.results
     }
     others = {f"width {width}": judge.values(one) for width, one in zip(widths[1:], weights[1:], strict=True)}
     return Measured(judge.values(weights[0]), weights[0], beside=others | alone, facts={"width": widths[0]})

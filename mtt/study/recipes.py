@@ -52,8 +52,8 @@ class Recipe:
 
     def again(self) -> Recipe:
         """The same recipe, and its teachers, trained a second time."""
-        second = self.with_seed(self.seed + SECOND_SEED)
-        return replace(second, name=self.name + AGAIN, teacher=second.teacher and replace(second.teacher, name=second.teacher.name + AGAIN))
+        teacher = self.teacher and self.teacher.again()
+        return replace(self, name=self.name + AGAIN, seed=self.seed + SECOND_SEED, teacher=teacher)
 
 
 Kind = Literal["supervised", "student", "oracle", "control", "baseline", "leak"]
@@ -125,8 +125,9 @@ def student(study: StudyConfig, name: str, teacher: Recipe, full: Recipe | None 
 
 
 def lineup(study: StudyConfig) -> dict[str, Entry]:
-    """All models of the study, by name, the slowest chains first."""
-    return {entry.name: entry for part in (_students, _sizes, _undertrained, _pools, _models, _leak) for entry in part(study)}
+    """All models of the study, by name."""
+    parts = (_students, _sizes, _undertrained, _pools, _models, _leak)
+    return {entry.name: entry for part in parts for entry in part(study) if entry.name not in study.left_out}
 
 
 def _entry(recipe: Recipe, kind: Kind, label: str, about: str, colour: str = "") -> Entry:
