@@ -31,7 +31,7 @@ def entry(name: str, values, controls=None, beside=None, reference=None, **chang
         low, high = prediction(there)
         agrees = [bool(low <= value <= high) for value in spread.values]
         known = {**told(there), "verdict": claim.verdict(there.lo, there.hi), "prediction": [low, high], "agrees": agrees}
-    versus = {"C2": "the strongest of them on validation, ResNet", "C7": "ResNet"}.get(name, "")
+    versus = {"C2": "ResNet (the strongest baseline on validation)", "C7": "ResNet"}.get(name, "")
     return {part: getattr(claim, part) for part in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
         "claim": claim.statement, "metric": METRIC, **told(spread), "verdict": claim.verdict(spread.lo, spread.hi, list(controls.values())),
         "versus": versus, "controls": {label: told(one) for label, one in controls.items()},
@@ -140,7 +140,13 @@ def models(n: int = 5) -> list[dict]:
 def results(found: list[dict], made: dict, collection: str = "synthetic", profile: str = "full", sentence=str) -> dict:
     """The content of results.json; ``sentence`` words an entry."""
     n = found[0]["replicates"]
-    study = {"profile": profile, "collection": collection, "replicates": list(range(100, 100 + n)), "commit": "0123456789ab", "seconds": 7542.0}
+    study = {
+        "profile": profile,
+        "collection": collection,
+        "replicates": list(range(100, 100 + n)),
+        "commit": "0123456789ab",
+        "seconds": 7542.0,
+    }
     return {
         "study": study, "claims": [one | {"sentence": sentence(one), "note": ""} for one in found], "models": models(n), "curves": made,
         "variance": [{"id": one["id"], **one["variance"]} for one in found if one["variance"]], "explanations": [],
