@@ -1,7 +1,5 @@
 """The command line: ``python -m mtt COMMAND``. An output is never an input, and what is there is replaced with ``--force`` only."""
 
-from __future__ import annotations
-
 import io
 import logging
 import os
@@ -168,6 +166,18 @@ FORMATS = {None: get_args(Format), ".csv": ("csv", "wide"), ".json": ("json",)} 
 
 
 @app.command()
+def tune(
+    profile: Annotated[str, typer.Option(help="whose settings to look at")] = "full",
+    corpora: Annotated[int, typer.Option(min=2, help="how many tuning corpora")] = 2,
+) -> None:
+    """See on corpora of their own whether models are converged and how small an effect a study can see; pages show what was found.
+
+    Example: python -m mtt tune
+    """
+    mtt.tune(PROFILES[profile], corpora, progress=sys.stderr.isatty())
+
+
+@app.command()
 def tag(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
     model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/student")],
@@ -224,7 +234,7 @@ def _store(out: Path, folder: Path) -> Iterator[Path]:
         shutil.rmtree(store, ignore_errors=True)
 
 
-def _good(progress: tqdm, done: Counter) -> Iterator[Tagged]:
+def _good(progress: tqdm, done: Counter) -> Iterator["Tagged"]:
     """The files that have tags; what is to be said of others, and of these, is told as it comes, and all are counted."""
     for tagged in progress:
         done["tagged" if tagged.tags is not None else "failed"] += 1

@@ -16,6 +16,7 @@ from pydantic import Field
 from mtt.settings import setting, within
 
 SAMPLE_RATE = 22_050  # Hz, of all audio inside the program
+TUNING = 900  # number of the first corpus that serves to choose settings: no result comes from it or a later one
 MAX_GENERATIONS = 20  # of students, each the teacher of the next
 BATCH_HOURS = 10  # of audio in one batch, at most
 
@@ -145,15 +146,15 @@ class StudyConfig:
     collection: str = "synthetic"
     corpus: SyntheticConfig = field(default_factory=SyntheticConfig)  # seed and number of artists follow from the fields below
     replicates: Few = 2  # corpora, or splits of one collection, each with one training of every model
-    first_replicate: Count = 100  # their numbers, one after the other; 900 and above serve to choose settings (``study.tuning``)
+    first_replicate: Count = 100  # their numbers follow one another
     retrained: Count = 0  # replicates whose models are trained twice, to tell what training itself varies by
     ratios: Ratios = (0.7, 0.15, 0.15)  # of a collection
-    held_out: tuple[Size, Size] = (25, 60)  # artists of the embedded corpus in valid and test
+    held_out: tuple[Size, Size] = (40, 120)  # artists of the embedded corpus in valid and test
     labelled_artists: Size | None = 48  # that teach where models are compared; None: all training artists
     scarcity: tuple[Size, ...] = ()  # further numbers of labelled artists at which supervised model, student and oracle are compared
-    pool_artists: Size | None = 400  # unlabelled; None: all
+    pool_artists: Size | None = 300  # unlabelled; None: all
     pools: tuple[Size, ...] = ()  # further sizes of the pool, in artists
-    exposure: Size = 16_000  # at ``labelled_artists``; with n artists the square root of n times as much
+    exposure: Size = 12_000  # at ``labelled_artists``; with n artists the square root of n times as much
     undertrained: tuple[Share, ...] = ()  # shares of the exposure after which a teacher stops early
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
@@ -181,6 +182,8 @@ class StudyConfig:
     def __post_init__(self) -> None:
         if not all(self.ratios):
             raise ValueError(f"ratios: train, valid and test need a share each, not {self.ratios}")
+        if self.collection == "synthetic" and self.first_replicate < TUNING < self.first_replicate + self.replicates:
+            raise ValueError(f"replicates: {self.replicates} from {self.first_replicate} on reach {TUNING}, where corpora for tuning begin")
         model, shortest = self.teacher, min((self.train.clip_seconds, *self.train_lengths))
         needed = max(3 * model.hop, model.n_fft // 2 + 1) / model.sample_rate
         if shortest < needed:
@@ -227,16 +230,16 @@ FULL = StudyConfig(
     scarcity=(12, 24, 96, 192),
     pools=(50, 100),
     undertrained=(1 / 12, 0.25, 0.5),
-    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, n_fft=2048, hop=1024, n_mels=64, longest_step=16),
+    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, dropout=0.3, n_fft=2048, hop=2048, n_mels=64, longest_step=8),
     train=TrainConfig(
         batch_size=16,
         clip_seconds=4.0,
-        learning_rate=3e-3,
+        learning_rate=2e-3,
         schedule="cosine",
         warmup_steps=100,
-        weight_decay=0.01,
+        weight_decay=0.05,
         evaluate_every=1000,
-        prepared=6,
+        prepared=4,
         augment=AugmentConfig(clip_share=0.7),
     ),
     student_widths=(32, 16),

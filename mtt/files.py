@@ -1,7 +1,5 @@
 """What every room needs of the system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import glob
@@ -67,27 +65,23 @@ def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Pat
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    missing = _missing_folders(path)
+    missing, content = _missing_folders(path), content.encode() if isinstance(content, str) else content
     try:
-        _write_beside(path, partial, content)
-    except OSError as error:
-        _remove_empty(missing)
-        raise PlaceError(place_fault(error, path)) from error
-    return path
-
-
-def _write_beside(path: Path, partial: Path, content: bytes | str | Iterable[bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path.parent, glob.escape(path.name))
-    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent, glob.escape(path.name))
         with open(partial, "wb") as file:
-            content = content.encode() if isinstance(content, str) else content
             file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink()
+        _remove_empty(missing)
+        if isinstance(error, OSError):
+            raise PlaceError(place_fault(error, path)) from error
+        raise
+    return path
 
 
 def _missing_folders(path: Path) -> list[Path]:
@@ -104,18 +98,12 @@ def _remove_empty(folders: list[Path]) -> None:
 def remove_leftovers(folder: Path, names: str = "*") -> None:
     """Remove what killed processes had begun to write into ``folder``."""
     for leftover in folder.glob(f".{names}.*.partial"):
-        if not _runs(leftover.suffixes[-2][1:]):
+        try:
+            os.kill(int(leftover.suffixes[-2][1:]), 0)  # asks, and does nothing
+        except ProcessLookupError:
             leftover.unlink(missing_ok=True)
-
-
-def _runs(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)  # asks, and does nothing
-    except ProcessLookupError:
-        return False
-    except (ValueError, OverflowError, PermissionError):  # not a number that we wrote, or another user's
-        return True
-    return True
+        except (ValueError, OverflowError, PermissionError):  # not a number that we wrote, or another user's
+            pass
 
 
 def shown(path: str | Path) -> str:

@@ -4,8 +4,6 @@ Conventions: settings are plain data. A value that a field cannot have is refuse
 JSON to equal objects (``to_dict``, ``read_settings``) and identify what was computed (``identity``).
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json

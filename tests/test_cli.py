@@ -117,7 +117,7 @@ def test_tag_goes_on_where_it_was_stopped(mtt, music, model, monkeypatch, out):
     assert mtt(command.replace("tags.", "once."))[0] == 1
     heard, stop = [], 3
     code, told, _ = mtt(command)
-    assert (code, told) == (130, "") and not Path(out).exists() and len(list(Path("home/cache/tags").rglob("*.json"))) == 3
+    assert (code, told) == (130, "") and not Path(out).exists() and len(list(Path("home/cache/tags").rglob("*.npz"))) == 3
     write_audio(music / "1.wav", np.ones(22050, np.float32) / 2)  # another file now
     heard, stop = [], 2
     assert mtt(command)[0] == 130 and heard == ["1.wav", "3.wav"]
@@ -179,7 +179,7 @@ def test_audit_finds_problems_and_has_done_its_work(mtt, music):
 
 def test_pack_makes_a_collection_that_stands_alone(mtt, music):
     code, out, errors = mtt("pack music/tracks.csv pack")
-    assert code == 0 and "2 tracks packed, 1 left out" in out and any("packing needs" in line for line in errors)
+    assert code == 0 and "2 tracks packed, 1 left out" in out
     for name in ("a.mp3", "b.flac"):
         (music / name).unlink()
     corpus = load_corpus("pack")

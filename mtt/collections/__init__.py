@@ -5,7 +5,6 @@ listing     such a collection's CSV made from a folder of music
 published   data sets in the layout they are published in, one module a data set
 inspection  one pass over every file: usable, how long, what it holds
 duplicates  exact and near duplicates, and which copy to keep
-hints       what a table has that may be meant otherwise
-audit       all that is wrong with a collection
+audit       all that is wrong with a collection, or may be meant otherwise
 pack        audio decoded once, for fast crops
 """

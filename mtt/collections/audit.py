@@ -1,18 +1,16 @@
 """The audit of a collection: everything that is wrong with its files, its table and its split, one row per problem.
 
-Conventions: a row is ``track_id, path, problem, detail``. A problem of several tracks has one row, with the track to look at first: the
-copy that goes, the first track of a rare tag, an artist's first track in the held-out set. ``PROBLEMS`` names all kinds, in the order
-in which they are reported; the hints of ``mtt.collections.hints`` follow as rows of the same form. Copies are those that
-``mtt.collections.duplicates`` finds and a study leaves out.
-
-Rates: below 22 050 Hz a file cannot hold what models listen to, so bandwidth is lost for good (``low_rate``). Another rate than that of
-nine files in ten (``unusual_rate``) is resampled without loss, but tells of another origin than the others'. Collections of mixed rates
-have no usual one.
+Conventions: a row is ``track_id, path, problem, detail``. A problem of several tracks has one row, with the track to look at first.
+``PROBLEMS`` names all kinds, in the order in which they are reported; hints, for which nothing is left out, follow. Copies are those that
+a study leaves out.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+import itertools
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +18,16 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
-from mtt.collections.hints import HINTS, split_hints, table_hints
 from mtt.collections.inspection import MINIMUM_SECONDS, SILENCE_DB, inspect_tracks
 from mtt.collections.load import load_corpus
 from mtt.config import SAMPLE_RATE
-from mtt.data.corpus import PROBLEM_COLUMNS, Corpus
+from mtt.data.corpus import PROBLEM_COLUMNS, TAG_SEPARATOR, Corpus
 from mtt.files import MttError, home
 from mtt.reading.decoding import FULL_SCALE
-from mtt.splits.check import SEPARATE_SETS, SPLIT_VALUES, artist_codes
+from mtt.splits.check import SEPARATE_SETS, SETS, SPLIT_VALUES, artist_codes
 from mtt.splits.make import read_split
 
 CLIPPED_SHARE = 0.001  # of the samples at full scale: a limiter leaves fewer
-USUAL_SHARE = 0.9  # of the files that have the usual rate, if there is one
 RARE_TRACKS = 15  # five in each of train, valid and test: what a study asks of a tag
 RARE_ARTISTS = 3  # one for each set, since sets share no artist
 
@@ -45,7 +41,6 @@ PROBLEMS = {
     "cut_short": "the file is damaged, was cut or never finished; what can be decoded is used",
     "clipped": f"{CLIPPED_SHARE:.1%} or more of the samples at full scale",
     "low_rate": f"sampled below {SAMPLE_RATE} Hz: high frequencies are lost",
-    "unusual_rate": f"another rate than {USUAL_SHARE:.0%} of the files have",
     "exact_duplicate": "the same samples as another track; a study keeps one of them",
     "near_duplicate": "the same recording as another track; a study keeps one of them",
     "missing_artist": "no artist, so that nothing keeps the track in one set; a study leaves it out",
@@ -54,7 +49,18 @@ PROBLEMS = {
     "artist_across_sets": "an artist in two sets that must share none",
     "duplicate_across_sets": "copies in two sets that must share none",
 }
+HINTS = {
+    "only_tag": "hint: there is one tag only; a model learns to tell tags apart",
+    "tag_everywhere": "hint: every tagged track has the tag, which then teaches nothing",
+    "similar_tags": "hint: tags that differ in case, spaces or hyphens alone are different tags",
+    "joined_tags": f"hint: a comma or semicolon in a tag; tags are joined by {TAG_SEPARATOR}",
+    "similar_artists": "hint: artists that may be one; as two they can stand in different sets",
+    "split_mismatch": "hint: the split and the collection do not name the same tracks; those without a set are excluded",
+    "untagged_in_set": "hint: tracks without tags teach and test nothing: those of train join the pool, others are excluded",
+}
 KINDS = PROBLEMS | HINTS
+LONG = 8  # letters of a name in which one more, less or other is rather a slip than another name
+_JOINING = {"the", "and"}
 
 
 @dataclass(frozen=True)
@@ -75,17 +81,15 @@ class Audit:
 
     @property
     def sentence(self) -> str:
-        size = f"{self.name}: {self.tracks:,} tracks, {self.hours:,.1f} hours"
-        found = self.rows["problem"][self.rows["problem"].isin(PROBLEMS)]
-        hints, kinds = len(self.rows) - len(found), found.nunique()
-        problems = f"{len(found):,} problem{'s'[: len(found) > 1]} of {kinds} kind{'s'[: kinds > 1]}" if kinds else "no problem found"
-        return f"{size}; {problems}{f', {hints:,} hint' if hints else ''}{'s'[: hints > 1]}."
+        kinds = self.rows["problem"].isin(PROBLEMS)
+        found = f"{kinds.sum():,} problems of {self.rows['problem'][kinds].nunique()} kinds, {(~kinds).sum():,} hints"
+        return f"{self.name}: {self.tracks:,} tracks, {self.hours:,.1f} hours; {found if len(self.rows) else 'no problem found'}."
 
 
 def audit_collection(source: str | Path, split: str | Path | None = None, cache: str | Path | None = None, progress: bool = True) -> Audit:
     """Audit what ``load_corpus`` takes, but a packed collection. The split is that of the file ``split``, else of the column ``split``.
 
-    Raises ``MttError`` for a collection that is packed, is none or has no usable file at all, and for a file that holds no split.
+    Raises ``MttError`` for a collection that is packed, is none or has no usable file, and for a file that holds no split.
     """
     cache = Path(cache or home() / "cache")
     given = None if split is None else read_split(split)
@@ -98,7 +102,7 @@ def audit_collection(source: str | Path, split: str | Path | None = None, cache:
         given = tracks.get("split", pd.Series("", index=tracks.index))
     duplicates = find_duplicates(tracks["digest"], corpus.fingerprints)
     faults = [*_file_faults(found), *_label_faults(corpus), *_split_faults(corpus, given, duplicates)]
-    faults += [*table_hints(corpus), *split_hints(corpus, given)]
+    faults += [*tag_hints(corpus), *artist_hints(corpus), *split_hints(corpus, given)]
     rows = pd.DataFrame(faults, columns=["track_id", "problem", "detail"]).join(tracks["path"], on="track_id")
     copies = clean(tracks, corpus.is_labelled, duplicates)[1]  # those that a study leaves out
     rows = pd.concat([corpus.problems, copies, rows], ignore_index=True)[PROBLEM_COLUMNS]
@@ -112,8 +116,6 @@ Fault = tuple[str, str, str]  # track_id, problem, detail
 
 def _file_faults(found: pd.DataFrame) -> Iterator[Fault]:
     """What is wrong with files that can be used all the same."""
-    rates = found["sample_rate"].value_counts(normalize=True)
-    usual, share = rates.index[0], rates.iloc[0]
     for file in found.itertuples():
         if file.fault:
             yield file.Index, "cut_short", file.fault
@@ -121,8 +123,6 @@ def _file_faults(found: pd.DataFrame) -> Iterator[Fault]:
             yield file.Index, "clipped", f"{file.clipped:.2%} of the samples are beyond {FULL_SCALE:g}"
         if file.sample_rate < SAMPLE_RATE:
             yield file.Index, "low_rate", f"{file.sample_rate} Hz; nothing above {file.sample_rate / 2000:g} kHz"
-        elif file.sample_rate != usual and share >= USUAL_SHARE:
-            yield file.Index, "unusual_rate", f"{file.sample_rate} Hz; {share:.0%} of the files have {usual} Hz"
 
 
 def _label_faults(corpus: Corpus) -> Iterator[Fault]:
@@ -156,3 +156,105 @@ def _split_faults(corpus: Corpus, given: pd.Series, duplicates: pd.DataFrame) ->
         here, there = sets[pair.track_id], sets[pair.other]
         if (here, there) in SEPARATE_SETS or (there, here) in SEPARATE_SETS:
             yield pair.track_id, "duplicate_across_sets", f"in {here}; {pair.other}, {pair.detail}, is in {there}"
+
+
+def tag_hints(corpus: Corpus) -> Iterator[Fault]:
+    counts = dict(zip(corpus.tags, corpus.labels.sum(axis=0).tolist(), strict=True))
+    having = {tag: corpus.tracks.index[column.argmax()] for tag, column in zip(corpus.tags, corpus.labels.T, strict=True)}
+    tagged = int(corpus.is_labelled.sum())
+    used = [tag for tag, count in counts.items() if count]
+    if len(used) == 1:
+        yield having[used[0]], "only_tag", f"{used[0]!r}, on {_tracks(counts[used[0]])}"
+    else:
+        for tag in used:
+            if counts[tag] == tagged > 1:
+                yield having[tag], "tag_everywhere", f"{tag!r}, on all {tagged:,} tagged tracks"
+    for alike in _grouped(used, lambda tag: re.sub(r"[\s_-]", "", unicodedata.normalize("NFKC", tag).casefold())):
+        rarest = min(alike, key=counts.get)
+        yield having[rarest], "similar_tags", ", ".join(f"{tag!r} ({_tracks(counts[tag])})" for tag in alike)
+    for tag in used:
+        if re.search("[,;]", tag):
+            meant = TAG_SEPARATOR.join(part.strip() for part in re.split("[,;]", tag) if part.strip())
+            yield having[tag], "joined_tags", f"{tag!r}, on {_tracks(counts[tag])}; if that is several tags, write {meant!r}"
+
+
+def artist_hints(corpus: Corpus) -> Iterator[Fault]:
+    artists = corpus.artists[corpus.artists != ""]
+    counts, first = artists.value_counts(sort=False), artists.drop_duplicates()
+    written = corpus.tracks["artist"]
+    track_of = dict(zip(first, first.index, strict=True))
+    for alike in _similar(counts.index):
+        rarest = min(alike, key=counts.get)
+        names = ", ".join(f"{written[track_of[key]]!r} ({_tracks(counts[key])})" for key in alike)
+        yield track_of[rarest], "similar_artists", names
+
+
+def split_hints(corpus: Corpus, given: pd.Series) -> Iterator[Fault]:
+    """Hints on a split that came with the collection: track_id -> set, ``""`` for none."""
+    tracks, named = corpus.tracks.index, given.index[given != ""]
+    if not len(named):
+        return
+    strange = given.index.difference(tracks.union(corpus.problems["track_id"]), sort=False)
+    unset = tracks.difference(named, sort=False)
+    faults = [f"{len(strange):,} of {len(given):,} ids of the split are no track, such as {strange[0]!r}"] if len(strange) else []
+    faults += [f"{len(unset):,} of {len(tracks):,} tracks have no set, such as {unset[0]!r}"] if len(unset) else []
+    if faults:
+        yield (unset if len(unset) else tracks)[0], "split_mismatch", "; ".join(faults)
+    sets = given.reindex(tracks)
+    for name in SETS:
+        own = sets == name
+        untagged = tracks[own & ~corpus.is_labelled]
+        if len(untagged):
+            yield untagged[0], "untagged_in_set", f"{len(untagged):,} of {_tracks(own.sum())} of {name}, such as {untagged[0]!r}"
+
+
+def _tracks(count: int) -> str:
+    return f"{count:,} track{'' if count == 1 else 's'}"
+
+
+def _grouped(names: Iterable[str], form: Callable[[str], Hashable]) -> list[list[str]]:
+    """Those of ``names`` that have one form, in groups of two or more."""
+    groups = defaultdict(list)
+    for name in names:
+        groups[form(name)].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _similar(keys: Iterable[str]) -> list[tuple[str, ...]]:
+    """Artists (keys of ``artist_keys``) that may be one: the same words in another order, or the same letters, accents, signs, "the" and
+    "and" aside; or, of long names, one letter more, less or other, or two that changed places.
+    """
+    words = {key: _words(key) for key in keys}
+    letters = {key: "".join(own) for key, own in words.items()}
+    alike = _grouped(words, lambda key: tuple(sorted(words[key]))) + _grouped(letters, letters.get)
+    key_of = {form: key for key, form in letters.items() if len(form) >= LONG}
+    alike += [[key_of[one], key_of[other]] for one, other in _one_letter_apart(key_of)]
+    return list(dict.fromkeys(map(tuple, alike)))
+
+
+def _words(key: str) -> list[str]:
+    """``["beyonce"]`` of "beyoncé", ``["wailers"]`` of "the wailers"; a name without any letter stands for itself."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", key) if not unicodedata.combining(letter))
+    words = re.findall(r"\w+", plain)
+    return [word for word in words if word not in _JOINING] or words or [key]
+
+
+def _one_letter_apart(forms: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of which one becomes the other by one letter more, less or other, or by two letters that change places.
+
+    Such pairs become one text when a letter at most is taken from each, so that time grows with the number of names, not of pairs.
+    """
+    shorter = defaultdict(list)
+    for form in forms:
+        for text in {form, *(form[:place] + form[place + 1 :] for place in range(len(form)))}:
+            shorter[hash(text)].append(form)
+    pairs = {pair for alike in shorter.values() for pair in itertools.combinations(alike, 2)}
+    return sorted(pair for pair in pairs if _is_slip(*pair))
+
+
+def _is_slip(one: str, other: str) -> bool:
+    """Whether two names differ as in ``_one_letter_apart``. Digits count as they are: "Studio 11" and "Studio 12" are two."""
+    start = len(os.path.commonprefix([one, other]))
+    end = min(len(os.path.commonprefix([one[::-1], other[::-1]])), len(one) - start, len(other) - start)
+    a, b = one[start : len(one) - end], other[start : len(other) - end]
+    return not re.search(r"\d", a + b) and (max(len(a), len(b)) == 1 or (len(a) == 2 and a == b[::-1]))

@@ -1,12 +1,9 @@
 """One pass over every file of a collection: is it usable, how long is it, what does it hold.
 
-Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, so a copy in another container of
-the same samples is found too; its fingerprint is that of ``mtt.collections.duplicates``. What was found belongs to a file's path, size and
-time of change and to the settings it was found with. It is kept in shards of a few files, each written whole as soon as it
-is done: a pass that was stopped goes on, and a second one reads only what is new.
+Conventions: levels are in dB relative to full scale. A file's digest is that of its decoded samples, whatever the container. What was found
+belongs to a file's path, size and time of change and to the settings it was found with, and is kept in shards of a few files: a pass that
+was stopped goes on, and a second one reads only what is new.
 """
-
-from __future__ import annotations
 
 import functools
 import hashlib
@@ -33,21 +30,19 @@ VERSION = 4  # raise it with every change of what is measured, or how
 FILES_PER_SHARD = 32
 
 Stamp = tuple[str, int, int]  # path, size in bytes and time of change in ns; -1 where there is no such file
-Found = dict[Stamp, dict]  # the file's row of the table
 
 
 def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool = True) -> pd.DataFrame:
     """Read every file of ``tracks`` (index track_id, column path relative to ``root``) once; ``cache`` is a folder.
 
     Returns track_id -> path, size, changed, seconds (decoded), fault (of a file that is not whole), sample_rate, channels, level_db,
-    clipped (share of the samples), digest, problem, detail, fingerprint. Files that cannot be used (unreadable, silent, cancelled, too
-    short) and paths that lead out of ``root`` have a ``problem`` and a ``detail``; nothing is raised for them.
+    clipped (share of the samples), digest, problem, detail, fingerprint. Files that cannot be used and paths that lead out of ``root`` have
+    a ``problem`` and a ``detail``; nothing is raised for them.
     """
     settings = [VERSION, MINIMUM_SECONDS, SILENCE_DB, CANCELLED_DB, audio_settings(), fingerprint_settings()]
     store = cache.resolve() / f"inspection-{fingerprint([settings, str(root)])}"
     stamps = [_stamp(root, path) for path in tracks["path"]]
-    known: Found = {}
-    faults: set[str] = set()
+    known: dict[Stamp, dict] = {}  # the file's row of the table
     for path in store.glob("[!.]*.npz"):
         known |= _read_shard(path)
     with suppress(OSError):
@@ -56,16 +51,19 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
     shards = [new[i : i + FILES_PER_SHARD] for i in range(0, len(new), FILES_PER_SHARD)]
     parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator", initializer=leave_interrupts)
     with tqdm(total=len(new), desc="reading files", unit="file", disable=not progress or not new) as bar:
-        for part, fault in parallel(delayed(_inspect_shard)(root, store, shard) for shard in shards):
-            known |= part
-            faults.add(fault)
-            bar.update(len(part))
-    if fault := max(faults, default=""):
-        _warn(cache, fault)
+        for shard, rows in zip(shards, parallel(delayed(_inspect_shard)(root, shard) for shard in shards), strict=True):
+            known |= zip(shard, rows, strict=True)
+            bar.update(len(shard))
+            columns = {name: [row[name] for row in rows] for name in rows[0]}
+            prints = join_fingerprints(columns.pop("fingerprint"))
+            try:
+                write_arrays(store / f"{fingerprint(shard)}.npz", **columns, **prints)
+            except PlaceError as error:
+                _warn(cache, error.__cause__.strerror)
     return pd.DataFrame([known[stamp] for stamp in stamps], index=tracks.index)
 
 
-@functools.cache  # an audit reads twice
+@functools.cache  # once, though an audit reads twice
 def _warn(cache: Path, fault: str) -> None:
     log.warning("%s: nothing can be kept there (%s), so files are read anew each time; MTT_HOME names another place", cache, fault)
 
@@ -78,19 +76,11 @@ def _stamp(root: Path, path: str) -> Stamp:
     return path, status.st_size, status.st_mtime_ns
 
 
-def _inspect_shard(root: Path, store: Path, stamps: list[Stamp]) -> tuple[Found, str]:
-    """What was found, and why it could not be kept, or ``""``."""
-    found = {stamp: _inspect_file(root, stamp) for stamp in stamps}
-    columns = {name: [row[name] for row in found.values()] for name in found[stamps[0]]}
-    prints = join_fingerprints(columns.pop("fingerprint"))
-    try:
-        write_arrays(store / f"{fingerprint(stamps)}.npz", **columns, **prints)
-    except PlaceError as error:
-        return found, one_line(error.__cause__.strerror)
-    return found, ""
+def _inspect_shard(root: Path, stamps: list[Stamp]) -> list[dict]:
+    return [_inspect_file(root, stamp) for stamp in stamps]
 
 
-def _read_shard(path: Path) -> Found:
+def _read_shard(path: Path) -> dict[Stamp, dict]:
     try:
         arrays = read_arrays(path)
         prints = split_fingerprints(arrays.pop("lengths"), arrays.pop("bits"))

@@ -1,12 +1,9 @@
 """A table of the tracks in a folder of music, from what the files say of themselves, or else from where they lie.
 
-Conventions: the table is a collection (``mtt.collections.load``). Artist, title, album and genre are those of a file's metadata (ID3,
-Vorbis comments, RIFF INFO), of several artists the first; what a file does not say, its place says: ``Artist/Album/song.mp3``. Genres
-are tags: split at ``; / , |`` and NUL, in lower case, without those that say nothing (NO_GENRE). Metadata are anybody's: no more than
-LONGEST characters of a text are taken, on one line, and a file whose metadata cannot be read is listed as one that has none.
+Conventions: the table is a collection (``mtt.collections.load``). Artist (the first of several), title, album and genre are those of a
+file's metadata; what a file does not say, its place says: ``Artist/Album/song.mp3``. Genres are tags: split at ``; / , |`` and NUL, in
+lower case. Metadata are anybody's: no more than LONGEST characters of a text are taken, on one line.
 """
-
-from __future__ import annotations
 
 import os
 import re
@@ -41,10 +38,9 @@ class Listing:
 
 
 def list_tracks(folder: str | Path, beside: str | Path = ".", progress: bool = False) -> Listing:
-    """The audio files in ``folder`` and below as a collection whose CSV is to lie in the folder ``beside``.
+    """The audio files in ``folder`` and below as a collection whose CSV is to lie in the folder ``beside``, from where paths start.
 
-    Paths are relative to ``beside``. Raises ``MttError`` where there is nothing to list, or files do not lie below ``beside``: a table of
-    files elsewhere would not be read.
+    Raises ``MttError`` where there is nothing to list, or files do not lie below ``beside``: a table of files elsewhere would not be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -106,7 +102,6 @@ def _texts(tags: mutagen.Tags, name: str) -> list[str]:
 
 
 def _from(path: Path, beside: Path) -> str:
-    """``path`` from the folder ``beside``. Raises ``MttError`` where it does not lie below."""
     for whole in (os.path.abspath, os.path.realpath):  # as written, or as links lead
         if Path(whole(path)).is_relative_to(whole(beside)):
             return os.path.relpath(whole(path), whole(beside))

@@ -1,19 +1,13 @@
 """Collections: the embedded one, a reader's own CSV, a packed one, and published data sets, each as a ``Corpus``.
 
 Conventions: a source is ``synthetic``, the path of a CSV or of a packed folder (``mtt.collections.pack``), or ``NAME:ROOT`` or
-``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds. ``collection_help``
-lists them.
+``NAME/VARIANT:ROOT`` for a published data set, whose module in ``mtt.collections.published`` tells what ROOT holds. With ``?partial``
+behind it, absent audio files of a data set are no error, but listed among the problems.
 
 The CSV has the columns ``path``, ``artist``, ``tags`` (joined by ``|``; empty = unlabelled, also where the row names a set) and optionally
-``track_id`` (else the path as written), ``title``, ``album``, ``split``; ``mtt.reading.table`` tells how it may be written. A path starts
-in the folder of the CSV, or is absolute and lies in it. One that leads out, by a part ``..`` or as another absolute path, is listed as
-``outside`` and never opened: a CSV may come from anyone.
-
-Absent audio files of a data set are an error that counts them, unless ``?partial`` ends the source: then the others make the collection,
-and the absent ones are listed among its problems.
+``track_id`` (else the path as written), ``title``, ``album``, ``split``. A path starts in the folder of the CSV, or is absolute and lies in
+it. One that leads out, by a part ``..`` or as another absolute path, is listed as ``outside`` and never opened: a CSV may come from anyone.
 """
-
-from __future__ import annotations
 
 import importlib
 import os
@@ -141,8 +135,7 @@ def load_corpus(
 ) -> Corpus:
     """The corpus behind ``source`` (see the module's docstring); ``"synthetic"`` is made on first use, then read from the cache.
 
-    Files that cannot serve (unreadable, silent, too short) are left out and listed in ``.problems``. Raises ``MttError`` when the
-    collection as a whole cannot be used.
+    Files that cannot serve are left out and listed in ``.problems``. Raises ``MttError`` when the collection as a whole cannot be used.
     """
     cache = Path(cache or home() / "cache")
     where = parse_source(source)

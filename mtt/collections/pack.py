@@ -1,20 +1,13 @@
 """A packed collection: audio decoded once, a file of int16 samples a track, from which a crop is read without decoding.
 
 Conventions: the folder holds ``audio/<ab>/<abcdef...>.i16``, named by the digest of a track's samples (mono, 22 050 Hz, little-endian,
-1/32768 a step), ``tracks.csv``, ``problems.csv``, ``fingerprints.npz`` and, written last, ``pack.json``: it marks a pack that is complete.
-A row of ``tracks.csv`` is a collection's row with what loading a collection finds out, and with its number of ``samples``.
-
-Sound: samples of 16 bits at 22 050 Hz come back as they were; others are rounded by at most 1/65536 where they lie in [-1, 1), which
-decoding may leave by a little: there they are clipped. Digests are those of the files, so a study on a pack and one on the files it was
-made from are the same study. What only the embedded corpus knows (its truth and timeline) is not packed. Packing that was stopped goes on
-with the next track, and a collection whose tags or sets have changed keeps its sound.
+1/32768 a step, clipped to [-1, 1)), ``tracks.csv``, ``problems.csv``, ``fingerprints.npz`` and, written last, ``pack.json``. A study on a
+pack and one on the files it was made from are the same study; the truth and timeline of the embedded corpus are not packed. Packing that
+was stopped goes on with the next track, and a collection whose tags or sets have changed keeps its sound.
 """
-
-from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,8 +120,7 @@ def check_pack_place(out: str | Path) -> None:
 def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpus:
     """Pack a corpus of ``load_corpus`` into the folder ``out`` and return it as packed.
 
-    Files that could not serve stay listed in its ``.problems``. Says how much room is needed before anything is written. Raises
-    ``MttError`` where it is not there, where ``out`` is being packed to or is no folder, and for a corpus that is packed already.
+    Raises ``MttError`` where ``out`` cannot be written, is being packed to or is no folder, and for a corpus that is packed already.
     """
     out = Path(out)
     if corpus.packed is not None:
@@ -138,7 +130,10 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         for leftover in out.glob("audio/??/.*.partial"):
             leftover.unlink()
         missing = corpus.tracks[~corpus.tracks["digest"].isin(_sounds(out))].drop_duplicates("digest")
-        _require_room(out, corpus, missing["seconds"].sum(), progress)
+        needed, free = int(missing["seconds"].sum() * SAMPLE_RATE) * SAMPLE_TYPE.itemsize + _SPARE, shutil.disk_usage(out).free
+        if needed > free:
+            room = f"packing needs {needed / 1e9:,.2f} GB and the disk has {free / 1e9:,.2f} GB free"
+            raise MttError(f"{out}: {room}; make room or give a folder on another disk")
         parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator", initializer=leave_interrupts)
         jobs = (delayed(_write_sound)(corpus.path(track_id), out.absolute(), digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
@@ -159,16 +154,6 @@ def _sounds(folder: Path) -> set[str]:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _require_room(out: Path, corpus: Corpus, seconds: float, progress: bool) -> None:
-    needed, free = int(seconds * SAMPLE_RATE) * SAMPLE_TYPE.itemsize + _SPARE, shutil.disk_usage(out).free
-    room = f"packing needs {needed / 1e9:,.2f} GB and the disk has {free / 1e9:,.2f} GB free"
-    if progress:
-        hours = corpus.tracks["seconds"].sum() / 3600
-        tqdm.write(f"{out}: {len(corpus):,} tracks, {hours:,.1f} hours; {room}", file=sys.stderr)
-    if needed > free:
-        raise MttError(f"{out}: {room}; make room or give a folder on another disk")
 
 
 def _write_sound(path: Path, out: Path, digest: str) -> str:

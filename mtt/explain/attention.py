@@ -1,19 +1,12 @@
 """Attention of the Music Tagging Transformer, on the time axis.
 
-Conventions
------------
-- Maps are (layers, heads, 1 + frames, 1 + frames): row = query (who looks), column = key (what is looked at), CLS first; rows sum to one.
-  They are exactly the weights that the forward pass applies. A *frame* here is a token; ``times`` are the centres, in seconds from the
-  start of the recording, and a token hears 0.33 s before and after itself as well.
-- *CLS attention*: what the CLS row gives each frame; what it gives CLS itself is left out, so a curve sums to a little less than one.
-- *Rollout* (Abnar and Zuidema 2020, "Quantifying attention flow in transformers", section 3): attention followed through all layers, with
-  the residual connection as an identity: the CLS row of A_L ··· A_1 with A = (mean over heads + I) / 2.
+Conventions: maps are (layers, heads, 1 + frames, 1 + frames): row = query (who looks), column = key (what is looked at), CLS first; rows
+sum to one, as in the forward pass. A *frame* here is a token; ``times`` are the centres, in seconds from the start of the recording. *CLS
+attention* is what the CLS row gives each frame, without what it gives itself. *Rollout* (Abnar and Zuidema 2020, "Quantifying attention
+flow in transformers", section 3) is the CLS row of A_L ··· A_1 with A = (mean over heads + I) / 2.
 
-Attention says where information is taken from, not what it is used for: it is the same for all tags, and need not be faithful
-(``mtt.explain.localisation`` and ``mtt.explain.deletion`` test whether it is).
+Attention says where information is taken from, not what it is used for: it is the same for all tags, and need not be faithful.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -56,8 +49,7 @@ class AttentionMaps:
 class AttentionCurves:
     """CLS attention ``heads`` (layers, heads, frames) and ``rollout`` (frames,) at ``times`` (frames,) of a whole recording.
 
-    ``last_layer`` (frames,) is the mean over heads in the layer whose output is classified. All are relative to uniform attention (1), and
-    the mean over the windows that hold a frame.
+    ``last_layer`` (frames,) is the mean over heads there. All are relative to uniform attention (1), means over the windows of a frame.
     """
 
     times: np.ndarray
@@ -71,13 +63,12 @@ def attention_maps(model: nn.Module, audio: Audio, start: float = 0.0, seconds: 
 
     >>> model = mtt.load_model("runs/demo/student")
     >>> maps = mtt.attention_maps(model, "song.mp3", start=30.0, seconds=3.0)
-    >>> maps.maps.shape, maps.times.shape            # (layers, heads, 1 + frames, 1 + frames), (frames,) seconds
     >>> maps.between_frames(layer=0, head=1)         # (frames, frames): who looks at whom
     >>> maps.times[maps.cls(layer=-1).argmax()]      # what the last layer's CLS token looks at most
 
     ``audio`` is a path or samples (samples,) at 22 050 Hz; the excerpt is ``seconds`` from ``start``, to the end if None. Raises
-    ``AudioError`` for a file that cannot be read and an excerpt outside the recording, ``MttError`` for a model without attention and an
-    excerpt of more tokens than it has positions.
+    ``MttError`` for a file that cannot be read, an excerpt outside it or of more tokens than the model has positions, a model without
+    attention.
     """
     if not isinstance(model, MusicTaggingTransformer):
         raise MttError(f"{type(model).__name__} has no attention; give a MusicTaggingTransformer")
@@ -98,8 +89,7 @@ def attention_curves(
 ) -> AttentionCurves:
     """Attention over a recording of any length, from the windows of its tag curve (arguments and errors as in ``tag_curves``).
 
-    A window's attention sums to one whatever it holds, so a single window says nothing of the next; a frame's mean over overlapping windows
-    compares it with what lies around it on both sides. Frames after the last window are left out.
+    A window's attention sums to one whatever it holds; only a frame's mean over overlapping windows compares it with what lies around it.
     """
     recording, window, moments = windows_asked(model, audio, window, hop)
     shape, frames = (model.config.layers, model.config.heads, -1), count_tokens(model, recording.samples)

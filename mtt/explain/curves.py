@@ -1,20 +1,13 @@
 """Tag curves: the probability of each tag over time.
 
-Conventions
------------
-- Times are seconds from the start of the recording; a point of a curve is the centre of its window. Windows start at 0 and every ``hop``
-  seconds as long as they fit; what is shorter than a window gives one point.
-- *Transformer.* The front end runs once over the recording, and the Transformer over windows of its tokens. A window starts at the token
-  nearest to its place (at most 46 ms off) and holds as many tokens as a clip of ``window`` seconds has.
-- *Other models* score windows cut from the waveform, each from scratch.
+Conventions: times are seconds from the start of the recording; a point of a curve is the centre of its window. Windows start at 0 and every
+``hop`` seconds as long as they fit; what is shorter than a window gives one point. The Transformer's front end runs once over the
+recording, and the Transformer over windows of its tokens, each from the token nearest to its place (at most 46 ms off). Other models score
+windows cut from the waveform.
 
-The two ways differ at a window's borders. Cut, its spectrogram is reflected there and the convolutions see zeros beyond them; the
-Transformer's tokens know the music that is there. Windows cut with ``CONTEXT_TOKENS`` more on each side give the same curve to 1e-5. Cut
-without, the probabilities of a trained model of the demo profile's size move by 0.005 on average, and by less than 0.05 at 99% of the
-points (eight tracks, windows of 5 s; ``tests/benchmarks/bench_explain.py`` measures it).
+Cut windows do not know the music beyond their borders, tokens do: with ``CONTEXT_TOKENS`` more on each side they give the same curve to
+1e-5, without them probabilities move by 0.005 on average (``tests/benchmarks/bench_explain.py``).
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Iterator
@@ -55,13 +48,11 @@ def tag_curves(model: nn.Module, audio: Audio | Recording, window: float | None 
     >>> model = mtt.load_model("runs/demo/student")
     >>> curves = mtt.tag_curves(model, "song.mp3", window=3.0, hop=0.5)
     >>> curves.times, curves.probabilities           # (points,) seconds, (points, tags)
-    >>> piano = curves.curve("piano")                # (points,)
-    >>> curves.times[piano.argmax()]                 # when it is likeliest
+    >>> curves.times[curves.curve("piano").argmax()]  # when it is likeliest
 
-    ``audio`` is a path, samples (samples,) at 22 050 Hz, or a ``Recording`` for those who come back with other windows; ``window`` is in
-    seconds, the model's ``clip_seconds`` if None (the Transformer averages windows longer than it has positions for); from one window to
-    the next it is ``hop`` seconds, of the Transformer at least a token (0.093 s). Raises ``AudioError`` for a file that cannot be read and
-    ``ValueError`` for a window or hop that is not above 0.
+    ``audio`` is a path, samples (samples,) at 22 050 Hz, or a ``Recording`` that is asked again; ``window`` is in seconds, the model's
+    ``clip_seconds`` if None; ``hop`` seconds lie between windows, of the Transformer at least a token (0.093 s). Raises ``AudioError`` for
+    a file that cannot be read and ``ValueError`` for a window or hop that is not above 0.
     """
     recording, window, moments = windows_asked(model, audio, window, hop)
     score = _score_tokens if isinstance(model, MusicTaggingTransformer) else _score_waveform

@@ -1,16 +1,10 @@
 """Are explanations right? What happens to the tags when the frames that a model attends to are taken away.
 
-Conventions
------------
-- *Deletion test* (as for saliency maps: Petsiuk, Das and Saenko 2018, "RISE", section 4.2): how much the probability of a clip's true tags
-  drops without its most attended frames, minus how much it drops without as many others: ``random`` ones, scattered, or ``shifted`` ones,
-  the attended frames moved around the clip together. Scattered frames spoil more of their neighbours than the runs that attention picks,
-  since a token hears 0.33 s on both sides; the shifted control has the same runs.
-- A track's drop is the mean over its clips and true tags; intervals are those of ``mtt.explain.localisation``.
-- Draws of a clip depend on its place among the tracks and clips alone.
+Conventions: the *deletion test* (Petsiuk, Das and Saenko 2018, "RISE", section 4.2) is how much the probability of a clip's true tags drops
+without its most attended frames, minus how much it drops without as many others: ``random``, scattered ones, or the attended ones
+``shifted`` around the clip together, which keeps their runs. A track's drop is the mean over its clips and true tags; intervals are those
+of ``mtt.explain.localisation``. Draws of a clip depend on its place among the tracks and clips alone.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,10 +30,9 @@ DRAWS = 5  # of each control, per clip
 
 @dataclass(frozen=True)
 class DeletionTest:
-    """What taking frames away does to the probability of the true tags: the rows of ``track_deletion`` and what they say together.
+    """The rows of ``track_deletion`` and what they say together.
 
-    ``summary``: the means of ``attended``, ``random`` and ``shifted``, with ``drop``, ``lo``, ``hi``. ``versus_random`` and
-    ``versus_shifted``: attended minus control, paired by track.
+    ``summary``: the means of ``attended``, ``random`` and ``shifted``, with ``drop``, ``lo``, ``hi``. ``versus_…``: attended minus control.
     """
 
     drops: pd.DataFrame
@@ -51,9 +44,8 @@ class DeletionTest:
 def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Sequence[str], share: float = 0.2) -> pd.DataFrame:
     """Take away the most attended ``share`` of the frames of evenly spaced clips of each track, and as many others.
 
-    Columns: ``track_id``, ``artist``, and the mean drop over true tags and clips without ``attended``, ``random`` and ``shifted`` frames;
-    tracks without a true tag are left out. Attended is meant by CLS attention of the last layer, mean over heads. What is taken away
-    becomes the clip's mean spectrum, which sounds like the clip but says nothing of that moment (silence would be an event of its own).
+    Columns: ``track_id``, ``artist``, and the mean drop over true tags and clips without each of MASKS; tracks without a true tag are left
+    out. Attended is meant by CLS attention of the last layer, mean over heads. What is taken away becomes the clip's mean spectrum.
     """
     if not 0 < share < 1:
         raise ValueError(f"share must lie between 0 and 1, not {share}")

@@ -1,16 +1,10 @@
 """Are explanations right? Tag curves and attention against who really plays when.
 
-Conventions
------------
-- *Localisation score*: ROC-AUC over the points of a curve within one track, of the curve against the instrument's timeline; 0.5 is chance.
-  A point is positive when the instrument sounds at its time, the centre of its window. A track counts for an instrument that sounds at 10
-  to 90% of its points: elsewhere there is too little to tell apart.
-- Attention is the same for all tags, so its curve (``attention_curves``) is brought to the points of the tag curve, against the same truth.
-- Intervals are 95% percentile intervals over resampled artists, as in ``mtt.evaluation.bootstrap``: a mean over tracks in each resample. A
-  mean over tags weighs each tag alike, and its resamples take the same artists for all tags.
+Conventions: the *localisation score* is the ROC-AUC over the points of a curve within one track against the instrument's timeline; 0.5 is
+chance. A point is positive when the instrument sounds at the centre of its window. A track counts for an instrument that sounds at 10 to
+90% of its points. Attention is the same for all tags, and is brought to the points of the tag curve. Intervals are 95% percentile intervals
+over resampled artists, the same for all tags; a mean over tags weighs each tag alike.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -34,9 +28,8 @@ EXPLANATIONS = ("curve", "attention", "rollout")
 def track_localisation(model: TaggingModel, corpus: Corpus, track_ids: Sequence[str]) -> pd.DataFrame:
     """Localisation of each instrument in each track that counts for it, by windows of the model's clip length.
 
-    Columns: ``track_id``, ``artist``, ``tag``, ``share`` (of the points at which it sounds), and the ROC-AUC of ``curve``, ``attention``
-    and ``rollout``, the last two NaN for a model without attention. Raises ``ValueError`` for a corpus without a timeline, or none of whose
-    instruments is a tag of the model.
+    Columns: ``track_id``, ``artist``, ``tag``, ``share`` (of the points at which it sounds), and the ROC-AUC of EXPLANATIONS, NaN for a
+    model without attention. Raises ``ValueError`` for a corpus without a timeline of a tag of the model.
     """
     names, known = tag_names(model), set() if corpus.timeline is None else set(corpus.timeline["instrument"])
     tags = [name for name in names if name in known]
@@ -64,10 +57,10 @@ def track_localisation(model: TaggingModel, corpus: Corpus, track_ids: Sequence[
 
 @np.errstate(invalid="ignore")  # the mean of nothing, 0 / 0, is NaN
 def summarise_localisation(found: pd.DataFrame, resamples: int = 1000) -> pd.DataFrame:
-    """Mean localisation of each tag over the tracks that count for it, best curve first, then the mean over tags.
+    """Mean localisation of each tag over the tracks that count for it, best curve first, then the mean over tags (MEAN).
 
-    ``found``: rows of ``track_localisation``, at least one. Index ``tag``, the last row MEAN; columns ``tracks``, ``artists``, and of each
-    of EXPLANATIONS the mean ROC-AUC and its interval ``…_lo``, ``…_hi`` (NaN of a single artist, and of a model without attention).
+    Columns ``tracks``, ``artists``, and of each of EXPLANATIONS the mean ROC-AUC and its interval ``…_lo``, ``…_hi``; NaN where there is
+    none.
     """
     table = found.groupby("tag").agg(tracks=("track_id", "nunique"), artists=("artist", "nunique"))
     table.loc[MEAN] = [found["track_id"].nunique(), found["artist"].nunique()]

@@ -4,8 +4,6 @@ Conventions: audio is mono, in [-1, 1] at 22 050 Hz. A *token* of the Transforme
 compute in float32, also where the study scores in bfloat16: an explanation should not depend on the processor.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +28,8 @@ BATCH_SECONDS = 96.0  # of audio in a batch of windows, overlaps counted
 class Recording:
     """Samples of a file or an array, read from anywhere, and the tokens that models make of them.
 
-    No more of a file is in memory than is asked for. Tokens are kept, 0.7 MB a minute at the published size, so a model must not be trained
-    meanwhile. Raises ``AudioError`` for a file that cannot be read, ``ValueError`` for samples of the wrong kind.
+    No more of a file is in memory than is asked for. Tokens are kept, so a model must not be trained meanwhile. Raises ``AudioError`` for a
+    file that cannot be read, ``ValueError`` for samples of the wrong kind.
     """
 
     def __init__(self, audio: Audio) -> None:

@@ -4,15 +4,12 @@ Conventions: probabilities are the mean over evenly spaced clips of the model's 
 have four digits. A name that is not UTF-8 stands with backslashes there (``mtt.files.shown``).
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +22,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
 from mtt.explain.recording import Recording, batch_of, evaluating, probabilities, tag_names, to_model
-from mtt.files import MttError, fingerprint, one_line, read_json, shown, write_json
+from mtt.files import MttError, kept_arrays, one_line, shown
 
 CLIPS = 8  # of a recording
 SHORT, SILENT = 1.0, -60.0  # seconds, and dB of full scale, below which tags come with a warning, as an audit does
@@ -44,14 +41,11 @@ class Tagged:
 def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = CLIPS) -> pd.DataFrame:
     """Tags of a recording: columns ``tag`` and ``probability``, the likeliest first, the first ``top`` or all.
 
-    >>> import mtt
     >>> model = mtt.load_model("runs/demo/student")
-    >>> found = mtt.tag(model, "song.mp3", top=5)    # a DataFrame
-    >>> found.tag[0], found.probability[0]           # the likeliest tag
+    >>> mtt.tag(model, "song.mp3", top=5)            # a DataFrame
     >>> mtt.tag(model, samples)                      # or samples (n,) at 22 050 Hz
 
-    ``audio`` is a path or samples (samples,) at 22 050 Hz. Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for
-    arguments that give no tags.
+    Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for arguments that give no tags.
     """
     if clips < 1 or (top is not None and top < 1):
         raise ValueError(f"clips and top must be at least 1, not {clips} and {top}")
@@ -70,23 +64,20 @@ def tag_file(model: nn.Module, path: Path, store: Path | None = None) -> Tagged:
 
     What was found is kept in the folder ``store`` and read from there as long as size and time of change are the same.
     """
+
+    def hear() -> dict[str, np.ndarray]:
+        recording = Recording(path)
+        return {"probabilities": _listen(model, recording, CLIPS), "warning": np.array(_warning(recording.info))}
+
     try:
         if os.path.isdir(path):
             raise AudioError(f"{path}: no audio file that can be read in this folder; give files, or a folder that holds some")
         stamp = [os.path.abspath(path), os.path.getsize(path), os.stat(path).st_mtime_ns] if os.path.exists(path) else []
-        kept = store / f"{fingerprint(stamp)}.json" if store and stamp else None
-        found = kept and read_json(kept)
-        if not found:
-            recording = Recording(path)
-            found = _listen(model, recording, CLIPS).tolist(), _warning(recording.info)
-            if kept:
-                with suppress(OSError):  # a store that cannot be written is done without
-                    write_json(kept, found)
-        return Tagged(path, tag_table(tag_names(model), found[0]), warning=found[1])
-    except MttError as error:
-        return Tagged(path, problem=str(error))
+        found = kept_arrays(store, "tags", stamp, hear) if store and stamp else hear()
+        return Tagged(path, tag_table(tag_names(model), found["probabilities"]), warning=str(found["warning"]))
     except Exception as error:
-        return Tagged(path, problem=f"{path}: could not be tagged ({one_line(repr(error))}); re-encode the file or leave it out")
+        said = f"{path}: could not be tagged ({one_line(repr(error))}); re-encode the file or leave it out"
+        return Tagged(path, problem=str(error) if isinstance(error, MttError) else said)
 
 
 def tag_files(model: nn.Module, paths: Iterable[str | Path], store: Path | None = None) -> Iterator[Tagged]:

@@ -1,18 +1,12 @@
 """The earlier systems that the Music Tagging Transformer is compared with.
 
 Layers follow the reference implementations of Won, Ferraro, Bogdanov, Serra: "Evaluation of CNN-based automatic music tagging models", SMC
-2020 (``minzwon/sota-music-tagging-models``), with three deliberate differences:
-- The input is that of the Transformer (128 mel bands, hop 512 at 22 050 Hz, instead of 96, 256 and 16 000), so that a comparison is one of
-  models. Pooling sizes are adapted so that each stage spans about as many octaves and seconds as in the reference.
-- Pools keep the incomplete last window (``ceil_mode``) and the last stage is pooled globally, so that input of any length works.
-- Dropout is ``config.dropout``; the references have 0.5 before the last layer.
-- With ``config.longest_step`` they pool less over time, so that clips shorter than their papers' keep some steps in time.
-
-``config.channels`` (c below) is the base width: 128 gives the reference's channel numbers. None of the papers' parameter counts could be
-read and compared; the counts below are those of this code with 50 tags at c = 128, and follow from the reference's layers.
+2020 (``minzwon/sota-music-tagging-models``), with three differences: the input is that of the Transformer (128 mel bands, hop 512 at 22 050
+Hz), and pools span about as many octaves and seconds as there; pools keep the incomplete last window and the last stage is pooled globally,
+so that input of any length works; dropout is ``config.dropout``. With ``config.longest_step`` they pool less over time, so that clips
+shorter than their papers' keep some steps. ``config.channels`` (c below) is the base width, 128 in the reference; parameters are counted
+with 50 tags.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -98,8 +92,8 @@ class CRNN(MelTaggingModel):
     """2-D CNN, then a two-layer GRU over time.
 
     Choi, Fazekas, Sandler, Cho: "Convolutional recurrent neural networks for music classification", ICASSP 2017; layers as in Won 2020.
-    Four 3x3 convolutions with c/2, c, c, c channels, one step of the GRU in 64 frames (1.49 s; the reference 1.54 s), ``config.width``
-    hidden units (32 in the reference), the last step classified. 394 100 parameters with 32 hidden units.
+    Four 3x3 convolutions with c/2, c, c, c channels, ``config.width`` hidden units, the last step classified. 394 100 parameters with 32
+    units.
     """
 
     architecture = "crnn"
@@ -160,11 +154,9 @@ class SampleCNN(TaggingModel):
     """Convolutions of size 3 on the raw waveform.
 
     Lee, Park, Kim, Nam: "Sample-level deep convolutional neural networks for music auto-tagging using raw waveforms", SMC 2017; the model
-    for 3^10 = 59 049 samples. A convolution of stride 3 and nine with max-pooling by 3: c, c, c, then six with 2c and one with 4c channels,
-    a 1x1 convolution, and the mean over time: at 59 049 samples there is one position and the layers are the published ones; longer input
-    averages over such excerpts. 1 869 874 parameters.
-
-    The convolutions are two-dimensional with a height of 1: three times faster on a CPU than one-dimensional ones.
+    for 3^10 = 59 049 samples, of which longer input averages. A convolution of stride 3 and nine with max-pooling by 3: c, c, c, then six
+    with 2c and one with 4c channels, a 1x1 convolution, the mean over time. 1 869 874 parameters. The convolutions are two-dimensional with
+    a height of 1: three times faster on a CPU than one-dimensional ones.
     """
 
     architecture = "sample_cnn"

@@ -1,7 +1,5 @@
 """From a configuration to a model."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -13,10 +11,7 @@ MAX_NUMBERS = 10**9  # in a model: 200 times the published one
 
 
 def check_config(config: ModelConfig) -> None:
-    """Raise ``SettingsError``, naming the field, where no model can be built from ``config``. No memory is asked for.
-
-    A class of MODELS has to be one that torch can build on its device "meta".
-    """
+    """Raise ``SettingsError``, naming the field, where no model can be built from ``config``. No memory is asked for."""
     if config.architecture not in MODELS:
         raise SettingsError(f"architecture: {config.architecture!r} is unknown, choose one of {', '.join(MODELS)}")
     if config.hop > config.n_fft:
@@ -38,8 +33,7 @@ def outline(config: ModelConfig, n_tags: int) -> dict[str, Tensor]:
 def build_model(config: ModelConfig, n_tags: int, seed: int | None = None) -> TaggingModel:
     """A new model with ``n_tags`` outputs, in training mode; raises ``SettingsError`` as ``check_config`` does.
 
-    With a ``seed`` its weights depend on nothing else, and the global random state is left as it was; without one they are drawn from the
-    global state.
+    With a ``seed`` its weights depend on nothing else, and the global random state is left as it was.
     """
     check_config(config)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):

@@ -4,11 +4,8 @@ A model folder holds ``model.safetensors`` (every tensor of the model's state) a
 weights ties the two together: a folder whose writing was cut between them is refused, not misread. Nothing here runs code from a file.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
-import errno
 import hashlib
 import json
 import os
@@ -40,12 +37,8 @@ class CheckpointError(MttError):
 
 
 def _different(names: list[str]) -> list[str]:
-    """The names; ValueError where one is blank or there twice."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen or not name.strip():
-            raise ValueError(f"{name!r} is there twice" if name.strip() else f"{name!r} is no name")
-        seen.add(name)
+    if len({*names}) < len(names) or not all(map(str.strip, names)):
+        raise ValueError("names must differ, and none may be blank")
     return names
 
 
@@ -73,9 +66,8 @@ class Description:
 def save_model(model: TaggingModel, folder: str | Path, tags: Sequence[str] | None = None, provenance: dict | None = None) -> Path:
     """Write a model folder and return its path. Each of its files is replaced as a whole.
 
-    ``tags`` names the outputs in order (default: ``model.tags``). ``provenance`` (default: the model's) is kept as given, with the time and
-    the version of mtt added; its ``clip_seconds`` (default: ``model.clip_seconds``) is the clip length the model was trained on. Raises
-    ``MttError`` for tags that do not fit the model or a provenance that is not JSON.
+    ``tags`` names the outputs in order, ``provenance`` (JSON) says how the model was made, its ``clip_seconds`` on clips of which length;
+    by default they are the model's. Raises ``MttError`` for tags that do not fit the model or a provenance that is not JSON.
     """
     tags = list((model.tags or ()) if tags is None else tags)
     if len(tags) != model.n_tags:
@@ -99,10 +91,7 @@ def save_model(model: TaggingModel, folder: str | Path, tags: Sequence[str] | No
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> TaggingModel:
-    """The model of a folder, in eval mode on ``device``, with ``tags``, ``clip_seconds`` and ``provenance`` set.
-
-    Raises ``CheckpointError`` where a file is missing or is not what it should be.
-    """
+    """The model of a folder, in eval mode on ``device``. Raises ``CheckpointError`` where a file is missing or is not what it should be."""
     return _load(Path(folder))[0].to(device)
 
 
@@ -118,8 +107,8 @@ def read_initial_weights(folder: str | Path) -> tuple[ModelConfig, InitialWeight
 def start_from(model: TaggingModel, initial: InitialWeights, tags: Sequence[str]) -> None:
     """Give ``model``, whose outputs are ``tags``, the weights of a model folder of its shape; their dropout may differ.
 
-    The last layer has a row per tag: rows of tags that the folder knows by name are taken, others stay as they are. Raises
-    ``CheckpointError`` where the folder holds another shape, or other weights than those ``initial`` names.
+    Rows of the last layer are taken for tags that the folder knows by name. Raises ``CheckpointError`` where the folder holds another
+    shape, or other weights than those ``initial`` names.
     """
     source, digest = _load(Path(initial.folder))
     if digest != initial.weights_sha256:
@@ -140,10 +129,7 @@ def start_from(model: TaggingModel, initial: InitialWeights, tags: Sequence[str]
 
 
 def filled_model(config: ModelConfig, n_tags: int, tensors: dict[str, Tensor], source: Path) -> TaggingModel:
-    """The model, in eval mode, that has the tensors of ``source``; memory is asked for when they fit.
-
-    Raises ``CheckpointError`` for tensors of other names, shapes or kinds, and for such as give no scores.
-    """
+    """The model, in eval mode, that has the tensors of ``source``; memory is asked for when they fit. Raises ``CheckpointError``."""
     wanted = outline(config, n_tags)
     for name in wanted | tensors:
         fault = ""
@@ -160,8 +146,7 @@ def filled_model(config: ModelConfig, n_tags: int, tensors: dict[str, Tensor], s
     if broken := [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]:
         raise CheckpointError(f"{source}: {broken[0]} holds NaN or infinite values: train again, or take another checkpoint")
     with torch.no_grad():
-        tone = torch.linspace(0.0, 70.0, SAMPLE_RATE // 4).square().sin()  # that rises; unseen by hooks
-        if not model.forward(torch.stack([0.0 * tone, 0.1 * tone])).isfinite().all():
+        if not model.forward(torch.linspace(0.0, 70.0, SAMPLE_RATE // 4).square().sin()[None]).isfinite().all():  # unseen by hooks
             raise CheckpointError(f"{source}: gives NaN or infinite scores: train again, or take another checkpoint")
     return model
 
@@ -198,10 +183,10 @@ def _read(path: Path, most: int) -> bytes:
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
+            raise ValueError("not a regular file")
         if found.st_size > most:
-            raise OSError(errno.EFBIG, f"{found.st_size:,} bytes, more than the {most:,} that such a model has")
+            raise ValueError(f"{found.st_size:,} bytes, more than the {most:,} that such a model has")
         return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name too
         reason = getattr(error, "strerror", None) or one_line(error)
         raise CheckpointError(f"{path}: {reason}: a model folder holds {WEIGHTS} and {DESCRIPTION}") from error

@@ -1,22 +1,13 @@
 """What every tagging model shares: its registry, the mel spectrogram, the convolutional blocks and the rules for input length.
 
-Conventions
------------
-Waveforms are mono, (batch, samples), float, at ``config.sample_rate``; mel spectrograms are (batch, n_mels, frames) in dB; logits are
-(batch, tags), float32. Frame ``i`` is centred on sample ``i * hop``, so there are ``1 + samples // hop`` frames.
+Conventions: waveforms are mono, (batch, samples), float, at ``config.sample_rate``; mel spectrograms are (batch, n_mels, frames) in dB;
+logits are (batch, tags), float32. Frame ``i`` is centred on sample ``i * hop``, so there are ``1 + samples // hop`` frames. Convolutions
+run in the channels_last memory format, several times faster on a CPU, and under autocast in bfloat16; the spectrogram is float32.
 
-Input length (one rule for all models, here and nowhere else)
-- Too short for one step of the model: zeros are appended (-100 dB in a mel spectrogram, which is what zeros give).
-- Longer than the Transformer has positions (``4 * max_positions + 3`` frames, 47.6 s with the defaults): the input is cut into the fewest
-  windows that fit, of equal length (give or take one step) and without overlap. The windows are scored one after the other, so memory does
-  not grow with their number, and the result is the mean of their *probabilities*, as the method averages the chunks of a song, given back
-  as a logit. In between, the model sees its input whole.
-
-Convolutions run in the channels_last memory format, several times faster on a CPU, and under autocast in bfloat16. The spectrogram is
-always computed in float32.
+Input too short for one step of a model gets zeros appended (-100 dB). Input longer than the Transformer has positions (``4 * max_positions
++ 3`` frames, 47.6 s with the defaults) is cut into the fewest windows that fit, of equal length (give or take one step), which are scored
+one after the other; the result is the logit of their mean *probability*, as the method averages the chunks of a song.
 """
-
-from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -65,9 +56,8 @@ def score_windows(score: Callable[[Tensor], Tensor], x: Tensor, longest: int, di
 class MelSpectrogram(nn.Module):
     """(batch, samples) -> (batch, n_mels, 1 + samples // hop), in dB, float32.
 
-    Power spectrogram with a periodic Hann window, reflected at the borders; HTK mel filters without normalisation from 0 Hz to half the
-    sample rate; 10 log10, clamped at 1e-10, no ``top_db``: torchaudio's ``MelSpectrogram`` and ``AmplitudeToDB``. The result does not
-    depend on the piece of STFT_FRAMES frames in which a frame is computed.
+    torchaudio's ``MelSpectrogram`` and ``AmplitudeToDB``: power, periodic Hann window, reflected at the borders, HTK mel filters without
+    norm from 0 Hz to half the sample rate, 10 log10, clamped at 1e-10, no ``top_db``; computed in pieces of STFT_FRAMES frames.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -115,8 +105,7 @@ def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
 class ResidualBlock(nn.Module):
     """conv3x3-BN-ReLU-conv3x3-BN plus a skip, then max-pool and ReLU; (batch, channels, mel, time) in and out.
 
-    The skip is conv3x3-BN where the block changes the channels or strides, the identity otherwise (Won et al. 2020 and 2021). Pooling
-    before the ReLU gives what pooling after it gives, and leaves the ReLU less to do.
+    The skip is conv3x3-BN where the block changes the channels or strides, the identity otherwise (Won et al. 2020 and 2021).
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int | tuple[int, int] = 1, pool: tuple[int, int] | None = None) -> None:
@@ -137,7 +126,7 @@ class ResidualBlock(nn.Module):
         return F.relu(self.pool(skip + y))
 
 
-MODELS: dict[str, type[TaggingModel]] = {}  # by architecture
+MODELS: dict[str, type["TaggingModel"]] = {}  # by architecture
 
 
 class TaggingModel(nn.Module, ABC):
@@ -155,13 +144,8 @@ class TaggingModel(nn.Module, ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "architecture" not in vars(cls):
-            return  # a variant of its parent
-        if missing := [name for name in ("label", "about", "colour", "native_seconds") if not hasattr(cls, name)]:
-            raise TypeError(f"{cls.__name__}: a model needs {', '.join(missing)}")
-        if MODELS.setdefault(cls.architecture, cls).__qualname__ != cls.__qualname__:  # the same class may be defined again
-            raise TypeError(f"{cls.__name__}: architecture {cls.architecture!r} is {MODELS[cls.architecture].__name__} already")
-        MODELS[cls.architecture] = cls
+        if "architecture" in vars(cls):  # else a variant of its parent
+            MODELS[cls.architecture] = cls
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__()

@@ -5,8 +5,6 @@ Conventions: a track's middle EXCERPT_SECONDS are described by mean and standard
 librosa's, the classifier is scikit-learn's: one regression per tag on standardised features.
 """
 
-from __future__ import annotations
-
 import librosa
 import numpy as np
 from joblib import Parallel, delayed

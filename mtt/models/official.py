@@ -4,8 +4,6 @@ They are Lightning checkpoints of ``minzwon/semi-supervised-music-tagging-transf
 teacher's as ``teacher_network.*``. They are read by ``torchfile``, which runs no code.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
@@ -46,7 +44,6 @@ OFFICIAL_NAMES = (
     (r"transformer\.layers\.(\d+)\.1\.fn\.fn\.net\.", r"layers.\1.mlp."),
     (r"mlp_head\.", "head."),
 )
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of PyTorch before 1.6 begin
 # Shapes of these give the configuration.
 OFFICIAL_SHAPES = ("pos_embedding", "frontend.layer1.conv_1.weight", "frontend.fc.weight", "mlp_head.1.weight")
 
@@ -54,14 +51,16 @@ OFFICIAL_SHAPES = ("pos_embedding", "frontend.layer1.conv_1.weight", "frontend.f
 def import_official(ckpt: str | Path, folder: str | Path, tags: Sequence[str] | None = None, heads: int = 8) -> TaggingModel:
     """Turn a checkpoint of the authors' code into a model folder, and return its model.
 
-    Reads a Lightning checkpoint or its bare state dict, with or without the prefix ``network.``; ``teacher_network.*`` is ignored. The
-    configuration follows from the tensors' shapes, except ``heads``, which no shape shows (the authors: 8). Without ``tags`` 50 outputs get
-    CALS_TAGS, any other number "tag 0", "tag 1", ... Raises ``CheckpointError`` for any other file.
+    Reads a Lightning checkpoint or its bare state dict; ``teacher_network.*`` is ignored. The configuration follows from the tensors'
+    shapes, except ``heads``, which no shape shows. Without ``tags`` 50 outputs get CALS_TAGS, others "tag 0", ... Raises
+    ``CheckpointError``.
     """
     ckpt = Path(ckpt)
     network = _official_network(ckpt)
     config, n_tags = _official_size(network, heads, ckpt)
-    tensors = {_our_name(name): tensor for name, tensor in network.items() if not name.startswith("spec.")}
+    tensors = {name: tensor for name, tensor in network.items() if not name.startswith("spec.")}
+    for theirs, ours in OFFICIAL_NAMES:
+        tensors = {re.sub(f"^{theirs}", ours, name): tensor for name, tensor in tensors.items()}
     model = filled_model(config, n_tags, tensors, ckpt)
     theirs, ours = network.get("spec.mel_scale.fb"), model.spectrogram.filters
     if theirs is not None and (theirs.shape != ours.shape or not torch.allclose(theirs, ours, atol=1e-4)):
@@ -79,12 +78,7 @@ def _official_network(ckpt: Path) -> dict[str, Tensor]:
     if not os.path.isfile(ckpt):
         raise CheckpointError(f"{ckpt}: {'not a' if os.path.exists(ckpt) else 'no such'} file; give the authors' checkpoint")
     try:
-        with open(ckpt, "rb") as file:
-            if file.read(len(LEGACY)) == LEGACY:
-                raise CheckpointError(f"{ckpt}: written by PyTorch before 1.6: save it again with torch.save of a newer one")
         state = read_tensors(ckpt)
-    except CheckpointError:
-        raise
     except Exception as error:  # bytes of any origin: a dozen unrelated types are raised
         reason = f"not a PyTorch checkpoint ({(getattr(error, 'strerror', None) or one_line(error))[:300]})"
         raise CheckpointError(f"{ckpt}: {reason}: give the authors' teacher.ckpt or compact_student.ckpt") from error
@@ -110,9 +104,3 @@ def _official_size(network: dict[str, Tensor], heads: int, ckpt: Path) -> tuple[
     except SettingsError as error:
         raise CheckpointError(f"{ckpt}: {error}") from error
     return config, n_tags
-
-
-def _our_name(name: str) -> str:
-    for pattern, ours in OFFICIAL_NAMES:
-        name = re.sub("^" + pattern, ours, name)
-    return name

@@ -7,8 +7,6 @@ Computes what the authors' code computes (tests/data/golden), for input of any l
 pieces whose joints cannot be seen in the tokens, and the Transformer over windows of tokens (``frontend``'s rule).
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -63,8 +61,7 @@ class TransformerLayer(nn.Module):
 class MusicTaggingTransformer(MelTaggingModel):
     """Residual front end, then a Transformer whose CLS token is classified.
 
-    With 50 tags it has 4 567 732 parameters at the published size (channels 128, width 256, heads 8, layers 4) and 1 108 852 as the compact
-    student (width 64).
+    4 567 732 parameters with 50 tags at the published size (channels 128, width 256, heads 8, layers 4), 1 108 852 with width 64.
     """
 
     architecture = "transformer"
@@ -113,9 +110,8 @@ class MusicTaggingTransformer(MelTaggingModel):
     def tokens(self, x: Tensor) -> Tensor:
         """Front-end output (batch, frames // 4, width), before CLS and positions, for a recording of any length.
 
-        ``x`` is a waveform (batch, samples) or a mel spectrogram (batch, n_mels, frames). Input of more than ``max_positions`` tokens is
-        computed in pieces with enough overlap to give, in eval mode, the same tokens as one pass; in training mode batch normalisation
-        sees each piece by itself.
+        ``x`` is a waveform (batch, samples) or a mel spectrogram (batch, n_mels, frames). Longer input than ``max_positions`` tokens is
+        computed in overlapping pieces: in eval mode the same tokens as in one pass.
         """
         mel = self.check_mel(self.spectrogram(x) if x.ndim == 2 else x)
         total, piece = mel.shape[-1] // MIN_FRAMES, self.config.max_positions

@@ -1,12 +1,9 @@
 """What the bytes of an audio file say about themselves, looked at before a decoder believes them.
 
-Conventions: offsets and sizes are in bytes; a file is known by its descriptor, which is read without moving its position. A file may hold
-several streams, one after another (chained Ogg, files that were joined): each is a ``Part``, which a decoder reads through a ``View`` as if
-it were a file of its own. Numbers in a header that would stop the decoder before the sound ends are put right in the view, not in the file.
-Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), EBU Tech 3306 (RIFF, RF64), id3.org (ID3).
+Conventions: offsets and sizes are in bytes. A file may hold several streams, one after another (chained Ogg, files that were joined): each
+is a ``Part``, which a decoder reads through a ``View`` as if it were a file of its own; numbers in a header that would stop it before the
+sound ends are put right there. Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), EBU Tech 3306 (RIFF, RF64), id3.org (ID3).
 """
-
-from __future__ import annotations
 
 import codecs
 import os
@@ -27,33 +24,18 @@ MP3 = re.compile(rb"ID3[\2-\4]\0|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # a tag, or a
 UNFINISHED = "its header was never finished"
 
 CONVERT = "convert it, for example with ffmpeg -i IN OUT.flac"
-FOREIGN = [  # offset, first bytes, what it is
-    (4, b"ftyp", f"AAC/M4A: {CONVERT}"),
-    (0, b"\xff\xf1", f"AAC: {CONVERT}"),
-    (0, b"\xff\xf9", f"AAC: {CONVERT}"),
-    (0, b"ADIF", f"AAC: {CONVERT}"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", f"WMA: {CONVERT}"),
-    (0, b"\x1a\x45\xdf\xa3", f"Matroska/WebM: {CONVERT}"),
-    (0, b"MAC ", f"Monkey's Audio: {CONVERT}"),
-    (0, b"wvpk", f"WavPack: {CONVERT}"),
-    (0, b"MPCK", f"Musepack: {CONVERT}"),
-    (0, b"MP+", f"Musepack: {CONVERT}"),
-    (0, b"DSD ", f"DSD: {CONVERT}"),
-    (0, b"#!AMR", f"AMR: {CONVERT}"),
-    (0, b".RMF", f"RealAudio: {CONVERT}"),
-    (8, b"AVI ", f"a video: {CONVERT}"),
-    (0, b"MThd", "MIDI, notes rather than sound: render it, for example with fluidsynth"),
-    (0, b"PK\3\4", "a ZIP archive: unpack it"),
-    (0, b"%PDF", "a PDF: leave it out"),
-    (0, b"\xff\xd8\xff", "a picture: leave it out"),
-    (0, b"\x89PNG", "a picture: leave it out"),
-]
+FOREIGN = {  # what files begin with that are not read -> what they are
+    rb"....ftyp": f"AAC/M4A: {CONVERT}",
+    rb"\xff[\xf1\xf9]|ADIF": f"AAC: {CONVERT}",
+    rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11": f"WMA: {CONVERT}",
+    rb"\x1a\x45\xdf\xa3|MAC |wvpk|MPCK|MP\+|DSD |#!AMR|\.RMF|RIFF....AVI ": f"a format that is not read: {CONVERT}",
+    rb"MThd": "MIDI, notes rather than sound: render it, for example with fluidsynth",
+    rb"PK\x03\x04|%PDF|\xff\xd8\xff|\x89PNG": "a picture, a PDF or an archive: leave it out",
+}
 FOREIGN_ENDINGS = {  # of audio files that are not read
     **dict.fromkeys((".m4a", ".m4b", ".mp4", ".aac", ".alac"), f"AAC/M4A: {CONVERT}"),
     ".wma": f"WMA: {CONVERT}",
-    **dict.fromkeys(
-        (".ape", ".wv", ".mpc", ".tta", ".dsf", ".dff", ".mka", ".webm", ".amr", ".ra"), f"a format that is not read: {CONVERT}"
-    ),
+    **dict.fromkeys(".ape .wv .mpc .tta .dsf .dff .mka .webm .amr .ra".split(), f"a format that is not read: {CONVERT}"),
 }
 
 
@@ -105,8 +87,8 @@ class View:
 def foreign(descriptor: int) -> str:
     """What a file is that is not read, and what to do; ``""`` for one that may be audio."""
     head = os.pread(descriptor, HEAD, _after_tag(descriptor))
-    for offset, magic, name in FOREIGN:
-        if head.startswith(magic, offset):
+    for magic, name in FOREIGN.items():
+        if re.match(magic, head, re.DOTALL):
             return name
     if head and not (head + os.pread(descriptor, HEAD, max(0, os.fstat(descriptor).st_size - HEAD))).strip(b"\0"):
         return "nothing but zeros: get it again"
@@ -126,18 +108,7 @@ def parts(descriptor: int) -> list[Part]:
     if magic == b"fLaC":
         starts = [at for at, _ in _matches(FLAC, descriptor, start)] or [start]
         return [_flac_part(descriptor, first, last) for first, last in zip(starts, [*starts[1:], size], strict=True)]
-    if magic == b".snd":  # AU
-        first, length = struct.unpack(">II", os.pread(descriptor, 8, start + 4).ljust(8, b"\0"))
-        return [_sized_part(start, size, start + first, length, {8: b"\xff" * 4}, size - start - first - length)]
-    if magic == b"riff":  # W64
-        length = struct.unpack("<Q", os.pread(descriptor, 8, start + 16).ljust(8, b"\0"))[0]
-        return [_sized_part(start, size, start + 40, length - 40, {}, 0)]
-    found: list[Part] = []
-    while magic in (b"RIFF", b"RF64", b"FORM"):
-        found.append(_chunked_part(descriptor, start, size))
-        start = found[-1].stop
-        magic = os.pread(descriptor, 4, start)
-    return found or [Part(0, size)]
+    return [_chunked_part(descriptor, start, size) if magic in (b"RIFF", b"RF64", b"FORM") else Part(0, size)]
 
 
 def next_mp3(descriptor: int, part: Part, read: int) -> Part | None:
@@ -198,51 +169,37 @@ def _flac_part(descriptor: int, start: int, stop: int) -> Part:
 
 
 def _chunked_part(descriptor: int, start: int, size: int) -> Part:
-    """A RIFF, RF64 or AIFF from ``start`` to its end, or to another one that follows it."""
-    magic = os.pread(descriptor, 4, start)
-    order, sound = (">", b"SSND") if magic == b"FORM" else ("<", b"data")
-    at, right = start + 12, {}
+    """A RIFF, RF64 or AIFF."""
+    order, sound = (">", b"SSND") if os.pread(descriptor, 4, start) == b"FORM" else ("<", b"data")
+    at, right, wide = start + 12, {}, None
     for _ in range(MOST_CHUNKS):
         name, length = _chunk(descriptor, at, order)
         if name in (sound, b""):
             break
         if name == b"ds64":
-            wide, right = os.pread(descriptor, 16, at + 8).ljust(16, b"\0"), {at + 8 - start: struct.pack("<QQ", size - start - 8, size)}
+            wide = struct.unpack("<QQ", os.pread(descriptor, 16, at + 8).ljust(16, b"\0"))[1]
+            right = {at + 8 - start: struct.pack("<QQ", size - start - 8, size)}
         at += 8 + length + length % 2
     if name != sound:
         return Part(start, size)
-    if right and length == 0xFFFFFFFF:
-        length = struct.unpack("<QQ", wide)[1]
+    if wide is not None and length == 0xFFFFFFFF:
+        length = wide
     if order == ">":
         right = {}  # libsndfile sees to it
     elif not right:
         right = {at + 4 - start: b"\xff" * 4}
     first, end = at + 8, at + 8 + length + length % 2
-    for _ in range(MOST_CHUNKS):
-        if not name or name in (b"RIFF", b"RF64", b"FORM") or end >= size:
-            break
-        at = end
-        name, more = _chunk(descriptor, at, order, size)
-        end = at + 8 + more + more % 2
-    if name in (b"RIFF", b"RF64", b"FORM"):
-        return Part(start, at)
-    return _sized_part(start, size, first, length, right, 0 if name else size - at)
-
-
-def _sized_part(start: int, size: int, first: int, length: int, right: dict[int, bytes], behind: int) -> Part:
-    """A part whose header announces ``length`` bytes of sound from ``first`` on; ``behind`` bytes follow that nothing accounts for."""
+    behind = 0 if end >= size or _chunk(descriptor, end, order)[0] not in (b"", b"RIFF") else size - end  # that nothing accounts for
     placeholder = length >= 0xFFFFFF00 or 0x7FFFF000 - 64 <= length <= 0x80000000
-    if (placeholder and first + length > size) or (length <= 0 and behind > 0):
+    if (placeholder and first + length > size) or (length <= 0 and behind):
         return Part(start, size, note=UNFINISHED, right=right)
-    share = min(1.0, max(1, size - first) / max(1, length)) if behind <= 0 else length / (length + behind)
-    return Part(start, size, share=share)
+    if behind:
+        return Part(start, end, share=length / (length + behind))
+    return Part(start, size, share=min(1.0, max(1, size - first) / max(1, length)))
 
 
-def _chunk(descriptor: int, at: int, order: str, size: int | None = None) -> tuple[bytes, int]:
-    """Name and length of the chunk at ``at``; no name where there is none, or where it does not end before ``size``."""
+def _chunk(descriptor: int, at: int, order: str) -> tuple[bytes, int]:
+    """Name and length of the chunk at ``at``; no name where there is none."""
     head = os.pread(descriptor, 8, at)
-    if len(head) < 8:
-        return b"", 0
-    name, length = struct.unpack(f"{order}4sI", head)
-    named = all(32 <= sign < 127 for sign in name) and (size is None or at + 8 + length <= size)
-    return (name, length) if named else (b"", 0)
+    name, length = struct.unpack(f"{order}4sI", head.ljust(8, b"\0"))
+    return (name, length) if all(32 <= sign < 127 for sign in name) else (b"", 0)

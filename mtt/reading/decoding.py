@@ -5,8 +5,6 @@ decoder gives nothing more; what a header says is compared with it, never believ
 descriptor: given a name, libsndfile would look for a resource fork ``._name`` beside it.
 """
 
-from __future__ import annotations
-
 import ctypes
 import math
 import os
@@ -256,10 +254,9 @@ def _believed(file: soundfile.SoundFile, part: Part) -> int | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the notes that libmpg123 writes to C's ``stderr`` for damaged files, which it does not name.
+    """Without the notes that libmpg123 writes to C's ``stderr`` for damaged files, which it does not name; Python's is not touched.
 
-    What Python writes is not touched: the descriptor 2 stays, one pointer of the C library is changed. Of threads that decode at the same
-    time, the first to end may let a note of another one pass.
+    Of threads that decode at the same time, the first to end may let a note of another one pass.
     """
     pointer, loud, nowhere = _c_stderr()
     pointer.value = nowhere
@@ -273,9 +270,8 @@ def quiet() -> Iterator[None]:
 def _c_stderr() -> tuple[ctypes.c_void_p, int | None, int | None]:
     """C's variable ``stderr``, what it holds, and a stream to nowhere."""
     library = ctypes.CDLL(None)
-    try:
-        pointer = ctypes.c_void_p.in_dll(library, "stderr")
-    except ValueError:  # another C library than glibc
+    if not hasattr(library, "stderr"):  # another C library than glibc
         return ctypes.c_void_p(), None, None
+    pointer = ctypes.c_void_p.in_dll(library, "stderr")
     library.fopen.restype = ctypes.c_void_p
     return pointer, pointer.value, library.fopen(os.devnull.encode(), b"w") or pointer.value

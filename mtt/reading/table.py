@@ -1,41 +1,30 @@
 """Tables that anyone may have made: a collection's CSV, a split, the lists of published data sets.
 
-Conventions: text in UTF-8, or in UTF-16 or UTF-32 with its mark (a BOM); one row a line, in quotation marks ("") where a field holds a
+Conventions: text in UTF-8, or in UTF-16 with its mark (a BOM); one row a line, in quotation marks ("") where a field holds a
 separator; a header, whose names may differ in case and in spaces around them. Columns are separated by commas, or by the semicolons or
 tabs that spreadsheets write instead. All values are texts; an empty one is ``""``. Whatever a reader could only guess at is refused, with
 its line. The first line is line 1.
 """
-
-from __future__ import annotations
 
 import codecs
 import csv
 import io
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from mtt.files import MttError, one_line, shown
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
-MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # begins as UTF-16 does
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-AUDIO = "is audio; give the table that lists it"
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 SIGNATURES = {  # what a file begins with -> what it is, and the remedy
-    b"\x1f\x8b": "is compressed by gzip; unpack it first",
-    b"PK\x03\x04": "is a spreadsheet's own file or a ZIP archive; save the sheet as CSV, or unpack it",
-    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save the sheet as CSV",
-    b"%PDF": "is a PDF; save the table as CSV",
-    **dict.fromkeys((b"ID3\x03", b"ID3\x04", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"fLaC", b"RIFF", b"OggS"), AUDIO),
+    rb"\x1f\x8b": "is compressed by gzip; unpack it first",
+    rb"PK\x03\x04|\xd0\xcf\x11\xe0": "is a spreadsheet's own file or a ZIP archive; save the sheet as CSV, or unpack it",
+    rb"%PDF": "is a PDF; save the table as CSV",
+    rb"ID3[\x02-\x04]|\xff[\xf2\xf3\xfa\xfb]|fLaC|RIFF|OggS": "is audio; give the table that lists it",
 }
 UNREADABLE = {  # part of what the reader of CSV says -> what is wrong with the row that begins in this line
     "unexpected end": "opens a quotation mark that nothing closes; close it, or remove it",
@@ -43,7 +32,6 @@ UNREADABLE = {  # part of what the reader of CSV says -> what is wrong with the 
     "expected after": 'has text after a closing quotation mark; inside a field in quotation marks write "" for one',
 }
 AS_UTF8 = "save the table as UTF-8"
-HEAD = 65_536  # bytes in which a file that is no text shows
 
 
 def read_table(path: str | Path, needed: Sequence[str], separator: str = "", optional: Sequence[str] = ()) -> pd.DataFrame:
@@ -55,12 +43,20 @@ def read_table(path: str | Path, needed: Sequence[str], separator: str = "", opt
     try:
         text = _read_text(Path(path), needed)
         first = re.search(r"\S[^\r\n]*|$", text)[0]
-        sign = separator or max(SEPARATORS, key=lambda sign: _fit(first, sign, {*needed, *optional}))
+        known = {*needed, *optional}
+        columns = {sign: [_plain(name.strip(' "')) for name in first.split(sign)] for sign in SEPARATORS}
+        sign = separator or max(SEPARATORS, key=lambda sign: (len(known & {*columns[sign]}), len(columns[sign])))
         rows = _rows(text, sign, spaced=f"{sign} " in first)
         if (header := next(rows, None)) is None:
             raise MttError(f"is empty; a header with the columns {', '.join(needed[:12])} and rows are needed")
-        names = _read_header(header, needed, optional)
-        lines, fields = _read_fields(rows, len(names), sign)
+        names, lines, fields = _read_header(header[0], header[2], needed, optional), [], []
+        for begin, end, row in rows:
+            if len(row) != len(names):
+                raise MttError(_miscounted(begin, end, len(row), len(names), SEPARATORS[sign]))
+            lines.append(begin)
+            fields += row
+        if not lines:
+            raise MttError("has no rows under its header; write a row for each track")
     except OSError as error:
         raise MttError(f"{shown(path)}: cannot be read ({error.strerror})") from error
     except MttError as error:
@@ -76,81 +72,54 @@ def _read_text(path: Path, needed: Sequence[str]) -> str:
         there = "is a folder; give the table in it," if path.is_dir() else "no such file; give a table"
         raise MttError(f"{there} with the columns {', '.join(needed[:12])}")
     with open(path, "rb") as file:
-        content = file.read(HEAD)
-        encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
-        if encoding == "utf-8" and (found := [kind for start, kind in SIGNATURES.items() if content.startswith(start)]):
+        content = file.read(4)
+        if found := [kind for start, kind in SIGNATURES.items() if re.match(start, content)]:  # before all of it is read
             raise MttError(found[0])
-        if not encoding.startswith("utf-16") and not encoding.startswith("utf-32"):
-            _refuse_nul(content)  # before all of a file is read that is no text
         content += file.read()
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise MttError(_misencoded(error)) from error
-    if "\0" in text:
-        _refuse_nul(text.encode())
+        if encoding == "utf-16":
+            raise MttError(f"is cut or damaged: it begins as utf-16 and goes on otherwise; {AS_UTF8}") from error
+        line = error.object[: error.start + 1].splitlines()
+        read = line[-1][:60].decode("cp1252", "replace")
+        raise MttError(f"line {len(line)} is not in UTF-8; as Windows-1252 it begins {read!r}; {AS_UTF8}") from error
+    if (place := text.find("\0")) >= 0:
+        line = len(text[: place + 1].splitlines())
+        raise MttError(f"line {line} holds a NUL byte; this is no text, or UTF-16 without its mark: {AS_UTF8}")
     return text
-
-
-def _refuse_nul(content: bytes) -> None:
-    if (place := content.find(0)) >= 0:
-        raise MttError(f"line {_line(content, place)} holds a NUL byte; this is no text, or UTF-16 without its mark: {AS_UTF8}")
-
-
-def _misencoded(error: UnicodeDecodeError) -> str:
-    if error.encoding.startswith(("utf-16", "utf-32")):
-        return f"is cut or damaged: it begins as {error.encoding} and goes on otherwise; {AS_UTF8}"
-    line = _line(error.object, error.start)
-    field = next(part for part in re.split(rb'[,;\t"]', error.object.splitlines()[line - 1]) if not part.isascii())
-    return f"line {line} is not in UTF-8; as Windows-1252 it reads {field[:60].decode('cp1252', 'replace')!r}; {AS_UTF8}"
-
-
-def _line(content: bytes, place: int) -> int:
-    """Number of the line that holds the byte at ``place``."""
-    return len(content[: place + 1].splitlines())
-
-
-def _fit(header: str, sign: str, known: Set[str]) -> tuple[int, int]:
-    """How well ``sign`` takes a header apart: columns that are known, and columns."""
-    names = [_plain(name.strip(' "')) for name in header.split(sign)]
-    return len(known & {*names}), len(names)
 
 
 def _plain(name: str) -> str:
     return "_".join(name.casefold().split())
 
 
-class Row(NamedTuple):
-    """A row that is not blank."""
+def _rows(text: str, sign: str, spaced: bool) -> Iterator[tuple[int, int, list[str]]]:
+    """The rows of a table that are not blank, header and all: the lines on which a row begins and ends, and its fields.
 
-    line: int  # on which it begins
-    last: int  # on which it ends
-    fields: list[str]
-
-
-def _rows(text: str, sign: str, spaced: bool) -> Iterator[Row]:
-    """The rows of a table, header and all. ``spaced``: a space follows each separator."""
+    ``spaced``: a space follows each separator.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True, skipinitialspace=spaced)
     line = 1
     try:
         for fields in reader:
             if len(fields) > 1 or "".join(fields).strip():
-                yield Row(line, reader.line_num, fields)
+                yield line, reader.line_num, fields
             line = reader.line_num + 1
     except csv.Error as error:
         fault = next((fault for said, fault in UNREADABLE.items() if said in str(error)), one_line(error))
-        begun = f" (its row runs on to line {reader.line_num})" if reader.line_num > line else ""
-        raise MttError(f"line {line} {fault}{begun}") from error
+        raise MttError(f"line {line} {fault}") from error
 
 
-def _read_header(header: Row, needed: Sequence[str], optional: Sequence[str]) -> list[str]:
+def _read_header(line: int, fields: list[str], needed: Sequence[str], optional: Sequence[str]) -> list[str]:
     """The names of the columns, those that are known as they are known; ``""`` for a column without."""
     known = {*needed, *optional}
-    names = [name if name in known else _plain(name) if _plain(name) in known else name.strip() for name in header.fields]
+    names = [name if name in known else _plain(name) if _plain(name) in known else name.strip() for name in fields]
     listed = ", ".join(name for name in names if name)[:200]
     if known.isdisjoint(names):
         remedy = f"begin the table with a header such as {','.join(needed[:12])}"
-        raise MttError(f"line {header.line}, {listed!r}, names none of the columns {', '.join(needed[:12])}; {remedy}")
+        raise MttError(f"line {line}, {listed!r}, names none of the columns {', '.join(needed[:12])}; {remedy}")
     if twice := [name for place, name in enumerate(names) if name and name in names[:place]]:
         raise MttError(f"column {twice[0]!r} stands twice in the header ({listed}); keep one")
     if missing := [name for name in needed if name not in names]:
@@ -158,32 +127,15 @@ def _read_header(header: Row, needed: Sequence[str], optional: Sequence[str]) ->
     return names
 
 
-def _read_fields(rows: Iterator[Row], width: int, sign: str) -> tuple[list[int], list[str]]:
-    """The line on which each row begins, and the fields of all rows one after the other: ``width`` in each."""
-    lines, fields = [], []
-    for row in rows:
-        if len(row.fields) != width:
-            raise MttError(_miscounted(row, width, SEPARATORS.get(sign, sign)))
-        lines.append(row.line)
-        fields += row.fields
-    if not lines:
-        raise MttError("has no rows under its header; write a row for each track")
-    return lines, fields
-
-
-def _miscounted(row: Row, width: int, separator: str) -> str:
-    count, other = len(row.fields), [name for sign, name in SEPARATORS.items() if "".join(row.fields).count(sign) == width - 1]
-    if row.last > row.line:
-        why = f"a quotation mark opens in it and closes in line {row.last}; close it where the field ends"
-    elif count > width and not any(row.fields[width:]):
-        why = f"it ends in a {separator}; remove that, there and in other lines"
+def _miscounted(first: int, last: int, count: int, width: int, separator: str) -> str:
+    """What is wrong with a row of ``count`` fields, in these lines."""
+    if last > first:
+        why = f"a quotation mark opens in it and closes in line {last}; close it where the field ends"
     elif count > width:
-        why = f"a {separator} stands inside a field; put that field in quotation marks"
-    elif other:
-        why = f"a {other[0]} separates them here; write a {separator}"
+        why = f"a {separator} stands at its end, or inside a field; remove it, or put the field in quotation marks"
     else:
-        why = f"a field is missing, or the header ends in a {separator}; a field that is empty has its {separator} too"
-    return f"line {row.line} has {count} field{'s'[: count > 1]}, the header {width}: {why}"
+        why = f"a field is missing, another sign than a {separator} separates them, or the header ends in a {separator}"
+    return f"line {first} has {count} field{'s'[: count > 1]}, the header {width}: {why}"
 
 
 def refuse_rows(path: str | Path, faults: Mapping[str, pd.Series]) -> None:

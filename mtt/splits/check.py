@@ -7,10 +7,8 @@ pool may share artists with train only. A tag's *share* of a set is (tracks of t
 with the tag); its *deviation* is that share minus the ratio of the set.
 """
 
-from __future__ import annotations
-
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,16 +53,12 @@ def checked_tracks(artists: pd.Series, labels, ratios: Sequence[float], unlabell
         raise ValueError("labels: only 0 and 1 are allowed; turn scores or counts into 0/1 first")
     labels = labels.astype(np.int64)
     labels.eliminate_zeros()
+    shares = np.asarray(ratios, dtype=float)
+    if shares.shape != (len(SETS),) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
+        raise SettingsError(f"ratios: for train, valid and test 3 numbers are needed, finite numbers >= 0, not all 0; got {ratios!r}")
     codes = artist_codes(artists)
     has_label = labels.getnnz(axis=1) > 0 if unlabelled is None else ~np.asarray(unlabelled, dtype=bool)
-    return ArtistTracks(artists.index, codes, labels, has_label & (codes >= 0), _shares(ratios))
-
-
-def _shares(ratios: Sequence[float]) -> np.ndarray:
-    values = np.asarray(ratios, dtype=float)
-    if values.shape != (len(SETS),) or not np.isfinite(values).all() or (values < 0).any() or values.sum() == 0:
-        raise SettingsError(f"ratios: for train, valid and test 3 numbers are needed, finite numbers >= 0, not all 0; got {ratios!r}")
-    return values / values.sum()
+    return ArtistTracks(artists.index, codes, labels, has_label & (codes >= 0), shares / shares.sum())
 
 
 def check_split(split: pd.Series, artists: pd.Series) -> None:
@@ -154,13 +148,3 @@ def _tag_shares(split: pd.Series, tracks: ArtistTracks, tags: Sequence[str]) -> 
     for name, share, ratio in zip(SETS, shares, tracks.ratios, strict=True):
         table[f"{name}_deviation"] = share - ratio
     return table
-
-
-def compare_splits(
-    splits: Mapping[str, pd.Series], artists: pd.Series, labels, ratios: Sequence[float], tags: Sequence[str]
-) -> pd.DataFrame:
-    """One row per split: the numbers of a ``SplitAudit``; ``shared_artists`` is summed over pairs of sets that must share none."""
-    numbers = ["leaked_test_share", "mean_deviation", "max_deviation", "worst_tag", "size_deviation"]
-    audits = [audit_split(split, artists, labels, ratios, tags) for split in splits.values()]
-    rows = [(int(audit.shared_artists["artists"].sum()), *(getattr(audit, number) for number in numbers)) for audit in audits]
-    return pd.DataFrame(rows, columns=["shared_artists", *numbers], index=pd.Index(splits, name="split"))

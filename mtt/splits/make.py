@@ -5,8 +5,6 @@ leak. The unlabelled pool obeys the rule of CALS (Won, Choi & Serra 2021): an un
 valid or test; then it is excluded. Results depend on the seed, not on the order of the rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -31,9 +29,9 @@ def split_by_artist(
 ) -> pd.Series:
     """Stratified split: no artist in two sets, each tag's share of a set as close to its ratio as whole artists allow.
 
-    ``unlabelled`` (n_tracks,) bool marks the tracks of the unlabelled pool, whatever their labels; without it, those that have no label.
-    ``ratios`` (train, valid, test) are normalised; a set of ratio 0 stays empty. Another gets at least one artist where there are enough;
-    but for that, its number of tracks is within the largest artist's of its target. Raises as ``checked_tracks`` does.
+    ``unlabelled`` (n_tracks,) bool marks the tracks of the unlabelled pool; without it, those that have no label. ``ratios`` (train, valid,
+    test) are normalised; a set of ratio 0 stays empty, another gets at least one artist where there are enough. Raises as
+    ``checked_tracks``.
     """
     tracks = checked_tracks(artists, labels, ratios, unlabelled)
     return _per_artist(tracks, lambda members: stratify(_count_table(tracks), tracks.ratios, seed))
@@ -156,11 +154,10 @@ def check_sets(
 def leak_crossover(split: pd.Series, artists: pd.Series, seed: int = 0) -> pd.DataFrame:
     """What it is worth to have heard an artist, as a balanced cross-over experiment on the test tracks (claim C1).
 
-    The test artists are dealt into two groups, "a" and "b", of nearly equal artists and tracks; of each artist's tracks half, rounded
-    down, are *train* tracks and the rest *evaluation* tracks, at random. A model is trained on each group's train tracks, and every
-    evaluation track is scored by both: its own group's has heard its artist (the leak), the other has not, and nothing else differs.
-    Artists with a single test track cannot leak and are left out. That holds for a split that shares artists too, since neither model is
-    trained on its training set.
+    The test artists of two tracks or more are dealt into two groups, "a" and "b", of nearly equal artists and tracks; of each artist's
+    tracks half, rounded down, are *train* tracks and the rest *evaluation* tracks, at random. A model is trained on each group's train
+    tracks, and every evaluation track is scored by both: its own group's has heard its artist (the leak), the other has not, and nothing
+    else differs.
 
     Returns a table, track_id -> ``group``, ``role``, ``artist`` (its key); empty if fewer than four test artists have two tracks.
     """

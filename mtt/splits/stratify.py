@@ -1,13 +1,10 @@
 """The search behind ``make.split_by_artist``: which whole groups (artists) go to which set.
 
 Simulated annealing (Kirkpatrick, Gelatt & Vecchi 1983, Science 220:671) by moves of one group and swaps of two, from a random partition of
-the right sizes. Greedy iterative stratification (Sechidis et al. 2011) places single items; groups that carry many tags at once need a
-search that can take a decision back. Conventions: a set's *deviation* in a column is its share of the column's total minus its ratio.
-Column 0 of a table counts a group's items, column t > 0 those with tag t - 1. No set of positive ratio is left empty while there are
-groups enough.
+the right sizes; greedy iterative stratification (Sechidis et al. 2011) places single items and takes no decision back. Conventions: a set's
+*deviation* in a column is its share of the column's total minus its ratio. Column 0 of a table counts a group's items, column t > 0 those
+with tag t - 1. No set of positive ratio is left empty while there are groups enough.
 """
-
-from __future__ import annotations
 
 import numpy as np
 from numba import njit

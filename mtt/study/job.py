@@ -105,6 +105,8 @@ def run_job(job: Job, progress: bool = True) -> Cell:
     """Train what the job names, go on where that was stopped, or read it back. Under torchrun all ranks train it. Raises ``MttError``."""
     with joined() as ranks:
         study = Study(job.config, job.place, progress)
+        if ranks.first:
+            study.first.prepare()
         if ranks.world == 1:
             return make_cells([study.first.job(job.recipe)], progress)[0]
         chain = job.recipe.with_seed(job.config.first_replicate).chain

@@ -75,6 +75,26 @@ BLUE, SKY, GREEN, VIOLET, ORANGE, BLACK = "#0072B2", "#56B4E9", "#009E73", "#6A4
 COLOURS: dict[str, str] = {"supervised": BLUE, "student": GREEN, "oracle": ORANGE, "control": VIOLET, "leak": SKY}
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A student of the teacher, like the first one but for these ``StudentConfig`` options."""
+
+    label: str
+    about: str
+    options: dict
+    kind: Kind = "student"
+    colour: str = ""
+
+
+VARIANTS = {
+    "oracle": Variant("oracle", "the student, if the pool's own labels were there", {"told": "labels"}, "oracle"),
+    "student-clean": Variant("without noise", "a student that hears the pool clean", {"noise": False}, "control"),
+    "student-permuted": Variant(
+        "permuted pseudo-labels", "a student of pseudo-labels that belong to other tracks", {"told": "permuted"}, "control"
+    ),
+}
+
+
 def exposure(study: StudyConfig, artists: int | None) -> int:
     """Labelled clips for a training set of so many artists: the square root of their number makes the difference."""
     relative = 1.0 if artists is None or study.labelled_artists is None else math.sqrt(artists / study.labelled_artists)
@@ -122,16 +142,12 @@ def _students(study: StudyConfig) -> Iterator[Entry]:
     for number in range(2, study.iterations + 1):
         last = student(study, f"generation-{number}", last)
         yield _entry(last, "student", f"generation {number}", f"generation {number}: the student of the one before")
-    yield _entry(student(study, "oracle", teacher, told="labels"), "oracle", "oracle", "the student, if the pool's own labels were there")
+    for name, variant in VARIANTS.items():
+        yield _entry(student(study, name, teacher, **variant.options), variant.kind, variant.label, variant.about, variant.colour)
     long = replace(teacher.train, batch_size=study.student_batch * study.train.batch_size)
     yield _entry(
         supervised(study, "supervised-long", share=study.student_batch, train=long), "control", "labels alone, as long",
         "trained on labels alone, with as many clips as a student in all",
-    )  # fmt: skip
-    yield _entry(student(study, "student-clean", teacher, noise=False), "control", "without noise", "a student that hears the pool clean")
-    yield _entry(
-        student(study, "student-permuted", teacher, told="permuted"), "control", "permuted pseudo-labels",
-        "a student of pseudo-labels that belong to other tracks",
     )  # fmt: skip
     for width in study.student_widths:
         small = student(study, f"student-w{width}", teacher, width=width)

@@ -6,6 +6,7 @@ another corpus; of a collection that of another split by artist; of a collection
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -144,19 +145,32 @@ class Replicate:
 
     @cached_property
     def data(self) -> TrainingData:
-        """What models are trained on, with prepared spectrograms where the study trains on them."""
+        """What models are trained on; their spectrograms are there once ``prepare`` was called."""
         config, corpus = self.config, replace(self.corpus, fingerprints={})
         return TrainingData(corpus, self.split, self.groups, config.chunks, config.pool_slots, self.mels if config.train.prepared else None)
 
     @cached_property
     def mels(self) -> Mels:
-        config, corpus = self.config, replace(self.corpus, fingerprints={})
-        trained = sorted({track_id for ids in self.groups.values() for track_id in ids})
-        whole = [*self.ids("valid"), *self.ids("test")]
-        model, train = config.teacher, config.train
+        model, train = self.config.teacher, self.config.train
         shape = [model.n_fft, model.hop, model.n_mels, str(train.augment), train.prepared]
-        folder = self.folder / f"mels-{fingerprint([corpus.digest, shape, trained, whole])}"
-        return make_mels(folder, corpus, whole, trained, model, train.augment, train.prepared, self.progress)
+        return Mels(self.folder / f"mels-{fingerprint([self.corpus.digest, shape, *self._heard])}", model.hop)
+
+    @cached_property
+    def _heard(self) -> tuple[list[str], list[str]]:
+        """The tracks that are needed whole, and those to train on."""
+        return [*self.ids("valid"), *self.ids("test")], sorted({track_id for ids in self.groups.values() for track_id in ids})
+
+    def prepare(self) -> None:
+        """Make the spectrograms that are missing, where the study trains on some."""
+        model, train = self.config.teacher, self.config.train
+        if train.prepared:
+            whole, trained = self._heard
+            make_mels(self.mels.folder, self.data.corpus, whole, trained, model, train.augment, train.prepared, self.progress)
+
+    def drop_spectrograms(self) -> None:
+        """Make room: finished cells need none, and they can be made again."""
+        if self.config.train.prepared:
+            shutil.rmtree(self.mels.folder, ignore_errors=True)
 
     def job(self, recipe, again: bool = False) -> Job:
         """The cell of a recipe in this replicate, or its second training."""

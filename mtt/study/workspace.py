@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.collections.load import parse_source
-from mtt.config import SAMPLE_RATE, StudyConfig
+from mtt.config import SAMPLE_RATE, TUNING, StudyConfig
 from mtt.data.augment import check_config as check_augmentation
 from mtt.files import MttError, fingerprint, home, read_json, write_json
 from mtt.models import read_initial_weights
@@ -57,6 +57,8 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     for name, width in (("teacher_width", config.teacher.width), *(("student_width", width) for width in config.student_widths)):
         if width % config.teacher.heads:
             raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
+    if config.collection == "synthetic" and config.first_replicate >= TUNING:
+        raise ParameterError(f"parameter 'first_replicate': must be below {TUNING}: corpora from there on serve to choose settings")
     try:
         check_study(config)
     except SettingsError as error:
@@ -141,15 +143,16 @@ class Study:
 
     @cached_property
     def lineup(self) -> dict[str, Entry]:
-        """The models of the study that its collection can carry: without an oracle where nobody labelled the pool, ..."""
-        groups, first = self.first.groups, self.first
-        known = first.data.labels(groups["pool"]).any() and groups["pool"] != groups[recipes.LABELLED]
+        """The models that the collection can carry: no oracle where nobody labelled the pool, no set of more artists than there are."""
+        groups = self.first.groups
+        known = self.first.data.labels(groups["pool"]).any() and groups["pool"] != groups[recipes.LABELLED]
+        whole = [groups[recipes.LABELLED], groups["pool"]]
 
         def possible(entry: Entry) -> bool:
-            if entry.recipe is None:
-                return True
-            names = [entry.recipe.training_set, *([entry.recipe.student.pool] if entry.recipe.student else [])]
-            return all(groups.get(name) for name in names) and (entry.kind != "oracle" or known)
+            used = [] if entry.recipe is None else [entry.recipe.training_set]
+            used += [entry.recipe.student.pool] if entry.recipe and entry.recipe.student else []
+            found = [groups.get(name) for name in used if name not in (recipes.LABELLED, "pool")]
+            return all(found) and not any(ids in whole for ids in found) and (entry.kind != "oracle" or known)
 
         return {name: entry for name, entry in recipes.lineup(self.config).items() if possible(entry)}
 
@@ -162,6 +165,9 @@ class Study:
                 jobs.append(((entry.name, False), replicate.job(entry.recipe)))
                 if place < self.config.retrained and entry.name in twice:
                     jobs.append(((entry.name, True), replicate.job(entry.recipe, again=True)))
+        for replicate in self.replicates:
+            if any(job.root == replicate.folder and job.cell is None for _, job in jobs):
+                replicate.prepare()
         made: dict[tuple[str, bool], list[Cell]] = {}
         for (key, _), cell in zip(jobs, make_cells([job for _, job in jobs], self.progress), strict=True):
             made.setdefault(key, []).append(cell)

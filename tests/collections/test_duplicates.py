@@ -11,11 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtt.collections import duplicates
-from mtt.collections.duplicates import MAX_BIT_ERROR, audio_fingerprint, clean, find_duplicates, find_near_duplicates
+from mtt.collections.duplicates import MAX_BIT_ERROR, Fingerprint, clean, find_duplicates, find_near_duplicates
 from mtt.config import SAMPLE_RATE as RATE
 
 BEAT = RATE // 2  # samples
 SECONDS = 12
+
+
+def audio_fingerprint(wave: np.ndarray) -> np.ndarray:
+    made = Fingerprint()
+    made.add(wave)
+    return made.words()
 
 
 def note(pitch: float) -> np.ndarray:

@@ -183,12 +183,12 @@ def test_killed_in_the_middle_it_goes_on_with_the_next_track(tmp_path, reads):
         np.testing.assert_allclose(resumed.read(name), corpus.read(name), rtol=0, atol=ROUNDING)
 
 
-def test_too_little_room_is_said_before_anything_is_written(original, tmp_path, monkeypatch, capsys):
+def test_too_little_room_is_said_before_anything_is_written(original, tmp_path, monkeypatch):
     full = shutil.disk_usage("/")._replace(free=10_000)
     monkeypatch.setattr(pack.shutil, "disk_usage", lambda path: full)
     with pytest.raises(MttError, match=r"packing needs 0\.05 GB and the disk has 0\.00 GB free; make room"):
         pack_corpus(original, tmp_path / "pack")
-    assert not sounds(tmp_path / "pack") and "6 tracks" in capsys.readouterr().err
+    assert not sounds(tmp_path / "pack")
 
 
 def test_a_file_that_went_bad_since_it_was_inspected_is_listed(source, original, tmp_path):

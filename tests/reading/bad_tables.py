@@ -27,8 +27,8 @@ def separated(sign: str) -> bytes:
     return table().replace(b",", sign.encode())
 
 
-COMMA_INSIDE = "4 fields, the header 3: a comma stands inside a field; put that field in quotation marks"
-COMMA_AT_END = "4 fields, the header 3: it ends in a comma; remove that, there and in other lines"
+COMMA_INSIDE = "4 fields, the header 3: a comma stands at its end, or inside a field; remove it"
+COMMA_AT_END = COMMA_INSIDE
 NO_COLUMN = "names none of the columns path, artist, tags; begin the table with a header such as path,artist,tags"
 WINDOWS = "has a path as Windows writes it; write it from the table's folder on, as in Artist/song.mp3"
 
@@ -46,7 +46,7 @@ BAD_TABLES = [
     BadTable("a field too few", table(*ROWS, "d.wav,Dan"), 1, "line 5 has 2 fields, the header 3: a field is missing"),
     BadTable("blank lines, then a field too few", table("", ROWS[0], "", "d.wav,Dan"), 1, "line 5 has 2 fields"),
     BadTable(
-        "one row with semicolons", table(*ROWS, "d.wav;Dan;pop"), 1, "line 5 has 1 field, the header 3: a semicolon separates them here"
+        "one row with semicolons", table(*ROWS, "d.wav;Dan;pop"), 1, "line 5 has 1 field, the header 3: a field is missing, another sign"
     ),
     # separators
     BadTable("semicolons, as Excel saves CSV in Europe", separated(";"), 0, "a semicolon separates its columns"),
@@ -77,7 +77,7 @@ BAD_TABLES = [
         "Windows-1252",
         table(*ROWS, "d.wav,Beyoncé,pop", encoding="cp1252"),
         1,
-        "line 5 is not in UTF-8; as Windows-1252 it reads 'Beyoncé'",
+        "line 5 is not in UTF-8; as Windows-1252 it begins 'd.wav,Beyonc",
     ),
     BadTable("UTF-8 with its mark, then not", table(encoding="utf-8-sig") + b"\xe9.wav,Dan,pop\n", 1, "line 5 is not in UTF-8"),
     BadTable("a NUL byte", table(ROWS[0], "b.wav,B\0b,pop"), 1, "line 3 holds a NUL byte"),

@@ -8,16 +8,16 @@ import copyreg
 import io
 import os
 import pickle
-import pickletools
 import time
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from mtt.models import CheckpointError, import_official
-from mtt.reading.torchfile import Call, Name, follow, read_tensors
+from mtt.reading.torchfile import Inert, inert, read_tensors
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "teacher_small.ckpt"
 
@@ -91,17 +91,21 @@ def test_tensors_come_back_as_they_were(tmp_path):
     assert all(torch.equal(found[name], tensor) and found[name].dtype == tensor.dtype for name, tensor in kept.items())
 
 
-def test_a_file_of_an_old_pytorch_says_how_to_renew_it(tmp_path, state):
-    torch.save(state, tmp_path / "old.ckpt", _use_new_zipfile_serialization=False)
-    with pytest.raises(CheckpointError, match="old.ckpt: written by PyTorch before 1.6: save it again with torch.save"):
-        import_official(tmp_path / "old.ckpt", tmp_path / "out")
-
-
 def archive(path: Path, pickled: bytes, numbers: bytes = bytes(8), compression: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", compression) as file:
         file.writestr("archive/data.pkl", pickled)
         file.writestr("archive/data/0", numbers)
     return path
+
+
+class Name(NamedTuple):
+    module: str
+    name: str
+
+
+class Call(NamedTuple):
+    function: Name | None  # None: a storage
+    arguments: object
 
 
 class Pickler(pickle._Pickler):
@@ -190,8 +194,7 @@ def test_numbers_that_unpack_to_more_than_the_file_are_refused(tmp_path):
 
 def test_every_instruction_of_a_pickle_is_followed_without_a_call():
     value = {"a": [1, -2, 2**70, 1.5, None, True, "text", b"bytes", (), (1,), (1, 2, 3, 4), {"b": {3}}], "c": ModelCheckpoint()}
-    for protocol in range(6):
-        found = follow(pickle.dumps(value, protocol))
+    for protocol in range(1, 6):
+        found = inert(pickle.dumps(value, protocol))
         assert found["a"][:4] == [1, -2, 2**70, 1.5] and found["a"][6] == "text" and found["a"][8:11] == [(), (1,), (1, 2, 3, 4)]
-        assert found["c"] is None or isinstance(found["c"], Call)
-    assert "REDUCE" in {operation.name for operation in pickletools.opcodes}
+        assert isinstance(found["c"], Inert)

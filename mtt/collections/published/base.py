@@ -2,15 +2,11 @@
 
 Conventions: a data set is a module of this folder with a ``DATA_SET``. Its ``read(root, variant)`` gives a ``Published``; it reads lists
 and labels, no audio. The table is that of a collection's CSV: text columns ``path, artist, tags`` (joined by ``|``), ``title, album,
-split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it really lies. No pickle is ever run: the lists
-of strings that some data sets publish as pickles are read off their opcodes. mirdata, which has loaders for two of these data sets, is not
-used: each fetches an index from the network before it reads a folder, and none knows the splits and tag sets of tagging.
+split``, indexed by track_id. A ``path`` is the published one; ``find_audio`` finds where it lies. No pickle is ever run (``torchfile``).
+mirdata is not used: it fetches an index from the network before it reads a folder, and knows no splits and tag sets of tagging.
 """
 
-from __future__ import annotations
-
 import os
-import pickletools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +15,10 @@ import numpy as np
 import pandas as pd
 
 from mtt.files import MttError, one_line
+from mtt.reading.torchfile import Inert, inert
 
 ENDINGS = (".wav", ".flac", ".mp3", ".ogg")
 COLUMNS = ("track_id", "path", "artist", "tags", "title", "album", "split")
-# What a pickled list is made of beside its strings. "LIST" and "EMPTY_LIST" begin it.
-_STRINGS = {"STRING", "UNICODE"} | {f"{size}BIN{kind}" for size in ("", "SHORT_") for kind in ("STRING", "UNICODE", "BYTES")}
-_FRAME = {"MARK", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "FRAME", "APPEND", "APPENDS", "TUPLE", "BUILD", "STOP"}
 
 
 @dataclass(frozen=True)
@@ -75,20 +69,16 @@ def first_file(root: Path, names: Sequence[str], purpose: str) -> Path:
 
 
 def read_strings(path: Path) -> list[str]:
-    """A list of strings: lines of a text file, the elements of an ``.npy``, or a pickled list (``.cP``, ``.pkl``).
-
-    Objects in an ``.npy`` and pickles are read if they are a list of strings and nothing else. Raises ``MttError``.
-    """
+    """A list of strings: lines of a text file, the elements of an ``.npy``, or a pickled list (``.cP``, ``.pkl``). Raises ``MttError``."""
     if path.suffix == ".npy":
         array = _read_array(path).ravel()
         if array.dtype.kind not in "US":
             raise MttError(f"{path}: holds {array.dtype}, not strings; copy it again")
         return (np.char.decode(array) if array.dtype.kind == "S" else array).tolist()
-    content = path.read_bytes()
     if path.suffix in (".cP", ".pkl"):
-        return _pickled_strings(content, path)
+        return _pickled_strings(path.read_bytes(), path)
     try:
-        return [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise MttError(f"{path}: not a text file in UTF-8 ({error.reason}); save it as one, or copy it again") from error
 
@@ -97,31 +87,25 @@ def _read_array(path: Path) -> np.ndarray:
     """The array of an ``.npy``; objects are read as the strings of a pickled list."""
     with open(path, "rb") as file:
         try:
-            np.lib.format.read_magic(file)
-            if not np.lib.format.read_array_header_1_0(file)[2].hasobject:
-                return np.load(path)
+            return np.load(file)
         except (ValueError, EOFError) as error:
-            raise MttError(f"{path}: not a NumPy array ({one_line(error)}); copy it again") from error
-        return np.array(_pickled_strings(file.read(), path), dtype=str)
+            if "Object arrays" not in str(error):
+                raise MttError(f"{path}: not a NumPy array ({one_line(error)}); copy it again") from error
+        return np.array(_pickled_strings(file.read(), path), dtype=str)  # what stands behind the header
 
 
 def _pickled_strings(content: bytes, path: Path) -> list[str]:
-    """The strings of a pickled list, read off its opcodes: nothing is unpickled, so nothing in it can run."""
-    found: list[str] | None = None  # until the list begins: NumPy's preamble, names that are never looked up
+    """The strings of a pickled list, or of NumPy's array of objects; nothing in it can run."""
     try:
-        for code, value, _ in pickletools.genops(content):
-            if code.name in ("LIST", "EMPTY_LIST") and found is None:
-                found = []
-            elif found is not None and code.name in _STRINGS:
-                found.append(value.decode() if isinstance(value, bytes) else value)
-            elif found is not None and code.name not in _FRAME:
-                raise ValueError(f"holds {code.name}")
-    except (ValueError, UnicodeDecodeError) as error:
+        found = inert(content)
+        found = found.state[-1] if isinstance(found, Inert) else found
+        strings = [each.decode() if isinstance(each, bytes) else each for each in found]
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in strings):
+            raise ValueError("it holds something else")
+    except Exception as error:  # bytes of any origin
         remedy = "pickles are not run here: save it as a text file, one entry a line"
-        raise MttError(f"{path}: is a pickle of more than a list of strings ({error}); {remedy}") from error
-    if found is None:
-        raise MttError(f"{path}: is a pickle without a list of strings; save it as a text file, one entry a line")
-    return found
+        raise MttError(f"{path}: is a pickle of more than a list of strings ({one_line(error)}); {remedy}") from error
+    return strings
 
 
 def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
@@ -136,9 +120,9 @@ def read_labels(path: Path, n_tracks: int, n_tags: int) -> np.ndarray:
 def find_audio(root: Path, found: Published) -> pd.Series:
     """track_id -> path under ``root`` at which the file lies; ``""`` where it lies in no folder and with no ending."""
     there = {os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root, followlinks=True) for name in names}
-    hits = []
-    for path in found.tracks["path"]:
+
+    def place(path: str) -> str:
         names = [path, *(os.path.splitext(path)[0] + ending for ending in found.endings)]
-        places = (os.path.join(folder, name) for folder in found.folders for name in names)
-        hits.append(next((place for place in places if place in there), ""))
-    return pd.Series(hits, index=found.tracks.index, dtype=str)
+        return next((where for folder in found.folders for name in names if (where := os.path.join(folder, name)) in there), "")
+
+    return found.tracks["path"].map(place).astype(str)

@@ -1,17 +1,10 @@
 """GTZAN (Tzanetakis & Cook 2002): 1 000 excerpts of 30 s in ten genres, a genre being the track's one tag.
 
-Conventions: excerpts are ``<genre>/<genre>.00000.wav`` (the original .au was converted by all who publish it today) in ``genres/``,
-``genres_original/`` or the root; whatever lies there is the collection. GTZAN was published without artists, yet holds many excerpts of a
-few artists: ``artists.csv`` in the root, with the columns ``file`` (``blues.00000.wav``, or without the ending) and ``artist``, names
-them. Sturm, "The GTZAN dataset: its contents, its faults" (2013, arXiv 1306.1461), identifies them; no file format of that index is
-settled, so that a table has to be written from it once.
-
-* The usual split is ours, by artist.
-* ``filtered``: the fault-filtered split of Kereliuk, Sturm & Larsen (2015), which avoids repeated artists: 443 / 197 / 290 excerpts, as
-  torchaudio lists them. Others are left out.
+Conventions: excerpts are ``<genre>/<genre>.00000.wav`` in ``genres/``, ``genres_original/`` or the root; whatever lies there is the
+collection. GTZAN was published without artists, yet holds many excerpts of a few: ``artists.csv`` in the root, with the columns ``file``
+and ``artist``, names them, after Sturm, "The GTZAN dataset: its contents, its faults" (2013, arXiv 1306.1461). The usual split is ours, by
+artist; ``filtered`` is the fault-filtered one of Kereliuk, Sturm & Larsen (2015), as torchaudio lists it: 443 / 197 / 290 excerpts.
 """
-
-from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 

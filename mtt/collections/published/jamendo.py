@@ -1,13 +1,9 @@
 """MTG-Jamendo (Bogdanov et al. 2019): full tracks under Creative Commons licences, with genre, instrument and mood/theme tags.
 
 Conventions: the root is a copy of the repository ``MTG/mtg-jamendo-dataset`` or of its folder ``data``: the sets of its five official
-splits, none of which shares an artist, are ``splits/split-{0..4}/autotagging*-{train,validation,test}.tsv`` (columns TRACK_ID, ARTIST_ID,
-ALBUM_ID, PATH, DURATION, TAGS; one more column for each further tag). Tags are published as ``genre---rock``; here they are ``rock`` of
-the kind ``genre``. Audio is ``NN/ID.mp3`` or, of the low-quality copy, ``NN/ID.low.mp3``, in ``audio/``, ``raw_30s/audio/``,
-``raw_30s/audio-low/`` or the root.
+splits, none of which shares an artist, are ``splits/split-{0..4}/autotagging*-{train,validation,test}.tsv``. Tags are published as
+``genre---rock``; here they are ``rock`` of the kind ``genre``. Audio is ``NN/ID.mp3`` or, of the low-quality copy, ``NN/ID.low.mp3``.
 """
-
-from __future__ import annotations
 
 from pathlib import Path
 

@@ -1,16 +1,11 @@
 """MagnaTagATune (Law et al. 2009): 25 863 clips of 29 s with the 50 most frequent of 188 tags.
 
 Conventions: ``annotations_final.csv`` and ``clip_info_final.csv`` (tab separated, as published) lie in the root; clips are
-``<folder>/<name>.mp3`` in one of 16 folders ``0``–``f``, in the root or in ``mp3/``. The artist is that of ``clip_info_final.csv``. A clip
-without any of the 50 tags stays in its set, as all 50 absent: published results count it so.
-
-* The usual split goes by folder, 12:1:3 (0–b train, c valid, d–f test): 18 706 / 1 825 / 5 329 clips when the three empty files that are
-  published are left out. Artists stand in several sets.
-* ``listed``: the clips and sets of given lists, in ``split/`` or ``MTAT_split/``: ``{train,valid,test}.npy`` (strings ``number<TAB>path``,
-  Won et al. 2020) or ``{train,valid,test}_list_pub.cP`` (paths, Lee et al. 2017), or the same as ``.txt``.
+``<folder>/<name>.mp3`` in one of 16 folders ``0``–``f``, in the root or in ``mp3/``. A clip without any of the 50 tags stays in its set, as
+all 50 absent: published results count it so. The usual split goes by folder, 12:1:3: 18 706 / 1 825 / 5 329 clips; artists stand in several
+sets. ``listed``: the clips and sets of given lists, in ``split/`` or ``MTAT_split/``: ``{train,valid,test}.npy`` (strings
+``number<TAB>path``, Won et al. 2020) or ``{train,valid,test}_list_pub.cP`` (paths, Lee et al. 2017), or the same as ``.txt``.
 """
-
-from __future__ import annotations
 
 from pathlib import Path
 

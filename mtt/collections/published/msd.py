@@ -1,29 +1,23 @@
 """The Million Song Dataset with two splits: CALS (the usual one) and the conventional one.
 
-Conventions: a track's id is ``TR`` and 16 letters or digits; its audio is ``audio/A/B/C/TRABC….wav`` (letters 3 to 5 of the id), or
-the same as FLAC, MP3 or OGG.
+Conventions: a track's id is ``TR`` and 16 letters or digits; its audio is ``audio/A/B/C/TRABC….wav`` (letters 3 to 5 of the id), or the
+same as FLAC, MP3 or OGG. Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title).
 
 * CALS (Won, Choi & Serra 2021), files of ``data/splits`` of the authors' repository: ``splits/{train,valid,test}_ids.npy``,
-  ``{train,valid,test}_binaries.npy`` (n x 50), ``student_ids.npy``, or in its place ``msd_splits.tsv`` (clip_ids, splits). Its student set
-  is unlabelled; tracks of no set are not part of the collection.
-* The conventional split (Choi et al. 2016), files of the repository ``keunwoochoi/MSD_split_for_tagging``, in ``MSD_split_for_tagging/`` or
-  ``splits/``: ``{train,valid,test}_x_msd_id.txt`` and ``{train,valid,test}_y.npy``. Artists stand in several sets. Later work drops tracks
-  below 29.1 s: ``filtered_list_{train,test}.cP`` (Lee et al. 2017) beside these files does so here.
-* Artists and titles come from ``unique_tracks.txt`` (track<SEP>song<SEP>artist<SEP>title) or ``track_metadata.db``, which the Million Song
-  Dataset publishes among its additional files.
+  ``{train,valid,test}_binaries.npy`` (n x 50), ``student_ids.npy`` (the unlabelled set), or in its place ``msd_splits.tsv``.
+* The conventional split (Choi et al. 2016), files of the repository ``keunwoochoi/MSD_split_for_tagging``:
+  ``{train,valid,test}_x_msd_id.txt`` and ``{train,valid,test}_y.npy``. Artists stand in several sets. ``filtered_list_{train,test}.cP``
+  (Lee et al. 2017) beside these files drops tracks below 29.1 s.
 """
 
-from __future__ import annotations
-
 import re
-import sqlite3
 from pathlib import Path
 
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_labels, read_strings, track_table
 from mtt.data.corpus import tag_texts
-from mtt.files import MttError, one_line
+from mtt.files import MttError
 from mtt.models.official import CALS_TAGS
 from mtt.reading.table import read_table
 from mtt.splits.check import SETS
@@ -53,7 +47,16 @@ def read(root: Path, variant: str) -> Published:
         labels = first_file(folder, [name + labels_file], f"the tags of the {name} set of {split}")
         texts = tag_texts(read_labels(labels, len(ids), len(tags)), tags)
         sets.append(pd.DataFrame({"track_id": ids, "tags": texts, "split": name}, dtype=str))
-    table = _long_enough(folder, pd.concat(sets)) if variant else pd.concat([*sets, _pool(folder)])
+    long_enough = [folder / f"filtered_list_{name}.cP" for name in ("train", "test")]
+    if variant and all(path.is_file() for path in long_enough):
+        named = {track_id for path in long_enough for track_id in read_strings(path)}
+        sets = [own[own["track_id"].isin(named)] for own in sets]
+    elif not variant:
+        pool = first_file(folder, ["student_ids.npy", "msd_splits.tsv"], "the ids of the unlabelled set of CALS")
+        lists = None if pool.suffix == ".npy" else read_table(pool, ["clip_ids", "splits"], "\t")
+        ids = read_strings(pool) if lists is None else lists.loc[lists["splits"] == "STUDENT", "clip_ids"]
+        sets.append(pd.DataFrame({"track_id": ids, "tags": "", "split": "unlabelled"}, dtype=str))
+    table = pd.concat(sets)
     ids = table["track_id"].tolist()
     bad = [track_id for track_id in ids if not re.fullmatch("TR[A-Z0-9]{16}", track_id)]
     if bad:
@@ -63,55 +66,21 @@ def read(root: Path, variant: str) -> Published:
     return Published(tracks, ("audio", ""), split=split, tags=tags)
 
 
-def _pool(folder: Path) -> pd.DataFrame:
-    """The unlabelled set of CALS."""
-    source = first_file(folder, ["student_ids.npy", "msd_splits.tsv"], "the ids of the unlabelled set of CALS")
-    if source.suffix == ".npy":
-        ids = read_strings(source)
-    else:
-        table = read_table(source, ["clip_ids", "splits"], "\t")
-        ids = table.loc[table["splits"] == "STUDENT", "clip_ids"]
-    return pd.DataFrame({"track_id": ids, "tags": "", "split": "unlabelled"}, dtype=str)
-
-
-def _long_enough(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """The tracks that the filtered lists name, where there are such lists."""
-    lists = [folder / f"filtered_list_{name}.cP" for name in ("train", "test")]
-    if not all(path.is_file() for path in lists):
-        return table
-    return table[table["track_id"].isin([track_id for path in lists for track_id in read_strings(path)])]
-
-
 def _about(root: Path, ids: list[str]) -> dict[str, list[str]]:
     """artist and title of each id, in its order."""
-    folders = ("", "AdditionalFiles/", "metadata/")
-    names = [folder + name for folder in folders for name in ("unique_tracks.txt", "track_metadata.db")]
-    source = first_file(root, names, "the artists (millionsongdataset.com publishes both files as additional ones)")
-    about = (_unique_tracks(source, set(ids)) if source.suffix == ".txt" else _track_metadata(source)).reindex(ids).fillna("")
-    unknown = about.index[about["artist"] == ""]
-    if len(unknown):
-        raise MttError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
-    return {name: about[name].tolist() for name in ("artist", "title")}
-
-
-def _unique_tracks(path: Path, wanted: set[str]) -> pd.DataFrame:
-    rows = {}
-    with open(path, encoding="utf-8", errors="replace") as file:
+    names = [f"{folder}unique_tracks.txt" for folder in ("", "AdditionalFiles/", "metadata/")]
+    source = first_file(root, names, "the artists (millionsongdataset.com publishes it as an additional file)")
+    rows, wanted = {}, set(ids)
+    with open(source, encoding="utf-8", errors="replace") as file:
         for line in file:
             parts = line.rstrip("\n").split("<SEP>", 3)
             if len(parts) == 4 and parts[0] in wanted:
                 rows[parts[0]] = (parts[2].strip(), parts[3].strip())
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["artist", "title"])
-
-
-def _track_metadata(path: Path) -> pd.DataFrame:
-    try:
-        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
-            rows = database.execute("SELECT track_id, artist_name, title FROM songs").fetchall()
-    except sqlite3.Error as error:
-        raise MttError(f"{path}: not the track metadata of the Million Song Dataset ({one_line(error)}); copy it again") from error
-    table = pd.DataFrame(rows, columns=["track_id", "artist", "title"], dtype=str)
-    return table.drop_duplicates("track_id").set_index("track_id")
+    about = pd.DataFrame.from_dict(rows, orient="index", columns=["artist", "title"]).reindex(ids).fillna("")
+    unknown = about.index[about["artist"] == ""]
+    if len(unknown):
+        raise MttError(f"{source}: names no artist for {len(unknown)} of {len(ids)} tracks, such as {unknown[0]}; copy it again")
+    return {name: about[name].tolist() for name in ("artist", "title")}
 
 
 DATA_SET = DataSet(

@@ -4,8 +4,6 @@ Conventions: excerpts are as long as the clips that the model was trained on, si
 seconds from the start of the excerpt.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

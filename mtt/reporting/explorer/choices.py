@@ -4,8 +4,6 @@ Conventions: ``scores`` are song-level probabilities (tracks, tags) of the track
 its choices best first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from operator import itemgetter
@@ -45,10 +43,9 @@ def first_models(results: Mapping[str, Result]) -> dict[str, nn.Module]:
 
 
 def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Choice]:
-    """At most ``count`` test tracks that show what the models do, each of its own artist.
+    """At most ``count`` test tracks that show what the models do, each of its own artist; else the one with the most tags.
 
-    ``results`` by name, the teacher (where there is one) first and the student last. The rules take turns until there are enough; where
-    none finds a track, the one with the most tags is shown.
+    ``results`` by name, the teacher (where there is one) first and the student last. The rules take turns.
     """
     corpus, ids = study.corpus, study.ids("test")
     scores = {name: result.first.scores("test") for name, result in results.items()}
@@ -67,8 +64,7 @@ def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -
 def worst_errors(labels: np.ndarray, scores: np.ndarray, count: int = 4) -> list[tuple[int, int, bool]]:
     """The most confident errors as (row, tag, whether it is a miss), one a track and a tag: misses and as many false alarms in turn.
 
-    A miss is a true tag that scores low among the tracks that have it; a false alarm a wrong tag that scores high among those that do not:
-    both as the share of the other side's tracks that they are wrongly ranked against.
+    A miss is a true tag that scores low among the tracks that have it, a false alarm a wrong tag that scores high among those that do not.
     """
     labels, wrong = labels.astype(bool), np.zeros(scores.shape)
     for column, has, score in zip(wrong.T, labels.T, scores.T, strict=True):

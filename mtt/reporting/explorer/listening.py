@@ -3,8 +3,6 @@
 Conventions: an excerpt is the middle of a track; a player's title names the track, its description says what to hear.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

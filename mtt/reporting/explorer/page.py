@@ -4,8 +4,6 @@ Conventions: time is in seconds. The page holds its scenes as JSON: numbers as b
 attention in steps of 1/255 of its largest), sound as MP3, spectrograms as grey JPEG.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import os
@@ -45,12 +43,9 @@ def render_explorer(
     return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], **told)
 
 
-def embedded_page(scene: dict, key: str) -> str:
-    """The explorer of one encoded scene as the document of a frame in a notebook.
-
-    Of pages with the same ``key`` that follow each other in one window, each goes on where the last one was.
-    """
-    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", key=key, scenes=[scene])
+def embedded_page(scene: dict) -> str:
+    """The explorer of one encoded scene as the document of a frame in a notebook; it goes on where the last one there was."""
+    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", scenes=[scene])
 
 
 def explain_file(audio: str | Path, models: Sequence[str | Path], out: str | Path) -> Path:

@@ -1,11 +1,8 @@
 """Sound that can be heard beside its picture: an audio element whose position moves as a cursor over a figure's time axes.
 
-Conventions: sound is (samples,) at 22 050 Hz, coded as MP3 of constant rate (56 kbit/s: 7 kB a second, 9.4 kB as page text), so that every
-browser seeks exactly. Time is in seconds from the start of the waveform. A page with players needs no request. Nothing is found by an id,
-so a player may stand on a page twice; each output brings ``player.js`` once, which leaves alone the players that are ready.
+Conventions: sound is (samples,) at 22 050 Hz, coded as MP3 of constant rate (7 kB a second), so that every browser seeks exactly. Time is
+in seconds from the start. Nothing is found by an id, so a player may stand on a page twice; each output brings ``player.js`` along.
 """
-
-from __future__ import annotations
 
 import base64
 import io
@@ -29,8 +26,7 @@ FIGURE_WIDTH = 420  # CSS pixels, the least width of a gallery's columns
 class Player:
     """A sound with a title and a figure over which a cursor follows the sound; shows itself in Jupyter and in an offline page.
 
-    ``waveform`` is (samples,); what lies outside [-1, 1] is clipped. ``picture`` has at least one axes over seconds (of gid ``TIME_AXIS``).
-    ``description`` is a sentence beside the title.
+    ``waveform`` is (samples,), clipped to [-1, 1]; ``picture`` has axes of gid ``TIME_AXIS``; ``description`` stands beside the title.
     """
 
     def __init__(self, waveform: np.ndarray, picture: Picture, title: str, description: str = "") -> None:

@@ -4,8 +4,6 @@ Conventions: time is in seconds from the start of a track's waveform. A point of
 relative to uniform attention (1), mean over overlapping windows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +27,9 @@ LONGEST = 600.0  # seconds of a file that are shown
 
 @dataclass(frozen=True)
 class Track:
-    """A recording and what is known of it.
+    """A recording and what is known of it: ``labels`` are observed, ``true_labels`` known to be right (None where they are not known).
 
-    ``labels`` are observed, ``true_labels`` known to be right (None where they are not known). ``truth`` holds when a tag sounds, for the
-    tags of which that is known. ``about`` are the tags that ``note`` speaks of.
+    ``truth`` holds when a tag sounds, for the tags of which that is known; ``about`` are the tags that ``note`` speaks of.
     """
 
     recording: Recording

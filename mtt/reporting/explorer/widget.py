@@ -4,10 +4,7 @@ Conventions: the page is that of ``page`` with one scene, in a frame of its own 
 notebook's. Recordings, their tokens and all curves that were asked for are kept. Durations are in seconds.
 """
 
-from __future__ import annotations
-
 import html
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +16,7 @@ from mtt.data.corpus import Corpus
 from mtt.files import MttError, one_line
 from mtt.reporting.explorer.choices import Choice, first_models
 from mtt.reporting.explorer.page import embedded_page, encode_scene, encode_sound
-from mtt.reporting.explorer.scenes import Heard, Scene, Track, corpus_track, file_track, full_title, heard_by
+from mtt.reporting.explorer.scenes import Scene, Track, corpus_track, file_track, full_title, heard_by
 from mtt.study.workspace import Result, Study
 
 WINDOWS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)  # besides the models' own clip lengths
@@ -39,8 +36,9 @@ class ExplorerWidget(ipywidgets.VBox):
     def __init__(
         self, corpus: Corpus, offered: Sequence[tuple[str, Choice]], models: Mapping[str, nn.Module], shown: Sequence[str]
     ) -> None:
-        self.corpus, self.models, self.key = corpus, dict(models), uuid.uuid4().hex
-        self._opened, self._heard = lru_cache(KEPT)(self._open), lru_cache(40 * KEPT)(self._hear)
+        self.corpus, self.models = corpus, dict(models)
+        self._opened = lru_cache(KEPT)(self._open)
+        self._heard = lru_cache(40 * KEPT)(lambda source, name, window: heard_by(models[name], self._opened(source)[0].recording, window))
         clips = sorted({float(model.clip_seconds) for model in self.models.values()})
         windows = [(f"{seconds:g} s", seconds) for seconds in sorted({*WINDOWS, *clips})]
         hint = "or the path of a file of yours, then Enter"
@@ -74,15 +72,12 @@ class ExplorerWidget(ipywidgets.VBox):
         source = self.file.value.strip() or self.track.value
         track, sound = self._opened(source)
         scene = Scene(track, {name: self._heard(source, name, self.window.value) for name in names})
-        return embedded_page(encode_scene(scene, sound), self.key)
+        return embedded_page(encode_scene(scene, sound))
 
     def _open(self, source: str | Choice) -> tuple[Track, dict]:
         """A file or a track of the corpus, and its sound and spectrogram as the page wants them."""
         track = file_track(Path(source).expanduser()) if isinstance(source, str) else corpus_track(self.corpus, *source)
         return track, encode_sound(track)
-
-    def _hear(self, source: str | Choice, name: str, window: float) -> Heard:
-        return heard_by(self.models[name], self._opened(source)[0].recording, window)
 
 
 def explore(study: Study, results: Mapping[str, Result], choices: Sequence[Choice], shown: Sequence[str]) -> ExplorerWidget:

@@ -4,8 +4,6 @@ Conventions: durations are in seconds; labels are (tracks, tags) of 0 and 1. A s
 is drawn in percentage points.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 

@@ -4,8 +4,6 @@ Conventions: sizes are in inches, text in points. An estimate is a table row wit
 axes whose x is time in seconds carries the gid ``TIME_AXIS``: there a player puts its cursor. The same figure gives the same bytes.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import io
@@ -36,10 +34,10 @@ LEAST_WIDTH = "var(--mtt-figure,500px)"
 PALETTE_ERROR = 2.0  # largest root-mean-square error (of 255) at which a 256-colour palette counts as the same picture
 PAGE_VARIABLES = {colour.lower(): f"var({name},{colour})" for colour, name in PAGE_COLOURS.items()}
 
-FIGURES: dict[str, Callable[..., Picture]] = {}
+FIGURES: dict[str, Callable[..., "Picture"]] = {}
 
 
-def figure(draw: Callable[..., Picture]) -> Callable[..., Picture]:
+def figure(draw: Callable[..., "Picture"]) -> Callable[..., "Picture"]:
     """Decorates a function that draws: it gets the house style, and its name becomes that of one of ``FIGURES``."""
     FIGURES[draw.__name__] = matplotlib.rc_context(STYLE)(draw)
     return FIGURES[draw.__name__]

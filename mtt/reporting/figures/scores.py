@@ -4,8 +4,6 @@ Conventions: scores lie in 0–1 and are ROC-AUC where nothing else is said; a d
 tracks.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping, Sequence
 

@@ -6,8 +6,6 @@ a truth is a list of (start, end) in seconds; attention is relative to uniform a
 95% intervals over artists.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import librosa

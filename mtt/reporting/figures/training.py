@@ -5,8 +5,6 @@ one row whose weights are kept). Input length is in seconds and doubles from tic
 bytes) for one clip.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -18,15 +18,12 @@
     return made;
   }
   function bytes(text) { return Uint8Array.from(atob(text), letter => letter.charCodeAt(0)); }
-  function rows(text, length) {
-    const all = bytes(text);
-    return Array.from({ length: all.length / length }, (_, row) => all.subarray(row * length, (row + 1) * length));
-  }
+  function rows(all, length) { return Array.from({ length: all.length / length }, (_, row) => all.subarray(row * length, (row + 1) * length)); }
   for (const model of scenes.flatMap(each => each.models)) {
-    const codes = rows(model.probabilities, model.times.length), given = model.attention;
+    const codes = rows(bytes(model.probabilities), model.times.length), given = model.attention;
     model.curves = model.columns.map(column => codes[column] && Float32Array.from(codes[column], code => code / 255));
     if (!given) continue;
-    given.codes = rows(given.rows, given.times.length);
+    given.codes = rows(bytes(given.rows), given.times.length);
     given.curves = given.codes.map((row, index) => Float32Array.from(row, code => code / 255 * given.largest[index]));
   }
   function clock(seconds) {
@@ -78,12 +75,11 @@
     const name = [make("b", {}, "Attention"), chooser()], models = attending(shownModels());
     if (view === ALL) return lane("heads", name, ...models.map(headMap));
     const found = models.map(model => ({ model, values: model.attention.curves[model.attention.names.indexOf(view)] })).filter(each => each.values);
-    const most = Math.max(0, ...found.map(each => Math.max(...each.values)));
-    const usual = Math.max(0, ...found.map(each => each.values.slice().sort()[Math.floor(0.985 * each.values.length)]));
-    const top = Math.max(2, Math.min(most, 1.3 * usual));  // a single peak, such as at the very start, does not flatten the rest
+    const usual = found.map(each => each.values.slice().sort()[Math.floor(0.985 * each.values.length)]);
+    const top = Math.max(2, ...usual.map(value => 1.3 * value));  // a single peak, such as at the very start, does not flatten the rest
     const uniform = make("path", { d: `M0 ${1 - 1 / top}H${scene.seconds}`, class: "uniform" });
     const curves = found.flatMap(({ model, values }) => curve(model, model.attention.times, values, top));
-    lane("attention", name, chart(0, uniform, ...curves), label("1: uniform", 1 / top), label(top.toFixed(1) + (most > top ? " and more" : ""), 0.8));
+    lane("attention", name, chart(0, uniform, ...curves), label("1: uniform", 1 / top), label(top.toFixed(1), 0.8));
   }
   function headMap(model) {  // a row for each layer and head, the first layer on top
     const { times, names, codes } = model.attention, step = times[1] - times[0] || scene.seconds;
@@ -102,11 +98,7 @@
     if (!names.includes(view)) view = names[0];
     const options = names.map(name => make("option", name === view ? { selected: "" } : {}, name));
     const choice = make("select", { "aria-label": "Which attention" }, ...options);
-    choice.addEventListener("change", () => {
-      view = choice.value;
-      buildLanes();
-      find("lanes").querySelector("select").focus();
-    });
+    choice.addEventListener("change", () => { view = choice.value; buildLanes(); find("lanes").querySelector("select").focus(); });
     return choice;
   }
   function buildLanes() {
@@ -168,16 +160,12 @@
     find("track-why").textContent = scene.note;
     find("length").textContent = clock(scene.seconds);
     [...tracks.children].forEach((item, other) => item.firstChild.setAttribute("aria-current", other === index));
-    const chosen = tracks.children[index], over = tracks.scrollWidth > tracks.clientWidth;
-    if (over) tracks.scrollLeft = chosen.offsetLeft - tracks.offsetLeft - (tracks.clientWidth - chosen.offsetWidth) / 2;
+    tracks.children[index].scrollIntoView({ block: "nearest", inline: "center" });
     showState(); buildSwitches(); explain(); drawAxis(); buildLanes();
   }
   function switchOf(on, flip, ...content) {
     const button = make("button", { type: "button", "aria-pressed": on }, ...content);
-    button.addEventListener("click", () => {
-      button.setAttribute("aria-pressed", flip());
-      buildLanes(); speak();
-    });
+    button.addEventListener("click", () => { button.setAttribute("aria-pressed", flip()); buildLanes(); speak(); });
     return button;
   }
   function buildSwitches() {
@@ -231,28 +219,22 @@
   audio.addEventListener("error", () => { find("fault").hidden = false; });
 
   // --- In a notebook: a page that takes the place of another goes on where that one was, and its frame is as high as it is ---
-  const key = document.documentElement.dataset.kept;
-  const trackOf = each => each.artist + "\n" + each.title;
-  function keep() {
-    const shown = scene.tags.filter(tag => tag.shown).map(tag => tag.name);
-    const state = { track: trackOf(scene), time: audio.currentTime, playing: !audio.paused, view, hidden: [...hidden], shown };
-    (parent.mttExplorers = parent.mttExplorers || {})[key] = state;
-  }
-  function resume(last) {
+  find("explorer").hidden = false;
+  const last = window.frameElement && parent.mttExplorer, trackOf = each => each.artist + "\n" + each.title;
+  if (last) {
     view = last.view;
-    for (const name of last.hidden) hidden.add(name);
-    if (last.track !== trackOf(scenes[0])) return;
+    last.hidden.forEach(name => hidden.add(name));
+  }
+  if (last && last.track === trackOf(scenes[0])) {
     for (const tag of scenes[0].tags) tag.shown = last.shown.includes(tag.name);
     audio.addEventListener("loadedmetadata", () => timeline.seek(last.time), { once: true });
-    if (last.playing) audio.addEventListener("seeked", timeline.toggle, { once: true });  // where the browser lets it
   }
-
-  find("explorer").hidden = false;
-  if (key && parent.mttExplorers && parent.mttExplorers[key]) resume(parent.mttExplorers[key]);
   open(0);
-  if (key) {
-    for (const name of ["click", "change", "keyup"]) document.addEventListener(name, keep);
-    for (const name of ["timeupdate", "seeked", "play", "pause"]) audio.addEventListener(name, keep);
+  if (window.frameElement) {
+    window.addEventListener("pagehide", () => {
+      const shown = scene.tags.filter(tag => tag.shown).map(tag => tag.name);
+      parent.mttExplorer = { track: trackOf(scene), time: audio.currentTime, view, hidden: [...hidden], shown };
+    });
     new ResizeObserver(() => { frameElement.style.height = document.documentElement.offsetHeight + "px"; }).observe(document.body);
   }
   new ResizeObserver(drawAxis).observe(stage);

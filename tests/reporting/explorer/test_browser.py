@@ -277,7 +277,7 @@ def test_a_screen_reader_hears_the_moment_and_what_is_in_it(visit):
 
 def test_in_a_notebook_a_page_goes_on_where_the_one_before_it_was(visit, tmp_path):
     """The widget puts a new document into a new frame whenever a control changes."""
-    documents = [html.escape(embedded_page(encode_scene(made), "key")) for made in (scene(), scene(attends=False), scene("Another tune"))]
+    documents = [html.escape(embedded_page(encode_scene(made))) for made in (scene(), scene(attends=False), scene("Another tune"))]
     frames = [f'<iframe allow="autoplay" srcdoc="{document}" style="width:100%;height:50px"></iframe>' for document in documents]
     seen = visit()
     (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><body>{frames[0]}</body>")

@@ -18,7 +18,7 @@ def test_text_counts_first_and_lists_the_first_of_each_kind():
     many = [(f"t{i}", f"{i}.mp3", "clipped", "2% of the samples") for i in range(ON_TERMINAL + 5)]
     text = audit_text(audit(("a", "a.mp3", "silent", "level -90 dB"), *many))
     lines = text.splitlines()
-    assert lines[0] == f"mine: 1,234 tracks, 20.5 hours; {ON_TERMINAL + 6} problems of 2 kinds."
+    assert lines[0] == f"mine: 1,234 tracks, 20.5 hours; {ON_TERMINAL + 6} problems of 2 kinds, 0 hints."
     assert lines[1].split()[:2] == ["1", "silent"] and lines[2].split()[:2] == [str(ON_TERMINAL + 5), "clipped"]
     assert sum("2% of the samples" in line for line in lines) == ON_TERMINAL
     assert lines[-1] == "  ... and 5 more; a report (--out report.csv) lists all"

@@ -1,0 +1,69 @@
+"""What is looked at before any result, on corpora that no result comes from: are models converged, and how small an effect can be seen?
+
+Conventions: tuning corpora have the numbers TUNING and above; settings are chosen on them, and a study of such a number is no result.
+*Converged* means that twice the exposure changes the validation score by less than CHANGE, as a mean over the tuning corpora.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mtt.config import TUNING, StudyConfig
+from mtt.evaluation.replicates import smallest_effect
+from mtt.files import home, write_json
+from mtt.findings.claims import CLAIMS, Judge
+from mtt.findings.reference import FOLDER
+from mtt.settings import to_dict
+from mtt.study.recipes import Recipe
+from mtt.study.schedule import make_cells
+from mtt.study.workspace import Study
+
+CHANGE = 0.003  # ROC-AUC
+
+
+def tune(config: StudyConfig, corpora: int, progress: bool = True) -> dict:
+    """Look at ``corpora`` tuning corpora with these settings and keep what was found beside the reference; read back what is there."""
+    config = replace(config, first_replicate=TUNING, replicates=corpora, retrained=0)
+    study = Study(config, home() / "runs" / f"tuning-{config.profile}", progress)
+    for replicate in study.replicates:
+        replicate.prepare()
+    found = {"settings": to_dict(config), "convergence": convergence(study), "power": power(study)}
+    write_json(FOLDER / "tuning.json", found)
+    return found
+
+
+def convergence(study: Study) -> list[dict]:
+    """For each size of the labelled set, of the supervised model and of its student: validation ROC-AUC, and with twice the exposure."""
+    rows = []
+    for artists in sorted({*study.config.scarcity, study.config.labelled_artists or 0}):
+        ending = "" if artists == (study.config.labelled_artists or 0) else f"-{artists}"
+        for name in (f"teacher{ending}", f"student{ending}"):
+            recipe = study.lineup[name].recipe
+            scores = {which: _validation(study, one) for which, one in (("valid", recipe), ("doubled", _doubled(recipe)))}
+            change = np.mean(scores["doubled"]) - np.mean(scores["valid"])
+            about = {"model": name, "artists": artists, "exposure": recipe.exposure, "change": float(change), "margin": CHANGE}
+            rows.append(about | {which: [float(one) for one in values] for which, values in scores.items()})
+    return rows
+
+
+def _validation(study: Study, recipe: Recipe) -> np.ndarray:
+    """Macro ROC-AUC on the validation tracks of each corpus."""
+    cells = make_cells([one.job(recipe) for one in study.replicates], study.progress)
+    return np.array([cell.metrics["valid"]["roc_auc"] for cell in cells])
+
+
+def _doubled(recipe: Recipe) -> Recipe:
+    train = replace(recipe.train, steps=2 * recipe.train.steps)
+    return replace(recipe, name=f"{recipe.name}-doubled", train=train)
+
+
+def power(study: Study) -> list[dict]:
+    """The smallest effect that each claim would see with the replicates of the full study, from its spread over the tuning corpora."""
+    rows = []
+    for claim in CLAIMS.values():
+        if (found := claim.measure(Judge(study))) is not None:
+            sd = float(np.std(found.values, ddof=1))
+            rows.append({"id": claim.id, "sd": sd, "smallest": {str(n): smallest_effect(sd, n) for n in (2, 5, 10)}})
+    return rows
