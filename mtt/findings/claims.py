@@ -256,7 +256,7 @@ def _baselines(judge: Judge) -> Measured:
     others = {judge.results[name].entry.label: one for name, one in values.items() if name != strongest}
     handmade = {judge.results[recipes.HAND_MADE].entry.label: judge.values(_difference("teacher", recipes.HAND_MADE))}
     return Measured(
-        values[strongest], _difference("teacher", strongest), f"the strongest of them on validation, {label}",
+        values[strongest], _difference("teacher", strongest), f"{label} (the strongest baseline on validation)",
         beside=others | handmade, family=list(values.values()),
     )  # fmt: skip
 

@@ -31,7 +31,7 @@ def entry(name: str, values, controls=None, beside=None, reference=None, **chang
         low, high = prediction(there)
         agrees = [bool(low <= value <= high) for value in spread.values]
         known = {**told(there), "verdict": claim.verdict(there.lo, there.hi), "prediction": [low, high], "agrees": agrees}
-    versus = {"C2": "the strongest of them on validation, ResNet", "C7": "ResNet"}.get(name, "")
+    versus = {"C2": "ResNet (the strongest baseline on validation)", "C7": "ResNet"}.get(name, "")
     return {part: getattr(claim, part) for part in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
         "claim": claim.statement, "metric": METRIC, **told(spread), "verdict": claim.verdict(spread.lo, spread.hi, list(controls.values())),
         "versus": versus, "controls": {label: told(one) for label, one in controls.items()},

@@ -299,7 +299,7 @@ def variance_budget(rows: Sequence[Mapping], width: float = WIDTH) -> Picture:
 
     Beside it the replicates that would show an effect of LIMIT four times of five.
     """
-    title = "What an effect varies by, and how many replicates would show one of .005"
+    title = "What an effect varies by, and how many replicates would show one of 0.005"
     names = [row["id"] if width < WIDTH else f"{row['id']} {CLAIMS[row['id']].label}" for row in rows]
     sheet, axes = row_canvas(title, names, per_row=0.42, extra=1.6, width=width)
     parts = []
@@ -310,7 +310,7 @@ def variance_budget(rows: Sequence[Mapping], width: float = WIDTH) -> Picture:
         for name, value in known.items():
             axes.plot(value, place, sources[name][1], color=sources[name][0], markersize=7, markeredgecolor="white")
         needed = f"{replicates_needed(row['total'], LIMIT):,}" if row["total"] else "–"
-        beside(axes, place, f"{needed} replicates" if width >= WIDTH else needed)
+        beside(axes, place, f"{needed} replicates" if width >= WIDTH else f"n = {needed}")
         told = ", ".join(f"{name} {number(value, 4)}" for name, value in known.items())
         parts.append(f"{row['id']}: {told}, together {number(row['total'] or 0, 4)}, {needed} replicates")
     for name, (colour, marker) in sources.items():

@@ -7,7 +7,7 @@ test is named as such. Scores and effects have three decimals.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
@@ -21,6 +21,7 @@ from mtt.reporting.pages import tables, words
 from mtt.reporting.pages.frame import SITE, Page, render_page
 from mtt.reporting.pages.table import Table, table
 
+CURVES = ("scarcity", "trap")  # that the answer is about
 FOREMOST = "student"  # the model whose explanations are told
 WIDTHS = {"wide": 7.5, "narrow": 4.0}  # inches of a figure; the page shows the one that fits it
 
@@ -35,7 +36,8 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
     composed = results["study"]["collection"] == "synthetic"
     there = (reference() if known is None else known).get("curves", {}) if composed else {}
-    curves = {name: rows if len(rows := own.get(name, [])) > 1 else there.get(name, rows) for name in ("scarcity", "trap")}
+    curves = {name: own[name] for name in CURVES if len(own.get(name, [])) > 1}
+    borrowed = {name: there[name] for name in CURVES if name not in curves and there.get(name)}
     return render_page(
         out,
         "index.html.j2",
@@ -46,12 +48,14 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         provenance=results["study"],
         explorer=out.with_name("explorer.html").exists(),
         composed=composed,
-        answer=words.answer(entries, curves),
-        curves=list(_curves(own, curves)),
+        answer=words.answer(entries, curves | borrowed, list(borrowed)),
+        curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
         claims=[(claim, tested.get(claim.id), standing(tested[claim.id]) if claim.id in tested else "") for claim in CLAIMS.values()],
         plot=_drawn("claims_plot", entries) if entries else "",
         numbers=_numbers(entries),
-        budget=_drawn("variance_budget", results["variance"]) if results.get("variance") else "",
+        budget=_drawn("variance_budget", results["variance"])
+        if len(results["study"]["replicates"]) > 2 and results.get("variance")
+        else "",
         models=tables.models(results["models"]) if results["models"] else "",
         models_plot=_drawn("models_plot", results["models"]) if results["models"] else "",
         sentences=[one["sentence"] for one in told if one["model"] == FOREMOST and one["explanation"] != "rollout"],
@@ -67,13 +71,14 @@ def _answer(page: Page, results: Mapping) -> str:
     return ", ".join(stands) or results["findings"].get(page.slug, "").partition(". ")[0]
 
 
-def _curves(own: Mapping, shown: Mapping):
-    """The pictures behind the answer, each with what it shows: of this run, or the reference's."""
-    if rows := own.get("scarcity") or shown["scarcity"]:
-        is_own = len(rows) > 1 and bool(own.get("scarcity"))
-        yield words.scarcity(is_own), _drawn("scarcity", rows, **({} if is_own else {"reference": shown["scarcity"]}))
-    if rows := shown["trap"]:
-        yield words.trap(rows, bool(own.get("trap"))), _drawn("trap", rows)
+def _curves(own: Mapping, borrowed: Mapping, points: Sequence[Mapping]) -> Iterator[tuple[str, Markup]]:
+    """The pictures behind the answer, each with what it shows: of this run, or its ``points`` over the reference's."""
+    if "scarcity" in own:
+        yield words.scarcity(own=True), _drawn("scarcity", own["scarcity"])
+    elif "scarcity" in borrowed:
+        yield words.scarcity(own=False), _drawn("scarcity", points, reference=borrowed["scarcity"])
+    if rows := own.get("trap") or borrowed.get("trap"):
+        yield words.trap(rows, "trap" in own), _drawn("trap", rows)
 
 
 def _drawn(name: str, *data: Sequence[Mapping], **options) -> Markup:

@@ -37,12 +37,9 @@ def claim(entry: Mapping) -> str:
     """A sentence that reports an entry of results.json: its verdict, or beside a reference how far this run agrees."""
     known, replicates = CLAIMS[entry["id"]], counted(entry["replicates"], "replicate")
     if there := entry["reference"]:
-        inside = sum(there["agrees"])
-        where = "lies" if inside == len(there["agrees"]) == 1 else f"{inside} of {len(there['agrees'])} replicates lie"
-        return (
-            f"{standing(entry).capitalize()}: {known.contrast.partition(';')[0]} is {_shown(entry)} here; {where} where the reference run, "
-            f"with {_told(there)} ({there['verdict']}), expects a replicate."
-        )
+        here = ", ".join(signed(value, DIGITS) for value in entry["by_replicate"])
+        where = f"where the reference run ({_shown(there)}, {there['verdict']}) expects them"
+        return f"{standing(entry).capitalize()}: {sum(there['agrees'])} of {replicates} ({here}) lie {where}."
     numbers = (entry["effect"], *(entry["interval"] or ()))
     digits = _decimals(numbers, (0.0, *known.borders))
     effect, size = signed(entry["effect"], digits), number(entry["effect"], digits)
@@ -154,11 +151,18 @@ def headline(entries: Sequence[Mapping]) -> str:
     return f"Of {len(CLAIMS)} claims, {', '.join(parts)} in this run."
 
 
-def answer(entries: Sequence[Mapping], curves: Mapping) -> list[str]:
-    """Whether unlabelled music helps here, when, and how sure that is, in a sentence each; ``curves`` are those that the page shows."""
+def answer(entries: Sequence[Mapping], curves: Mapping, borrowed: Sequence[str] = ()) -> list[str]:
+    """Whether unlabelled music helps here, when, and how sure that is, in a sentence or two each; nothing where it was not tested.
+
+    ``curves`` are those that the page shows, and those named in ``borrowed`` the reference run's.
+    """
     entry = next((one for one in entries if one["id"] == HEADLINE), None)
-    said = [_helps(entry), _when(curves.get("scarcity", [])), _sure(entry, curves.get("trap", []))] if entry else []
-    return [sentence for sentence in said if sentence]
+    if entry is None:
+        return []
+    rows = {name: curves.get(name, []) for name in ("scarcity", "trap")}
+    said = [_helps(entry), _when(rows["scarcity"], "scarcity" in borrowed), _sure(entry), _trapped(rows["trap"], "trap" in borrowed)]
+    first, when, sure, trapped = said
+    return [sentence for sentence in (first, when, f"{sure} {trapped}".strip()) if sentence]
 
 
 def _helps(entry: Mapping) -> str:
@@ -179,71 +183,84 @@ def _helps(entry: Mapping) -> str:
     return f"{said}; this run, with {_shown(entry)}, {agrees}."
 
 
-def _when(rows: Sequence[Mapping]) -> str:
+def _when(rows: Sequence[Mapping], borrowed: bool) -> str:
     """How the gain depends on the number of labelled artists; what the pool is worth in them."""
     if len(rows) < 2:
         return ""
     first, last = rows[0], rows[-1]
     change = over_replicates(np.subtract(first["gain"]["by_replicate"], last["gain"]["by_replicate"]))
-    says = "it is not shown that the gain depends on how many labels there are"
+    says = "it is not shown to depend on how many labels there are"
     if change.lo > 0:
-        says = "the fewer labels there are, the more it adds"
+        says = "the fewer labels, the more the pool adds"
     elif change.hi < 0:
-        says = "the more labels there are, the more it adds"
-    ends = " and ".join(f"{_shown(row['gain'])} with {row['artists']:,}" for row in (first, last))
-    return f"From {first['artists']:,} to {last['artists']:,} labelled artists {says} ({ends}).{_worth(rows)}"
+        says = "the more labels, the more the pool adds"
+    whose = "There, from" if borrowed else "From"
+    ends = " to ".join(_shown(row["gain"]) for row in (first, last))
+    return f"{whose} {first['artists']:,} to {last['artists']:,} labelled artists its gain goes from {ends}: {says}.{_worth(rows)}"
 
 
 def _worth(rows: Sequence[Mapping]) -> str:
+    """The most that the pool is worth, in labelled artists, among the sizes at which the student's gain is surely above 0."""
     found = [(equal - row["artists"], row) for row, equal in zip(rows, equal_artists(rows), strict=True) if _side(row["gain"]) > 0]
     found = [(more, row) for more, row in found if np.isfinite(more) and more >= 0.5]
     if not found:
         return ""
-    more, row = max(found, key=lambda one: one[0] / one[1]["artists"])
-    return f" At {row['artists']:,} the pool is worth labels of some {more:,.0f} more artists."
+    more, _ = max(found, key=lambda one: one[0] / one[1]["artists"])
+    return f" Where it is worth most, the pool replaces the labels of about {counted(round(more), 'artist')}."
 
 
-def _sure(entry: Mapping, rows: Sequence[Mapping]) -> str:
-    values, count = np.array(entry["by_replicate"]), entry["replicates"]
-    if count == 1:
-        text = "A single replicate says nothing of others"
-    else:
-        ahead = int((values > 0).sum())
-        text = f"The student is ahead in {ahead} of {count} replicates"
-        if smallest := entry["smallest_effect"]:
-            text += f", which would show an effect of {number(smallest)} four times of five"
-    if not rows:
-        return f"{text}."
-    least, most = rows[0]["over_teacher"]["effect"], rows[-1]["over_teacher"]["effect"]
-    trapped = f"set beside its own teacher alone it gains {signed(least, DIGITS)} where that was hardly trained"
-    return f"{text}; {trapped}, {signed(most, DIGITS)} where it was trained to the end."
+def _sure(entry: Mapping) -> str:
+    """In how many replicates the student is ahead, and how small an effect so many would show."""
+    sides = [("there", entry["reference"]), ("here", entry)] if entry["reference"] else [("", entry)]
+    ahead = [f"{sum(value > 0 for value in one['by_replicate'])} of {len(one['by_replicate'])} {where}".strip() for where, one in sides]
+    if len(sides) == 1 and entry["replicates"] == 1:
+        return "A single replicate says nothing of others."
+    text = f"The student is ahead in {joined(ahead)} replicates" if len(sides) == 1 else f"Of the replicates it is ahead in {joined(ahead)}"
+    if len(sides) == 1 and entry["smallest_effect"]:
+        text += f"; so many would show an effect of {number(entry['smallest_effect'])} four times of five"
+    return f"{text}."
+
+
+def _trapped(rows: Sequence[Mapping], borrowed: bool) -> str:
+    """Whether a student's gain over its own teacher depends on how far that was trained."""
+    if len(rows) < 2:
+        return ""
+    first, last = rows[0]["over_teacher"], rows[-1]["over_teacher"]
+    change = over_replicates(np.subtract(first["by_replicate"], last["by_replicate"]))
+    says = "that comparison tells how far the teacher was trained" if change.lo > 0 else "no trap is shown here"
+    whose = "In the reference run its gain" if borrowed else "Its gain"
+    return f"{whose} over its own teacher is {_shown(first)} where that was stopped early and {_shown(last)} where it was not: {says}."
 
 
 def scarcity(own: bool) -> str:
-    """What the curves against labelled artists are; ``own``: this run has several numbers of them."""
+    """What the curves against labelled artists are; ``own``: of this run, else of the reference."""
     text = (
-        "The supervised model has the same labels alone, the oracle learns from the pool with its own labels: what lies between them is "
+        "The supervised model has the same labels alone; the oracle learns from the pool with its own labels. What lies between them is "
         "the headroom. Bands are 95% intervals over replicates."
     )
-    return text if own else f"{text} This run trained at one number of labelled artists: its points stand over the reference run’s curves."
+    return text if own else f"{text} The curves are the reference run’s, points those of this run, which has one number of artists."
 
 
 def trap(rows: Sequence[Mapping], own: bool) -> str:
     """What measuring a student against its teacher alone would have said."""
     first, last = rows[0], rows[-1]
-    text = f"A student whose teacher stopped at {first['share']:.0%} of its exposure "
-    says = {1: "beats that teacher", 0: "is not shown to beat that teacher", -1: "falls short of that teacher"}
-    text += f"{says[_side(first['over_teacher'])]} by {_shown(first['over_teacher'])}, "
-    control = {1: "and beats", 0: "but is not shown to beat", -1: "but falls short of"}[_side(first["over_control"])]
-    text += f"{control} the same labels trained to the end ({_shown(first['over_control'])}); with a fully trained teacher it is "
-    text += f"{_shown(last['over_teacher'])}. So the headline is a gain over labels alone."
-    return text if own else f"{text} These are the reference run’s numbers: this run trains no such teachers."
+    says = {1: "beats", 0: "is not shown to beat", -1: "falls short of"}
+    over, control = first["over_teacher"], first["over_control"]
+    link = "but" if _side(control) < _side(over) else "and"
+    text = (
+        f"A student whose teacher stopped at {first['share']:.0%} of its exposure {says[_side(over)]} that teacher ({_shown(over)}), {link} "
+        f"{says[_side(control)]} the teacher that was trained to the end ({_shown(control)}). That one’s own student {says[_side(last['over_teacher'])]} "
+        f"it ({_shown(last['over_teacher'])}). So the headline is a gain over labels alone."
+    )
+    return text if own else f"{text} These are the reference run’s numbers."
 
 
 def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
     """What a reader must know to weigh the verdicts, from what the run says about itself (the ``study`` part of results.json)."""
     composed, count = study["collection"] == "synthetic", len(study["replicates"])
-    found = [COMPOSED if composed else f"The collection is {study['collection']}. What was found holds for it and need not for other music."]
+    found = [
+        COMPOSED if composed else f"The collection is {study['collection']}. What was found holds for it and need not for other music."
+    ]
     found.append(f"{TUNED}{' ' if CHANGES else ''}{CHANGES}")
     what = "one corpus, its split" if composed else "one split (of a published split, one seed)"
     amount = "This run has one: no interval is bounded." if count == 1 else f"This run has {count}."
@@ -253,8 +270,12 @@ def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
     elif 1 < count < 4:
         found.append(f"{count} replicates decide little: a verdict of so few is a first look.")
     bounded = "They hold corpora, artists and training alike" if composed else "They hold artists, and splits or trainings"
-    found.append(f"Intervals are 95% t intervals over replicates. {bounded}, and are not corrected for testing {len(entries)} claims at once.")
-    found.append("Inconclusive: the interval allows both answers. Not shown: a control would explain the effect away. Neither means “does not”.")
+    found.append(
+        f"Intervals are 95% t intervals over replicates. {bounded}, and are not corrected for testing {len(entries)} claims at once."
+    )
+    found.append(
+        "Inconclusive: the interval allows both answers. Not shown: a control would explain the effect away. Neither means “does not”."
+    )
     found.append(f"The profile is {study['profile']}: it sets the sizes of models and training, and with them every score.")
     return found
 
