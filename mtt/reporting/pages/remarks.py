@@ -171,9 +171,9 @@ def trained_lengths(rows: Sequence[Mapping]) -> str:
     """What happens to models that are trained and tested at other lengths, from ``curves.trained_lengths``."""
     parts = []
     for label in dict.fromkeys(row["label"] for row in rows):
-        first, *_, last = (row for row in rows if row["label"] == label)
-        scores = [f"{number(row['roc_auc']['effect'])} at {row['seconds']:g} s" for row in (first, last)]
-        parts.append(f"the {label} goes from {' to '.join(scores)}")
+        own = [f"{number(row['roc_auc']['effect'])} at {row['seconds']:g} s" for row in rows if row["label"] == label]
+        if len(own) > 1:
+            parts.append(f"the {label} goes from {own[0]} to {own[-1]}")
     return f"Trained anew at each length, {joined(parts)}." if parts else ""
 
 
