@@ -15,9 +15,9 @@ import pytest
 
 from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
+from mtt.findings.claims import CLAIMS
 from mtt.reporting.pages.notebook import render_notebook
 from mtt.reporting.run import PAGES, execute_notebook, study_marks
-from mtt.findings.claims import CLAIMS
 from mtt.study.parameters import PARAMETERS, ParameterError, parse_parameters
 from mtt.study.workspace import open_study
 

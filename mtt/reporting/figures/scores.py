@@ -4,17 +4,15 @@ Conventions: scores lie in 0–1 and are ROC-AUC where nothing else is said; a d
 tracks.
 """
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, legend, lines, log_axis, row_canvas, signed_axis, told
-from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, WIDTH, model_colour, text_colour
-from mtt.reporting.numbers import listed, with_interval
+from mtt.reporting.figures.draw import DASHED, Picture, canvas, dots, figure, legend, lines, log_axis, row_canvas, signed_axis, told
+from mtt.reporting.figures.style import BLUE, FAINT, GREY, ORANGE, model_colour, text_colour
+from mtt.reporting.numbers import listed
 
 TAG_MARKERS = ("o", "D", "s")
 

@@ -7,14 +7,13 @@ bytes) for one clip.
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, canvas, dots, figure, heatmap, label_ends, lines, log_axis, told
+from mtt.reporting.figures.draw import DASHED, Picture, canvas, figure, lines, log_axis
 from mtt.reporting.figures.style import GREY, INK, model_colour, text_colour
-from mtt.reporting.numbers import listed, signed
+from mtt.reporting.numbers import listed
 
 COSTS = {"milliseconds": ("time for one clip (ms)", "ms"), "megabytes": ("kept for the backward pass (MB)", "MB")}  # heading, unit
 

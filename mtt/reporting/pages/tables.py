@@ -24,7 +24,6 @@ from mtt.reporting.pages import words
 from mtt.reporting.pages.table import Table, shown, table
 from mtt.splits.check import SplitAudit, audit_split
 from mtt.splits.make import comparator_splits
-from mtt.study import recipes
 from mtt.study.workspace import Result, Study
 
 METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
