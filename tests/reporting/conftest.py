@@ -117,7 +117,8 @@ def notebook():
 @pytest.fixture
 def study() -> dict:
     return {
-        "profile": "demo", "collection": "synthetic", "replicates": [100, 101, 102, 103, 104], "commit": "0123456789ab", "machine": "2 cores",
+        "profile": "demo", "collection": "synthetic", "replicates": [100, 101, 102, 103, 104], "commit": "0123456789ab",
+        "machine": "2 cores",
         "versions": {"python": "3.11.9", "torch": "2.11.0"}, "started": "2026-01-02T03:04:05Z", "seconds": 754.2,
     }  # fmt: skip
 

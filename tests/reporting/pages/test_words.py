@@ -11,13 +11,13 @@ SENTENCES = {
     (
         "C1",
         0.026,
-    ): "Supported: a split that shares artists overstates, where every test artist was heard, ROC-AUC by 0.026 (95% interval 0.022 "
-    "to 0.030; 5 replicates).",
+    ): "Supported: a split that shares artists overstates, where every test artist was heard, ROC-AUC by 0.026 "
+    "(95% interval 0.022 to 0.030; 5 replicates).",
     (
         "C5",
         -0.001,
-    ): "Supported: the smaller student (KD) does at least as well as the equal one (KE) up to 0.005 ROC-AUC; the difference is "
-    "−0.0010 (95% interval −0.0047 to 0.0027; 5 replicates).",
+    ): "Supported: the smaller student (KD) does at least as well as the equal one (KE) up to 0.005 ROC-AUC; the difference "
+    "is −0.0010 (95% interval −0.0047 to 0.0027; 5 replicates).",
     ("C7", -0.02): "Contradicted: with longer input the Transformer gains less than the ResNet (the strongest baseline on validation); the "
     "difference is −0.020 ROC-AUC per doubling of the length (95% interval −0.024 to −0.016; 5 replicates).",
 }
