@@ -114,7 +114,10 @@ def curves(n: int = 5) -> dict:
         "scarcity": scarcity(n=n), "trap": trap(n), "lengths": lengths,
         "pools": [{"artists": size, "gain": effect(gain, n)} for size, gain in ((50, 0.004), (100, 0.007), (400, 0.012))],
         "styles": [{"pool": a, "tested": b, "gain": effect(0.01 * (1 + (a == b)), n)} for a in STYLES for b in STYLES],
-        "tags": [tag | {"teacher": 0.6 + 0.39 * a, "gain": 0.08 * (b - 0.4), "missing": c / 2} for tag, (a, b, c) in zip(tags, numbers, strict=True)],
+        "tags": [
+            tag | {"teacher": 0.6 + 0.39 * a, "gain": 0.08 * (b - 0.4), "missing": c / 2}
+            for tag, (a, b, c) in zip(tags, numbers, strict=True)
+        ],
     }  # fmt: skip
 
 
