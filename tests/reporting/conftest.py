@@ -117,16 +117,16 @@ def notebook():
 @pytest.fixture
 def study() -> dict:
     return {
-        "profile": "demo", "collection": "synthetic", "replicates": [100, 101], "commit": "0123456789ab", "machine": "2 cores",
+        "profile": "demo", "collection": "synthetic", "replicates": [100, 101, 102, 103, 104], "commit": "0123456789ab",
+        "machine": "2 cores",
         "versions": {"python": "3.11.9", "torch": "2.11.0"}, "started": "2026-01-02T03:04:05Z", "seconds": 754.2,
     }  # fmt: skip
 
 
 @pytest.fixture
 def results(study) -> dict:
-    """Made-up results of every claim and model."""
-    made = entries.results(entries.entries(2), entries.curves(2), sentence=lambda entry: f"What {entry['id']} found.")
-    return made | {"study": study, "explanations": explanations()}
+    """Made-up results of a full run."""
+    return entries.results(entries.entries(), entries.curves()) | {"study": study, "explanations": explanations()}
 
 
 def explanations() -> list[dict]:

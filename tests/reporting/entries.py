@@ -8,6 +8,7 @@ from mtt.evaluation.replicates import Spread, over_replicates, prediction, ratio
 from mtt.findings.claims import CLAIMS, METRIC, told
 
 SD = 0.003
+STYLES = ("home", "studio")
 EFFECTS = {"C1": 0.021, "C2": 0.048, "C3": 0.007, "C4a": 0.016, "C4b": 0.009, "C5": -0.003, "C6": 0.001, "C7": -0.006}
 
 
@@ -112,8 +113,11 @@ def curves(n: int = 5) -> dict:
     return {
         "scarcity": scarcity(n=n), "trap": trap(n), "lengths": lengths,
         "pools": [{"artists": size, "gain": effect(gain, n)} for size, gain in ((50, 0.004), (100, 0.007), (400, 0.012))],
-        "styles": [{"pool": a, "tested": b, "gain": effect(0.01 * (1 + (a == b)), n)} for a in ("home", "studio") for b in ("home", "studio")],
-        "tags": [tag | {"teacher": 0.6 + 0.39 * a, "gain": 0.08 * (b - 0.4), "missing": 0.5 * c} for tag, (a, b, c) in zip(tags, numbers, strict=True)],
+        "styles": [{"pool": a, "tested": b, "gain": effect(0.01 * (1 + (a == b)), n)} for a in STYLES for b in STYLES],
+        "tags": [
+            tag | {"teacher": 0.6 + 0.39 * a, "gain": 0.08 * (b - 0.4), "missing": c / 2}
+            for tag, (a, b, c) in zip(tags, numbers, strict=True)
+        ],
     }  # fmt: skip
 
 

@@ -245,12 +245,12 @@ def trap(rows: Sequence[Mapping], own: bool) -> str:
     """What measuring a student against its teacher alone would have said."""
     first, last = rows[0], rows[-1]
     says = {1: "beats", 0: "is not shown to beat", -1: "falls short of"}
-    over, control = first["over_teacher"], first["over_control"]
+    over, control, end = first["over_teacher"], first["over_control"], last["over_teacher"]
     link = "but" if _side(control) < _side(over) else "and"
     text = (
-        f"A student whose teacher stopped at {first['share']:.0%} of its exposure {says[_side(over)]} that teacher ({_shown(over)}), {link} "
-        f"{says[_side(control)]} the teacher that was trained to the end ({_shown(control)}). That one’s own student {says[_side(last['over_teacher'])]} "
-        f"it ({_shown(last['over_teacher'])}). So the headline is a gain over labels alone."
+        f"A student whose teacher stopped at {first['share']:.0%} of its exposure {says[_side(over)]} that teacher ({_shown(over)}), "
+        f"{link} {says[_side(control)]} the teacher that was trained to the end ({_shown(control)}). That one’s own student "
+        f"{says[_side(end)]} it ({_shown(end)}). So the headline is a gain over labels alone."
     )
     return text if own else f"{text} These are the reference run’s numbers."
 

@@ -13,11 +13,13 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mtt.explain.localisation import MEAN
+from mtt.findings.curves import equal_artists
 from mtt.reporting import figures
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS, canvas
-from mtt.reporting.figures.style import BLUE, VERMILLION, WIDTH
+from mtt.reporting.figures.style import BLUE, VERMILLION
 from tests.reporting import entries
 
+CURVES = entries.curves()
 RATE = 22_050
 TAGS = ["rock", "jazz", "piano", "electric guitar", "mellow"]
 
@@ -38,7 +40,7 @@ def by_length(slope):
 
 def history(offset):
     steps = np.arange(100, 1100, 100)
-    losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_roc_auc": 0.9 + offset - (steps - 700) ** 2 / 1e7}
+    losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_loss": 0.3 + offset + (steps - 700) ** 2 / 1e7}
     return pd.DataFrame({"step": steps, **losses, "kept": steps == 800})
 
 
@@ -56,32 +58,12 @@ def dropped(offset):
     return pd.DataFrame({"drop": drop, "lo": drop - 0.01, "hi": drop + 0.01}, index=["attended", "random", "shifted"])
 
 
-def experiment():
-    """The figures of the experiment: of a full run, of a new one over it, of one replicate, wide and for a phone."""
-    full, made = entries.entries(), entries.curves()
-    drawn = {
-        "claims_plot": figures.claims_plot(full),
-        "claims_plot, reference": figures.claims_plot(entries.entries(2, reference=True)),
-        "claims_plot, one replicate": figures.claims_plot(entries.entries(1)),
-        "scarcity, new": figures.scarcity(entries.scarcity((48,), 2), made["scarcity"]),
-    }
-    for width, look in ((WIDTH, ""), (4.0, ", phone")):
-        drawn[f"scarcity{look}"] = figures.scarcity(made["scarcity"], width=width)
-        drawn[f"trap{look}"] = figures.trap(made["trap"], width=width)
-        drawn[f"variance_budget{look}"] = figures.variance_budget([{"id": one["id"], **one["variance"]} for one in full], width=width)
-        drawn[f"models_plot{look}"] = figures.models_plot(entries.models(), width=width)
-    drawn["claims_plot, phone"] = figures.claims_plot(full, width=4.0)
-    return drawn | {name: getattr(figures, name)(made[name]) for name in ("pools", "styles")} | {
-        "tag_gains": figures.tag_gains(made["tags"]), "trained_lengths": figures.trained_lengths(made["lengths"]),
-    }  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def pictures():
     """Every figure at least once, with data that makes names long and labels crowd."""
     rng = np.random.default_rng(0)
     times = np.arange(0.5, 10, 0.25)
-    models = ("teacher", "student", "teacher-plain", "short-chunk-resnet")
+    models = {"teacher": 0.93, "student": 0.931, "teacher-plain": 0.92, "short-chunk-resnet-student": 0.90}
     labels = (rng.random((200, 5)) < [0.5, 0.4, 0.3, 0.3, 0.1]).astype(np.uint8)
     reliability = pd.DataFrame({"predicted": [0.1, 0.5, 0.9], "observed": [0.15, 0.5, 0.8], "count": [900, 90, 9]})
     cost = pd.DataFrame({"seconds": [3, 6, 12], "milliseconds": [3.0, 9, 27], "megabytes": [3.0, 6, 12]})
@@ -90,9 +72,11 @@ def pictures():
     attention = {f"layer {k}": rng.random(times.size) for k in range(4)}
     kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
     shares = pd.DataFrame(rng.uniform(0.1, 0.7, (5, 3)), TAGS, ["train", "valid", "test"])
-    return experiment() | {
+    return {
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
-        "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
+        "tag_counts, true": figures.tag_counts(
+            pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)
+        ),
         "tag_cooccurrence": figures.tag_cooccurrence(labels, TAGS),
         "tracks_per_artist": figures.tracks_per_artist([1, 2, 2, 7, 9]),
         "tracks_per_artist, many": figures.tracks_per_artist([1, 2, 2, 7, 300]),
@@ -105,6 +89,21 @@ def pictures():
         "missing_labels": figures.missing_labels(rng.beta(3, 2, 200), rng.beta(1, 8, 900)),
         "scores_by_length": figures.scores_by_length({"teacher": by_length(0.004), "fcn": by_length(0.0039)}, trained_on=3),
         "cost_by_length": figures.cost_by_length(costs),
+        "claims_plot": figures.claims_plot(entries.entries()),
+        "claims_plot, phone": figures.claims_plot(entries.entries(2, reference=True), width=4.0),
+        "claims_plot, two": figures.claims_plot(entries.entries()[3:5]),
+        "claims_plot, one replicate": figures.claims_plot(entries.entries(1)),
+        "scarcity": figures.scarcity(CURVES["scarcity"]),
+        "scarcity, phone": figures.scarcity(entries.scarcity((48,), 2), CURVES["scarcity"], width=4.0),
+        "trap": figures.trap(CURVES["trap"]),
+        "trap, phone": figures.trap(CURVES["trap"], width=4.0),
+        "variance_budget": figures.variance_budget([{"id": one["id"], **one["variance"]} for one in entries.entries()]),
+        "tag_gains": figures.tag_gains(CURVES["tags"]),
+        "pools": figures.pools(CURVES["pools"]),
+        "styles": figures.styles(CURVES["styles"]),
+        "trained_lengths": figures.trained_lengths(CURVES["lengths"]),
+        "models_plot": figures.models_plot(entries.models()),
+        "models_plot, phone": figures.models_plot(entries.models(), width=4.0),
         "mel_spectrograms, one": figures.mel_spectrograms({"waveform": tone()}, "A tone"),
         "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, "What a gain of −20 dB does"),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
@@ -187,10 +186,15 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
     ("name", "words"),
     [
         ("tag_counts", "5 tags, from 800 to 3 tracks. piano 800; rock 90;"),
-        ("learning_curves", "teacher 0.899 at step 800 of 1,000"),
-        ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
+        ("learning_curves", "teacher 0.3010 at step 800 of 1,000"),
+        ("claims_plot", "C4b unlabelled music helps: +0.009 [+0.005, +0.013], supported (beside it: permuted pseudo-labels +0.029"),
+        ("claims_plot, phone", "C5 smaller student is no worse: −0.003"),
+        ("scarcity", "12 artists: supervised 0.740, student 0.774, oracle 0.860, gain +0.034 [+0.029, +0.039], 28% of the headroom"),
+        ("scarcity, phone", "Curves are the reference run's, points this run's."),
+        ("trap", "8%: minus its own teacher +0.071"),
+        ("variance_budget", "C1: artists 0.0012, training 0.0018, corpus 0.0021, together 0.0030, 6 replicates"),
         ("timeline", "piano 100%; drums 20%"),
-        ("tag_counts, true", "5 tags"),
+        ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
         ("cost_by_length", "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.2 ms"),
         ("mel_spectrograms", "before mean −"),
         ("deletion", "teacher: most attended +0.0500 [+0.0400, +0.0600]"),
@@ -285,7 +289,7 @@ def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
 def test_learning_curves_mark_the_weights_that_are_kept_and_pass_over_steps_without_loss(pictures):
     upper, lower = pictures["learning_curves"].figure.axes
     assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
-    assert upper.get_ylim() != lower.get_ylim()
+    assert upper.get_ylim() != lower.get_ylim()  # a sum of two losses would flatten the other
     lower = figures.learning_curves({"teacher": history(0).replace({"train_loss": {0.3 - 400 / 5e3: np.nan}})}).figure.axes[1]
     assert list(lower.lines[0].get_xdata()) == [100, 200, 300, 500, 600, 700, 800, 900, 1000]
 
@@ -361,3 +365,29 @@ def test_heads_are_apart_and_of_one_scale():
     assert [panel.get_title("left") for panel in shown] == [f"layer {i}, head {j}" for i in (1, 2) for j in (1, 2)]
     assert len({panel.images[0].get_clim() for panel in shown}) == 1
     assert "layer 2 head 1 100%" in picture.alt and "layer 1 head 1 20%" in picture.alt
+
+
+def test_claims_are_told_apart_without_colour_with_margins_and_replicates(pictures):
+    axes = pictures["claims_plot"].figure.axes[0]
+    looks = [(dot.get_marker(), dot.get_color()) for dot in marks(axes) if dot.get_markersize() == 7]
+    assert looks == [("o", BLUE)] * 5 + [("o", "white"), ("o", BLUE), ("D", VERMILLION)]
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert [list(line.get_xdata()) for line in dashed] == [[-0.005] * 2, [-0.005] * 2, [0.005] * 2]
+    assert sum(len(dot.get_xdata()) == 5 and dot.get_markersize() == 2.8 for dot in marks(axes)) == 8
+    assert len(rows(pictures["claims_plot, two"])) == 7  # controls and comparisons have rows of their own
+
+
+def test_an_unbounded_interval_goes_from_side_to_side_and_says_so(pictures):
+    axes = pictures["claims_plot, one replicate"].figure.axes[0]
+    assert [tuple(ends) == axes.get_xlim() for ends in bars(axes)] == [True] * 8
+    assert sum(dot.get_marker() in "<>" for dot in marks(axes)) == 16
+
+
+def test_the_pool_is_worth_the_artists_at_which_labels_alone_reach_the_student():
+    row = [
+        {"artists": n, "supervised": {"effect": a}, "student": {"effect": b}}
+        for n, a, b in ((10, 0.7, 0.75), (40, 0.8, 0.9), (160, 0.9, 0.6))
+    ]
+    np.testing.assert_allclose(equal_artists(row), [20, 160, 10])
+    row[1]["student"]["effect"] = 0.91
+    assert equal_artists(row)[1] == np.inf and equal_artists([]) == []
