@@ -154,7 +154,7 @@ class StudyConfig:
     scarcity: tuple[Size, ...] = ()  # further numbers of labelled artists at which supervised model, student and oracle are compared
     pool_artists: Size | None = 300  # unlabelled; None: all
     pools: tuple[Size, ...] = ()  # further sizes of the pool, in artists
-    exposure: Size = 24_000  # at ``labelled_artists``; with n artists the square root of n times as much
+    exposure: Size = 28_000  # at ``labelled_artists``; of other numbers of artists in proportion
     undertrained: tuple[Share, ...] = ()  # shares of the exposure after which a teacher stops early
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
@@ -231,11 +231,11 @@ FULL = StudyConfig(
     scarcity=(12, 24, 96, 192),
     pools=(50, 100),
     undertrained=(1 / 12, 0.25, 0.5),
-    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, dropout=0.3, n_fft=2048, hop=2048, n_mels=64, longest_step=8),
+    teacher=ModelConfig(channels=16, width=64, heads=4, layers=2, dropout=0.2, n_fft=2048, hop=2048, n_mels=48, longest_step=8),
     train=TrainConfig(
         batch_size=16,
         clip_seconds=4.0,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         schedule="cosine",
         warmup_steps=100,
         weight_decay=0.05,
