@@ -40,7 +40,7 @@ def by_length(slope):
 
 def history(offset):
     steps = np.arange(100, 1100, 100)
-    losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_loss": 0.3 + offset + (steps - 700) ** 2 / 1e7}
+    losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_roc_auc": 0.9 + offset - (steps - 700) ** 2 / 1e7}
     return pd.DataFrame({"step": steps, **losses, "kept": steps == 800})
 
 
@@ -186,7 +186,7 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
     ("name", "words"),
     [
         ("tag_counts", "5 tags, from 800 to 3 tracks. piano 800; rock 90;"),
-        ("learning_curves", "teacher 0.3010 at step 800 of 1,000"),
+        ("learning_curves", "teacher 0.899 at step 800 of 1,000"),
         ("claims_plot", "C4b unlabelled music helps: +0.009 [+0.005, +0.013], supported (beside it: permuted pseudo-labels +0.029"),
         ("claims_plot, phone", "C5 smaller student is no worse: −0.003"),
         ("scarcity", "12 artists: supervised 0.740, student 0.774, oracle 0.860, gain +0.034 [+0.029, +0.039], 28% of the headroom"),
@@ -289,7 +289,7 @@ def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
 def test_learning_curves_mark_the_weights_that_are_kept_and_pass_over_steps_without_loss(pictures):
     upper, lower = pictures["learning_curves"].figure.axes
     assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
-    assert upper.get_ylim() != lower.get_ylim()  # a sum of two losses would flatten the other
+    assert upper.get_ylim() != lower.get_ylim()
     lower = figures.learning_curves({"teacher": history(0).replace({"train_loss": {0.3 - 400 / 5e3: np.nan}})}).figure.axes[1]
     assert list(lower.lines[0].get_xdata()) == [100, 200, 300, 500, 600, 700, 800, 900, 1000]
 
