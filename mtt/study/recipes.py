@@ -41,7 +41,60 @@ class Recipe:
         return [*([] if self.teacher is None else self.teacher.chain), self]
 
     @property
-    def exposure(study: StudyConfig, artists: int | None) -> int:
+    def exposure(self) -> int:
+        """Labelled clips that it sees."""
+        return self.train.steps * self.train.batch_size // (1 if self.student is None else 2)
+
+    def with_seed(self, seed: int) -> Recipe:
+        """The same recipe, and its teachers, with another seed."""
+        return replace(self, seed=seed, teacher=self.teacher and self.teacher.with_seed(seed))
+
+    def again(self) -> Recipe:
+        """The same recipe, and its teachers, trained a second time."""
+        teacher = self.teacher and self.teacher.again()
+        return replace(self, name=self.name + AGAIN, seed=self.seed + SECOND_SEED, teacher=teacher)
+
+
+Kind = Literal["supervised", "student", "oracle", "control", "baseline", "leak"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model of the study: what readers see of it, and its recipe (None: no deep model, made in its own way)."""
+
+    name: str
+    label: str  # on a plot
+    about: str  # in a line
+    colour: str  # on every page
+    kind: Kind
+    recipe: Recipe | None
+
+
+BLUE, SKY, GREEN, VIOLET, ORANGE, BLACK = "#0072B2", "#56B4E9", "#009E73", "#6A4C93", "#E69F00", "#222222"
+COLOURS: dict[str, str] = {"supervised": BLUE, "student": GREEN, "oracle": ORANGE, "control": VIOLET, "leak": SKY}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A student of the teacher, like the first one but for these ``StudentConfig`` options."""
+
+    label: str
+    about: str
+    options: dict
+    kind: Kind = "student"
+    colour: str = ""
+
+
+VARIANTS = {
+    "oracle": Variant("oracle", "the student, if the pool's own labels were there", {"told": "labels"}, "oracle"),
+    "student-clean": Variant("without noise", "a student that hears the pool clean", {"noise": False}, "control"),
+    "student-permuted": Variant(
+        "permuted pseudo-labels", "a student of pseudo-labels that belong to other tracks", {"told": "permuted"}, "control"
+    ),
+}
+
+
+def exposure(study: StudyConfig, artists: int | None) -> int:
     """Labelled clips for a training set of so many artists: each artist is heard as often."""
     relative = 1.0 if artists is None or study.labelled_artists is None else artists / study.labelled_artists
     return round(study.exposure * relative)
