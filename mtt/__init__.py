@@ -5,7 +5,7 @@ Names are imported when first used, so that ``import mtt`` is instant:
 >>> import mtt
 >>> corpus = mtt.load_corpus("synthetic")
 >>> split = mtt.split_by_artist(corpus.artists, corpus.labels, (0.7, 0.15, 0.15), seed=0)
->>> model = mtt.load_model("runs/demo/teacher")
+>>> model = mtt.load_model("runs/demo/100/teacher")
 >>> study = mtt.open_study(profile="demo")
 """
 
@@ -27,13 +27,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "explain.attention": ["attention_maps"],
         "explain.curves": ["tag_curves"],
         "explain.tagging": ["files_of", "printable", "tag", "tag_files", "tag_text"],
+        "findings.claims": ["Judge"],
         "models": ["build_model", "import_official", "load_model", "save_model"],
         "models.checkpoint": ["MODEL_FILES"],
         "reporting.pages.audit": ["audit_text", "write_audit"],
         "reporting.explorer.page": ["explain_file"],
         "findings.tuning": ["tune"],
         "reporting.run": ["run_study"],
-        "findings.claims": ["Judge"],
         "study.job": ["read_job", "run_job"],
         "study.workspace": ["notebook_study", "open_study"],
     },

@@ -48,7 +48,7 @@ def study(
 ) -> None:
     """Run all notebooks and render the reports; -p sets a notebook parameter.
 
-    Example: python -m mtt study --profile smoke -p steps 20 --out my-pages
+    Example: python -m mtt study --profile smoke -p exposure 2000 --out my-pages
     """
     parameters = check_parameters({"profile": profile, "collection": collection, **parse_parameters(context.args)})
     index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
@@ -179,7 +179,7 @@ def tune(
 @app.command()
 def tag(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
-    model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/student")],
+    model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/100/student")],
     top: Annotated[int | None, typer.Option(min=1, help="tags per file (10; in wide: all)")] = None,
     min_probability: Annotated[float, typer.Option(help="leave out tags below it, from 0 to 1")] = 0.0,
     format: Annotated[Format | None, typer.Option(help="wide: a CSV of a row per file, a column per tag (table)")] = None,
@@ -188,7 +188,7 @@ def tag(
 ) -> None:
     """Tag audio files. One that cannot be read is reported and the others go on; the exit code is then 1.
 
-    Example: python -m mtt tag ~/Music --model runs/demo/student --min-probability 0.3 --out tags.csv
+    Example: python -m mtt tag ~/Music --model runs/demo/100/student --min-probability 0.3 --out tags.csv
     """
     if not 0 <= min_probability <= 1:
         raise UsageError(f"--min-probability {min_probability:g}: give a number from 0 to 1")
@@ -253,7 +253,7 @@ def explain(
 ) -> None:
     """Write a page that plays a file and shows its tags and attention over time; it works offline.
 
-    Example: python -m mtt explain song.mp3 --model runs/demo/teacher --model runs/demo/student --out song.html
+    Example: python -m mtt explain song.mp3 --model runs/demo/100/teacher --model runs/demo/100/student --out song.html
     """
     with output(out, audio, endings=[".html"], force=force):
         print(shown(mtt.explain_file(audio, model, out)))

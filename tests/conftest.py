@@ -40,7 +40,9 @@ def tiny_data(tiny_corpus) -> TrainingData:
         for artist, name in zip(range(N_ARTISTS), ["train"] * 4 + ["valid"] * 2 + ["test"] * 2 + ["unlabelled"] * 4, strict=True)
     }
     split = tiny_corpus.artists.map(lambda artist: sets[int(artist.split()[1])]).rename("split")
-    return TrainingData(tiny_corpus, split, {"group a": list(split.index[split == "test"][:3])}, song_clips=2, pool_slots=3)
+    sets = {"labelled": "train", "pool": "unlabelled"}
+    groups = {group: list(split.index[split == name]) for group, name in sets.items()}
+    return TrainingData(tiny_corpus, split, groups | {"group a": list(split.index[split == "test"][:3])}, song_clips=2, pool_slots=3)
 
 
 @pytest.fixture(scope="session")

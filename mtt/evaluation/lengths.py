@@ -1,8 +1,7 @@
 """How scores, time and memory depend on the length of the input.
 
-Conventions: lengths are in seconds; scores are (n_lengths, n_tracks, n_tags) probabilities. At each length a track is covered by evenly
-spaced clips, as few as reach its end; ``mean`` averages them all, so every length hears the whole track, and ``single`` is the middle clip
-alone, so a longer input hears more of it.
+Conventions: lengths are in seconds. At each length a track is covered by evenly spaced clips, as few as reach its end, and its score is
+their mean: every length hears the whole track.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import math
 import timeit
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -22,13 +20,6 @@ from mtt.data.batches import Source
 from mtt.evaluation.predict import predict_clips
 
 
-@dataclass(frozen=True)
-class LengthSweep:
-    lengths: np.ndarray  # (n_lengths,) seconds
-    mean: np.ndarray  # (n_lengths, n_tracks, n_tags)
-    single: np.ndarray  # (n_lengths, n_tracks, n_tags)
-
-
 def clips_to_cover(track_seconds: float, clip_seconds: float) -> int:
     """The fewest clips whose evenly spaced copies leave no gap; at least one."""
     return max(1, math.ceil(track_seconds / clip_seconds - 1e-6))
@@ -36,12 +27,11 @@ def clips_to_cover(track_seconds: float, clip_seconds: float) -> int:
 
 def sweep_lengths(
     model: nn.Module, source: Source, track_ids: Sequence[str], lengths: Sequence[float], precision: str = "auto"
-) -> LengthSweep:
-    """Score every track at every input length with one trained model. The longest track sets how many clips are used."""
+) -> np.ndarray:
+    """Probabilities (n_lengths, n_tracks, n_tags) by one trained model. The longest track sets how many clips are used."""
     longest = float(source.seconds(track_ids).max())
-    scores = [predict_clips(model, source, track_ids, seconds, clips_to_cover(longest, seconds), precision) for seconds in lengths]
-    mean, single = (np.stack(ways) for ways in zip(*((one.mean(axis=1), one[:, one.shape[1] // 2]) for one in scores), strict=True))
-    return LengthSweep(np.asarray(lengths, dtype=float), mean, single)
+    scores = (predict_clips(model, source, track_ids, seconds, clips_to_cover(longest, seconds), precision) for seconds in lengths)
+    return np.stack([one.mean(axis=1) for one in scores])
 
 
 def cost_of_length(model: nn.Module, lengths: Sequence[float], repeats: int = 3) -> pd.DataFrame:

@@ -42,6 +42,22 @@ def scarcity(judge: Judge) -> list[dict]:
     return rows
 
 
+def equal_artists(rows: Sequence[dict]) -> list[float]:
+    """For each row of ``scarcity``: with how many labelled artists the supervised model would be as good as the student is there.
+
+    The supervised scores, made to rise with the number of artists where they do not, are joined by lines over its logarithm. It is inf
+    for a student above all of them; one below all of them gets the fewest artists of a row.
+    """
+    if not rows:
+        return []
+    scores = np.maximum.accumulate([row["supervised"]["effect"] for row in rows])
+    found = []
+    for score in (row["student"]["effect"] for row in rows):
+        beyond = score > scores[-1]
+        found.append(np.inf if beyond else float(np.exp(np.interp(score, scores, np.log([row["artists"] for row in rows])))))
+    return found
+
+
 def trap(judge: Judge) -> list[dict]:
     """By the share of its exposure that a teacher had: its student's gain over the teacher, and over the control that is fully trained."""
     full = judge.results["teacher"].values()

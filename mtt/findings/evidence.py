@@ -1,8 +1,8 @@
-"""Whether a study's explanations hold: localisation and deletion of its models.
+"""Whether a study's explanations hold: localisation and deletion of its models, in its first replicate.
 
-Conventions: one test track of each of at most ``config.explained_artists`` artists, drawn before any result is known; the model of the
-first seed; window and clips of the model's clip length. The rows of every track are kept in the cell's folder and read back. An entry of
-``records`` is what results.json holds under ``explanations``.
+Conventions: one test track of each of at most ``config.explained_artists`` artists, drawn before any result is known; window and
+clips of the model's clip length. The rows of every track are kept in the cell's folder and read back. An entry of ``records`` is what
+results.json holds under ``explanations``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from mtt.explain.recording import count_tokens
 from mtt.files import kept_arrays
 from mtt.models.transformer import MusicTaggingTransformer
 from mtt.study.cells import THREADS, Cell, threads
-from mtt.study.workspace import Result, Study
+from mtt.study.replicates import Replicate
+from mtt.study.workspace import Result
 
 EVIDENCE_VERSION = 1  # raise when the same cell and tracks would give other rows
 LEAST_ARTISTS = 5  # of whom a tag counts for localisation: one of a single artist would weigh as much as one of thirty
@@ -42,16 +43,16 @@ class Evidence:
     missing: dict[str, str] = field(default_factory=dict)  # "localisation" or "deletion" -> the reason
 
 
-def evidence_tracks(study: Study) -> list[str]:
+def evidence_tracks(replicate: Replicate) -> list[str]:
     """One test track of each artist, of as many artists as the profile has time for; they depend on the split alone."""
-    ids = pd.Index(study.ids("test")).sort_values()
+    ids = pd.Index(replicate.ids("test")).sort_values()
     drawn = ids[np.random.default_rng(0).permutation(len(ids))]
-    return list(study.corpus.artists.loc[drawn].drop_duplicates().index[: study.config.explained_artists])
+    return list(replicate.corpus.artists.loc[drawn].drop_duplicates().index[: replicate.config.explained_artists])
 
 
-def gather(study: Study, results: Sequence[Result]) -> Evidence:
+def gather(replicate: Replicate, results: Sequence[Result]) -> Evidence:
     """Localisation of every model and the deletion test of those with attention; made once, several side by side."""
-    corpus, ids = study.corpus, evidence_tracks(study)
+    corpus, ids = replicate.corpus, evidence_tracks(replicate)
     cells = {result.name: result.first for result in results}
     attentive = {name: model for name, cell in cells.items() if isinstance(model := cell.load_model(), MusicTaggingTransformer)}
     missing = _reasons(corpus, ids, attentive)
@@ -60,13 +61,13 @@ def gather(study: Study, results: Sequence[Result]) -> Evidence:
     work = [delayed(_rows)(test, cells[name], corpus, ids) for test, name in jobs]
     with threads(THREADS):  # several in one process: starting others would take longer than the work of a small profile
         made = Parallel(1 if torch.cuda.is_available() else -1, prefer="threads", return_as="generator")(work)
-        rows = list(tqdm(made, total=len(jobs), desc="testing explanations", unit="test", disable=not study.progress))
+        rows = list(tqdm(made, total=len(jobs), desc="testing explanations", unit="test", disable=not replicate.progress))
     found = Evidence(missing=missing)
     for (test, name), table in zip(jobs, rows, strict=True):
         if test == "deletion":
-            found.deletion[name] = summarise_deletion(table, study.config.resamples)
+            found.deletion[name] = summarise_deletion(table, replicate.config.resamples)
         elif len(table):
-            found.localisation[name] = summarise_localisation(with_enough_artists(table), study.config.resamples)
+            found.localisation[name] = summarise_localisation(with_enough_artists(table), replicate.config.resamples)
     if not found.localisation:
         missing.setdefault("localisation", f"No instrument plays for a part only of any of the {len(ids)} tracks that were looked at.")
     return found

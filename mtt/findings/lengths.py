@@ -1,12 +1,12 @@
-"""Input length: sweeps of trained models over lengths, their slopes (claim C7), costs and poolings.
+"""What the length of the input does: models that are tested at other lengths than their own, costs, poolings, and which tags gain.
 
-Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the input length, from the training length upwards. What needs
-intervals takes the ``Judge`` that has them.
+Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the length. A *sweep* holds the scores of one replicate's test
+tracks at every length, (n_lengths, n_tracks, n_tags); a track's score is the mean over inputs that cover it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,89 +14,103 @@ import torch
 from joblib import Parallel, delayed
 
 from mtt.config import SAMPLE_RATE, StudyConfig
-from mtt.evaluation.bootstrap import Bootstrap, Difference, contrast, estimate, slope_weights
-from mtt.evaluation.lengths import LengthSweep, cost_of_length, sweep_lengths
-from mtt.evaluation.predict import POOLINGS
-from mtt.files import kept_arrays, leave_interrupts
+from mtt.data.batches import Source
+from mtt.evaluation.bootstrap import Bootstrap, estimate, slope_weights
+from mtt.evaluation.lengths import cost_of_length, sweep_lengths
+from mtt.evaluation.metrics import macro, tag_scores
+from mtt.evaluation.predict import POOLINGS, predict_clips
+from mtt.evaluation.replicates import Spread
+from mtt.files import MttError, kept_arrays, leave_interrupts
+from mtt.findings.claims import Judge
 from mtt.models import build_model
 from mtt.study import recipes
-from mtt.study.cells import THREADS, Cell, TrainingData
+from mtt.study.cells import THREADS, Cell
 from mtt.study.workspace import Result, Study
 
-SWEEP_VERSION = 1
-
-
-def sweep(study: Study, results: Sequence[Result]) -> dict[str, LengthSweep]:
-    """Each model's scores of the sweep's tracks at every length of the study, (n_seeds, n_lengths, ...); made once, side by side."""
-    lengths = study_lengths(study)
-    jobs = [delayed(_sweep_cell)(cell, study.data, study.sweep_ids, lengths) for result in results for cell in result.cells]
-    done = iter(Parallel(n_jobs=1 if torch.cuda.is_available() else -1, initializer=leave_interrupts)(jobs))
-    parts = {result.name: [next(done) for _ in result.cells] for result in results}
-    ways = ("mean", "single")
-    return {name: LengthSweep(np.array(lengths), *(np.stack([one[way] for one in own]) for way in ways)) for name, own in parts.items()}
-
-
-def estimates(boot: Bootstrap, scores: Mapping[object, np.ndarray], index: str) -> pd.DataFrame:
-    """ROC-AUC of each of these ``scores``: estimate, low, high; ``index`` says what their names are."""
-    found = {name: estimate(boot, one) for name, one in scores.items()}
-    rows = [(one.value, one.lo, one.hi) for one in found.values()]
-    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=pd.Index(list(found), name=index))
+SWEEP_VERSION = 2
 
 
 def study_lengths(study: Study) -> list[float]:
-    """The study's lengths, up to its longest track."""
-    longest = study.corpus.tracks["seconds"].loc[study.sweep_ids].max()
+    """The study's lengths, up to its longest test track."""
+    longest = max(one.corpus.seconds(one.ids("test")).max() for one in study.replicates)
     return [seconds for seconds in study.config.lengths if seconds <= longest + 0.5]
 
 
-def _sweep_cell(cell: Cell, data: TrainingData, track_ids: list[str], lengths: list[float]) -> dict[str, np.ndarray]:
+def sweep(study: Study, results: Sequence[Result]) -> dict[str, list[np.ndarray]]:
+    """The sweeps of each model, one a replicate; made once, side by side."""
+    lengths, jobs = study_lengths(study), []
+    for replicate in study.replicates:
+        replicate.prepare()
+    for result in results:
+        for replicate, cell in zip(study.replicates, result.cells, strict=True):
+            jobs.append(delayed(_sweep_cell)(cell, replicate.data.source(result.entry.recipe), replicate.ids("test"), lengths))
+    made = iter(Parallel(n_jobs=1 if torch.cuda.is_available() else -1, initializer=leave_interrupts)(jobs))
+    return {result.name: [next(made) for _ in result.cells] for result in results}
+
+
+def _sweep_cell(cell: Cell, source: Source, track_ids: list[str], lengths: list[float]) -> np.ndarray:
     def make() -> dict[str, np.ndarray]:
         torch.set_num_threads(THREADS)
-        found = sweep_lengths(cell.load_model(), data.corpus, track_ids, lengths, precision=cell.config["precision"])
-        return {"mean": found.mean, "single": found.single}
+        return {"scores": sweep_lengths(cell.load_model(), source, track_ids, lengths, precision=cell.config["precision"])}
 
-    return kept_arrays(cell.folder, "lengths", [SWEEP_VERSION, cell.fingerprint, data.digest, track_ids, lengths], make)
-
-
-def _curve(boot: Bootstrap, seconds: Sequence[float], scores: Iterable[np.ndarray]) -> pd.DataFrame:
-    """seconds, estimate, low, high."""
-    return estimates(boot, dict(zip(seconds, scores, strict=True)), "seconds").reset_index()
+    return kept_arrays(cell.folder, "lengths", [SWEEP_VERSION, cell.fingerprint, track_ids, lengths], make)["scores"]
 
 
-def curves(boot: Bootstrap, found: Mapping[str, LengthSweep], way: str) -> dict[str, pd.DataFrame]:
-    """For each model: seconds, estimate, low, high. ``way`` is "mean" (over the whole track) or "single" (one input)."""
-    return {name: _curve(boot, one.lengths, np.moveaxis(getattr(one, way), 1, 0)) for name, one in found.items()}
+def resamples(judge: Judge) -> Bootstrap | None:
+    """Those of the first replicate's test artists; None where these are too few."""
+    try:
+        return judge.bootstrap()
+    except MttError:
+        return None
 
 
-def train_length_curves(study: Study, boot: Bootstrap) -> dict[str, pd.DataFrame]:
-    """Of Transformer and short-chunk ResNet, trained and tested at each training length of the profile: seconds, estimate, low, high."""
-    lengths, names = study.config.train_lengths, ("teacher", "short-chunk-resnet") if study.config.train_lengths else ()
-    made = iter(study.make(*(recipes.with_clip_seconds(recipes.recipe(study.config, name), one) for name in names for one in lengths)))
-    return {name: _curve(boot, lengths, [next(made).scores() for _ in lengths]) for name in names}
+def estimates(judge: Judge, scores: Mapping[object, np.ndarray], index: str) -> pd.DataFrame:
+    """ROC-AUC of each of these ``scores`` in the first replicate: estimate, low, high; ``index`` says what their names are."""
+    boot, first, rows = resamples(judge), judge.study.first, []
+    for one in scores.values():
+        found = boot and estimate(boot, one)
+        labels = first.corpus.true_labels(first.ids("test"))
+        rows.append((found.value, found.lo, found.hi) if found else (macro(labels, one)["roc_auc"], np.nan, np.nan))
+    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=pd.Index(list(scores), name=index))
 
 
-def slopes(study: Study, boot: Bootstrap, found: Mapping[str, LengthSweep]) -> dict[str, Difference]:
-    """Each model's slope per doubling of length, over the lengths from the training length upwards."""
-    return {name: contrast(boot, *_slope(study, one)) for name, one in found.items()}
+def curves(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, pd.DataFrame]:
+    """Of each model in the first replicate: seconds, estimate, low, high."""
+    lengths = study_lengths(judge.study)
+    labels = {name: judge.results[name].entry.label for name in found}
+    scores = {labels[name]: dict(zip(lengths, one[0], strict=True)) for name, one in found.items()}
+    return {label: estimates(judge, one, "seconds").reset_index() for label, one in scores.items()}
 
 
-def slope_difference(study: Study, boot: Bootstrap, a: LengthSweep, b: LengthSweep) -> Difference:
-    """Slope of a minus slope of b."""
-    (scores_a, weights), (scores_b, _) = _slope(study, a), _slope(study, b)
-    return contrast(boot, [*scores_a, *scores_b], [*weights, *-weights])
+def slopes(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Spread]:
+    """The slope of each model from its training length upwards, and the first one's minus each other's, over replicates."""
+    lengths = np.array(study_lengths(judge.study))
+    chosen = np.flatnonzero(lengths >= judge.study.config.train.clip_seconds - 1e-6)
+    chosen = chosen if len(chosen) > 1 else np.arange(len(lengths))
+    weights, values = slope_weights(lengths[chosen]), {}
+    for name, sweeps in found.items():
+        truths = [one.corpus.true_labels(one.ids("test")) for one in judge.study.replicates]
+        scores = [[macro(truth, one[place])["roc_auc"] for place in chosen] for truth, one in zip(truths, sweeps, strict=True)]
+        values[judge.results[name].entry.label] = np.array(scores) @ weights
+    first, *others = values
+    values |= {f"{first} minus {other}": values[first] - values[other] for other in others}
+    return {name: judge.spread(one) for name, one in values.items()}
 
 
-def _slope(study: Study, one: LengthSweep) -> tuple[list[np.ndarray], np.ndarray]:
-    """Scores at the lengths from the training length up (at all, where fewer than two are left), and their weights in the slope."""
-    chosen = np.flatnonzero(one.lengths >= study.config.train.clip_seconds - 1e-6)
-    chosen = chosen if len(chosen) > 1 else np.arange(len(one.lengths))
-    return [one.mean[:, place] for place in chosen], slope_weights(one.lengths[chosen])
-
-
-def tags(study: Study, boot: Bootstrap, one: LengthSweep) -> pd.DataFrame:
-    """ROC-AUC per tag (rows) and length in seconds (columns), one input from the middle of the track."""
-    columns = {float(seconds): boot.tag_values(one.single[:, place]) for place, seconds in enumerate(one.lengths)}
-    return pd.DataFrame(columns, index=pd.Index(study.corpus.tags, name="tag")).dropna()
+def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str, Spread]]:
+    """Of a model that is trained and tested at each length: mean ROC-AUC by kind of tag (index) and length (columns), and slopes."""
+    lengths = judge.study.config.train_lengths
+    rows: dict[str, list[list[float]]] = {}
+    for place, replicate in enumerate(judge.study.replicates):
+        corpus, ids = replicate.corpus, replicate.ids("test")
+        kinds = pd.Series([corpus.tag_kinds.get(tag, "tag") for tag in corpus.tags])
+        own = (judge.results[recipes.with_clip_seconds(judge.study.config, name, seconds)] for seconds in lengths)
+        scored = [tag_scores(corpus.true_labels(ids), one.cells[place].scores("test"))["roc_auc"].to_numpy() for one in own]
+        for kind, row in pd.DataFrame(dict(zip(lengths, scored, strict=True))).groupby(kinds).mean().dropna().iterrows():
+            rows.setdefault(kind, []).append(row.tolist())
+    values = {kind: np.array(one) for kind, one in rows.items() if len(one) == len(judge.study.replicates)}
+    table = pd.DataFrame.from_dict({kind: one.mean(axis=0) for kind, one in values.items()}, orient="index", columns=list(lengths))
+    return table.rename_axis("kind of tag"), {kind: judge.spread(one @ slope_weights(lengths)) for kind, one in values.items()}
 
 
 def cost(study: Study, result: Result) -> pd.DataFrame:
@@ -105,31 +119,26 @@ def cost(study: Study, result: Result) -> pd.DataFrame:
     return pd.DataFrame({"seconds": table["length"], "milliseconds": 1000 * table["seconds"], "megabytes": table["bytes"] / 1e6})
 
 
-def poolings(study: Study, boot: Bootstrap, results: Sequence[Result]) -> dict[str, pd.DataFrame]:
-    """For each model and way to pool the same clips' scores into a track's (index): estimate, low, high of ROC-AUC, mean over seeds."""
-    tables, clip = {}, study.config.train.clip_seconds
+def poolings(judge: Judge, results: Sequence[Result]) -> dict[str, pd.DataFrame]:
+    """For each model and way to pool the same clips' scores into a track's (index): estimate, low, high in the first replicate."""
+    config, first, tables = judge.study.config, judge.study.first, {}
     for result in results:
-        clips = [cell.predict_clips(study.data, study.sweep_ids, clip, study.config.chunks) for cell in result.cells]
-        scores = {way: np.stack([pool(one) for one in clips]) for way, pool in POOLINGS.items()}
-        tables[result.name] = estimates(boot, scores, "pooling")
+        source, precision = first.data.source(result.entry.recipe), result.first.config["precision"]
+        model, ids = result.first.load_model(), first.ids("test")
+        clips = predict_clips(model, source, ids, config.train.clip_seconds, config.chunks, precision)
+        tables[result.entry.label] = estimates(judge, {way: pool(clips) for way, pool in POOLINGS.items()}, "pooling")
     return tables
-
-
-def records(boot: Bootstrap, found: Mapping[str, LengthSweep]) -> list[dict]:
-    """The ``lengths`` part of results.json: one row a model and length."""
-    rows = [(name, *row) for name, table in curves(boot, found, "mean").items() for row in table.itertuples(index=False)]
-    return [{"model": name, "seconds": seconds, "roc_auc": value, "roc_auc_interval": bounds} for name, seconds, value, *bounds in rows]
 
 
 def time_steps(config: StudyConfig) -> pd.DataFrame:
     """What clips of the study's length leave of time in each model after its convolutions."""
-    rows = {}
+    rows, lineup = {}, recipes.lineup(config)
     for name in ("teacher", *recipes.baselines(config)):
-        model = build_model(recipes.recipe(config, name).model, 2, seed=0).eval()
+        model = build_model(lineup[name].recipe.model, 2, seed=0).eval()
         steps: list[int] = []
         hook = model.blocks.register_forward_hook(lambda _module, _inputs, output, steps=steps: steps.append(output.shape[-1]))
         with torch.inference_mode():
             model(torch.zeros(1, round(config.train.clip_seconds * SAMPLE_RATE)))
         hook.remove()
-        rows[name] = (f"{model.native_seconds:.3g} s", f"{config.train.clip_seconds:g} s", steps[0])
+        rows[lineup[name].label] = (f"{model.native_seconds:.3g} s", f"{config.train.clip_seconds:g} s", steps[0])
     return pd.DataFrame.from_dict(rows, orient="index", columns=["clip in its paper", "clip here", "steps in time"]).rename_axis("model")

@@ -6,7 +6,6 @@ Conventions: scores are probabilities of clips, (n_tracks, slots, n_tags), those
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,8 +14,9 @@ import pandas as pd
 
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import calibration, expected_calibration_error, macro, roc_auc
-from mtt.study.workspace import Result, Study
-from mtt.training.student import MissingLabelMask
+from mtt.study.recipes import LABELLED
+from mtt.study.replicates import Replicate
+from mtt.study.workspace import Result
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class PseudoLabels:
     where: str = "unlabelled"
 
     @classmethod
-    def of(cls, study: Study, teacher: Result) -> PseudoLabels:
-        """Read back, or made, for the teacher's first seed."""
-        corpus, pool, train = study.corpus, study.ids("unlabelled"), study.ids("train")
-        told = pool if corpus.truth is not None else [i for i in pool if corpus.is_labelled[i]]
-        checked = told or study.ids("valid")
-        seconds = study.config.train.clip_seconds
-        scores = [teacher.first.pseudo_labels(study.data, ids, seconds) for ids in (checked, train)]
+    def of(cls, replicate: Replicate, teacher: Result) -> PseudoLabels:
+        """Read back, or made, for the teacher's cell in the first replicate."""
+        corpus, data, train, pool = replicate.corpus, replicate.data, replicate.groups[LABELLED], replicate.groups["pool"]
+        replicate.prepare()
+        told = [] if pool == train else pool if corpus.truth is not None else [i for i in pool if corpus.is_labelled[i]]
+        checked, recipe = told or replicate.ids("valid"), teacher.entry.recipe
+        scores = [teacher.first.pseudo_labels(data, ids, data.source(recipe), recipe.train.clip_seconds) for ids in (checked, train)]
         return cls(corpus, checked, scores[0], train, scores[1], "unlabelled" if told else "validation")
 
     @cached_property
@@ -63,17 +63,6 @@ class PseudoLabels:
         true_negatives = (self.corpus.true_labels(self.train_ids) == 0) & (self._observed == 0)
         scores = self.train_scores.mean(axis=1)
         return scores[self._missing], scores[true_negatives]
-
-    def mask_quality(self, percentiles: Sequence[float]) -> pd.DataFrame:
-        """Precision and recall of "this negative is a missing label", for the clips and the mask that a masked student is trained with."""
-        missing = np.broadcast_to(self._missing[:, None], self.train_scores.shape)
-        rows = {}
-        for percentile in percentiles:
-            mask = MissingLabelMask(self.train_scores, self._observed, percentile)
-            marked = (self._observed[:, None] == 0) & (self.train_scores > mask.thresholds.numpy())
-            hits = (marked & missing).sum()
-            rows[f"top {100 - percentile:g}%"] = {"precision": hits / max(1, marked.sum()), "recall": hits / max(1, missing.sum())}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("ignored")
 
     def recovered(self, count: int) -> pd.DataFrame:
         """The highest-scoring missing labels, one a tag and a track: track_id, tag, score; absent labels where none are known."""

@@ -43,3 +43,9 @@ def agreement(entries: Sequence[Mapping]) -> tuple[int, int]:
     """Of so many effects that the reference has, how many have all their replicates within its prediction: (agree, compared)."""
     compared = [one for one in map(compare, entries) if one]
     return sum(all(one["agrees"]) for one in compared), len(compared)
+
+
+def standing(entry: Mapping) -> str:
+    """What an entry says of its claim: whether all its replicates agree with the reference, where it has one, else its verdict."""
+    known = entry["reference"]
+    return entry["verdict"] if not known else "agrees" if all(known["agrees"]) else "differs"

@@ -25,10 +25,13 @@ from papermill.exceptions import PapermillExecutionError
 from mtt.collections.load import parse_source
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import MttError, alone, check_place, fingerprint, home, read_json, write_json, write_whole
+from mtt.findings.curves import variance
+from mtt.findings.reference import agreement
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import choose_tracks, scenes_of
 from mtt.reporting.explorer.page import render_explorer
-from mtt.reporting.pages import tables, words
+from mtt.reporting.numbers import counted
+from mtt.reporting.pages import remarks, words
 from mtt.reporting.pages.frame import SITE, Page
 from mtt.reporting.pages.index import render_index
 from mtt.reporting.pages.notebook import render_notebook
@@ -39,8 +42,8 @@ PAGES = (
     Page(1, "01_data_exploration", "Data exploration", "What is in the corpus, and what does augmentation do to it?"),
     Page(2, "02_split_stratification", "Split stratification", "Does it matter that no artist is in two sets?"),
     Page(3, "03_teacher_training", "Teacher training", "Does the Transformer beat earlier systems, and does augmentation help?"),
-    Page(4, "04_noisy_student", "Noisy student", "Do unlabelled tracks make a student better than its teacher?"),
-    Page(5, "05_input_length_robustness", "Input length", "What happens when the input gets longer or shorter?"),
+    Page(4, "04_noisy_student", "Noisy student", "Does unlabelled music help, where labels are few?"),
+    Page(5, "05_input_length_robustness", "Input length", "Does longer input serve the Transformer better than CNNs?"),
     Page(6, "06_explore", "Explore", "What does a model listen to, and do its explanations hold?"),
 )
 PACKAGES = ("torch", "torchaudio", "librosa", "scikit-learn", "numpy", "pandas")
@@ -59,7 +62,7 @@ def run_study(parameters: Mapping[str, object], out: Path) -> Path:
     if not NOTEBOOKS.exists():
         raise MttError(f"{NOTEBOOKS}: no notebooks there; run from a checkout of the project")
     check_reports(out)
-    _ = study.corpus  # a collection that cannot carry a study says so before anything runs
+    _ = study.first.corpus  # a collection that cannot carry a study says so before anything runs
     busy = "another study is writing its pages there; wait for it, or give --out another folder"
     with (
         alone(study.folder / ".lock", busy=f"{study.folder}: another process runs this study; wait for it, or name another: -p study NAME"),
@@ -70,11 +73,14 @@ def run_study(parameters: Mapping[str, object], out: Path) -> Path:
 
 
 def _execute_notebooks(study: Study, parameters: Mapping[str, object]) -> None:
-    """Those that are to be executed, in order; what they follow from is kept beside them."""
+    """All models of the study in one go, then the notebooks that are to be executed; what these follow from is kept beside them."""
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     kept = study.folder / "notebooks"
     known = read_json(kept / RUN) or {}
     run, unchanged = known.get("run"), known.get("marks") == study_marks(study, parameters)
+    if not unchanged:
+        print(f"{len(study.lineup)} models in each of {counted(len(study.replicates), 'replicate')}", file=sys.stderr, flush=True)
+        _ = study.results
     for page in PAGES:
         print(f"[{page.number}/{len(PAGES)}] {page.title}", file=sys.stderr, flush=True)
         if not (unchanged and (kept / f"{page.slug}.ipynb").exists()):
@@ -90,13 +96,13 @@ def _write_pages(study: Study, out: Path) -> Path:
     kept = study.folder / "notebooks"
     provenance = describe_run(study, read_json(kept / RUN)["run"])
     named = study.make_named(["teacher", "student"])
-    scenes = scenes_of(study, choose_tracks(study, named), named)
+    scenes = scenes_of(study.first, choose_tracks(study.first, named), named)
     render_explorer(scenes, out / "explorer.html", PAGES, provenance)  # first: the last page links to it where it is there
     for page in PAGES:
         render_notebook(kept / f"{page.slug}.ipynb", out / f"{page.slug}.html", PAGES, provenance)
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
-    write_whole(out / "claims.png", figures.paired_differences(tables.claims(results["claims"]), title="The claims, tested").png())
+    write_whole(out / "claims.png", figures.claims_plot(results["claims"]).png())
     return render_index(results, out / "index.html", PAGES)
 
 
@@ -114,11 +120,11 @@ def check_reports(out: Path) -> None:
 def study_marks(study: Study, parameters: Mapping[str, object]) -> dict[str, object]:
     """All that the executed notebooks follow from: sources, parameters, code, collection, and the stages and findings on disk."""
     sources = [NOTEBOOKS / f"{page.slug}.ipynb" for page in PAGES] + sorted(Path(__file__).parents[1].rglob("*.py"))
-    stages = sorted(study.folder.glob("*/config.json")) + sorted((study.folder / "results").glob("*.json"))
+    stages = sorted(study.folder.glob("*/*/config.json")) + sorted((study.folder / "results").glob("*.json"))
     return {
         "sources": hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest(),
         "parameters": dict(parameters),
-        "collection": study.collection.digest,
+        "collection": study.first.collection.digest,
         "stages": hashlib.sha256(b"".join(path.read_bytes() for path in stages)).hexdigest(),
     }
 
@@ -154,32 +160,31 @@ def _names_of(kind: type) -> set[str]:
 def collect_results(study: Study, provenance: Mapping) -> dict:
     """What the pages recorded, as the content of results.json (DESIGN: the project's contract)."""
     recorded = study.recorded()
-    parts = {
-        name: [entry for page in recorded.values() for entry in page.get(name, [])]
-        for name in ("claims", "models", "lengths", "explanations")
-    }
+    parts = {name: [entry for page in recorded.values() for entry in page.get(name, [])] for name in ("claims", "models", "explanations")}
     models = {row["name"]: row for row in parts["models"]}  # a model that two pages show counts once
     claims = [{**entry, "sentence": words.claim(entry), "note": words.note(entry)} for entry in parts["claims"]]
+    agree, compared = agreement(claims)
     return {
         "study": dict(provenance),
         "claims": sorted(claims, key=lambda entry: entry["id"]),
         "models": sorted(models.values(), key=lambda row: -row["roc_auc"]),
-        "lengths": parts["lengths"],
-        "explanations": [{**entry, "sentence": words.explanation(entry)} for entry in parts["explanations"]],
+        "curves": {name: rows for page in recorded.values() for name, rows in page.get("curves", {}).items()},
+        "variance": variance(claims),
+        "explanations": [{**entry, "sentence": remarks.explanation(entry)} for entry in parts["explanations"]],
         "findings": {page: found["finding"] for page, found in recorded.items() if "finding" in found},
+        **({"reference": {"agree": agree, "compared": compared}} if compared else {}),
     }
 
 
 def describe_run(study: Study, run: Mapping) -> dict:
     """Where results come from: the ``study`` part of results.json. ``run`` says when the notebooks were executed, and how long it took."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
-    trained = sum(read_json(path)["training_seconds"] for path in study.folder.glob("*/metrics.json"))  # in this run or an earlier one
+    trained = sum(read_json(path)["training_seconds"] for path in study.folder.glob("*/*/metrics.json"))  # in this run or an earlier one
     precision = effective_precision("auto", pick_device())  # of training, where the settings leave it to the machine
     return {
         "profile": study.config.profile,
-        "collection": study.collection.name,
-        **({"corpus_seed": study.config.corpus.seed} if study.config.corpus.seed else {}),
-        "seeds": list(study.config.seeds),
+        "collection": study.first.collection.name,
+        "replicates": [one.number for one in study.replicates],
         "commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": f"{platform.system()} {platform.machine()}, {device}, {precision}",

@@ -84,7 +84,7 @@ def apply_parameters(given: Mapping[str, object]) -> StudyConfig:
         if "student_widths" in changes:
             changes["student_widths"] = [changes["student_widths"]]
         return settings_of(
-            given, changes, {place: name for name, place in PARAMETERS.items() if place} | {"student_widths.0": "student_width"}
+            given, changes, {"student_widths.0": "student_width"} | {place: name for name, place in PARAMETERS.items() if place}
         )
     except SettingsError as error:
         name, _, fault = str(error).partition(": ")

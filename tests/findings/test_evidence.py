@@ -64,43 +64,43 @@ class PlantedCell:
 
 
 @pytest.fixture
-def study(tmp_path):
-    """A study of planted recordings whose test set is all there is."""
+def replicate(tmp_path):
+    """A replicate of planted recordings whose test set is all there is."""
     corpus = bursts(tmp_path, start=2.7, seconds=1.2, artists=5)
     ids = list(corpus.tracks.index)
     return SimpleNamespace(corpus=corpus, config=SMOKE, progress=False, ids=lambda name: ids)
 
 
-def test_tracks_are_one_of_each_artist_and_do_not_depend_on_the_order(study):
-    drawn = evidence.evidence_tracks(study)
-    assert study.corpus.artists.loc[drawn].is_unique and len(drawn) == 5
-    study.ids = lambda name: list(study.corpus.tracks.index)[::-1]
-    assert evidence.evidence_tracks(study) == drawn
-    study.config = dataclasses.replace(SMOKE, explained_artists=2)
-    assert evidence.evidence_tracks(study) == drawn[:2]
+def test_tracks_are_one_of_each_artist_and_do_not_depend_on_the_order(replicate):
+    drawn = evidence.evidence_tracks(replicate)
+    assert replicate.corpus.artists.loc[drawn].is_unique and len(drawn) == 5
+    replicate.ids = lambda name: list(replicate.corpus.tracks.index)[::-1]
+    assert evidence.evidence_tracks(replicate) == drawn
+    replicate.config = dataclasses.replace(SMOKE, explained_artists=2)
+    assert evidence.evidence_tracks(replicate) == drawn[:2]
 
 
-def test_planted_models_are_found_out_and_rows_are_read_back(study, tmp_path):
+def test_planted_models_are_found_out_and_rows_are_read_back(replicate, tmp_path):
     cells = {"student": PlantedCell(tmp_path / "a", Attends()), "fcn": PlantedCell(tmp_path / "b", Level())}
-    results = [Result(name, [cell]) for name, cell in cells.items()]
-    found = evidence.gather(study, results)
+    results = [Result(SimpleNamespace(name=name), [cell]) for name, cell in cells.items()]
+    found = evidence.gather(replicate, results)
     assert found.missing == {} and list(found.deletion) == ["student"]
     assert found.deletion["student"].versus_random.lo > 0 and found.deletion["student"].versus_shifted.lo > 0
     assert found.localisation["fcn"].at["loud", "curve"] == 1.0 and found.localisation["fcn"].at["quiet", "curve"] == 0.0
     assert found.localisation["student"].at["loud", "attention"] > 0.9
     before = {name: cell.loaded for name, cell in cells.items()}
-    again = evidence.gather(study, results)
+    again = evidence.gather(replicate, results)
     assert {name: cell.loaded - before[name] for name, cell in cells.items()} == {"student": 1, "fcn": 1}  # no test was made again
     pd.testing.assert_frame_equal(again.localisation["fcn"], found.localisation["fcn"])
     assert evidence.records(again) == evidence.records(found)
 
 
-def test_a_collection_without_timeline_or_artists_gets_the_reason_instead(study, tmp_path):
-    results = [Result("student", [PlantedCell(tmp_path / "a", Attends())])]
-    study.corpus = dataclasses.replace(study.corpus, timeline=None)
-    found = evidence.gather(study, results)
+def test_a_collection_without_timeline_or_artists_gets_the_reason_instead(replicate, tmp_path):
+    results = [Result(SimpleNamespace(name="student"), [PlantedCell(tmp_path / "a", Attends())])]
+    replicate.corpus = dataclasses.replace(replicate.corpus, timeline=None)
+    found = evidence.gather(replicate, results)
     assert found.localisation == {} and "Nobody wrote down who plays when" in found.missing["localisation"]
     assert found.deletion["student"].versus_random.lo > 0
-    study.corpus = dataclasses.replace(study.corpus, tracks=study.corpus.tracks.assign(artist="one"))
-    found = evidence.gather(study, results)
+    replicate.corpus = dataclasses.replace(replicate.corpus, tracks=replicate.corpus.tracks.assign(artist="one"))
+    found = evidence.gather(replicate, results)
     assert evidence.records(found) == [] and "fewer than two test artists" in found.missing["deletion"]

@@ -6,6 +6,7 @@ import pytest
 
 from mtt.config import SMOKE
 from mtt.findings.pseudo_labels import PseudoLabels
+from mtt.study import recipes
 from mtt.study.workspace import Result
 
 
@@ -26,13 +27,6 @@ def labels(tiny_corpus):
 def test_missing_labels_are_told_from_true_negatives(labels):
     missing, negatives = labels[0].missing_against_negatives()
     assert sorted(missing) == pytest.approx([0.05, 0.8, 0.9]) and negatives == pytest.approx(0.1)
-
-
-def test_mask_quality_counts_what_is_really_missing(labels):
-    found, _ = labels
-    negatives = (found.corpus.labels[:16, 0] == 0).sum()
-    table = found.mask_quality([100 * (1 - 2 / negatives)])  # the clips of the two highest negatives of a tag
-    assert table[["recall", "precision"]].to_numpy().tolist() == [[pytest.approx(2 / 3), 1.0]]
 
 
 def test_recovered_are_the_highest_missing_labels(labels):
@@ -65,9 +59,11 @@ def test_without_a_known_truth_nothing_is_said_of_missing_labels(labels):
 def test_pseudo_labels_are_checked_where_labels_are(tiny_corpus, case, where):
     ids = list(tiny_corpus.tracks.index)
     pool = {"hidden": ids[:4], "unlabelled": ids[24:], "none": []}[case]
-    sets = {"unlabelled": pool, "train": ids[4:12], "valid": ids[12:16]}
-    study = SimpleNamespace(corpus=tiny_corpus, data=None, ids=sets.get, config=SMOKE)
-    cell = SimpleNamespace(pseudo_labels=lambda data, ids, seconds: np.full((len(ids), 2, 3), 0.5))
-    found = PseudoLabels.of(study, Result("teacher", [cell]))
-    assert found.where == where and found.pool_ids == (pool if where == "unlabelled" else sets["valid"])
+    train, valid = ids[4:12], ids[12:16]
+    data = SimpleNamespace(source=lambda recipe: tiny_corpus)
+    groups = {"labelled": train, "pool": pool or train}
+    replicate = SimpleNamespace(corpus=tiny_corpus, data=data, groups=groups, ids={"valid": valid}.get, prepare=lambda: None)
+    cell = SimpleNamespace(pseudo_labels=lambda data, ids, source, seconds: np.full((len(ids), 2, 3), 0.5))
+    found = PseudoLabels.of(replicate, Result(SimpleNamespace(recipe=recipes.supervised(SMOKE)), [cell]))
+    assert found.where == where and found.pool_ids == (pool if where == "unlabelled" else valid)
     assert found.reliability()["count"].sum() == len(found.pool_ids) * 3 and found.train_scores.shape == (8, 2, 3)

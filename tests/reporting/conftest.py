@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,10 @@ import pytest
 from nbformat import v4
 from PIL import Image
 
-from mtt.evaluation.bootstrap import Difference
-from mtt.findings.claims import CLAIMS, Measured
 from mtt.reporting.pages.frame import Page
 from mtt.reporting.pages.table import shown
 from mtt.reporting.run import PAGES
+from tests.reporting import entries
 
 HOSTILE = "<script>window.hacked=1</script>\"onload='window.hacked=1' x=<img src=x onerror=window.hacked=1>"
 OPENING = """# Noisy student
@@ -119,47 +117,16 @@ def notebook():
 @pytest.fixture
 def study() -> dict:
     return {
-        "profile": "demo", "collection": "synthetic", "seeds": [0, 1], "commit": "0123456789ab", "machine": "2 cores",
+        "profile": "demo", "collection": "synthetic", "replicates": [100, 101, 102, 103, 104], "commit": "0123456789ab",
+        "machine": "2 cores",
         "versions": {"python": "3.11.9", "torch": "2.11.0"}, "started": "2026-01-02T03:04:05Z", "seconds": 754.2,
     }  # fmt: skip
 
 
-def claim_entry(name: str, effect: float, low: float, high: float, by_seed=(), tracks=540, artists=90, seeds=1, **changes) -> dict:
-    """What claim ``name`` records of such a measurement."""
-    measured = Difference(effect, low, high, (high - low) / 4, "roc_auc", np.array([low, high]), tuple(by_seed))
-    size = SimpleNamespace(n_tracks=tracks, n_artists=artists)
-    versus = {"C2": "the CNN and recurrent baselines", "C7": "the pure CNN"}.get(name)
-    return CLAIMS[name].entry(Measured(measured, size, versus), seeds) | changes
-
-
 @pytest.fixture
 def results(study) -> dict:
-    """Made-up results of every claim and three models."""
-    effects = {
-        "C1": (0.026, 0.018, 0.034),
-        "C2": (0.0032, -0.0021, 0.0085),
-        "C3": (0.0096, 0.0041, 0.0152),
-        "C4": (-0.0051, -0.0093, -0.0011),
-        "C5": (0.001, -0.0029, 0.005),
-        "C6": (0.0011, -0.002, 0.0045),
-        "C7": (0.004, 0.0012, 0.0071),
-    }
-    claims = [claim_entry(name, *found, seeds=2, sentence=f"What {name} found.", note="") for name, found in effects.items()]
-    scores = {
-        "teacher": (4567732, 0.9301, [0.925, 0.935], 0.843, [0.83, 0.856], 312.0),
-        "KE student": (4567732, 0.945, [0.941, 0.949], 0.8452, [0.832, 0.858], 365.0),
-        "hand-made features": (9876, 0.88, [0.87, 0.89], 0.7, [0.68, 0.72], 4.2),
-    }
-    columns = ("parameters", "roc_auc", "roc_auc_interval", "pr_auc", "pr_auc_interval", "seconds")
-    swept = [("teacher", 5.0, 0.93), ("teacher", 30.0, 0.94), ("fcn", 5.0, 0.91)]
-    return {
-        "study": study,
-        "claims": claims,
-        "models": [{"name": name, **dict(zip(columns, row, strict=True))} for name, row in scores.items()],
-        "lengths": [{"model": model, "seconds": seconds, "roc_auc": score} for model, seconds, score in swept],
-        "explanations": explanations(),
-        "findings": {"01_data_exploration": "There are 26 tags."},
-    }
+    """Made-up results of a full run."""
+    return entries.results(entries.entries(), entries.curves()) | {"study": study, "explanations": explanations()}
 
 
 def explanations() -> list[dict]:

@@ -58,20 +58,21 @@ def test_results_answer_every_claim_and_the_index_quotes_them(embedded):
     assert [entry["id"] for entry in results["claims"]] == list(CLAIMS)
     index = (embedded / "reports" / "index.html").read_text()
     for entry in results["claims"]:
-        low, high = entry["interval"]
-        assert low <= entry["effect"] <= high or entry["n_artists"] < 12  # a percentile interval of very few artists may miss
+        assert len(entry["by_replicate"]) == entry["replicates"] == 2
+        assert min(entry["by_replicate"]) <= entry["effect"] <= max(entry["by_replicate"])
         assert entry["sentence"].split(":")[1].strip()[:40] in re.sub(r"<[^>]+>", "", index)
     assert {"teacher", "teacher-plain", "short-chunk-resnet", "crnn", "fcn", "sample-cnn", "hand-made", "student"} <= {
         row["name"] for row in results["models"]
     }
-    assert results["study"]["profile"] == "smoke" and results["lengths"]
+    assert results["study"]["profile"] == "smoke" and results["study"]["replicates"] == [100, 101]
+    assert all(results["curves"][name] for name in ("scarcity", "trap", "pools", "styles", "lengths", "tags")) and results["variance"]
 
 
 @pytest.mark.slow
 def test_explanations_are_tested_and_the_index_quotes_them(embedded):
     entries = results_of(embedded)["explanations"]
     assert {(entry["model"], entry["test"]) for entry in entries} == {
-        *((name, test) for name in ("teacher", "student", "student-distilled") for test in ("localisation", "deletion")),
+        *((name, test) for name in ("teacher", "student", "student-w8") for test in ("localisation", "deletion")),
         ("short-chunk-resnet", "localisation"),
     }
     index = (embedded / "reports" / "index.html").read_text()
@@ -107,11 +108,11 @@ def test_what_is_gone_is_made_again_and_says_the_same(inside, tmp_path):
     marks = study_marks(study, {})
     weights = {path: path.stat().st_mtime_ns for path in study.folder.rglob("model.safetensors")}
     found = study.recorded()["03_teacher_training"]["claims"]
-    shutil.rmtree(study.folder / "fcn")
+    shutil.rmtree(study.first.folder / "fcn")
     assert study_marks(study, {}) != marks  # a study that is run now executes its notebooks again
     execute_notebook(ROOT / "notebooks" / "03_teacher_training.ipynb", tmp_path, {"profile": "smoke"})
     remade = {path for path in study.folder.rglob("model.safetensors") if path.stat().st_mtime_ns != weights.get(path)}
-    assert {path.parent.name for path in remade} == {"fcn"}
+    assert {path.parent for path in remade} == {study.first.folder / "fcn"}
     assert study.recorded()["03_teacher_training"]["claims"] == found
 
 
@@ -119,8 +120,8 @@ def test_what_is_gone_is_made_again_and_says_the_same(inside, tmp_path):
 def test_a_notebook_runs_alone_with_papermill_and_a_parameter_changes_what_it_says(inside, tmp_path):
     parameters = {"profile": "smoke", "student_width": 4, "study": "narrow"}
     execute_notebook(ROOT / "notebooks" / "04_noisy_student.ipynb", tmp_path, parameters)
-    names = [(study, model) for study in ("narrow", "smoke") for model in ("student-distilled", "student")]
-    recipes = [json.loads((inside / "runs" / study / model / "config.json").read_text())["recipe"] for study, model in names]
+    names = [("narrow", "student-w4"), ("narrow", "student"), ("smoke", "student-w8"), ("smoke", "student")]
+    recipes = [json.loads((inside / "runs" / study / "100" / model / "config.json").read_text())["recipe"] for study, model in names]
     assert recipes[0]["model"]["width"] == recipes[0]["student"]["width"] == 4 and recipes[2]["model"]["width"] == 8
     assert recipes[1] == recipes[3]
 
@@ -163,7 +164,7 @@ def test_wrong_parameters_are_refused_before_anything_runs(tmp_path):
     for arguments, message in [
         (["-p", "itertions", "3"], "unknown parameter 'itertions'"),
         (["-p", "student_width", "wide"], "'student_width': must be a whole number from 1 to 16,384, not 'wide'"),
-        (["-p", "steps"], "parameters are given as -p NAME VALUE"),
+        (["-p", "exposure"], "parameters are given as -p NAME VALUE"),
     ]:
         done = run_study(tmp_path, *arguments)
         assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
@@ -171,11 +172,11 @@ def test_wrong_parameters_are_refused_before_anything_runs(tmp_path):
 
 
 def test_parameters_are_read_as_typed():
-    assert parse_parameters(["-p", "steps", "30", "-p", "clip_seconds", "2.5", "-p", "study", "mine", "-p", "seeds", "None"]) == {
-        "steps": 30, "clip_seconds": 2.5, "study": "mine", "seeds": None,
+    assert parse_parameters(["-p", "exposure", "30", "-p", "clip_seconds", "2.5", "-p", "study", "mine", "-p", "replicates", "None"]) == {
+        "exposure": 30, "clip_seconds": 2.5, "study": "mine", "replicates": None,
     }  # fmt: skip
-    with pytest.raises(ParameterError, match="'steps' is given twice"):
-        parse_parameters(["-p", "steps", "1", "-p", "steps", "2"])
+    with pytest.raises(ParameterError, match="'exposure' is given twice"):
+        parse_parameters(["-p", "exposure", "1", "-p", "exposure", "2"])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -20,15 +20,19 @@ from mtt.models import load_model, read_initial_weights
 from mtt.models.frontend import TaggingModel
 from mtt.study.cells import Cell, cell_fingerprint, effective, finished_cell, make_cell
 from mtt.study.recipes import Recipe
-from mtt.study.schedule import make_cells
+from mtt.study.schedule import Job, make_cells
 from tests.tiny import TINY_MODEL, TINY_TRAIN
 
 TEACHER = Recipe("teacher", TINY_MODEL, TINY_TRAIN)
 STUDENT = Recipe("student", TINY_MODEL, TINY_TRAIN, student=StudentConfig(width=16), teacher=TEACHER)
 
 
+def make_all(root: Path, recipes: list[Recipe], data) -> list[Cell]:
+    return make_cells([Job(root, recipe, data) for recipe in recipes], progress=False)
+
+
 def stamps(folder: Path) -> dict[str, int]:
-    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
 
 
 def final_numbers(cell: Cell) -> list:
@@ -45,7 +49,7 @@ def assert_same(one: list, two: list) -> None:
 @pytest.fixture(scope="module")
 def made(tiny_data, tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
-    return root, make_cells(root, [TEACHER, STUDENT], tiny_data, progress=False)
+    return root, make_all(root, [TEACHER, STUDENT], tiny_data)
 
 
 def test_a_cell_holds_what_the_contract_says(made, tiny_data):
@@ -63,9 +67,9 @@ def test_a_cell_holds_what_the_contract_says(made, tiny_data):
 def test_a_finished_cell_is_read_back_and_nothing_else_is_written_over_it(made, tiny_data):
     root, _ = made
     before = stamps(root / "teacher")
-    make_cells(root, [TEACHER], tiny_data, progress=False)
+    make_all(root, [TEACHER], tiny_data)
     moved = tiny_data.split.copy()
-    moved.iloc[0] = "excluded"
+    moved[tiny_data.ids("test")[0]] = "excluded"
     for recipe, data in [
         (replace(TEACHER, train=replace(TINY_TRAIN, learning_rate=1e-2)), tiny_data),
         (TEACHER, replace(tiny_data, split=moved)),
@@ -81,7 +85,7 @@ def test_a_cell_is_known_by_what_it_computes(tiny_data, monkeypatch):
         return cell_fingerprint(one, tiny_data) == cell_fingerprint(two, tiny_data)
 
     assert same(TEACHER, replace(TEACHER, name="another name"))
-    used = effective(TEACHER)["train"].get("precision", "auto")
+    used = effective(TEACHER, tiny_data)["train"].get("precision", "auto")
     other = {"float32": "bfloat16", "bfloat16": "float32"}[used]
     assert same(TEACHER, replace(TEACHER, train=replace(TINY_TRAIN, precision=used)))  # what "auto" means on this machine
     assert not same(TEACHER, replace(TEACHER, train=replace(TINY_TRAIN, precision=other)))
@@ -105,7 +109,7 @@ def test_training_validation_scores_and_pseudo_labels_obey_the_precision(tiny_da
     hook = nn.modules.module.register_module_forward_pre_hook(spy)
     try:
         cell = make_cell(tmp_path, recipe, tiny_data)
-        cell.pseudo_labels(tiny_data, tiny_data.ids("unlabelled"), 1.0)
+        cell.pseudo_labels(tiny_data, tiny_data.groups["pool"], tiny_data.corpus, 1.0)
     finally:
         hook.remove()
     assert seen == {getattr(torch, precision)} and cell.config["precision"] == precision
@@ -127,8 +131,9 @@ def test_a_cell_made_alone_equals_one_made_side_by_side(made, tiny_data, tmp_pat
 
 
 def test_a_recipe_trains_on_the_set_it_names(tiny_data):
-    assert tiny_data.train_ids(TEACHER) == tiny_data.ids("train")
-    assert tiny_data.train_ids(replace(TEACHER, training_set="group a")) == tiny_data.groups["group a"]
+    assert effective(TEACHER, tiny_data)["set"] == tiny_data.ids("train")
+    assert effective(replace(TEACHER, training_set="group a"), tiny_data)["set"] == tiny_data.groups["group a"]
+    assert effective(STUDENT, tiny_data)["pool"] == tiny_data.ids("unlabelled") and effective(TEACHER, tiny_data)["pool"] is None
 
 
 def test_a_pool_that_shares_an_artist_with_the_test_set_is_refused(made, tiny_data):
@@ -141,31 +146,28 @@ def test_a_pool_that_shares_an_artist_with_the_test_set_is_refused(made, tiny_da
         make_cell(root, replace(STUDENT, name="cheat"), replace(tiny_data, split=split))
 
 
-def test_a_published_split_may_share_artists_and_lack_a_pool(made, tiny_data):
+def test_a_published_split_may_share_artists(made, tiny_data):
     root, _ = made
     published = replace(tiny_data, corpus=replace(tiny_data.corpus, split_name="the usual split"))
-    own = replace(STUDENT, name="own-audio", student=replace(STUDENT.student, pool="train"))
-    poolless = replace(published, split=published.split.replace("unlabelled", "excluded"))
-    cells = make_cells(root / "published", [STUDENT, own], poolless, progress=False)
-    assert_same(*(final_numbers(cell) for cell in cells))  # without a pool, students learn on training tracks
     shared = published.split.copy()
     shared[shared.index[shared == "test"][0]] = "train"
-    make_cells(root / "shared", [STUDENT], replace(published, split=shared), progress=False)
+    assert len(make_all(root / "shared", [STUDENT], replace(published, split=shared))) == 1
 
 
 def test_pseudo_labels_are_made_once_and_belong_to_their_teacher(made, tiny_data):
     root, (teacher, _) = made
-    pool = tiny_data.ids("unlabelled")
-    found = teacher.pseudo_labels(tiny_data, pool, TINY_TRAIN.clip_seconds)
+    pool, source = tiny_data.groups["pool"], tiny_data.corpus
+    found = teacher.pseudo_labels(tiny_data, pool, source, TINY_TRAIN.clip_seconds)
     assert found.shape == (len(pool), tiny_data.pool_slots, 3)
     before = stamps(teacher.folder)
-    teacher.pseudo_labels(tiny_data, pool, TINY_TRAIN.clip_seconds)
+    teacher.pseudo_labels(tiny_data, pool, source, TINY_TRAIN.clip_seconds)
     assert stamps(teacher.folder) == before
 
 
 def test_controls_differ_from_the_student_in_what_they_say(made, tiny_data):
     root, (_, student) = made
-    options = {"quiet": {"noise": False}, "own": {"pool": "train"}, "masked": {"mask_percentile": 60.0}, "alone": {"pool": "none"}}
+    options = {"quiet": {"noise": False}, "own": {"pool": "labelled"}, "masked": {"mask_percentile": 60.0}}
+    options |= {told: {"told": told} for told in ("permuted", "labels")}
     for name, option in options.items():
         recipe = replace(STUDENT, name=name, student=StudentConfig(width=16, **option))
         cell = make_cell(root, recipe, tiny_data)
@@ -175,15 +177,14 @@ def test_controls_differ_from_the_student_in_what_they_say(made, tiny_data):
 SCRIPT = """
 import pickle, sys
 from pathlib import Path
-from mtt.study.schedule import make_cells
-from tests.study.test_cells import STUDENT, TEACHER
+from tests.study.test_cells import STUDENT, TEACHER, make_all
 from dataclasses import replace
 
 if __name__ == "__main__":
     data = pickle.loads(Path(sys.argv[1]).read_bytes())
     train = replace(TEACHER.train, steps=24, evaluate_every=4)
     teacher = replace(TEACHER, train=train)
-    make_cells(Path(sys.argv[2]), [replace(STUDENT, train=train, teacher=teacher)], data, progress=False)
+    make_all(Path(sys.argv[2]), [replace(STUDENT, train=train, teacher=teacher)], data)
 """
 
 

@@ -20,7 +20,7 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
     text = """
     collection = "tracks.csv"
     profile = "paper"
-    recipe = "student-distilled"
+    recipe = "student-w64"
     seed = 3
     ratios = [0.8, 0.1, 0.1]
     [model]
@@ -37,7 +37,7 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
     mask_percentile = 95
     """
     job = read_job(job_file(tmp_path, text))
-    assert job.place == tmp_path / "runs" / "job-mine" and job.config.seeds == (3,)
+    assert job.place == tmp_path / "runs" / "job-mine" and (job.config.first_replicate, job.config.replicates) == (3, 1)
     assert job.config.teacher == replace(PAPER.teacher, width=128)
     augment = replace(PAPER.train.augment, probability={"pitch": 0.0}, ranges={"gain_db": (-30.0, -2.5)})
     assert job.config.train == replace(PAPER.train, batch_size=64, learning_rate=1.0, augment=augment)
@@ -45,7 +45,7 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
     assert job.recipe.model.width == job.recipe.student.width == 32 and job.recipe.student.mask_percentile == 95.0
     assert job.recipe.teacher.model.width == 128
     same = read_job(job_file(tmp_path, json.dumps({"profile": "smoke", "train": {"augment": None}}), "other.json"))
-    assert same.recipe.train == replace(SMOKE.train, augment=None)
+    assert same.recipe.train.augment is None and same.config.train == replace(SMOKE.train, augment=None)
     assert read_job(job_file(tmp_path, "[train]\naugment = false")).recipe.train.augment is None
 
 
@@ -64,14 +64,14 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
         ("[model]\nwidth = true", r"model\.width: must be a whole number from .*, not True"),
         ("[model]\narchitecture = 'magic'", r"architecture: 'magic' is unknown"),
         ("[train]\nlearning_rate = nan", r"train\.learning_rate: must be a number from 1e-12 to 10, not nan"),
-        ("[train]\nsteps = 0", r"train\.steps: must be a whole number from 1 to 1,000,000,000, not 0"),
+        ("[train]\nsteps = 9", r"train\.steps: follows from exposure, the number of labelled clips"),
         ("[train]\nprecision = 'bf16'", r"train\.precision: must be 'auto', 'float32' or 'bfloat16', not 'bf16'"),
         ("[train]\nwarmup_steps = -1", r"train\.warmup_steps: must be a whole number from 0 to 1,000,000,000, not -1"),
         ("train = 3", r"train: must be .*, not 3"),
         ("seed = '1'", r"seed: must be a whole number from .*, not '1'"),
         ("profile = 'huge'", r"profile: 'huge' is none of smoke, demo"),
-        ("recipe = 'genius'", r"recipe: 'genius' is none of teacher, teacher-plain"),
-        ("recipe = 'student-1'", r"recipe: 'student-1' is none of teacher, teacher-plain"),
+        ("recipe = 'genius'", r"recipe: 'genius' is none of teacher, student, generation-2"),
+        ("recipe = 'student-1'", r"recipe: 'student-1' is none of teacher, student"),
         ("[student]\nwidth = 8", r"student: recipe 'teacher' is no student"),
         ("init_from = 'models/x'\n[model]\nwidth = 8", r"model: cannot be given with init_from"),
         ("recipe = 'student'\n[student]\npol = 'train'", r"student\.pol: no such setting"),
@@ -93,7 +93,7 @@ def test_settings_replace_the_profiles_and_nothing_else(tmp_path, monkeypatch):
         ("ratios = [0.8, 0.2, 0]", r"ratios: train, valid and test need a share each"),
         ("seed = -1", r"seed: must be a whole number from 0 to 1,000,000,000, not -1"),
         ("seed = 2020-01-01", r"must be plain text and numbers"),
-        ("seeds = [0, 1]", r"seeds: no such setting of a job; give seed"),
+        ("replicates = 2", r"replicates: no such setting of a job; give seed"),
         ("teacher = {width = 8}", r"teacher: no such setting of a job; give \[model\]"),
         ("iterations = 1000", r"iterations: must be a whole number from 1 to 20, not 1000"),
         ("a = " + "[" * 100_000, r"write it as TOML"),
@@ -117,9 +117,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_a_job_makes_a_model_folder_and_is_read_back(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
     text = f"collection = {json.dumps(str(tiny_table))}\nprofile = 'smoke'\nstudy = 'labs'\nratios = [0.4, 0.3, 0.3]\n"
-    job = read_job(job_file(tmp_path, text + "[model]\nn_mels = 32\n[train]\nsteps = 4\nevaluate_every = 2\n"))
+    job = read_job(job_file(tmp_path, text + "exposure = 16\n[model]\nn_mels = 32\n[train]\nevaluate_every = 2\n"))
     cell = run_job(job, progress=False)
-    assert cell.folder == tmp_path / "runs" / "labs" / "teacher"
+    assert cell.folder == tmp_path / "runs" / "labs" / "0" / "teacher"
     model = load_model(cell.folder)
     assert model.config.n_mels == 32 and list(cell.history["step"]) == [2, 4]
     assert np.isfinite(cell.scores("test")).all()

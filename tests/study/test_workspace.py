@@ -1,13 +1,12 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig
 from mtt.files import MttError, read_json
-from mtt.findings.claims import Judge
+from mtt.findings.claims import Judge, leak_effects
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.settings import read_settings, to_dict
 from mtt.study import parameters, recipes
@@ -34,30 +33,30 @@ def test_every_profile_has_its_settings_and_comes_back_from_json_as_it_was(profi
 @pytest.mark.parametrize(
     ("name", "value", "where"),
     [
-        ("steps", 4, lambda c: c.train.steps),
-        ("student_steps", 5, lambda c: c.student_steps),
+        ("replicates", 3, lambda c: c.replicates),
+        ("first_replicate", 7, lambda c: c.first_replicate),
+        ("labelled_artists", 4, lambda c: c.labelled_artists),
+        ("pool_artists", 5, lambda c: c.pool_artists),
+        ("exposure", 9, lambda c: c.exposure),
         ("clip_seconds", 1.5, lambda c: c.train.clip_seconds),
         ("teacher_width", 32, lambda c: c.teacher.width),
-        ("corpus_seed", 1, lambda c: c.corpus.seed),
-        ("student_width", 4, lambda c: c.student_width),
+        ("student_width", 4, lambda c: c.student_widths[0]),
         ("iterations", 3, lambda c: c.iterations),
-        ("seeds", 2, lambda c: len(c.seeds)),
     ],
 )
 def test_a_parameter_changes_exactly_what_it_says(name, value, where):
     changed = configure({"profile": "smoke", name: value})
     assert where(changed) == value != where(SMOKE)
-    restored = replace(changed, train=SMOKE.train, teacher=SMOKE.teacher, seeds=SMOKE.seeds, corpus=SMOKE.corpus)
-    restored = replace(restored, student_steps=SMOKE.student_steps, student_width=SMOKE.student_width, iterations=SMOKE.iterations)
-    assert restored == SMOKE
+    fields = [(place or "student_widths").split(".")[0] for place in PARAMETERS.values() if place]
+    assert replace(changed, **{name: getattr(SMOKE, name) for name in fields}) == SMOKE
 
 
 def test_other_settings_get_another_folder_and_nothing_is_written_over(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
     monkeypatch.setattr(parameters, "OWN_RATIOS", (0.4, 0.2, 0.4))
     own = {"profile": "smoke", "collection": str(tiny_table), "progress": False}
-    one, other = open_study(**own), open_study(**own, steps=9)
-    assert other.folder.name == f"{one.folder.name}-steps9" and open_study(**own, steps=9).folder == other.folder
+    one, other = open_study(**own), open_study(**own, exposure=9)
+    assert other.folder.name == f"{one.folder.name}-exposure9" and open_study(**own, exposure=9).folder == other.folder
     monkeypatch.setattr(parameters, "OWN_RATIOS", (0.5, 0.2, 0.3))  # the same name, another study: as when files were added
     before = (one.folder / "study.json").read_bytes()
     marked = open_study(**own)
@@ -66,23 +65,24 @@ def test_other_settings_get_another_folder_and_nothing_is_written_over(tiny_tabl
     named = open_study(**own, study="mine")
     assert named.folder.name == "mine"
     with pytest.raises(MttError, match="mine: holds a study of other settings or another collection: name another with -p study NAME"):
-        _ = open_study(**own, study="mine", steps=9).folder
+        _ = open_study(**own, study="mine", exposure=9).folder
 
 
 def test_parameters_reach_the_recipes():
-    config = configure({"profile": "smoke", "student_width": 4, "iterations": 3, "student_steps": 9})
-    line = {name: recipes.recipe(config, name) for name in recipes.student_experiment(config)}
-    assert line["student-distilled"].model.width == 4 and line["student"].model.width == SMOKE.teacher.width
-    assert [line[name].teacher.name for name in recipes.generations(config)] == ["teacher", "student", "student-2"]
-    assert {recipe.train.steps for name, recipe in line.items() if "student" in name or "control" in name} == {9}
+    config = configure({"profile": "smoke", "student_width": 4, "iterations": 3, "exposure": 40})
+    line = {name: entry.recipe for name, entry in recipes.lineup(config).items()}
+    assert line["student-w4"].model.width == 4 and line["student"].model.width == SMOKE.teacher.width
+    assert [line[name].teacher.name for name in recipes.generations(config)] == ["teacher", "student", "generation-2"]
+    assert {line[name].exposure for name in ("teacher", "student", "oracle", "generation-3", "fcn")} == {40}
+    assert line["supervised-long"].exposure == 80  # as many as a student hears in all
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"student_widht": 3}, "unknown parameter 'student_widht'; the parameters are profile, collection"),
-        *(({"steps": value}, f"'steps': must be a whole number from 1 to 1,000,000,000, not {value!r}") for value in STEPS),
-        ({"steps": {1, 2}}, "'steps': must be plain text and numbers"),
+        *(({"exposure": value}, f"'exposure': must be a whole number from 1 to 1,000,000,000, not {value!r}") for value in STEPS),
+        ({"exposure": {1, 2}}, "'exposure': must be plain text and numbers"),
         ({"iterations": 10**6}, "'iterations': must be a whole number from 1 to 20"),
         ({"teacher_width": 10**9}, "'teacher_width': must be a whole number from 1 to 16,384"),
         (
@@ -95,10 +95,9 @@ def test_parameters_reach_the_recipes():
         ({"clip_seconds": 0.1}, "'clip_seconds': 0.1 s are too short for hop 1024 and n_fft 2048; at least 0.14"),
         ({"clip_seconds": 3600}, "'clip_seconds': .*16 clips of 3600 s are 16 hours of audio in a batch; at most 10"),
         *(({"study": name}, "'study': .* is no plain folder name") for name in ("", "..", "a/b", "a\nb", "a\0", "x" * 300)),
-        ({"seeds": 0}, "'seeds': must be a whole number from 1 to 1000, not 0"),
+        ({"replicates": 0}, "'replicates': must be a whole number from 1 to 1000, not 0"),
         ({"profile": 3}, "'profile': must be text, not 3"),
         ({"collection": 3}, "'collection': must be .*string, not 3"),
-        ({"corpus_seed": 1, "collection": "my.csv"}, "'corpus_seed': is of the embedded corpus"),
         ({"profile": "huge"}, "'profile': 'huge' is none of smoke"),
         ({"study": "../elsewhere"}, "'study': '../elsewhere' is no plain folder name"),
         ({"profile": "smoke", "student_width": 3}, "'student_width': must be a multiple of the 2 attention heads, not 3"),
@@ -115,10 +114,10 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
     folder = save_model(build_model(shape, 2, seed=0), tmp_path / "model", ["rock", "jazz"])
     config = configure({"profile": "smoke", "init_from": str(folder)})
     assert config.teacher == shape and config.init_from.folder == str(folder)
-    line = {name: recipes.recipe(config, name) for name in recipes.student_experiment(config)}
+    line = {name: entry.recipe for name, entry in recipes.lineup(config).items() if entry.recipe}
+    scratch = line.pop("teacher-from-scratch")
     assert {name for name, recipe in line.items() if recipe.initial} == {name for name, recipe in line.items() if recipe.model == shape}
-    assert line["student-distilled"].initial is None and line["short-chunk-resnet"].initial is None
-    scratch = recipes.recipe(config, "teacher-from-scratch")
+    assert line["student-w8"].initial is None and line["short-chunk-resnet"].initial is None
     assert scratch.initial is None and scratch.model == line["teacher"].model and scratch.train == line["teacher"].train
     with pytest.raises(ParameterError, match="'teacher_width': cannot be given with init_from"):
         configure({"profile": "smoke", "init_from": str(folder), "teacher_width": 16})
@@ -129,9 +128,10 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
 def test_a_students_batch_is_counted_in_batches_of_its_teacher():
     for factor in (1, 2):
         config = replace(SMOKE, student_batch=factor)
-        sizes = {name: recipes.recipe(config, name).train.batch_size for name in recipes.student_experiment(config)}
-        assert sizes.pop("teacher") == sizes.pop("short-chunk-resnet") == SMOKE.train.batch_size
-        assert set(sizes.values()) == {factor * SMOKE.train.batch_size}  # students and controls alike
+        sizes = {name: entry.recipe.train.batch_size for name, entry in recipes.lineup(config).items() if entry.recipe}
+        assert sizes["teacher"] == sizes["short-chunk-resnet"] == SMOKE.train.batch_size
+        students = {size for name, size in sizes.items() if name.startswith(("student", "oracle", "generation"))}
+        assert students == {factor * SMOKE.train.batch_size} == {sizes["supervised-long"]}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_study_that_cannot_work_says_so_before_anything_is_trained(tmp_path, m
     rows.assign(**columns).to_csv(table, index=False)
     config = replace(configure({"profile": "smoke", "collection": str(table)}), minimum_positives=1)
     with pytest.raises(MttError, match=f"tracks.*: {message}") as caught:
-        _ = Study(config, tmp_path / "runs" / "mine", progress=False).corpus
+        _ = Study(config, tmp_path / "runs" / "mine", progress=False).first.corpus
     assert "\n" not in str(caught.value)
 
 
@@ -175,7 +175,7 @@ def test_artists_of_one_track_each_make_a_study_without_the_experiment_on_leakag
     pd.read_csv(table).assign(tags=["low", "high|low", "high"] * 4).to_csv(table, index=False)
     config = replace(configure({"profile": "smoke", "collection": str(table)}), minimum_positives=1, ratios=(0.5, 0.25, 0.25))
     study = Study(config, tmp_path / "runs" / "mine", progress=False)
-    assert len(study.corpus) and study.crossover.empty and [claim["id"] for claim in Judge(study).claims("02_split_stratification")] == []
+    assert len(study.first.corpus) and study.first.crossover.empty and leak_effects(Judge(study)) is None
 
 
 def test_a_notebook_refuses_a_name_that_papermill_injected_but_nobody_knows():
@@ -186,22 +186,22 @@ def test_a_notebook_refuses_a_name_that_papermill_injected_but_nobody_knows():
 
 def test_a_notebook_ignores_names_that_a_reader_defined(tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
-    study = notebook_study({"profile": "smoke", "steps": 3, "my_own": 1, "In": ["", "my_own = 1"]})
-    assert study.config.train.steps == 3
+    study = notebook_study({"profile": "smoke", "exposure": 3, "my_own": 1, "In": ["", "my_own = 1"]})
+    assert study.config.exposure == 3
 
 
 def test_own_collection_is_split_by_artist_and_rare_tags_are_left_out(study):
-    corpus = study.corpus
-    artists = {name: set(corpus.artists[study.ids(name)]) for name in ("train", "valid", "test", "unlabelled")}
+    corpus, first = study.first.corpus, study.first
+    artists = {name: set(corpus.artists[first.ids(name)]) for name in ("train", "valid", "test", "unlabelled")}
     assert not (artists["train"] & artists["test"]) and not (artists["unlabelled"] & (artists["valid"] | artists["test"]))
-    assert (study.folder / "split.csv").exists()
+    assert (first.folder / "split.csv").exists()
     strict = Study(replace(study.config, minimum_positives=4), study.folder.with_name("strict"), progress=False)
-    counts = strict.tag_counts
+    counts = strict.first.tag_counts
     assert not counts["kept"].all()
     assert (counts.loc[~counts["kept"], ["train", "valid", "test"]].min(axis=1) < 4).all()
     hopeless = Study(replace(study.config, minimum_positives=1000), study.folder.with_name("hopeless"), progress=False)
     with pytest.raises(MttError, match="no tag has 1000 positives in each of train, valid and test"):
-        _ = hopeless.corpus
+        _ = hopeless.first.corpus
 
 
 def test_a_split_in_the_collection_is_used_and_a_leaking_one_refused(tiny_table, tmp_path, monkeypatch):
@@ -215,45 +215,34 @@ def test_a_split_in_the_collection_is_used_and_a_leaking_one_refused(tiny_table,
         return str(path)
 
     given = open_study(profile="smoke", collection=table("given.csv", sets), progress=False)
-    assert list(given.split) == sets
+    assert list(given.first.split) == sets
     leaking = open_study(profile="smoke", collection=table("leaking.csv", ["test", *sets[1:]]), progress=False)
     with pytest.raises(MttError, match="share artists.*artist 0"):
-        _ = leaking.split
+        _ = leaking.first.split
 
 
-def test_every_evaluation_track_is_scored_by_the_arm_that_heard_its_artist_and_by_the_other(tmp_path, monkeypatch):
+def test_either_half_of_the_leak_experiment_adds_the_artists_that_it_evaluates(tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path))
     monkeypatch.setattr(parameters, "OWN_RATIOS", (0.2, 0.2, 0.6))
     table = write_collection(tmp_path / "music", n_artists=18, tracks_each=2)
-    study = open_study(profile="smoke", collection=str(table), progress=False)
-
-    class Scored:
-        def __init__(self, value):
-            self.value = value
-
-        def scores(self):
-            return np.full((1, len(study.ids("test")), len(study.corpus.tags)), self.value)
-
-    boot, heard, unheard = Judge(study).leak_arms(Scored(0.1), Scored(0.9))
-    evaluated = study.crossover[study.crossover["role"] == "evaluation"]
-    np.testing.assert_array_equal(heard[0, :, 0] == 0.1, evaluated["group"] == "a")
-    np.testing.assert_array_equal(heard + unheard, np.ones_like(heard))
-    assert boot.n_tracks == len(evaluated)
+    first = open_study(profile="smoke", collection=str(table), progress=False).first
+    evaluated, artists = first.crossover[first.crossover["role"] == "evaluation"], first.corpus.artists
     for name in "ab":
-        own = set(study.corpus.artists[study.data.groups[f"group {name}"]])
-        assert own == set(evaluated.loc[evaluated["group"] == name, "artist"])
+        added = set(artists[first.groups[f"group {name}"]]) - set(artists[first.groups["labelled"]])
+        assert added == set(evaluated.loc[evaluated["group"] == name, "artist"])
+        assert not set(first.groups[f"group {name}"]) & set(evaluated.index)
+
+
+def test_replicates_are_other_splits_of_one_collection_and_training_sets_lie_within_each_other(study):
+    one, other = study.replicates
+    assert (one.number, other.number) == (100, 101) and one.folder.parent == other.folder.parent == study.folder
+    assert list(one.collection.tracks.index) == list(other.collection.tracks.index) and list(one.split) != list(other.split)
+    assert one.job(study.lineup["teacher"].recipe).recipe.seed == 100
+    strict = Study(replace(study.config, labelled_artists=2, scarcity=(1,)), study.folder.with_name("few"), progress=False).first
+    assert set(strict.groups["labelled-1"]) < set(strict.groups["labelled-2"]) == set(strict.groups["labelled"])
 
 
 def test_what_pages_record_is_read_back_in_order(study):
     study.record("02_b", claims=[{"id": "C2"}], finding="b")
     study.record("01_a", claims=[{"id": "C1"}])
     assert list(study.recorded()) == ["01_a", "02_b"] and study.recorded()["02_b"]["finding"] == "b"
-
-
-def test_a_toy_student_variant_is_one_entry(monkeypatch):
-    """One object in the line-up, and it is trained, drawn and explained like the others."""
-    toy = recipes.Entry("student-toy", "a toy", "#123456", lambda study: recipes.student(study, unlabelled_weight=0.5), "student")
-    monkeypatch.setitem(recipes.LINEUP, toy.name, toy)
-    assert "student-toy" in recipes.student_experiment(SMOKE)
-    made = recipes.recipe(SMOKE, "student-toy")
-    assert made.name == "student-toy" and made.student.unlabelled_weight == 0.5 and made.teacher.name == "teacher"

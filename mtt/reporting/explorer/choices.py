@@ -16,7 +16,8 @@ from torch import nn
 from mtt.data.corpus import Corpus
 from mtt.explain.curves import tag_curves
 from mtt.reporting.explorer.scenes import Scene, corpus_track, scene_of
-from mtt.study.workspace import Result, Study
+from mtt.study.replicates import Replicate
+from mtt.study.workspace import Result
 
 LATE = 1 / 3  # of a track, after which an entry counts as late
 CANDIDATES = 8  # late entries whose curves are computed
@@ -31,23 +32,23 @@ class Choice(NamedTuple):
     about: tuple[str, ...] = ()
 
 
-def scenes_of(study: Study, choices: Sequence[Choice], results: Mapping[str, Result]) -> list[Scene]:
-    """The scenes of chosen tracks, by the first seed's models."""
+def scenes_of(replicate: Replicate, choices: Sequence[Choice], results: Mapping[str, Result]) -> list[Scene]:
+    """The scenes of chosen tracks of the first replicate."""
     models = first_models(results)
-    return [scene_of(corpus_track(study.corpus, *choice), models) for choice in choices]
+    return [scene_of(corpus_track(replicate.corpus, *choice), models) for choice in choices]
 
 
 def first_models(results: Mapping[str, Result]) -> dict[str, nn.Module]:
-    """The first seed's model of each result."""
+    """The model of each result in the first replicate."""
     return {name: result.first.load_model() for name, result in results.items()}
 
 
-def choose_tracks(study: Study, results: Mapping[str, Result], count: int = 8) -> list[Choice]:
+def choose_tracks(replicate: Replicate, results: Mapping[str, Result], count: int = 8) -> list[Choice]:
     """At most ``count`` test tracks that show what the models do, each of its own artist; else the one with the most tags.
 
     ``results`` by name, the teacher (where there is one) first and the student last. The rules take turns.
     """
-    corpus, ids = study.corpus, study.ids("test")
+    corpus, ids = replicate.corpus, replicate.ids("test")
     scores = {name: result.first.scores("test") for name, result in results.items()}
     student = list(scores)[-1]
     model = results[student].first.load_model()

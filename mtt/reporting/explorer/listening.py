@@ -1,4 +1,4 @@
-"""Tracks to hear: examples of tags, augmentation effects, a model's errors, labels that a teacher found.
+"""Tracks to hear: examples, what a corpus was given on purpose, augmentation effects, a model's errors, labels that a teacher found.
 
 Conventions: an excerpt is the middle of a track; a player's title names the track, its description says what to hear.
 """
@@ -14,9 +14,16 @@ from mtt.data.corpus import Corpus
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import worst_errors
 from mtt.reporting.explorer.player import Player
-from mtt.reporting.explorer.scenes import full_title
+from mtt.reporting.explorer.scenes import corpus_track, full_title
 
 EXCERPT_SECONDS, EFFECT_SECONDS = 8.0, 5.0
+SMALL = 110  # dots an inch, of pictures that stand side by side
+BRIEF = (0.08, 0.2)  # of a track that a brief part sounds for
+FORMS = {
+    "build-up": "parts join one after the other, and all play louder towards the end.",
+    "key change": "the same chords, from the middle on some semitones higher.",
+    "return": "the opening comes back at the end, after a middle of other players.",
+}
 
 
 def examples(corpus: Corpus, tags: Sequence[str]) -> list[Player]:
@@ -32,6 +39,54 @@ def examples(corpus: Corpus, tags: Sequence[str]) -> list[Player]:
     return players
 
 
+def peculiar(corpus: Corpus) -> list[Player]:
+    """What the embedded corpus was given on purpose: a brief instrument, each form, a track whose labels lack tags. Whole tracks.
+
+    Each is the first, in order of id, of an artist not heard yet; empty where nobody knows who plays when, or what is true.
+    """
+    if corpus.timeline is None or corpus.truth is None:
+        return []
+    ids = corpus.is_labelled[corpus.is_labelled].sort_index().index
+    played = (
+        corpus.timeline.assign(share=corpus.timeline["end"] - corpus.timeline["start"]).groupby(["track_id", "instrument"])["share"].sum()
+    )
+    played = played / corpus.tracks["seconds"].loc[played.index.get_level_values("track_id")].to_numpy()
+    brief = played[played.between(*BRIEF)].reset_index().groupby("track_id")["instrument"].first()
+    truth = {track_id: corpus.tags_of(track_id, true=True) for track_id in ids}
+    missing = {track_id: [tag for tag in tags if tag not in corpus.tags_of(track_id)] for track_id, tags in truth.items()}
+    kinds = [
+        ("Brief", brief[brief.index.isin(ids)].map("{}, which plays for a short stretch only and is a tag of the whole track.".format))
+    ]
+    for form in (tag for tag in corpus.tags if corpus.tag_kinds.get(tag) == "form"):
+        carriers = [track_id for track_id in ids if form in truth[track_id] and form not in missing[track_id]]
+        kinds.append((form.capitalize(), pd.Series(FORMS.get(form, ""), index=carriers, dtype=object)))
+    texts = {track_id: f"true, but not written down: {', '.join(tags)}." for track_id, tags in missing.items() if len(tags) > 1}
+    kinds.append(("Missing labels", pd.Series(texts, dtype=object)))
+    players, heard = [], set()
+    for kind, found in kinds:
+        for track_id, text in found.sort_index().items():
+            if corpus.artists[track_id] not in heard:
+                heard.add(corpus.artists[track_id])
+                players.append(_timeline_player(corpus, track_id, f"{kind}: {text} Labels: {', '.join(corpus.tags_of(track_id))}."))
+                break
+    return players
+
+
+def styles(corpus: Corpus) -> list[Player]:
+    """A track of each production style, of one genre where there is one in all; empty where styles are not known."""
+    if "style" not in corpus.tracks:
+        return []
+    tracks = (
+        corpus.tracks[corpus.is_labelled].sort_index().assign(genre=lambda table: [(corpus.tags_of(one) or [""])[0] for one in table.index])
+    )
+    common = [genre for genre, part in tracks.groupby("genre") if part["style"].nunique() == tracks["style"].nunique()]
+    chosen = (tracks[tracks["genre"] == common[0]] if common else tracks).groupby("style").head(1).sort_values("style", ascending=False)
+    return [
+        _track_player(corpus, track_id, f"A {row['style']} recording. Labels: {', '.join(corpus.tags_of(track_id))}.")
+        for track_id, row in chosen.iterrows()
+    ]
+
+
 def typical_track(corpus: Corpus) -> str:
     """The labelled track of median level that has the most tags: enough going on for an effect to be heard."""
     labelled = corpus.tracks[corpus.is_labelled].sort_index()
@@ -43,11 +98,11 @@ def typical_track(corpus: Corpus) -> str:
 def effects(corpus: Corpus, track_id: str) -> list[Player]:
     """The clean excerpt, then each augmentation effect alone."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)
-    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, "Clean"), "clean")]
+    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, "Clean"), "clean", dpi=SMALL)]
     for name, effect in EFFECTS.items():
         wave = apply_effect(name, torch.from_numpy(clean)[None], seed=0)[0].numpy()
         picture = figures.mel_spectrograms({"before": clean, f"after: {name}": wave}, f"What {name} does")
-        players.append(Player(wave, picture, name, effect.about))
+        players.append(Player(wave, picture, name, effect.about, SMALL))
     return players
 
 
@@ -80,4 +135,11 @@ def _track_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A track's excerpt with its mel spectrogram."""
     wave, track = _excerpt(corpus, track_id, EXCERPT_SECONDS), corpus.tracks.loc[track_id]
     picture = figures.mel_spectrograms({"waveform": wave}, "Mel spectrogram")
-    return Player(wave, picture, full_title(track["artist"], track["title"] or str(track_id)), description)
+    return Player(wave, picture, full_title(track["artist"], track["title"] or str(track_id)), description, SMALL)
+
+
+def _timeline_player(corpus: Corpus, track_id: str, description: str) -> Player:
+    """A whole track with who plays when."""
+    track = corpus_track(corpus, track_id)
+    sounding = {tag: spans for tag, spans in track.truth.items() if spans}
+    return Player(track.wave, figures.timeline(sounding, track.wave, "Who plays when"), track.name, description, SMALL)

@@ -17,10 +17,11 @@ from matplotlib.transforms import Bbox
 
 from mtt.config import SAMPLE_RATE
 from mtt.reporting.figures.draw import DISPLAY_WIDTH, LEAST_WIDTH, TIME_AXIS, Picture
+from mtt.reporting.figures.style import DPI
 from mtt.reporting.pages.frame import environment
 
 COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
-FIGURE_WIDTH = 420  # CSS pixels, the least width of a gallery's columns
+FIGURE_WIDTH = 400  # CSS pixels, the least width of a gallery's columns
 
 
 class Player:
@@ -29,10 +30,10 @@ class Player:
     ``waveform`` is (samples,), clipped to [-1, 1]; ``picture`` has axes of gid ``TIME_AXIS``; ``description`` stands beside the title.
     """
 
-    def __init__(self, waveform: np.ndarray, picture: Picture, title: str, description: str = "") -> None:
+    def __init__(self, waveform: np.ndarray, picture: Picture, title: str, description: str = "", dpi: int = DPI) -> None:
         self.title, self.description = title, description
         self.sound = base64.b64encode(encode_mp3(waveform)).decode("ascii")
-        self.image = Markup(picture.image())
+        self.image = Markup(picture.image(dpi))
         self.area = time_area(picture.figure)  # of a drawn figure: drawing settles its layout
 
     def _repr_html_(self) -> str:

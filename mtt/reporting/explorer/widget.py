@@ -17,7 +17,8 @@ from mtt.files import MttError, one_line
 from mtt.reporting.explorer.choices import Choice, first_models
 from mtt.reporting.explorer.page import embedded_page, encode_scene, encode_sound
 from mtt.reporting.explorer.scenes import Scene, Track, corpus_track, file_track, full_title, heard_by
-from mtt.study.workspace import Result, Study
+from mtt.study.replicates import Replicate
+from mtt.study.workspace import Result
 
 WINDOWS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)  # besides the models' own clip lengths
 KEPT = 12  # recordings
@@ -80,10 +81,10 @@ class ExplorerWidget(ipywidgets.VBox):
         return track, encode_sound(track)
 
 
-def explore(study: Study, results: Mapping[str, Result], choices: Sequence[Choice], shown: Sequence[str]) -> ExplorerWidget:
-    """The widget over the study's test tracks, those of ``choices`` first, for the first seed's models of ``results``."""
-    tracks = study.corpus.tracks.loc[study.ids("test")]
+def explore(replicate: Replicate, results: Mapping[str, Result], choices: Sequence[Choice], shown: Sequence[str]) -> ExplorerWidget:
+    """The widget over the test tracks of the first replicate, those of ``choices`` first."""
+    tracks = replicate.corpus.tracks.loc[replicate.ids("test")]
     names = {track_id: full_title(row["artist"], row["title"] or str(track_id)) for track_id, row in tracks.iterrows()}
     chosen = [(f"{choice.note.split(':')[0]}: {names.pop(choice.track_id)}", choice) for choice in choices]
     others = sorted((name, Choice(track_id, "")) for track_id, name in names.items())
-    return ExplorerWidget(study.corpus, chosen + others, first_models(results), shown)
+    return ExplorerWidget(replicate.corpus, chosen + others, first_models(results), shown)

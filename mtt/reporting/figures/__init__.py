@@ -1,4 +1,4 @@
-"""Every figure of the study in one place: ``from mtt.reporting import figures``, then ``figures.model_scores(table)``.
+"""Every figure of the study in one place: ``from mtt.reporting import figures``, then ``figures.claims_plot(entries)``.
 
 A figure is a function that takes data (arrays, tables, mappings; never models) and gives a ``Picture``. The decorator ``@figure`` makes it
 one of these: adding a figure touches only the module that it stands in, be it an old or a new one. In reading order:
@@ -6,8 +6,9 @@ one of these: adding a figure touches only the module that it stands in, be it a
 ``style``     colours and matplotlib settings
 ``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines, heatmaps
 ``data``      a collection and its split: tags, artists, durations, how evenly the sets share each tag
-``training``  loss while training, generations of students, score and cost against input length
-``scores``    models, tags, differences (the forest plot), calibration, missing labels
+``experiment``  claims over replicates, scarcity, the trap, variances, tags, pools, clip lengths, models
+``training``  loss while training, score and cost against input length
+``scores``    tags, calibration, missing labels
 ``sound``     mel spectrograms, tag curves and attention over time and head by head, localisation, deletion
 """
 

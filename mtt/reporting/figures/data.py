@@ -25,24 +25,32 @@ SET_STYLES = {"train": ("#22313F", "o"), "valid": ("#5F7D95", "s"), "test": ("#9
 
 
 @figure
-def tag_counts(counts: pd.Series, kinds: Mapping[str, str] | None, total: int) -> Picture:
-    """Horizontal bars, the most frequent tag first within its kind, with the percentage of the ``total`` tracks."""
-    title, kinds = "Tracks per tag", kinds or {}
+def tag_counts(counts: pd.Series, kinds: Mapping[str, str] | None, total: int, true: pd.Series | None = None) -> Picture:
+    """Horizontal bars, the most frequent tag first within its kind, with the percentage of the ``total`` tracks.
+
+    Where it is known how many tracks truly have a tag, ``true``, those are pale bars behind, and the text is the share that is missing.
+    """
+    title, kinds = "Tracks per tag" if true is None else "Tracks per tag: written down (dark) and true (pale)", kinds or {}
+    reach = counts if true is None else true
     order = sorted(counts.index, key=lambda tag: (kinds.get(tag, ""), -counts[tag], tag))
     shown = [kinds.get(tag, "") for tag in order]
     colours = dict(zip(sorted(set(shown)), cycle(KIND_COLOURS), strict=False))
     sheet, axes = row_canvas(title, order, per_row=0.235)
+    if true is not None:
+        axes.barh(range(len(order)), true[order], height=0.72, color=[colours[kind] for kind in shown], alpha=0.35)
     axes.barh(range(len(order)), counts[order], height=0.72, color=[colours[kind] for kind in shown])
     for row, tag in enumerate(order):
         text = f"{counts[tag]:,}  ({counts[tag] / total:.1%})"
-        axes.annotate(text, (counts[tag], row), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
+        if true is not None:
+            text = f"{counts[tag]:,} of {true[tag]:,}" + (f"  ({1 - counts[tag] / true[tag]:.0%} missing)" if true[tag] else "")
+        axes.annotate(text, (reach[tag], row), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
     for row, (kind, following) in enumerate(zip(shown, [*shown[1:], None], strict=True)):
         if kind != following:  # beside the shortest bar of its kind
             place = {"xy": (0.995, row), "xycoords": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
             axes.annotate(kind, color=text_colour(colours[kind]), fontweight="bold", **place)
             if following is not None:
                 axes.axhline(row + 0.5, color=EDGE, linewidth=0.8)
-    axes.set_xlim(0, counts.max() * 1.3)
+    axes.set_xlim(0, reach.max() * (1.3 if true is None else 1.5))
     axes.set_xlabel("tracks")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     numbers = listed(f"{tag} {count:,}" for tag, count in counts.sort_values(ascending=False, kind="stable").items())

@@ -50,9 +50,9 @@ class Picture:
     figure: Figure
     alt: str
 
-    def png(self) -> bytes:
+    def png(self, dpi: int = DPI) -> bytes:
         """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours where no eye sees a difference."""
-        return _fewer_colours(_saved(self.figure, "png", dpi=DPI, metadata={"Software": None}))
+        return _fewer_colours(_saved(self.figure, "png", dpi=dpi, metadata={"Software": None}))
 
     def svg(self, css_class: str = "figure") -> str:
         """An ``<svg>`` element for a page: text stays text, and colours follow the page's theme where its style sheet has it."""
@@ -65,9 +65,9 @@ class Picture:
         size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="max-width:{120 * width:g}px"'
         return f'<svg class="{css_class}" role="img" aria-label="{html.escape(self.alt)}" {size}>{inside.strip()}'
 
-    def image(self) -> str:
+    def image(self, dpi: int = DPI) -> str:
         """An ``<img>`` with the PNG inside it, as wide as its frame."""
-        png = self.png()
+        png = self.png(dpi)
         width, height = Image.open(io.BytesIO(png)).size
         source = base64.b64encode(png).decode("ascii")
         style = f"display:block;width:100%;min-width:{LEAST_WIDTH};max-width:none;height:auto"

@@ -4,36 +4,17 @@ Conventions: scores lie in 0–1 and are ROC-AUC where nothing else is said; a d
 tracks.
 """
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, legend, lines, log_axis, row_canvas, signed_axis, told
-from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, WIDTH, model_colour, text_colour
-from mtt.reporting.numbers import listed, with_interval
+from mtt.reporting.figures.draw import DASHED, Picture, canvas, dots, figure, legend, lines, log_axis, row_canvas, signed_axis, told
+from mtt.reporting.figures.style import BLUE, FAINT, GREY, ORANGE, model_colour, text_colour
+from mtt.reporting.numbers import listed
 
-FOR, AGAINST, OPEN = (BLUE, "o", False), (VERMILLION, "D", False), (GREY, "o", True)  # colour, marker, hollow
-VERDICTS = {"supported": FOR, "higher": FOR, "contradicted": AGAINST, "lower": AGAINST}  # any other is open
 TAG_MARKERS = ("o", "D", "s")
-
-
-@figure
-def model_scores(scores: pd.DataFrame, reference: str) -> Picture:
-    """A dot and its interval for each model (``scores``: index model), the best first, and a line at the ``reference``'s estimate."""
-    title, ranked = "ROC-AUC of each model", scores.sort_values("estimate", ascending=False, kind="stable")
-    sheet, axes = row_canvas(title, list(ranked.index), per_row=0.33)
-    axes.axvline(ranked.at[reference, "estimate"], color=model_colour(reference), linewidth=1, linestyle=DASHED)
-    for row, name in enumerate(ranked.index):
-        dots(axes, ranked.iloc[[row]], [row], model_colour(name), size=8)
-        beside(axes, row, with_interval(*ranked.loc[name, ["estimate", "low", "high"]]))
-    axes.set_xlabel("ROC-AUC (95% interval)")
-    axes.margins(x=0.06)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    return Picture(sheet, f"Dot plot with 95% intervals, {title}, best first: {told(ranked)}.")
 
 
 @figure
@@ -54,57 +35,6 @@ def tag_scores(scores: Mapping[str, pd.DataFrame], metric: str = "ROC-AUC") -> P
     axes.set_xlabel(f"{metric} (95% interval)")
     numbers = " ".join(f"{name}: {told(table[['estimate']], sign=difference)}." for name, table in tables.items())
     return Picture(sheet, f"Dot plot with 95% intervals, {title}, best first. {numbers}")
-
-
-@figure
-def paired_differences(differences: pd.DataFrame, title: str = "Paired differences in ROC-AUC", width: float = WIDTH) -> Picture:
-    """Forest plot of paired differences, in the given order (index: claim; estimate, low, high, verdict).
-
-    Optional columns ``margin_low`` and ``margin_high`` (empty where there is none) are drawn as dashed lines, which the verdict compares
-    with instead of 0; the effects in ``by_seed`` are short strokes under the interval. A row without an interval has NaN for its bounds.
-    Narrower than WIDTH, as on a phone, names and numbers stand above the bars.
-    """
-    narrow = width < WIDTH
-    names = [textwrap.fill(str(name), 42) for name in differences.index]
-    per_row = 0.85 + 0.16 * max(name.count("\n") for name in names) if narrow else 0.48
-    sheet, axes = row_canvas(title, [""] * len(names) if narrow else list(differences.index), per_row, extra=1.3, width=width)
-    signed_axis(axes)
-    reach = 0.17 / per_row  # of margins to either side of a bar, in rows
-    notes, parts = {"95% interval": True}, []
-    for row, (_, values) in enumerate(differences.iterrows()):
-        colour, marker, hollow = VERDICTS.get(values["verdict"], OPEN)
-        for margin in values.reindex(["margin_low", "margin_high"]).dropna():
-            axes.plot([margin] * 2, [row - reach, row + reach], color=INK, linewidth=1.2, linestyle=(0, (2.5, 1.5)))
-            notes["dashed: margin fixed in advance"] = True
-        dots(axes, differences.iloc[[row]], [row], colour, marker, size=6, hollow=hollow)
-        for effect in values.get("by_seed", ()):
-            axes.plot([effect] * 2, [row + 0.56 * reach, row + reach], color=INK, linewidth=1.2)
-            notes["strokes: single trainings"] = True
-        number = with_interval(*values[["estimate", "low", "high"]], sign=True)
-        parts.append(f"{differences.index[row]}: {number}, {values['verdict']}")
-        if narrow:
-            _above(axes, row, names[row], values["verdict"], number, colour)
-        else:
-            beside(axes, row, values["verdict"], colour, rise=7, fontweight="bold")
-            beside(axes, row, number, rise=-7)
-    axes.margins(x=0.08)
-    if narrow:
-        axes.set_ylim(len(names) - 0.4, -0.7)
-        axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(round(width / 1.2)))
-    axes.set_xlabel(textwrap.fill(f"difference in ROC-AUC ({'; '.join(notes)})", round(14 * width)))
-    return Picture(sheet, f"Forest plot with 95% intervals, {title}. {listed(parts)}.")
-
-
-def _above(axes: Axes, row: int, name: str, verdict: str, number: str, colour: str) -> None:
-    """Name, verdict and number of a row on lines of their own above its bar."""
-    for text, x, rise, font in (
-        (name, 0, 27, {}),
-        (verdict, 0, 13, {"color": text_colour(colour), "fontweight": "bold"}),
-        (number, 1, 13, {"ha": "right"}),
-    ):
-        place = {"xycoords": axes.get_yaxis_transform(), "xytext": (0, rise), "textcoords": "offset points", "va": "bottom"}
-        axes.annotate(text, (x, row), fontsize=9, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, **place, **font)
 
 
 @figure
@@ -142,18 +72,3 @@ def missing_labels(missing: Sequence[float], negatives: Sequence[float]) -> Pict
     axes[0, 0].yaxis.set_major_locator(FixedLocator([0, 1, 5, 10, 20, 40, 60, 100]))
     axes[1, 0].set_xlabel("the teacher's probability (heights grow with the square root of the share)")
     return Picture(sheet, f"Two histograms, {title}: {'; '.join(parts)}.")
-
-
-@figure
-def precision_recall(points: pd.DataFrame, title: str) -> Picture:
-    """Precision and recall of each row, in the given order (index: name; precision, recall)."""
-    sheet, axes = row_canvas(title, list(points.index), per_row=0.36, extra=1.4)
-    axes.hlines(range(len(points)), points["precision"], points["recall"], color=FAINT, linewidth=1, zorder=0)
-    for measure, colour, marker in (("precision", BLUE, "o"), ("recall", ORANGE, "D")):
-        dots(axes, points[[measure]].set_axis(["estimate"], axis=1), range(len(points)), colour, marker, label=measure)
-    for place, row in enumerate(points.itertuples()):
-        beside(axes, place, f"P {row.precision:.2f}  R {row.recall:.2f}")
-    legend(axes)
-    axes.set(xlim=(-0.02, 1.02), xlabel="precision, recall")
-    rows = listed(f"{row.Index}: precision {row.precision:.3f}, recall {row.recall:.3f}" for row in points.itertuples())
-    return Picture(sheet, f"Dot plot, {title}. {rows}.")

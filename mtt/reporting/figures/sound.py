@@ -115,6 +115,21 @@ def tag_curves(
     return Picture(sheet, f"Tag curves over {np.size(waveform) / SAMPLE_RATE:.1f} s, {title}. Peaks: {listed(parts)}.")
 
 
+@figure
+def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str) -> Picture:
+    """When each instrument of ``truth`` sounds, as bars under the spectrogram, the first to enter on top."""
+    order = sorted(truth, key=lambda tag: (min((start for start, _ in truth[tag]), default=np.inf), tag))
+    sheet, panel = _under_spectrogram(title, 0.24 * max(len(order), 3), waveform)
+    for row, tag in enumerate(order):
+        panel.barh(
+            [row] * len(truth[tag]), [stop - start for start, stop in truth[tag]], 0.5, [start for start, _ in truth[tag]], color=ORANGE
+        )
+    name_rows(panel, order)
+    seconds = np.size(waveform) / SAMPLE_RATE
+    shares = listed(f"{tag} {sum(stop - start for start, stop in truth[tag]) / seconds:.0%}" for tag in order)
+    return Picture(sheet, f"Mel spectrogram over {seconds:.1f} s and bars of who plays when, {title}. Sounding: {shares}.")
+
+
 def _under_spectrogram(title: str, height: float, waveform: np.ndarray) -> tuple[Figure, Axes]:
     """A panel of about ``height`` inches over time, below the spectrogram of ``waveform``."""
     sheet, axes = canvas(title, 2.9 + height, rows=2, sharex=True, height_ratios=[1.3, max(height, 0.8)])

@@ -5,10 +5,15 @@ inches wide and shown at its own size. A model keeps its colour on every page.
 Colours: Okabe and Ito's colour-blind-safe set ("Color Universal Design", 2008).
 """
 
+from __future__ import annotations
+
+import re
+
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
-from mtt.study.recipes import LINEUP
+from mtt.config import FULL
+from mtt.study.recipes import lineup
 
 WIDTH, PHONE = 7.5, 3.6  # inches
 DPI = 160  # 1200 pixels wide
@@ -46,13 +51,19 @@ STYLE = {
 }
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"\d", "", name.lower()).replace("_", "-").replace(" ", "-")
+
+
+MODEL_COLOURS = {_plain(known): entry.colour for entry in lineup(FULL).values() for known in (entry.name, entry.label)}
+
+
 def model_colour(name: str) -> str:
-    """The colour that a model has on every page: that of the longest known name that ``name`` begins with ("teacher on validation
-    tracks", "student-2"), letter case, spaces and underscores aside; grey for an unknown model.
+    """The colour that a model has on every page: that of the longest known name or label that ``name`` begins with ("teacher on
+    unlabelled tracks", "student-2"), letter case, spaces and underscores aside; grey for an unknown model.
     """
-    plain = name.lower().replace("_", "-").replace(" ", "-")
-    known = [entry for name, entry in LINEUP.items() if plain.startswith(name)]
-    return max(known, key=lambda entry: len(entry.name)).colour if known else GREY
+    known = [one for one in MODEL_COLOURS if _plain(name).startswith(one)]
+    return MODEL_COLOURS[max(known, key=len)] if known else GREY
 
 
 def text_colour(colour: str) -> str:
@@ -73,6 +84,7 @@ PAGE_COLOURS = {
     INK: "--ink",
     BLUE: "--blue",
     GREEN: "--green",
+    ORANGE: "--orange",
     VERMILLION: "--vermillion",
     PURPLE: "--purple",
     GREY: "--grey",
@@ -81,4 +93,6 @@ PAGE_COLOURS = {
     "#FFFFFF": "--paper",
     text_colour(VERMILLION): "--error",
     text_colour(GREY): "--muted",
+    text_colour(GREEN): "--green",
+    text_colour(ORANGE): "--error",
 }

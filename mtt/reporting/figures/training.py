@@ -1,73 +1,47 @@
 """Figures of training and of input length: loss, scores from one student generation to the next, score and cost of longer clips.
 
-Conventions: a history is a table with ``step``, ``train_loss`` (empty where it was not measured), ``valid_loss`` and ``kept`` (true in the
-one row whose weights are kept). Input length is in seconds and doubles from tick to tick; time is in milliseconds and memory in MB (10^6
-bytes) for one clip.
+Conventions: a history is a table with ``step``, ``train_loss`` (empty where it was not measured), ``valid_roc_auc`` and ``kept`` (true in
+the one row whose weights are kept). Input length is in seconds and doubles from tick to tick; time is in milliseconds and memory in MB
+(10^6 bytes) for one clip.
 """
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, canvas, dots, figure, heatmap, label_ends, lines, log_axis, told
+from mtt.reporting.figures.draw import DASHED, Picture, canvas, figure, lines, log_axis
 from mtt.reporting.figures.style import GREY, INK, model_colour, text_colour
-from mtt.reporting.numbers import listed, signed
+from mtt.reporting.numbers import listed
 
 COSTS = {"milliseconds": ("time for one clip (ms)", "ms"), "megabytes": ("kept for the backward pass (MB)", "MB")}  # heading, unit
 
 
 @figure
 def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Picture:
-    """Validation loss above, training loss below, against optimiser steps; a ring marks the weights that each run keeps.
-
-    Each panel has its own scale: a student's training loss is the sum of two, its validation loss is not.
-    """
-    title, rings = "Loss while training", []
+    """Validation ROC-AUC above, training loss below, against optimiser steps; a ring marks the weights that each run keeps."""
+    title, rings = "What is learned in training", []
     sheet, axes = canvas(title, 4.9, rows=2, sharex=True)
-    headings = {"valid_loss": "validation (ring: weights that are kept)", "train_loss": "training"}
-    for panel, (column, heading) in zip(axes[:, 0], headings.items(), strict=True):
+    headings = {
+        "valid_roc_auc": ("validation, higher is better (ring: weights that are kept)", "ROC-AUC"),
+        "train_loss": ("training, lower is better", "loss (BCE)"),
+    }
+    for panel, (column, (heading, unit)) in zip(axes[:, 0], headings.items(), strict=True):
         panel.set_title(heading, color=INK)
-        panel.set_ylabel("loss (BCE)")
+        panel.set_ylabel(unit)
         lines(panel, histories, "step", column, 1.5)
     for name, history in histories.items():
         kept = history.loc[history["kept"].idxmax()]
         ring = {"color": "white", "markeredgecolor": model_colour(name), "markeredgewidth": 2, "markersize": 8}
-        axes[0, 0].plot(kept["step"], kept["valid_loss"], "o", **ring)
-        rings.append(f"{name} {kept['valid_loss']:.4f} at step {kept['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
+        axes[0, 0].plot(kept["step"], kept["valid_roc_auc"], "o", **ring)
+        rings.append(f"{name} {kept['valid_roc_auc']:.3f} at step {kept['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
     axes[1, 0].set_xlabel("optimiser steps")
     axes[1, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    return Picture(
-        sheet, f"Line chart of training and validation loss, {title}. Validation loss of the weights that are kept: {listed(rings)}."
+    text = (
+        f"Line charts of validation ROC-AUC and training loss, {title}. Validation ROC-AUC of the weights that are kept: {listed(rings)}."
     )
-
-
-@figure
-def iterations(scores: pd.DataFrame) -> Picture:
-    """ROC-AUC of the teacher (iteration 0) and of each student generation, one line an architecture.
-
-    ``scores`` has columns ``architecture``, ``iteration``, ``estimate``, ``low``, ``high``.
-    """
-    title = "ROC-AUC from teacher to student to student"
-    sheet, ((panel,),) = canvas(title, 3.4)
-    ends, parts = [], []
-    groups = list(scores.groupby("architecture", sort=False))
-    for place, (name, group) in enumerate(groups):
-        group, colour = group.sort_values("iteration"), model_colour(name)
-        x = group["iteration"] + 0.06 * (place - (len(groups) - 1) / 2)  # side by side, so that intervals do not hide each other
-        panel.plot(x, group["estimate"], color=colour, linewidth=1.4)
-        dots(panel, group, x, colour, upright=True)
-        ends.append((x.iloc[-1], group["estimate"].iloc[-1], name, colour))
-        parts.append(f"{name}: {told(group.set_index('iteration').rename(index='iteration {:.0f}'.format))}")
-    steps = sorted(set(scores["iteration"].astype(int)))
-    panel.set_xticks(steps, ["teacher" if step == 0 else f"student {step}" for step in steps])
-    panel.set_xlim(steps[0] - 0.3, steps[-1] + 0.3)
-    panel.grid(axis="x", visible=False)
-    panel.set_ylabel("ROC-AUC (95% interval)")
-    label_ends(panel, ends, 2.6)
-    return Picture(sheet, f"Line chart with 95% intervals, {title}. {'. '.join(parts)}.")
+    return Picture(sheet, text)
 
 
 def _length_axis(axes: Axes, tables: Mapping[str, pd.DataFrame]) -> None:
@@ -92,25 +66,6 @@ def scores_by_length(curves: Mapping[str, pd.DataFrame], trained_on: float | Non
         panel.annotate("trained on", (trained_on, 1), (0, 2), color=text_colour(GREY), fontsize=8.5, **place)
     points = {name: ", ".join(f"{row.estimate:.3f} at {row.seconds:g} s" for row in table.itertuples()) for name, table in curves.items()}
     return Picture(sheet, f"Line chart with 95% interval bands, {title}. {listed(map(': '.join, points.items()))}.")
-
-
-@figure
-def tags_by_length(scores: pd.DataFrame) -> Picture:
-    """Heatmap of each tag's change in ROC-AUC from the shortest input (``scores``: index tag, columns seconds); the largest gain first."""
-    title, scores = "What longer input does to the ROC-AUC of each tag", scores.sort_index(axis=1)
-    change = scores.sub(scores.iloc[:, 0], axis=0)
-    change = change.loc[change.iloc[:, -1].sort_values(ascending=False, kind="stable").index]
-    change.columns = names = [f"{value:g}" for value in scores.columns]
-    texts = change.map(lambda value: signed(value, 3))
-    texts[names[0]] = scores.iloc[:, 0].loc[change.index].map("{:.3f}".format)
-    limit = max(float(np.abs(change.to_numpy()).max()), 1e-6)
-    sheet, ((axes,),) = canvas(title, 1.7 + 0.215 * max(len(change), 4))
-    label, annotated = f"change in ROC-AUC from {names[0]} s", texts if len(names) <= 9 else None
-    heatmap(sheet, axes, change, annotated, label, cmap="PuOr_r", vmin=-limit, vmax=limit)
-    axes.set(xlabel=f"input length (s); first column: ROC-AUC at {names[0]} s", ylabel="")
-    axes.tick_params(rotation=0)
-    span = f"change from {names[0]} s to {names[-1]} s input for {len(change)} tags, largest gain first"
-    return Picture(sheet, f"Heatmap, {title}: {span}. {listed(f'{tag} {text}' for tag, text in texts[names[-1]].items())}.")
 
 
 @figure

@@ -1,32 +1,43 @@
-"""The opening page of the study: what was asked, what was found, how sure, in five minutes.
+"""The opening page of the study: the answer, the curves behind it, the claims, the models, and how sure all that is.
 
-Conventions: everything quoted comes from ``results.json``; a claim that the run did not test is named as such. Scores are shown with three
-decimals, effects with four.
+Conventions: everything quoted comes from ``results.json``, or from the reference where the page says so; a claim that the run did not
+test is named as such. Scores and effects have three decimals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
 from markupsafe import Markup
 
 from mtt.findings.claims import CLAIMS, Claim
+from mtt.findings.reference import reference, standing
 from mtt.reporting import figures
-from mtt.reporting.numbers import signed, with_interval
+from mtt.reporting.figures import Picture
+from mtt.reporting.numbers import number, signed, with_interval
 from mtt.reporting.pages import tables, words
 from mtt.reporting.pages.frame import SITE, Page, render_page
-from mtt.reporting.pages.table import Table, shown, table
+from mtt.reporting.pages.table import Table, table
 
-FOREMOST = "student"  # the model whose explanations are told first
+CURVES = ("scarcity", "trap")  # that the answer is about
+FOREMOST = "student"  # the model whose explanations are told
+WIDTHS = {"wide": 7.5, "narrow": 4.0}  # inches of a figure; the page shows the one that fits it
 
 
-def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Path:
-    """Write the opening page from the content of ``results.json``; pages and explorer count as made if they stand beside ``out``."""
-    out, entries = Path(out), results["claims"]
+def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known: Mapping | None = None) -> Path:
+    """Write the opening page from the content of ``results.json``; pages and explorer count as made if they stand beside ``out``.
+
+    ``known`` are the results of the reference run (the package's by default), whose curves stand in on composed music where this run has
+    none of its own.
+    """
+    out, entries, own = Path(out), results["claims"], results.get("curves", {})
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
-    spoken = [(entry["model"] == FOREMOST, entry["sentence"]) for entry in told if entry["explanation"] != "rollout"]
+    composed = results["study"]["collection"] == "synthetic"
+    there = (reference() if known is None else known).get("curves", {}) if composed else {}
+    curves = {name: own[name] for name in CURVES if len(own.get(name, [])) > 1}
+    borrowed = {name: there[name] for name in CURVES if name not in curves and there.get(name)}
     return render_page(
         out,
         "index.html.j2",
@@ -36,14 +47,18 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
         pages=pages,
         provenance=results["study"],
         explorer=out.with_name("explorer.html").exists(),
-        claims=[(claim, _rule(claim), tested.get(claim.id)) for claim in CLAIMS.values()],
-        plot=_plot(entries) if entries else "",
+        composed=composed,
+        answer=words.answer(entries, curves | borrowed, list(borrowed)),
+        curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
+        claims=[(claim, tested.get(claim.id), standing(tested[claim.id]) if claim.id in tested else "") for claim in CLAIMS.values()],
+        plot=_drawn("claims_plot", entries) if entries else "",
         numbers=_numbers(entries),
-        seeds=len(results["study"]["seeds"]),
+        budget=_drawn("variance_budget", results["variance"])
+        if len(results["study"]["replicates"]) > 2 and results.get("variance")
+        else "",
         models=tables.models(results["models"]) if results["models"] else "",
-        lengths=_lengths(results["lengths"]) if results["lengths"] else "",
-        sentences=[sentence for foremost, sentence in spoken if foremost],
-        others=[sentence for foremost, sentence in spoken if not foremost],
+        models_plot=_drawn("models_plot", results["models"]) if results["models"] else "",
+        sentences=[one["sentence"] for one in told if one["model"] == FOREMOST and one["explanation"] != "rollout"],
         explanations=tables.explanations(told) if told else "",
         cards=[(page, _answer(page, results), out.with_name(f"{page.slug}.html").exists()) for page in pages],
         limits=words.limits(results["study"], entries),
@@ -51,25 +66,43 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page]) -> Pa
 
 
 def _answer(page: Page, results: Mapping) -> str:
-    """The verdicts on a page's claims; of a page without claims, the beginning of what it found."""
-    verdicts = [f"{entry['id']} {entry['verdict']}" for entry in results["claims"] if CLAIMS[entry["id"]].page == page.slug]
-    return ", ".join(verdicts) or results["findings"].get(page.slug, "").partition(". ")[0]
+    """How a page's claims stand; of a page without claims, the beginning of what it found."""
+    stands = [f"{entry['id']} {standing(entry)}" for entry in results["claims"] if CLAIMS[entry["id"]].page == page.slug]
+    return ", ".join(stands) or results["findings"].get(page.slug, "").partition(". ")[0]
 
 
-def _plot(entries: Sequence[Mapping]) -> Markup:
-    rows, widths = tables.claims(entries), {"wide": 7.5, "narrow": 4.0}  # inches; the page shows the one that fits it
-    drawn = {name: figures.paired_differences(rows, title="The claims, tested", width=width) for name, width in widths.items()}
-    return Markup("".join(picture.svg(name) for name, picture in drawn.items()))
+def _curves(own: Mapping, borrowed: Mapping, points: Sequence[Mapping]) -> Iterator[tuple[str, Markup]]:
+    """The pictures behind the answer, each with what it shows: of this run, or its ``points`` over the reference's."""
+    if "scarcity" in own:
+        yield words.scarcity(own=True), _drawn("scarcity", own["scarcity"])
+    elif "scarcity" in borrowed:
+        yield words.scarcity(own=False), _drawn("scarcity", points, reference=borrowed["scarcity"])
+    if rows := own.get("trap") or borrowed.get("trap"):
+        yield words.trap(rows, "trap" in own), _drawn("trap", rows)
+
+
+def _drawn(name: str, *data: Sequence[Mapping], **options) -> Markup:
+    """A figure at both widths."""
+    drawn: dict[str, Picture] = {look: getattr(figures, name)(*data, width=width, **options) for look, width in WIDTHS.items()}
+    return Markup("".join(picture.svg(look) for look, picture in drawn.items()))
 
 
 def _numbers(entries: Sequence[Mapping]) -> Table:
+    """Every effect, control and comparison, with its replicates."""
     rows = []
     for entry in entries:
-        claim, effect = CLAIMS[entry["id"]], with_interval(entry["effect"], *entry["interval"], 4, sign=True)
-        by_seed = ", ".join(map(signed, entry["by_seed"])) or "–"
-        sizes = entry["n_tracks"], entry["n_artists"], entry["seeds"]
-        rows.append((f"{claim.id} {claim.label}", effect, claim.unit, by_seed, entry["verdict"], _rule(claim), *sizes))
-    return table(("claim", "effect", "unit", "single trainings", "verdict", "rule", "tracks", "artists", "seeds"), rows)
+        claim = CLAIMS[entry["id"]]
+        about = (standing(entry), _rule(claim), number(entry["smallest_effect"]) if entry["smallest_effect"] else "–")
+        rows.append((f"{claim.id} {claim.label}", *_cells(entry), *about))
+        for part in ("controls", "beside"):
+            rows += [(f"{claim.id} {part.rstrip('s')}: {name}", *_cells(one), "", "", "") for name, one in entry[part].items()]
+    names = ("effect", "mean, 95% interval", "replicates", "SD", "stands", "rule", "smallest effect seen")
+    return table(names, rows)
+
+
+def _cells(one: Mapping) -> tuple[str, str, str]:
+    mean = with_interval(one["effect"], *(one["interval"] or (math.nan, math.nan)), 3, sign=True)
+    return mean, ", ".join(signed(value, 3) for value in one["by_replicate"]), "–" if one["sd"] is None else number(one["sd"], 4)
 
 
 def _rule(claim: Claim) -> str:
@@ -77,9 +110,3 @@ def _rule(claim: Claim) -> str:
         return claim.rule
     sign = "±" if claim.rule == "equivalence" else "−" if claim.margin < 0 else ""
     return f"{claim.rule}, margin {sign}{abs(claim.margin):g}"
-
-
-def _lengths(records: Sequence[Mapping]) -> Table:
-    """ROC-AUC with a row per model and a column per input length."""
-    scores = pd.DataFrame(records).set_index(["model", "seconds"])["roc_auc"].unstack(sort=False)
-    return shown(scores.rename(columns="{:g} s".format), digits=4)

@@ -48,3 +48,8 @@ def _cell(value: object, digits: int) -> Markup:
     if pd.isna(value):
         return Markup("–")
     return Markup(number(value, digits if isinstance(value, float) else 0))
+
+
+def folded(summary: str, content: Markup) -> Table:
+    """``content`` behind a line that opens it."""
+    return Table(Markup("<details><summary>{}</summary>{}</details>").format(summary, content))

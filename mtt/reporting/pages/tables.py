@@ -1,7 +1,7 @@
-"""What a study holds, as the tables that pages show and figures draw: collection, split, models.
+"""What a study holds, as the tables that pages show and figures draw: collection, split, models, effects.
 
-Conventions: an estimate is a row with ``estimate, low, high`` (95% artist-clustered interval); metrics are macro-averaged unless a table
-is per tag.
+Conventions: an estimate is a row with ``estimate, low, high`` (95% interval); metrics are macro-averaged unless a table is per tag. An
+*effect* is a mapping of ``effect``, ``interval`` (None if unbounded) and ``by_replicate``, as ``mtt.findings.claims.told`` gives it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ from markupsafe import Markup
 
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Difference, tag_intervals
-from mtt.findings import lengths
-from mtt.findings.claims import CLAIMS, Judge
+from mtt.evaluation import metrics
+from mtt.evaluation.bootstrap import tag_intervals
+from mtt.evaluation.replicates import Spread
+from mtt.findings.claims import Judge
 from mtt.findings.evidence import NAMES
-from mtt.reporting.numbers import duration, with_interval
-from mtt.reporting.pages import words
+from mtt.findings.lengths import resamples
+from mtt.reporting.numbers import counted, duration, number, signed, with_interval
+from mtt.reporting.pages import remarks
 from mtt.reporting.pages.table import Table, shown, table
 from mtt.splits.check import SplitAudit, audit_split
 from mtt.splits.make import comparator_splits
 from mtt.study import recipes
-from mtt.study.workspace import Result, Study
+from mtt.study.recipes import LABELLED
+from mtt.study.replicates import Replicate
+from mtt.study.workspace import Result
 
 METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
@@ -62,100 +66,124 @@ def frequent_tags(corpus: Corpus, count: int) -> list[str]:
     return [tag for tag in counts.index if corpus.tag_kinds.get(tag) == kind and counts[tag] > 0][:count]
 
 
-def missing_labels(corpus: Corpus) -> pd.DataFrame:
-    """Per kind of tag, how many true positives of the labelled tracks the observed labels lack; empty where the truth is not known."""
+def true_counts(corpus: Corpus) -> pd.Series | None:
+    """Labelled tracks that truly have each tag; None where the truth is not known."""
     if corpus.truth is None:
-        return pd.DataFrame(columns=["true", "observed", "missing", "share"])
-    labelled = corpus.is_labelled.to_numpy()
-    truth, seen = corpus.truth[labelled].sum(axis=0), (corpus.truth & corpus.labels)[labelled].sum(axis=0)
-    table = pd.DataFrame({"kind": [corpus.tag_kinds.get(tag, "tag") for tag in corpus.tags], "true": truth, "observed": seen})
-    table = table.groupby("kind").sum().astype(int)
-    table.loc["all"] = table.sum()
-    return table.assign(missing=lambda t: t["true"] - t["observed"], share=lambda t: t["missing"] / t["true"])
+        return None
+    counts = corpus.truth[corpus.is_labelled.to_numpy()].sum(axis=0).astype(int)
+    return pd.Series(counts, index=pd.Index(corpus.tags, name="tag"))
 
 
-def cleaning_summary(study: Study) -> pd.DataFrame:
+def missing_by_artist(corpus: Corpus) -> pd.Series:
+    """artist -> share of the true tags that the labels of the artist's tracks lack; empty where the truth is not known."""
+    if corpus.truth is None:
+        return pd.Series(dtype=float)
+    labelled = corpus.is_labelled.to_numpy() & (corpus.artists != "").to_numpy()
+    truth, artists = corpus.truth[labelled], corpus.artists[labelled]
+    table = (
+        pd.DataFrame({"true": truth.sum(axis=1), "seen": (truth & corpus.labels[labelled]).sum(axis=1)}).groupby(artists.to_numpy()).sum()
+    )
+    return (1 - table["seen"] / table["true"])[table["true"] > 0]
+
+
+def cleaning_summary(replicate: Replicate) -> pd.DataFrame:
     """Problems by kind: how many tracks were left out, with an example; beside them how many were planted, where that is known."""
-    found = pd.concat([study.collection.problems, study.cleaned[1]], ignore_index=True)
+    found = pd.concat([replicate.collection.problems, replicate.cleaned[1]], ignore_index=True)
     found["problem"] = found["problem"].str.replace("_", " ")
     table = found.groupby("problem").agg(tracks=("track_id", "nunique"), example=("track_id", "first"), detail=("detail", "first"))
-    planted = study.collection.planted
+    planted = replicate.collection.planted
     if planted is None:
         return table
     true_ids = set(planted["track_id"]) | set(planted["other"])
     return table.assign(**{"planted among them": found.groupby("problem")["track_id"].agg(lambda ids: len(set(ids) & true_ids))})
 
 
-def split_counts(study: Study) -> pd.DataFrame:
+def split_counts(replicate: Replicate) -> pd.DataFrame:
     """Tracks, artists and positive labels of each set that has tracks."""
-    return study.audit.counts[study.audit.counts["tracks"] > 0]
+    return replicate.audit.counts[replicate.audit.counts["tracks"] > 0]
 
 
-def rare_tags(study: Study) -> pd.DataFrame:
+def rare_tags(replicate: Replicate) -> pd.DataFrame:
     """The tags left out for want of positives, with their positives in each set; the most frequent first."""
-    left_out = study.tag_counts[~study.tag_counts["kept"]].drop(columns="kept")
+    left_out = replicate.tag_counts[~replicate.tag_counts["kept"]].drop(columns="kept")
     return left_out.loc[left_out.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
-def crossover_counts(study: Study) -> pd.DataFrame:
+def crossover_counts(replicate: Replicate) -> pd.DataFrame:
     """Tracks and artists of either group of the leak experiment, in training and in evaluation."""
-    table = study.crossover.groupby(["group", "role"]).agg(tracks=("artist", "size"), artists=("artist", "nunique")).unstack()
+    table = replicate.crossover.groupby(["group", "role"]).agg(tracks=("artist", "size"), artists=("artist", "nunique")).unstack()
     return table.set_axis([f"{role} {what}" for what, role in table.columns], axis=1).sort_index(axis=1)
 
 
-def leak_arms(entries: Sequence[Mapping]) -> pd.DataFrame:
-    """Both arms of the leak experiment, from the entry of C1: estimate, low, high."""
-    names = {"heard": "by the model that has heard the artist", "unheard": "by the other model"}
-    rows = {names[name]: one for entry in entries for name, one in entry["beside"].get("arms", {}).items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis("scored")
+def nested_sets(replicate: Replicate) -> pd.DataFrame:
+    """The sets of labelled tracks that models are compared on, and the pool: artists and tracks."""
+    groups = {name.removeprefix(f"{LABELLED}-"): ids for name, ids in replicate.groups.items() if name.startswith(f"{LABELLED}-")}
+    sizes = {f"labels of {name} artists": groups[name] for name in sorted((one for one in groups if one.isdigit()), key=int)}
+    rows = (sizes or {"labelled": replicate.groups[LABELLED]}) | {"pool": replicate.groups["pool"]}
+    found = {name: (replicate.corpus.artists[ids].nunique(), len(ids)) for name, ids in rows.items()}
+    return pd.DataFrame.from_dict(found, orient="index", columns=["artists", "tracks"]).rename_axis("training set")
 
 
-def _all_splits(study: Study) -> dict[str, SplitAudit]:
-    """The audit of each way to split, the study's first."""
-    corpus, ours = study.corpus, study.collection.split_name or "the collection's own"
-    found = {ours if study.collection.has_split else "artist-level, stratified": study.audit}
-    for name, split in comparator_splits(corpus.artists, corpus.labels, study.ratios).items():
-        found[name] = audit_split(split, corpus.artists, corpus.labels, study.ratios, corpus.tags)
+def heard(entry: Mapping) -> pd.DataFrame:
+    """ROC-AUC by how many of the test artists were heard in training, from the entry of C1."""
+    names = {"none": "no test artist was heard", "half": "half of them", "all": "every one"}
+    scores = {text: entry["facts"]["heard"][name] for name, text in names.items()}
+    return pd.DataFrame({"ROC-AUC": scores}).rename_axis("the model that scores")
+
+
+def _all_splits(replicate: Replicate) -> dict[str, SplitAudit]:
+    """The audit of each way to split, the replicate's own first."""
+    corpus, ours = replicate.corpus, replicate.collection.split_name or "the collection's own"
+    found = {ours if replicate.collection.has_split else "artist-level, stratified": replicate.audit}
+    for name, split in comparator_splits(corpus.artists, corpus.labels, replicate.ratios).items():
+        found[name] = audit_split(split, corpus.artists, corpus.labels, replicate.ratios, corpus.tags)
     return found
 
 
-def split_methods(study: Study) -> pd.DataFrame:
+def split_methods(replicate: Replicate) -> pd.DataFrame:
     """One row a way to split: artists shared by sets, test tracks whose artist is in train, how far the tags' shares are off."""
     rows = {}
-    for name, audit in _all_splits(study).items():
+    for name, audit in _all_splits(replicate).items():
         shares = (f"{audit.leaked_test_share:.0%}", f"{audit.mean_deviation:.2%}", f"{audit.max_deviation:.1%}")
         rows[name] = (int(audit.shared_artists["artists"].sum()), *shares)
     columns = ["shared artists", "test tracks by train artists", "mean deviation", "largest deviation"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("split")
 
 
-def split_deviations(study: Study) -> dict[str, np.ndarray]:
+def split_deviations(replicate: Replicate) -> dict[str, np.ndarray]:
     """For each way to split, |share - target| of every tag in every set."""
     columns = ["train_deviation", "valid_deviation", "test_deviation"]
-    return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in _all_splits(study).items()}
+    return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in _all_splits(replicate).items()}
 
 
 def recipe(config: StudyConfig) -> pd.DataFrame:
     """The teacher's settings in words."""
-    model, train = config.teacher, config.train
+    model, train, teacher = config.teacher, config.train, recipes.supervised(config)
+    augmented = "none" if train.augment is None else f"{train.augment.clip_share:.0%}"
     rows = {
         "front end": f"{model.n_mels} mel bands, {model.channels} channels",
         "Transformer": f"{model.layers} layers, {model.heads} heads, width {model.width}",
         "clip": f"{train.clip_seconds:g} s",
         "batch": f"{train.batch_size} clips",
-        "steps": f"{train.steps:,}",
+        "steps": f"{teacher.train.steps:,}, so {counted(teacher.exposure, 'labelled clip')}",
         "learning rate": f"{train.learning_rate:g}, {train.schedule}",
-        "augmented clips": "none" if train.augment is None else f"{train.augment.clip_share:.0%}",
-        "song score": f"mean over {config.chunks} clips",
-        "seeds": ", ".join(str(seed) for seed in config.seeds),
+        "augmented clips": augmented + (f", {train.prepared} variants of a track made once" if train.prepared else ", each afresh"),
+        "track score": f"mean over {config.chunks} clips or more, as many as cover the track",
+        "replicates": f"{config.first_replicate} to {config.first_replicate + config.replicates - 1}",
     }
     return pd.DataFrame({"setting": rows}).rename_axis("what")
 
 
-def scores(judge: Judge, results: Sequence[Result]) -> pd.DataFrame:
-    """ROC-AUC of each model, best first: estimate, low, high."""
-    table = lengths.estimates(judge.bootstrap(), {result.name: result.scores() for result in results}, "model")
-    return table.sort_values("estimate", ascending=False)
+def convergence(rows: Sequence[Mapping]) -> pd.DataFrame:
+    """What doubling the exposure changed on tuning corpora (``tuning()["convergence"]``), by model and number of labelled artists."""
+    found = []
+    for row in rows:
+        scores = [number(float(np.mean(row[name]))) for name in ("valid", "doubled")]
+        check = "converged" if abs(row["change"]) < row["margin"] else "not converged"
+        about = (row["model"].split("-")[0], row["artists"], row["exposure"])
+        found.append((*about, *scores, signed(row["change"], 4), check))
+    names = ["model", "labelled artists", "labelled clips", "valid ROC-AUC", "with twice as many", "change", "check"]
+    return pd.DataFrame(found, columns=names).set_index("model")
 
 
 def models(entries: Sequence[Mapping]) -> Table:
@@ -166,87 +194,58 @@ def models(entries: Sequence[Mapping]) -> Table:
     for model in models:
         scores = []
         for metric in METRICS:
-            score = with_interval(model[metric], *model[f"{metric}_interval"])
+            score = with_interval(model[metric], *(model[f"{metric}_interval"] or (math.nan, math.nan)))
             scores.append(Markup("<b>{}</b>").format(score) if model["name"] == winners[metric] else score)
-        name = Markup('{}<br><span class="about">{}</span>').format(model["name"], getattr(recipes.entry(model["name"]), "about", ""))
-        rows.append((name, *scores, model["parameters"], duration(model["seconds"])))
+        name = Markup('{}<br><span class="about">{}</span>').format(model["label"], model["kind"])
+        rows.append((name, *scores, model["parameters"], model["exposure"] or math.nan, duration(model["seconds"])))
     bold = " Bold: the best, where its interval does not touch the next one’s." if any(winners.values()) else ""
-    caption = f"Scores on the test tracks with 95\u00a0% intervals, best ROC-AUC first.{bold}"
-    return table(("model", *METRICS.values(), "parameters", "training"), rows, caption=caption)
+    caption = f"Scores on the test tracks, with 95\u00a0% intervals over replicates where there are several.{bold}"
+    return table(("model", *METRICS.values(), "parameters", "labelled clips seen", "training"), rows, digits=0, caption=caption)
 
 
 def _clear_winner(models: Sequence[Mapping], metric: str) -> str | None:
     first, *others = sorted(models, key=lambda model: -model[metric])
-    bounds = f"{metric}_interval"
-    return first["name"] if others and first[bounds][0] > others[0][bounds][1] else None
+    ends = [one[f"{metric}_interval"] for one in (first, *others[:1])]
+    return first["name"] if others and all(ends) and ends[0][0] > ends[1][1] else None
 
 
 def tag_scores(judge: Judge, result: Result) -> pd.DataFrame:
-    """One row a tag: estimate, low, high of ROC-AUC on the test set."""
-    table = tag_intervals(judge.bootstrap(), result.scores(), judge.study.corpus.tags)
+    """One row a tag: estimate, low, high of ROC-AUC on the first replicate's test set."""
+    first, boot, scores = judge.study.first, resamples(judge), result.first.scores("test")
+    if boot is None:
+        table = metrics.tag_scores(first.corpus.true_labels(first.ids("test")), scores).set_axis(first.corpus.tags)
+        return pd.DataFrame({"estimate": table["roc_auc"], "low": np.nan, "high": np.nan}).dropna(subset=["estimate"])
+    table = tag_intervals(boot, scores, first.corpus.tags)
     return table.rename(columns={"value": "estimate", "lo": "low", "hi": "high"})[["estimate", "low", "high"]].dropna()
 
 
-def tag_differences(judge: Judge, a: Result, b: Result) -> pd.DataFrame:
-    """Per tag, a - b on the same resamples: estimate, low, high; largest first."""
-    boot = judge.bootstrap()
-    low, high = np.nanquantile(boot.per_tag(a.scores()) - boot.per_tag(b.scores()), [0.025, 0.975], axis=0)
-    centre = tag_scores(judge, a)["estimate"] - tag_scores(judge, b)["estimate"]
-    table = pd.DataFrame({"low": low, "high": high}, index=pd.Index(judge.study.corpus.tags, name="tag")).assign(estimate=centre)
-    return table[["estimate", "low", "high"]].dropna().sort_values("estimate", ascending=False)
-
-
-def differences(found: Mapping[str, Difference]) -> pd.DataFrame:
-    """One row a comparison: estimate, low, high, verdict (whether the interval leaves out zero) and by_seed."""
-    rows = {
-        name: (d.effect, d.lo, d.hi, "higher" if d.lo > 0 else "lower" if d.hi < 0 else "no difference shown", d.by_seed)
-        for name, d in found.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high", "verdict", "by_seed"]).rename_axis("comparison")
-
-
-def student_differences(judge: Judge, made: Mapping[str, Result]) -> dict[str, Difference]:
-    """The first student minus its teacher and its controls, and every other student minus its teacher."""
-    student = made["student"]
-    pairs = {("student", "teacher"): (student, made["teacher"])}
-    pairs |= {(name, one.teacher): (one, made[one.teacher]) for name, one in made.items() if name.startswith("student-")}
-    pairs |= {("student", name): (student, one) for name, one in made.items() if name.startswith("control")}
-    return {f"{a} minus {b}": judge.compare(*pair) for (a, b), pair in pairs.items()}
-
-
-def claims(entries: Sequence[Mapping]) -> pd.DataFrame:
-    """Claims as rows for the forest plot: estimate, low, high, verdict, by_seed, and margins where the rule has them."""
+def effects(found: Mapping[str, Mapping], digits: int = 3, sign: bool = True) -> pd.DataFrame:
+    """Effects by name as texts: the mean with its interval, and every replicate."""
     rows = {}
-    for entry in entries:
-        claim = CLAIMS[entry["id"]]
-        margins = (*claim.borders, np.nan)[:2] if claim.margin else (np.nan, np.nan)
-        rows[f"{claim.id} {claim.label}"] = (entry["effect"], *entry["interval"], entry["verdict"], entry["by_seed"], *margins)
-    columns = ["estimate", "low", "high", "verdict", "by_seed", "margin_low", "margin_high"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("claim")
+    for name, one in found.items():
+        mean = with_interval(one["effect"], *(one["interval"] or (math.nan, math.nan)), digits, sign)
+        rows[name] = (mean, ", ".join(number(value, digits, sign) for value in one["by_replicate"]))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "by replicate"])
 
 
-def power(judge: Judge, a: Result, b: Result) -> pd.DataFrame:
-    """What half-width of the 95% interval of a - b to expect on test, from the validation set alone, and the one that was obtained."""
-    valid, test, pilot = judge.bootstrap("valid"), judge.bootstrap(), judge.compare(a, b, name="valid")
-    expected = pilot.half_width * (valid.n_artists / test.n_artists) ** 0.5  # an interval narrows with the root of the number of artists
-    table = {
-        "validation": (valid.n_tracks, valid.n_artists, pilot.half_width),
-        "test, expected": (test.n_tracks, test.n_artists, expected),
-        "test, obtained": (test.n_tracks, test.n_artists, judge.compare(a, b).half_width),
-    }
-    return pd.DataFrame.from_dict(table, orient="index", columns=["tracks", "artists", "half-width of the interval"])
+def headroom(rows: Sequence[Mapping]) -> pd.DataFrame:
+    """``curves.scarcity`` as texts, where there are too few sizes for a curve."""
+    kinds = ("supervised", "student", "oracle", "gain", "recovered")
+    found = {kind: row[kind] for row in rows for kind in kinds if kind in row}
+    return effects(found, sign=False)
 
 
-def generations(judge: Judge, lines: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
-    """Teacher and student generations of each architecture: architecture, iteration, estimate, low, high."""
-    scores = {name: dict(enumerate(result.scores() for result in line)) for name, line in lines.items()}
-    tables = {name: lengths.estimates(judge.bootstrap(), line, "iteration") for name, line in scores.items()}
-    return pd.concat(tables, names=["architecture"]).reset_index()
+def by_kind(scores: pd.DataFrame, slopes: Mapping[str, Spread]) -> pd.DataFrame:
+    """``lengths.by_kind`` as texts, the steepest kind of tag first."""
+    table = scores.rename(columns="{:g} s".format).map(number)
+    rows = [with_interval(one.effect, *bounded(one), sign=True) for one in map(slopes.get, table.index)]
+    order = sorted(table.index, key=lambda kind: -slopes[kind].effect)
+    return table.assign(**{"per doubling": rows}).loc[order]
 
 
-def slopes(found: Mapping[str, Difference]) -> pd.DataFrame:
-    """Each model's change per doubling of the input length, with its interval."""
-    return with_intervals(differences(found), 4, sign=True).to_frame("ROC-AUC per doubling").rename_axis("model")
+def bounded(spread: Spread) -> tuple[float, float]:
+    """Its interval; NaN where it is unbounded."""
+    return (spread.lo, spread.hi) if math.isfinite(spread.half_width) else (math.nan, math.nan)
 
 
 def explanations(entries: Sequence[Mapping]) -> Table:
@@ -258,5 +257,5 @@ def explanations(entries: Sequence[Mapping]) -> Table:
         low, high = entry["interval"] or (math.nan, math.nan)
         score = with_interval(entry["effect"], low, high, 3 if localised else 4, sign=not localised)
         rows.setdefault(entry["model"], {})[NAMES[entry["explanation"]] if localised else "loss"] = score
-    caption = " ".join(words.EXPLAINED[test].format(count) for test, count in artists.items())
+    caption = " ".join(remarks.EXPLAINED[test].format(count) for test, count in artists.items())
     return shown(pd.DataFrame.from_dict(rows, orient="index").rename_axis("model"), caption=caption)

@@ -14,7 +14,8 @@ from mtt.data.augment import EFFECTS
 from mtt.data.corpus import Corpus
 from mtt.explain.curves import TagCurves
 from mtt.reporting.explorer.choices import choose_tracks, scenes_of, worst_errors
-from mtt.reporting.explorer.listening import effects, error_players, examples, recovered_players, typical_track
+from mtt.reporting.explorer.listening import effects, error_players, examples, peculiar, recovered_players, typical_track
+from mtt.reporting.explorer.listening import styles as styles_of
 from tests.reporting.explorer.made import noise
 
 TAGS = ["rock", "piano", "drums", "sad"]
@@ -64,11 +65,35 @@ def test_every_effect_is_heard_and_told(tiny_corpus):
     assert len({player.sound for player in [clean, *changed]}) == len(EFFECTS) + 1
 
 
+def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tmp_path):
+    """Of five artists: a brief drum, a return that is labelled, labels that lack two tags; studio and home recordings of one genre."""
+    tags = ["rock", "drums", "piano", "return"]
+    truth = np.array([[1, 1, 1, 0], [1, 0, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0]], np.uint8)
+    labels = truth.copy()
+    labels[1, 3], labels[3, 1:3] = 0, 0
+    ids = [f"t{row}" for row in range(5)]
+    for row, track_id in enumerate(ids):
+        write_audio(tmp_path / f"{track_id}.wav", noise(3, row))
+    styles = ["studio", "home", "studio", "home", "home"]
+    tracks = pd.DataFrame({"path": [f"{i}.wav" for i in ids], "artist": ids, "title": "", "seconds": 3.0, "style": styles}, index=ids)
+    played = [("t0", "drums", 1.0, 1.4), *((track_id, "piano", 0.0, 3.0) for track_id in ids[:4]), ("t3", "drums", 0.0, 2.0)]
+    timeline = pd.DataFrame(played, columns=["track_id", "instrument", "start", "end"])
+    corpus = Corpus("made-up", tmp_path, tracks, tags, labels, truth, None, timeline, {"return": "form"})
+    players = peculiar(corpus)
+    assert [player.title.split(" – ")[0] for player in players] == ["t0", "t2", "t3"]
+    brief, form, missing = (player.description for player in players)
+    assert brief.startswith("Brief: drums, which plays for a short stretch") and form.startswith("Return: the opening comes back")
+    assert missing == "Missing labels: true, but not written down: drums, piano. Labels: rock."
+    assert [player.description.split(".")[0] for player in styles_of(corpus)] == ["A studio recording", "A home recording"]
+    unknown = dataclasses.replace(corpus, truth=None, tracks=tracks.drop(columns="style"))
+    assert peculiar(unknown) == styles_of(unknown) == []
+
+
 # --- The rules of the explorer ---
 
 
 @pytest.fixture
-def study(tmp_path):
+def replicate(tmp_path):
     """Eight tracks of as many artists, four tags; labels lack "piano" in track 2, where it enters at 2 of 3 s."""
     truth = np.array(
         [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 1]], np.uint8
@@ -80,7 +105,7 @@ def study(tmp_path):
         write_audio(tmp_path / f"{track_id}.wav", noise(3, row))
     tracks = pd.DataFrame({"path": [f"{i}.wav" for i in ids], "artist": ids, "title": "", "seconds": 3.0}, index=ids)
     entries = {"track_id": ["t2", "t4", "t5"], "instrument": ["piano", "piano", "drums"], "start": [0.0, 2.0, 0.5], "end": 3.0}
-    corpus = Corpus("made-up", tmp_path, tracks, TAGS, labels, truth, pd.DataFrame(entries))
+    corpus = Corpus("made-up", tmp_path, tracks, TAGS, labels, truth, None, pd.DataFrame(entries))
     return SimpleNamespace(corpus=corpus, ids=lambda name: ids)
 
 
@@ -102,14 +127,14 @@ def curves(monkeypatch):
         monkeypatch.setattr(f"mtt.reporting.explorer.{module}.tag_curves", lambda *arguments: made)
 
 
-def test_tracks_are_chosen_by_the_rules(study):
-    truth = study.corpus.truth
+def test_tracks_are_chosen_by_the_rules(replicate):
+    truth = replicate.corpus.truth
     teacher = np.where(truth, 0.6, 0.4).astype(float)
     student = np.where(truth, 0.8, 0.2).astype(float)
     teacher[2, 1], student[2, 1] = 0.3, 0.9
     student[1, 0], student[4, 1], student[6, 3], student[7, 2] = 0.05, 0.06, 0.07, 0.99  # three misses and a false alarm
     results = {"teacher": result(teacher), "student": result(student)}
-    chosen = choose_tracks(study, results, count=5)
+    chosen = choose_tracks(replicate, results, count=5)
     assert chosen == [
         ("t0", "A clear success: all 3 true tags are scored above all others.", ()),
         ("t2", "A missing label recovered: piano. The student gives it 0.90, the teacher 0.30.", ("piano",)),
@@ -117,15 +142,15 @@ def test_tracks_are_chosen_by_the_rules(study):
         ("t1", "A failure: rock is there, but the student gives it 0.05.", ("rock",)),
         ("t7", "A failure: drums is not there, but the student gives it 0.99.", ("drums",)),
     ]
-    recovered = scenes_of(study, chosen, results)[1]
+    recovered = scenes_of(replicate, chosen, results)[1]
     assert list(recovered.heard) == ["teacher", "student"]
     assert (recovered.track.labels, recovered.track.true_labels) == (["rock"], ["rock", "piano"])
     assert recovered.track.truth == {"piano": [(0.0, 3.0)], "drums": ()}
-    assert len(choose_tracks(study, {"student": result(student)}, count=1)) == 1
+    assert len(choose_tracks(replicate, {"student": result(student)}, count=1)) == 1
 
 
-def test_rules_that_need_the_truth_are_silent_without_it_and_some_track_is_always_shown(study):
+def test_rules_that_need_the_truth_are_silent_without_it_and_some_track_is_always_shown(replicate):
     for kept, note in ([1, 1, 1, 1], "A clear success: all 3"), ([1, 0, 0, 0], "The test track with the most tags."):
-        study.corpus = dataclasses.replace(study.corpus, truth=None, timeline=None, labels=study.corpus.labels * kept)
-        (choice,) = choose_tracks(study, {"student": result(np.where(study.corpus.labels, 0.8, 0.2))})
+        replicate.corpus = dataclasses.replace(replicate.corpus, truth=None, timeline=None, labels=replicate.corpus.labels * kept)
+        (choice,) = choose_tracks(replicate, {"student": result(np.where(replicate.corpus.labels, 0.8, 0.2))})
         assert choice.track_id == "t0" and choice.note.startswith(note)

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from mtt.config import FULL
 from mtt.reporting import figures
 from mtt.reporting.figures.draw import Picture, canvas, figure, spread
 from mtt.reporting.figures.style import BLUE, GREY, model_colour, text_colour
-from mtt.study.recipes import LINEUP
+from mtt.study.recipes import lineup
 
-COLOURS = {name: entry.colour for name, entry in LINEUP.items()}
+COLOURS = {name: entry.colour for name, entry in lineup(FULL).items()}
 
 
 @figure
@@ -86,7 +87,8 @@ def test_palette_is_used_only_where_it_changes_nothing_visible():
     [
         *((name, name) for name in COLOURS),
         ("student-2", "student"),
-        ("control-no-noise", "control-no-noise"),
+        ("labels alone, as long", "supervised-long"),
+        ("student-w24", "student-w32"),
         ("short_chunk ResNet", "short-chunk-resnet"),
         ("teacher on validation tracks", "teacher"),
         ("teacher-plain-seed1", "teacher-plain"),

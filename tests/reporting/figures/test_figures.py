@@ -13,10 +13,13 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mtt.explain.localisation import MEAN
+from mtt.findings.curves import equal_artists
 from mtt.reporting import figures
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS, canvas
-from mtt.reporting.figures.style import BLUE, GREY, ORANGE, PHONE, VERMILLION, model_colour
+from mtt.reporting.figures.style import BLUE, VERMILLION
+from tests.reporting import entries
 
+CURVES = entries.curves()
 RATE = 22_050
 TAGS = ["rock", "jazz", "piano", "electric guitar", "mellow"]
 
@@ -37,13 +40,8 @@ def by_length(slope):
 
 def history(offset):
     steps = np.arange(100, 1100, 100)
-    losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_loss": 0.3 + offset + (steps - 700) ** 2 / 1e7}
+    losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_roc_auc": 0.9 + offset - (steps - 700) ** 2 / 1e7}
     return pd.DataFrame({"step": steps, **losses, "kept": steps == 800})
-
-
-def differences():
-    frame = table({"C1 shared artists overstate the score": 0.03, "C4 student": 0.005, "C5": -0.02}, 0.004)
-    return frame.assign(verdict=["supported", "inconclusive", "contradicted"], margin_low=[np.nan, np.nan, -0.005])
 
 
 def localised(offset, model):
@@ -68,16 +66,15 @@ def pictures():
     models = {"teacher": 0.93, "student": 0.931, "teacher-plain": 0.92, "short-chunk-resnet-student": 0.90}
     labels = (rng.random((200, 5)) < [0.5, 0.4, 0.3, 0.3, 0.1]).astype(np.uint8)
     reliability = pd.DataFrame({"predicted": [0.1, 0.5, 0.9], "observed": [0.15, 0.5, 0.8], "count": [900, 90, 9]})
-    generations = table([0.92, 0.93, 0.931, 0.92, 0.93, 0.93]).assign(architecture=["student"] * 3 + ["fcn"] * 3, iteration=[0, 1, 2] * 2)
     cost = pd.DataFrame({"seconds": [3, 6, 12], "milliseconds": [3.0, 9, 27], "megabytes": [3.0, 6, 12]})
     costs = {"teacher": cost, "fcn": cost * [1, 0.97, 0.97]}
     probabilities, sound = rng.random((times.size, 5)), tone(seconds=10)
     attention = {f"layer {k}": rng.random(times.size) for k in range(4)}
     kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
     shares = pd.DataFrame(rng.uniform(0.1, 0.7, (5, 3)), TAGS, ["train", "valid", "test"])
-    masks = pd.DataFrame({"precision": [0.9, 0.4], "recall": [0.1, 0.8]}, ["top 1%", "top 5%"])
     return {
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
+        "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
         "tag_cooccurrence": figures.tag_cooccurrence(labels, TAGS),
         "tracks_per_artist": figures.tracks_per_artist([1, 2, 2, 7, 9]),
         "tracks_per_artist, many": figures.tracks_per_artist([1, 2, 2, 7, 300]),
@@ -85,20 +82,30 @@ def pictures():
         "split_deviation": figures.split_deviation({"random": rng.gamma(1, 0.05, 30), "ours": rng.gamma(1, 0.005, 30)}),
         "split_shares": figures.split_shares(shares, {"train": 0.7, "valid": 0.15, "test": 0.15}),
         "learning_curves": figures.learning_curves({name: history(k / 500) for k, name in enumerate(models)}),
-        "model_scores": figures.model_scores(table(models), reference="teacher"),
         "tag_scores": figures.tag_scores({"teacher": table(dict.fromkeys(TAGS, 0.9)), "student": table(dict.fromkeys(TAGS, 0.91))}),
-        "paired_differences": figures.paired_differences(differences()),
-        "paired_differences, phone": figures.paired_differences(differences(), width=PHONE),
         "reliability": figures.reliability({"teacher": reliability, "student": reliability}),
         "missing_labels": figures.missing_labels(rng.beta(3, 2, 200), rng.beta(1, 8, 900)),
-        "precision_recall": figures.precision_recall(masks, title="Precision and recall"),
         "scores_by_length": figures.scores_by_length({"teacher": by_length(0.004), "fcn": by_length(0.0039)}, trained_on=3),
-        "tags_by_length": figures.tags_by_length(pd.DataFrame(rng.random((5, 4)), TAGS, [3.0, 6, 12, 29])),
         "cost_by_length": figures.cost_by_length(costs),
-        "iterations": figures.iterations(generations),
+        "claims_plot": figures.claims_plot(entries.entries()),
+        "claims_plot, phone": figures.claims_plot(entries.entries(2, reference=True), width=4.0),
+        "claims_plot, two": figures.claims_plot(entries.entries()[3:5]),
+        "claims_plot, one replicate": figures.claims_plot(entries.entries(1)),
+        "scarcity": figures.scarcity(CURVES["scarcity"]),
+        "scarcity, phone": figures.scarcity(entries.scarcity((48,), 2), CURVES["scarcity"], width=4.0),
+        "trap": figures.trap(CURVES["trap"]),
+        "trap, phone": figures.trap(CURVES["trap"], width=4.0),
+        "variance_budget": figures.variance_budget([{"id": one["id"], **one["variance"]} for one in entries.entries()]),
+        "tag_gains": figures.tag_gains(CURVES["tags"]),
+        "pools": figures.pools(CURVES["pools"]),
+        "styles": figures.styles(CURVES["styles"]),
+        "trained_lengths": figures.trained_lengths(CURVES["lengths"]),
+        "models_plot": figures.models_plot(entries.models()),
+        "models_plot, phone": figures.models_plot(entries.models(), width=4.0),
         "mel_spectrograms, one": figures.mel_spectrograms({"waveform": tone()}, "A tone"),
         "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, "What a gain of −20 dB does"),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
+        "timeline": figures.timeline({"piano": [(0.0, 10.0)], "drums": [(2.0, 3.0), (5.0, 6.0)]}, sound, "Who plays when"),
         "attention_over_time": figures.attention_over_time(times, attention, sound, "Where it looks"),
         "localisation": figures.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
         "localisation, one model": figures.localisation({"short-chunk-resnet": localised(0, "short-chunk-resnet")}),
@@ -177,11 +184,15 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
     ("name", "words"),
     [
         ("tag_counts", "5 tags, from 800 to 3 tracks. piano 800; rock 90;"),
-        ("learning_curves", "teacher 0.3010 at step 800 of 1,000"),
-        ("paired_differences, phone", "C5: −0.020 [−0.024, −0.012], contradicted"),
+        ("learning_curves", "teacher 0.899 at step 800 of 1,000"),
+        ("claims_plot", "C4b unlabelled music helps: +0.009 [+0.005, +0.013], supported (beside it: permuted pseudo-labels +0.029"),
+        ("claims_plot, phone", "C5 smaller student is no worse: −0.003"),
+        ("scarcity", "12 artists: supervised 0.740, student 0.774, oracle 0.860, gain +0.034 [+0.029, +0.039], 28% of the headroom"),
+        ("scarcity, phone", "Curves are the reference run's, points this run's."),
+        ("trap", "8%: minus its own teacher +0.071"),
+        ("variance_budget", "C1: artists 0.0012, training 0.0018, corpus 0.0021, together 0.0030, 6 replicates"),
+        ("timeline", "piano 100%; drums 20%"),
         ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
-        ("precision_recall", "top 5%: precision 0.400, recall 0.800"),
-        ("iterations", "student: iteration 0 0.920 [0.910, 0.940]"),
         ("cost_by_length", "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.2 ms"),
         ("mel_spectrograms", "before mean −"),
         ("deletion", "teacher: most attended +0.0500 [+0.0400, +0.0600]"),
@@ -192,16 +203,16 @@ def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
 
 
 def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
-    for name in ("tag_counts", "paired_differences", "mel_spectrograms"):
+    for name in ("tag_counts", "claims_plot", "mel_spectrograms"):
         png = pictures[name].png()
         assert Image.open(io.BytesIO(png)).width == 1200 and len(png) < 120_000, name
         assert pictures[name].png() == png  # drawing leaves the figure as it was
-    assert figures.paired_differences(differences()).png() == pictures["paired_differences"].png()
+    assert figures.claims_plot(entries.entries()).png() == pictures["claims_plot"].png()
 
 
 def test_time_figures_are_marked_for_the_player(pictures):
     marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
-    assert marked == {"mel_spectrograms, one", "mel_spectrograms", "tag_curves", "attention_over_time"}
+    assert marked == {"mel_spectrograms, one", "mel_spectrograms", "tag_curves", "timeline", "attention_over_time"}
 
 
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
@@ -255,17 +266,6 @@ def test_split_shares_shows_the_worst_tags():
     assert "the 30 of 31 tags" in picture.alt and "largest deviation 20.0 percentage points (tag 7)" in picture.alt
 
 
-def test_model_scores_sorts_and_draws_the_intervals():
-    picture = figures.model_scores(table({"fcn": 0.88, "teacher": 0.93}), reference="fcn")
-    axes = picture.figure.axes[0]
-    assert rows(picture) == ["teacher", "fcn"]
-    np.testing.assert_allclose(axes.lines[0].get_xdata(), 0.88)
-    np.testing.assert_allclose(bars(axes), [(0.92, 0.95), (0.87, 0.90)])
-    assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in marks(axes)] == [(0.93, 0), (0.88, 1)]
-    assert [dot.get_color() for dot in marks(axes)] == [model_colour("teacher"), model_colour("fcn")]
-    assert "best first: teacher 0.930 [0.920, 0.950]; fcn 0.880 [0.870, 0.900]." in picture.alt
-
-
 def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
     first, second = table({"a": 0.1, "b": 0.3, "c": 0.2}), table({"c": 0.5, "b": 0.6, "a": 0.7})
     score, difference = figures.tag_scores({"teacher": first, "student": second}), figures.tag_scores({"a": table({"x": 0.5, "y": -0.5})})
@@ -276,29 +276,6 @@ def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
     assert zeros == [0, 1]
 
 
-@pytest.mark.parametrize("name", ["paired_differences", "paired_differences, phone"])
-def test_paired_differences_shows_verdicts_and_margins(pictures, name):
-    axes = pictures[name].figure.axes[0]
-    words = {text.get_text().replace("\n", " ") for text in [*axes.texts, *axes.get_yticklabels()]}
-    assert {"supported", "inconclusive", "contradicted", "−0.020 [−0.024, −0.012]", "C1 shared artists overstate the score"} <= words
-    looks = [(dot.get_marker(), dot.get_color(), dot.get_markeredgecolor()) for dot in marks(axes)]  # told apart without colour too
-    assert looks == [("o", BLUE, "white"), ("o", "white", GREY), ("D", VERMILLION, "white")]
-    margins = [line for line in axes.lines if line.get_linestyle() == "--"]
-    assert [(list(line.get_xdata()), np.mean(line.get_ydata())) for line in margins] == [([-0.005, -0.005], 2)]
-    assert "margin fixed in advance" in axes.get_xlabel().replace("\n", " ") and "single trainings" not in axes.get_xlabel()
-
-
-def test_single_trainings_are_strokes_under_their_interval_and_an_interval_may_lack():
-    found = differences().drop(columns=["margin_low"])
-    found["by_seed"] = [(0.01, 0.02), (), ()]
-    found.loc["C5", ["low", "high"]] = np.nan
-    picture = figures.paired_differences(found)
-    axes = picture.figure.axes[0]
-    strokes = [line for line in axes.lines if len(line.get_xdata()) == 2 and 0 < np.mean(line.get_ydata()) < 0.4]
-    assert [list(line.get_xdata()) for line in strokes if np.ptp(line.get_ydata()) < 0.2] == [[0.01] * 2, [0.02] * 2]
-    assert "strokes: single trainings" in axes.get_xlabel() and "C5: −0.020, contradicted" in picture.alt
-
-
 def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
     picture = figures.missing_labels([0.2, 0.6, 0.8, 0.9], [0.1] * 9 + [0.7])
     assert "missing labels (n = 4): median 0.700; true negatives (n = 10): median 0.100" in picture.alt
@@ -307,34 +284,20 @@ def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
     assert upper.get_ylim() == lower.get_ylim() and "square root" in lower.get_xlabel()
 
 
-def test_precision_recall_joins_both(pictures):
-    axes = pictures["precision_recall"].figure.axes[0]
-    assert [(dot.get_color(), list(dot.get_xdata())) for dot in marks(axes)] == [(BLUE, [0.9, 0.4]), (ORANGE, [0.1, 0.8])]
-    assert bars(axes) == [(0.9, 0.1), (0.4, 0.8)]
-
-
 def test_learning_curves_mark_the_weights_that_are_kept_and_pass_over_steps_without_loss(pictures):
     upper, lower = pictures["learning_curves"].figure.axes
     assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
-    assert upper.get_ylim() != lower.get_ylim()  # a sum of two losses would flatten the other
+    assert upper.get_ylim() != lower.get_ylim()
     lower = figures.learning_curves({"teacher": history(0).replace({"train_loss": {0.3 - 400 / 5e3: np.nan}})}).figure.axes[1]
     assert list(lower.lines[0].get_xdata()) == [100, 200, 300, 500, 600, 700, 800, 900, 1000]
 
 
-def test_lengths_double_from_tick_to_tick_and_iterations_begin_with_the_teacher(pictures):
-    axes, others = (pictures[name].figure.axes[0] for name in ("scores_by_length", "iterations"))
+def test_lengths_double_from_tick_to_tick(pictures):
+    axes = pictures["scores_by_length"].figure.axes[0]
     assert axes.get_xscale() == "log"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["3", "6", "12", "24", "29"]
-    assert [label.get_text() for label in others.get_xticklabels()] == ["teacher", "student 1", "student 2"]
     band, expected = axes.collections[0].get_paths()[0].vertices, by_length(0.004)
     assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((expected["low"].min(), expected["high"].max()))
-
-
-def test_tags_by_length_is_a_change_from_the_shortest():
-    picture = figures.tags_by_length(pd.DataFrame({12: [0.8, 0.95], 3: [0.9, 0.9]}, index=["lo-fi", "jazz"]))
-    assert rows(picture) == ["jazz", "lo-fi"]
-    np.testing.assert_allclose(np.ravel(picture.figure.axes[0].collections[0].get_array()), [0, 0.05, 0, -0.1], atol=1e-12)
-    assert "jazz +0.050; lo-fi −0.100" in picture.alt
 
 
 def test_a_tone_shows_at_its_frequency_and_time():
@@ -400,3 +363,29 @@ def test_heads_are_apart_and_of_one_scale():
     assert [panel.get_title("left") for panel in shown] == [f"layer {i}, head {j}" for i in (1, 2) for j in (1, 2)]
     assert len({panel.images[0].get_clim() for panel in shown}) == 1
     assert "layer 2 head 1 100%" in picture.alt and "layer 1 head 1 20%" in picture.alt
+
+
+def test_claims_are_told_apart_without_colour_with_margins_and_replicates(pictures):
+    axes = pictures["claims_plot"].figure.axes[0]
+    looks = [(dot.get_marker(), dot.get_color()) for dot in marks(axes) if dot.get_markersize() == 7]
+    assert looks == [("o", BLUE)] * 5 + [("o", "white"), ("o", BLUE), ("D", VERMILLION)]
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert [list(line.get_xdata()) for line in dashed] == [[-0.005] * 2, [-0.005] * 2, [0.005] * 2]
+    assert sum(len(dot.get_xdata()) == 5 and dot.get_markersize() == 2.8 for dot in marks(axes)) == 8
+    assert len(rows(pictures["claims_plot, two"])) == 7  # controls and comparisons have rows of their own
+
+
+def test_an_unbounded_interval_goes_from_side_to_side_and_says_so(pictures):
+    axes = pictures["claims_plot, one replicate"].figure.axes[0]
+    assert [tuple(ends) == axes.get_xlim() for ends in bars(axes)] == [True] * 8
+    assert sum(dot.get_marker() in "<>" for dot in marks(axes)) == 16
+
+
+def test_the_pool_is_worth_the_artists_at_which_labels_alone_reach_the_student():
+    row = [
+        {"artists": n, "supervised": {"effect": a}, "student": {"effect": b}}
+        for n, a, b in ((10, 0.7, 0.75), (40, 0.8, 0.9), (160, 0.9, 0.6))
+    ]
+    np.testing.assert_allclose(equal_artists(row), [20, 160, 10])
+    row[1]["student"]["effect"] = 0.91
+    assert equal_artists(row)[1] == np.inf and equal_artists([]) == []

@@ -1,19 +1,27 @@
-"""The opening page: verdicts counted, effects placed, models compared, gaps named, everything escaped."""
+"""The opening page: the answer first, effects placed, models compared, gaps named, short, everything escaped."""
 
 from __future__ import annotations
 
-import numpy as np
+import pytest
 from bs4 import BeautifulSoup
 
-from mtt.reporting.numbers import with_interval
-from mtt.reporting.pages import tables
+from mtt.reporting.pages import words
 from mtt.reporting.pages.index import render_index
-from mtt.study.recipes import LINEUP
-from tests.reporting.conftest import claim_entry
+from tests.reporting.conftest import explanations
+from tests.reporting.entries import curves, entries, entry, results, scarcity
+
+DEMO = curves(2) | {"scarcity": scarcity((48,), 2), "trap": []}
+CASES = {  # results, and the reference's
+    "full": (results(entries(), curves(), sentence=words.claim), {}),
+    "demo": (results(entries(2), DEMO, profile="demo", sentence=words.claim), {}),
+    "demo beside the reference": (results(entries(2, reference=True), DEMO, profile="demo", sentence=words.claim), {"curves": curves()}),
+    "a collection": (results(entries(1)[1:], {}, "mine.csv", sentence=words.claim), {"curves": curves()}),
+}
 
 
-def rendered(results, pages, folder) -> BeautifulSoup:
-    return BeautifulSoup(render_index(results, folder / "index.html", pages).read_text(encoding="utf-8"), "html.parser")
+def rendered(case, pages, folder) -> BeautifulSoup:
+    found, known = CASES[case] if isinstance(case, str) else case
+    return BeautifulSoup(render_index(found, folder / "index.html", pages, known).read_text(encoding="utf-8"), "html.parser")
 
 
 def section(soup, name) -> BeautifulSoup | None:
@@ -24,87 +32,90 @@ def cells(table) -> list[list[str]]:
     return [[cell.text for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
 
 
-def test_every_claim_is_shown_with_its_verdict_and_what_was_published(results, pages, tmp_path):
-    results["claims"].pop()
-    results["claims"][3]["note"] = "Yet a control does better."
-    claims = rendered(results, pages, tmp_path).select("article.claim")
-    verdicts = [claim.find(class_="verdict").text for claim in claims]
-    assert verdicts == [*(entry["verdict"] for entry in results["claims"]), "not tested in this run"]
-    assert "Short-chunk ResNet .8898" in claims[1].text
-    assert claims[3].p.text == "What C4 found. Yet a control does better." and claims[2].p.text.strip() == "What C3 found."
-    assert "Student minus its teacher; rule: superiority." in claims[3].text
-    assert "non-inferiority, margin −0.005" in claims[4].text and "margin ±0.005" in claims[5].text
+@pytest.mark.parametrize("case", CASES)
+def test_the_page_answers_first_and_is_short(case, pages, tmp_path):
+    soup = rendered(case, pages, tmp_path)
+    assert soup.select_one(".answer").text == words.answer(CASES[case][0]["claims"], {})[0]
+    assert bool(soup.select(".badge")) == (case != "a collection")
+    for hidden in (section(soup, "appendix"), *soup.main.find_all(["svg", "details"])):
+        hidden.extract()
+    assert 300 < len(soup.main.text.split()) <= 1200
 
 
-def test_the_plot_has_words_for_those_who_cannot_see_it(results, pages, tmp_path):
-    found = section(rendered(results, pages, tmp_path), "found")
-    assert "C4 student beats its teacher: −0.005 [−0.009, −0.001], contradicted" in found.svg["aria-label"]
-    numbers = cells(found.table)[1:]
-    assert [row[1] for row in numbers] == [with_interval(entry["effect"], *entry["interval"], 4, sign=True) for entry in results["claims"]]
+def test_every_claim_stands_with_its_verdict_or_with_its_agreement(pages, tmp_path):
+    for case in ("full", "demo beside the reference", "a collection"):
+        told = {one["id"]: one for one in CASES[case][0]["claims"]}
+        for article in rendered(case, pages, tmp_path).select("article.claim"):
+            name, stands = article.h3.text.split()[0], article.find(class_="verdict").text
+            if name not in told:
+                assert stands == "not tested in this run"
+            else:
+                assert article.p.text == told[name]["sentence"] and told[name]["sentence"].lower().startswith(stands)
+    assert "8 of 8 effects agree with the reference run." in rendered("demo beside the reference", pages, tmp_path).text
 
 
-def test_models_are_ranked_and_only_a_clear_winner_is_bold(results, pages, tmp_path):
-    models = section(rendered(results, pages, tmp_path), "models")
-    assert [bold.text for bold in models.select("b")] == ["0.945 [0.941, 0.949]"] and "Bold: the best" in models.caption.text
-    rows = cells(models)
-    assert [row[0] for row in rows[1:]] == ["KE student", f"teacher{LINEUP['teacher'].about}", "hand-made features"]
-    assert rows[2][1:] == ["0.930 [0.925, 0.935]", "0.843 [0.830, 0.856]", "4,567,732", "5 min 12 s"]
-    results["models"][1]["roc_auc_interval"] = [0.935, 0.95]  # touches the teacher's
-    models = section(rendered(results, pages, tmp_path), "models")
-    assert models.select("b") == [] and "Bold" not in models.caption.text
+def test_curves_are_the_runs_own_or_said_to_be_the_references(pages, tmp_path):
+    own = section(rendered("full", pages, tmp_path), "when")
+    assert len(own.find_all("svg")) == 4 and "reference" not in own.text  # each for a desk and for a phone
+    borrowed = section(rendered("demo beside the reference", pages, tmp_path), "when")
+    assert borrowed.text.count("reference run’s") == 2 and "points this run" in borrowed.svg["aria-label"]
+    for case in ("demo", "a collection"):  # composed curves say nothing of recordings
+        assert section(rendered(case, pages, tmp_path), "when") is None
 
 
-def test_cards_link_to_the_pages_that_exist(results, pages, tmp_path):
+def test_the_plot_has_words_for_those_who_cannot_see_it(pages, tmp_path):
+    found = section(rendered("full", pages, tmp_path), "found")
+    assert "C4b unlabelled music helps: +0.009 [+0.005, +0.013], supported (beside it: permuted" in found.svg["aria-label"]
+
+
+def test_the_appendix_has_every_number_what_was_published_and_what_stands_beside(pages, tmp_path):
+    found, known = CASES["full"]
+    found["claims"][0]["note"] = "That is at most."
+    appendix = section(rendered((found, known), pages, tmp_path), "appendix")
+    rows = {row[0]: row[1:] for row in cells(appendix.table)}
+    assert rows["C5 smaller student is no worse"][0] == "−0.003 [−0.007, +0.001]"
+    assert rows["C5 smaller student is no worse"][3:5] == ["inconclusive", "non-inferiority, margin −0.005"]
+    assert rows["C4b control: permuted pseudo-labels"][0] == "+0.029 [+0.025, +0.033]"
+    assert "Short-chunk ResNet .8898" in appendix.text and "That is at most." in appendix.text
+
+
+def test_models_are_ranked_and_only_a_clear_winner_is_bold(pages, tmp_path):
+    found, known = CASES["full"]
+    models = section(rendered((found, known), pages, tmp_path), "models")
+    assert [row[0] for row in cells(models)[1:3]] == ["oracleoracle", "generation 2student"]
+    assert models.b.text == "0.917 [0.910, 0.924]" and "Bold: the best" in models.caption.text
+    assert cells(models)[1][3:] == ["310,000", "16,000", "4 min 00 s"]
+    single = section(rendered("a collection", pages, tmp_path), "models")
+    assert single.select("b") == [] and cells(single)[1][1] == "0.917"
+
+
+def test_cards_link_to_the_pages_that_exist(pages, tmp_path):
     for page in pages[:2]:
         (tmp_path / f"{page.slug}.html").write_text("x")
-    cards = rendered(results, pages, tmp_path).select(".cards li")
+    cards = rendered("full", pages, tmp_path).select(".cards li")
     assert [card.a["href"] for card in cards if card.a] == [f"{page.slug}.html" for page in pages[:2]]
     assert "There are 26 tags" in cards[0].text and "C1 supported" in cards[1].text and "Not part of this run." not in cards[0].text
     assert all("Not part of this run." in card.text for card in cards[2:])
 
 
-def test_lengths_are_shown_as_a_table(results, pages, tmp_path):
-    rows = cells(section(rendered(results, pages, tmp_path), "lengths"))
-    assert rows == [["model", "5 s", "30 s"], ["teacher", "0.9300", "0.9400"], ["fcn", "0.9100", "–"]]
-
-
-def test_explanations_are_told_of_the_student_first_and_shown_of_all(results, pages, tmp_path):
-    attends = section(rendered(results, pages, tmp_path), "attends")
+def test_explanations_are_told_of_the_student_and_shown_of_all(pages, tmp_path):
+    found = CASES["full"][0] | {"explanations": explanations()}
+    attends = section(rendered((found, {}), pages, tmp_path), "attends")
     said = [paragraph.text for paragraph in attends.find_all("p")]
     assert said == ["localisation of curve of student.", "localisation of attention of student.", "deletion of attention of student."]
-    assert "localisation of curve of short-chunk-resnet." in attends.details.text and "rollout of" not in attends.text
     rows = cells(attends.table)
     assert rows[0] == ["model", "tag curve", "CLS attention", "attention rollout", "loss"]
-    assert rows[2] == ["student", "0.740 [0.710, 0.770]", "0.500 [0.480, 0.520]", "0.500", "+0.0120 [+0.0020, +0.0220]"]
     assert rows[3] == ["short-chunk-resnet", "0.690 [0.660, 0.720]", "–", "–", "–"]
-    assert "over 40 test artists" in attends.caption.text and "over 41 test artists" in attends.caption.text
 
 
-def test_without_a_timeline_deletion_alone_is_told(results, pages, tmp_path):
-    results["explanations"] = [entry for entry in results["explanations"] if entry["test"] == "deletion"]
-    attends = section(rendered(results, pages, tmp_path), "attends")
-    assert cells(attends.table)[0] == ["model", "loss"] and "instrument" not in attends.caption.text
-
-
-def test_a_run_of_some_pages_shows_what_it_has(results, pages, tmp_path):
-    empty = {name: [] for name in ("claims", "models", "lengths", "explanations")}
-    soup = rendered({"study": results["study"], "findings": {}, **empty}, pages, tmp_path)
+def test_a_run_of_some_pages_shows_what_it_has(study, pages, tmp_path):
+    empty = {name: [] for name in ("claims", "models", "explanations")}
+    soup = rendered(({"study": study, "findings": {}, **empty}, {}), pages, tmp_path)
     assert {claim.find(class_="verdict").text for claim in soup.select("article.claim")} == {"not tested in this run"}
-    assert soup.find("table") is None and soup.find("svg") is None
+    assert soup.find("table") is None and soup.find("svg") is None and soup.select(".answer") == []
 
 
-def test_single_trainings_are_told_and_those_that_disagree_are_named(study, results, pages, tmp_path):
-    for entry in results["claims"]:
-        entry["by_seed"] = {"C1": [0.02, 0.03], "C3": [-0.001, 0.004], "C5": [-0.006, -0.001]}.get(entry["id"], [])
-    soup = rendered(results, pages, tmp_path)
-    assert "Every model was trained 2 times" in soup.text and cells(soup.table)[3][3] == "−0.0010, +0.0040"
-    assert "C3, C5: single trainings fall on both sides" in section(soup, "sure").text  # C5's margin is -0.005
-    study["seeds"] = [0]
-    assert "Every model was trained once" in rendered(results, pages, tmp_path).text
-
-
-def test_rows_of_the_plot_carry_margins_and_single_trainings():
-    found = {"C1": (0.02, 0.01, 0.03, (0.01, 0.03)), "C5": (0.02, 0.01, 0.03), "C6": (0.001, 0.0, 0.002)}
-    rows = tables.claims([claim_entry(name, *one) for name, one in found.items()])
-    assert list(rows["by_seed"]) == [[0.01, 0.03], [], []]
-    np.testing.assert_array_equal(rows[["margin_low", "margin_high"]], [[np.nan, np.nan], [-0.005, np.nan], [-0.005, 0.005]])
+def test_what_is_quoted_is_escaped(hostile, pages, tmp_path):
+    found = results([entry("C3", [0.01, 0.012, 0.011], sentence=hostile)], {})
+    found["claims"][0]["sentence"] = hostile
+    assert rendered((found, {}), pages, tmp_path).select("article script, article img") == []

@@ -239,7 +239,7 @@ def test_a_failed_write_leaves_the_old_page(monkeypatch, tmp_path):
 
 
 def test_provenance_is_told_without_gaps():
-    given = {"profile": "demo", "corpus_seed": 3, "seeds": [0, 1], "commit": "", "versions": {"torch": "2.11"}, "seconds": 61}
+    given = {"profile": "demo", "first_replicate": 3, "replicates": [0, 1], "commit": "", "versions": {"torch": "2.11"}, "seconds": 61}
     assert provenance_rows(given) == [
-        ("Profile", "demo"), ("Corpus seed", "3"), ("Seeds", "0, 1"), ("Versions", "torch 2.11"), ("Time taken", "1 min 01 s"),
+        ("Profile", "demo"), ("First replicate", "3"), ("Replicates", "0, 1"), ("Versions", "torch 2.11"), ("Time taken", "1 min 01 s"),
     ]  # fmt: skip

@@ -1,170 +1,139 @@
-"""What pages say follows from the numbers."""
+"""What pages say of claims, and the opening page of the whole, follows from the numbers."""
 
-import json
-
-import numpy as np
-import pandas as pd
 import pytest
 
-from mtt.config import DEMO, SMOKE
 from mtt.findings.claims import CLAIMS
 from mtt.reporting.pages import words
-from mtt.study.recipes import LINEUP
-from tests.reporting.conftest import claim_entry as entry
+from tests.reporting.entries import around, curves, entries, entry, scarcity, trap
 
+UP, DOWN, OPEN = around(0.03), around(-0.03), around(0.0005)
 SENTENCES = {
-    ("C1", 0.026, 0.018, 0.034): "Supported: a split that shares artists overstates ROC-AUC by 0.026 "
-    "(95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1 seed).",
-    ("C1", -0.01, -0.018, -0.004): "Contradicted: a split that shares artists understates ROC-AUC; the difference is "
-    "−0.010 (95% interval −0.018 to −0.004; 540 tracks of 90 artists, 1 seed).",
-    ("C1", 0.006, -0.004, 0.016): "Inconclusive: a split that shares artists may or may not overstate the score; the "
-    "estimated difference is +0.006 ROC-AUC (95% interval −0.004 to 0.016; 540 tracks of 90 artists, 1 seed).",
-    ("C2", 0.026, 0.018, 0.034): "Supported: the Transformer beats the CNN and recurrent baselines in ROC-AUC by "
-    "0.026 (95% interval 0.018 to 0.034; 540 tracks of 90 artists, 1 seed).",
-    ("C5", -0.002, -0.004, 0.001): "Supported: the smaller student (KD) does at least as well as the equal one (KE) "
-    "up to 0.005 ROC-AUC; the difference is −0.002 (95% interval −0.004 to 0.001; 540 tracks of 90 artists, 1 seed).",
-    ("C6", 0.012, 0.008, 0.016): "Contradicted: a further iteration changes ROC-AUC by more than 0.005; the change is "
-    "+0.012 (95% interval 0.008 to 0.016; 540 tracks of 90 artists, 1 seed).",
-    ("C7", -0.012, -0.016, -0.008): "Contradicted: with longer input the Transformer keeps less than the pure CNN; the "
-    "difference is −0.012 ROC-AUC per doubling of the length (95% interval −0.016 to −0.008; "
-    "540 tracks of 90 artists, 1 seed).",
+    (
+        "C1",
+        0.026,
+    ): "Supported: a split that shares artists overstates, where every test artist was heard, ROC-AUC by 0.026 "
+    "(95% interval 0.022 to 0.030; 5 replicates).",
+    (
+        "C5",
+        -0.001,
+    ): "Supported: the smaller student (KD) does at least as well as the equal one (KE) up to 0.005 ROC-AUC; the difference "
+    "is −0.0010 (95% interval −0.0047 to 0.0027; 5 replicates).",
+    ("C7", -0.02): "Contradicted: with longer input the Transformer gains less than the ResNet (the strongest baseline on validation); the "
+    "difference is −0.020 ROC-AUC per doubling of the length (95% interval −0.024 to −0.016; 5 replicates).",
 }
 
 
 @pytest.mark.parametrize("figures", SENTENCES)
 def test_sentences(figures):
-    assert words.claim(entry(*figures)) == SENTENCES[figures]
+    name, effect = figures
+    versus = {"versus": "ResNet (the strongest baseline on validation)"} if name == "C7" else {}
+    assert words.claim(entry(name, around(effect), **versus)) == SENTENCES[figures]
 
 
 @pytest.mark.parametrize("claim", list(CLAIMS))
-@pytest.mark.parametrize(("effect", "lo", "hi"), [(0.03, 0.02, 0.04), (-0.03, -0.04, -0.02), (0.0, -0.04, 0.04)])
-def test_every_sentence_states_verdict_effect_interval_and_size_of_the_test(claim, effect, lo, hi):
-    found = entry(claim, effect, lo, hi)
-    text = words.claim(json.loads(json.dumps(found)))
-    assert text.startswith(f"{found['verdict'].capitalize()}: ")
-    assert f"{abs(effect):.3f}" in text and "540 tracks of 90 artists, 1 seed)." in text
-    assert f"95% interval {lo:.3f} to {hi:.3f}".replace("-", "−") in text
-    assert "{" not in text and "None" not in text
-
-
-def test_the_other_side_and_the_counts_are_named():
-    text = words.claim(entry("C2", 0.026, 0.018, 0.034, versus="the short-chunk ResNet", tracks=1, artists=1, seeds=3))
-    assert text.startswith("Supported: the Transformer beats the short-chunk ResNet in ROC-AUC by 0.026 ")
-    assert text.endswith("1 track of 1 artist, 3 seeds).")
+@pytest.mark.parametrize("values", [UP, DOWN, OPEN, around(0.01, n=1)])
+def test_every_sentence_begins_with_its_verdict_and_says_how_sure_it_is(claim, values):
+    found = entry(claim, values)
+    text = words.claim(found)
+    assert text.startswith(f"{found['verdict'].capitalize()}: ") and "{" not in text and "None" not in text
+    assert ("no interval; 1 replicate)" if len(values) == 1 else "; 5 replicates)") in text
 
 
 def test_rounding_never_moves_a_border_across_zero_or_the_margin():
-    assert "0.0002 to 0.0340" in words.claim(entry("C1", 0.026, 0.0002, 0.034))
-    assert "−0.00496 to 0.00200" in words.claim(entry("C5", -0.001, -0.00496, 0.002))
-    assert "0.000 to 0.034" in words.claim(entry("C1", 0.026, 0.0, 0.034))  # a true zero needs no more digits
+    assert "0.0002 to" in words.claim(entry("C3", [0.004], interval=[0.0002, 0.0078]))
+    assert "−0.00496 to" in words.claim(entry("C5", [-0.001], interval=[-0.00496, 0.002]))
 
 
-def test_single_trainings_that_disagree_are_named():
-    told = words.claim(entry("C3", -0.004, -0.009, 0.001, by_seed=[0.0036, -0.0034, -0.0128], seeds=3))
-    assert told.endswith("3 seeds). Single trainings disagree: +0.004, −0.003, −0.013.")
-    assert words.claim(entry("C3", -0.004, -0.009, 0.001, by_seed=[-0.001, -0.007], seeds=2)).endswith("2 seeds).")
+def test_what_a_control_explains_is_not_called_supported():
+    undone = entry("C4a", UP, controls={"labels alone": OPEN, "permuted pseudo-labels": UP})
+    assert words.claim(undone).startswith(
+        "Not shown: the noisy student beats its teacher in ROC-AUC by 0.030, but a control does so as well"
+    )
+    assert words.note(undone) == "The student is ahead of permuted pseudo-labels as well; it is not shown to be ahead of labels alone."
 
 
-LOWER, UNSURE, HIGHER = [-0.017, -0.020, -0.014], [0.001, -0.002, 0.004], [0.009, 0.007, 0.011]
+def test_beside_a_reference_a_run_agrees_or_differs_and_judges_nothing():
+    same = entry("C4b", around(0.011, n=2), reference=around(0.01))
+    assert words.claim(same) == (
+        "Agrees: 2 of 2 replicates (+0.013, +0.009) lie where the reference run (+0.010, supported) expects them."
+    )  # fmt: skip
+    other = entry("C4b", around(0.05, n=2), reference=around(0.01))
+    assert words.claim(other).startswith("Differs: 0 of 2 replicates")
+    assert words.headline([same, other]) == "1 of 2 effects agree with the reference run."
+
+
+def test_notes_follow_the_intervals_of_what_stands_beside_a_claim():
+    heard = words.note(entry("C1", UP, facts={"heard": {"none": 0.87, "half": 0.88, "all": 0.89}}))
+    assert heard.startswith("That is at most: here every test artist was heard. ROC-AUC goes from 0.870")
+    others = words.note(entry("C2", UP, beside={"FCN": UP, "CRNN": OPEN, "hand-made": DOWN}))
+    assert others == "Beside it, above zero: FCN (+0.030); not shown to differ from zero: CRNN (+0.001); below zero: hand-made (−0.030)."
+    slopes = words.note(entry("C7", DOWN, beside={"teacher": OPEN, "FCN": UP}))
+    assert slopes == "Each for itself, per doubling: teacher is not shown to gain or lose (+0.001) and FCN gains (+0.030)."
+    bounded = {"recovered": {"effect": 0.27, "interval": [0.1, 0.45]}}
+    assert "that is 27 % [10, 45]." in words.note(entry("C4b", UP, facts=bounded))
+    assert "is not known: its interval is unbounded" in words.note(entry("C4b", UP, facts={"recovered": {"effect": 3.1, "interval": None}}))
+    assert words.note(entry("C6", OPEN)) == "" == words.note(entry("C3", OPEN))
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("values", "controls", "says"),
     [
-        ((LOWER, UNSURE, LOWER), "So it is not shown that the pseudo-labels, the new audio or the noise help here."),
-        ((LOWER, HIGHER, UNSURE), "So the new audio helps here; it is not shown that the pseudo-labels or the noise help."),
-        ((HIGHER, HIGHER, HIGHER), "So the pseudo-labels, the new audio and the noise help here."),
+        (UP, {}, "Here unlabelled music helps:"),
+        (UP, {"permuted pseudo-labels": OPEN}, "Here it is not shown that unlabelled music helps:"),
+        (OPEN, {}, "Here it is open whether unlabelled music helps:"),
+        (DOWN, {}, "Here unlabelled music does harm:"),
+        (around(0.01, n=1), {}, "Here it is open whether"),
     ],
 )
-def test_controls_say_what_the_student_owes_to_what(found, said):
-    controls = [name for name, known in LINEUP.items() if known.kind == "control"]
-    beside = {"controls": dict(zip(controls, found, strict=True))}
-    text = words.note(entry("C4", *HIGHER, beside=beside))
-    assert text.endswith(said) and "below the 0.005" not in text
-    assert words.note(entry("C4", 0.0038, 0.002, 0.005, beside=beside)).startswith(
-        "The difference is below the 0.005 that C6 calls little."
-    )
-    if found[0] is LOWER:
-        assert "−0.017 [−0.020, −0.014] (as many steps and clips as a student, all of them labelled)" in text
+def test_the_answer_is_that_of_the_headline(values, controls, says):
+    first, sure = words.answer([entry("C4b", values, controls=controls)], {})
+    assert first.startswith(says)
+    ahead = f"The student is ahead in {sum(values > 0)} of 5 replicates; so many would show"
+    assert sure.startswith(ahead if len(values) > 1 else "A single replicate says nothing of others.")
 
 
-def test_notes_quote_what_stands_beside_a_verdict():
-    assert "in a split of random tracks 52% of the test tracks" in words.note(
-        entry("C1", *HIGHER, beside={"leaked_share": 0.523, "arms": {}})
-    )
-    slopes = {"teacher": [-0.004, -0.005, -0.003], "fcn": [0.0, -0.001, 0.001]}
-    assert words.note(entry("C7", *HIGHER, beside={"slopes": slopes})) == (
-        "Change per doubling of the length: teacher −0.0040 [−0.0050, −0.0030], fcn 0.0000 [−0.0010, +0.0010]."
-    )
-    short = words.note(entry("C2", *HIGHER, beside={"others": {"fcn": LOWER}, "one_step": {"models": ["crnn", "fcn"], "clip": 2.0}}))
-    assert short.startswith(
-        "Against the other baselines the difference is −0.017 [−0.020, −0.014] (fcn). After their convolutions crnn and fcn have a single"
-    )
-    assert "recurrence then has nothing to follow" in short
-    assert words.note(entry("C2", *HIGHER, beside={"others": {}, "one_step": {"models": [], "clip": 2.0}})) == ""
+def test_when_it_helps_follows_the_curve_and_the_trap():
+    found, known = entries(), curves()
+    _, when, sure = words.answer(found, known)
+    assert when.startswith("From 12 to 192 labelled artists its gain goes from +0.034 to +0.005: the fewer labels, the more the pool adds.")
+    assert "the pool replaces the labels of about 6 artists." in when
+    assert sure.endswith("that comparison tells how far the teacher was trained.")
+    flat = [row | {"gain": known["scarcity"][-1]["gain"]} for row in scarcity()]
+    assert "it is not shown to depend on how many labels there are" in words.answer(found, {"scarcity": flat})[1]
+    _, when, sure = words.answer(entries(2, reference=True), known, ["scarcity", "trap"])
+    assert when.startswith("There, from") and "In the reference run its gain" in sure and "in 5 of 5 there and " in sure
+    assert words.answer(found[:1], known) == []
 
 
-def test_trained_lengths_are_quoted():
-    curve = pd.DataFrame({"seconds": [1.0, 4.0], "estimate": [0.8, 0.9], "low": [0.7, 0.8], "high": [0.9, 1.0]})
-    said = "Trained anew at each length, a goes from 0.800 at 1 s to 0.900 at 4 s and b"
-    assert words.trained_lengths({"a": curve, "b": curve}).startswith(said)
-    assert words.trained_lengths({}) == ""
-
-
-def test_the_batches_of_a_student_follow_from_the_settings():
-    text = words.student_batches(DEMO)
-    ours = DEMO.student_batch * DEMO.train.batch_size
-    assert f"one of a student holds {ours}, of which {ours // 2} are labelled" in text
-    assert f"takes {DEMO.student_steps:,} steps, the teacher took {DEMO.train.steps:,}" in text
-    assert f"holds {SMOKE.train.batch_size}, of which {SMOKE.train.batch_size // 2}" in words.student_batches(SMOKE)
-
-
-@pytest.mark.parametrize(
-    ("bounds", "says"),
-    [
-        ([0.8, 0.95], "points at the moments"),
-        ([0.52, 0.58], "points weakly at"),
-        ([0.45, 0.55], "is not shown to point at"),
-        ([0.42, 0.48], "points weakly away from"),
-        ([0.2, 0.35], "points away from"),
-        (None, "was scored, on too few artists for an interval"),
-    ],
-)
-def test_the_words_on_localisation_follow_the_interval(bounds, says):
-    effect = 0.5 if bounds is None else float(np.mean(bounds))
-    about = {"test": "localisation", "model": "student", "explanation": "curve", "effect": effect, "interval": bounds}
-    text = words.explanation(about)
-    assert text.startswith(f"The tag curve of the student {says}") and f"ROC-AUC {effect:.3f}" in text
-
-
-@pytest.mark.parametrize(
-    ("random", "elsewhere", "says"),
-    [
-        ([0.1, 0.2], [0.1, 0.2], "so in this test the tags do rest on what it attends to"),
-        ([-0.2, -0.1], [0.1, 0.2], "so in this test its attention is not faithful"),
-        ([0.1, 0.2], [-0.2, -0.1], "so in this test its attention is not faithful"),
-        ([0.1, 0.2], [-0.1, 0.1], "so it is not shown that its attention is faithful"),
-    ],
-)
-def test_the_words_on_deletion_follow_both_controls(random, elsewhere, says):
-    about = {"test": "deletion", "model": "student", "explanation": "attention", "share": 0.2, "drops": {"attended": {"drop": 0.3}}}
-    about |= {"effect": float(np.mean(random)), "interval": random, "elsewhere": float(np.mean(elsewhere)), "elsewhere_interval": elsewhere}
-    text = words.explanation(about)
-    assert says in text and "Without the 20% of frames" in text and "lose 0.3000 of probability" in text
-    assert f"That is 0.1500 {'more' if random[0] > 0 else 'less'} than without random frames" in text
+def test_the_trap_is_told_by_its_intervals():
+    text = words.trap(trap(), own=True)
+    assert "stopped at 8% of its exposure beats that teacher (+0.071), but falls short of the teacher that was trained to the end" in text
+    assert words.trap(trap(), own=False).endswith("These are the reference run’s numbers.")
 
 
 def test_the_opening_page_counts_verdicts():
-    found = [entry("C1", *HIGHER), entry("C3", *UNSURE), entry("C4", *LOWER)]
-    assert words.headline(found) == "Of 7 claims, 1\u00a0supported, 1\u00a0contradicted, 1\u00a0inconclusive, 4 not tested in this run."
-    assert words.headline([]) == "None of 7 claims was tested in this run."
+    found = [entry("C1", UP), entry("C3", OPEN), entry("C4a", UP, controls={"labels alone": OPEN})]
+    told = "Of 8 claims, 1\u00a0supported, 1\u00a0inconclusive, 1\u00a0not shown, 5 not tested in this run."
+    assert words.headline(found) == told
+    assert words.headline([]) == "None of 8 claims was tested in this run."
 
 
-def test_limits_say_what_the_run_was():
-    study, found = {"collection": "synthetic", "profile": "demo", "seeds": [0, 1]}, [entry("C1", *HIGHER), entry("C3", *UNSURE)]
-    text = " ".join(words.limits(study, found))
-    assert "The music is synthetic" in text and "averaged over 2 seeds" in text and "not corrected for testing 2 claims" in text
-    other = " ".join(words.limits({"collection": "msd:X", "profile": "demo", "seeds": [0]}, found[:1]))
-    assert "The collection is msd:X." in other and "One seed" in other and "corrected" not in other
-    for changes in ({}, {"corpus_seed": 1}, {"profile": "smoke"}, {"collection": "mine"}):  # earlier settings met the same tracks
-        assert ("earlier settings were" in " ".join(words.limits(study | changes, []))) == (not changes)
+def test_limits_say_what_the_run_was(monkeypatch):
+    study = {"collection": "synthetic", "profile": "full", "replicates": [100, 101, 102, 103, 104]}
+    text = " ".join(words.limits(study, entries()))
+    assert "composed by a program, not recorded" in text and "numbered from 900" in text and "This run has 5." in text
+    assert "decide little" not in text and "not corrected for testing 8 claims" in text
+    monkeypatch.setattr(words, "CHANGES", "One rule changed.")  # stands where the promise stands
+    assert any("appear in no result" in one and one.endswith("One rule changed.") for one in words.limits(study, []))
+    few = study | {"collection": "mine.csv", "replicates": [100, 101]}
+    other = " ".join(words.limits(few, entries(2)))
+    assert "The collection is mine.csv." in other and "2 replicates decide little" in other and "composed by a program" not in other
+    assert "no verdicts of its own" in " ".join(words.limits(study, entries(2, reference=True)))
+    assert "This run has one: no interval is bounded." in " ".join(words.limits(study | {"replicates": [100]}, entries(1)))
+
+
+def test_no_answer_quotes_more_than_a_reader_can_hold():
+    for found, borrowed in ((entries(), []), (entries(2, reference=True), ["scarcity", "trap"])):
+        for text in [*words.answer(found, curves(), borrowed), *map(words.claim, found)]:
+            numbers = [one for one in text.replace("95%", "").replace("ROC-AUC", "").split() if any(letter.isdigit() for letter in one)]
+            assert len(numbers) <= 7, text  # the five of a claim, and "5 of 5"

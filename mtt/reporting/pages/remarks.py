@@ -1,0 +1,242 @@
+"""What notebook pages say beside their tables and figures, worded by the numbers that it quotes, in the order of the pages.
+
+Conventions: a function takes numbers (tables, settings, entries of results.json) and gives plain text or Markdown; scores are macro
+ROC-AUC, with their 95% interval in brackets. What there is nothing to say of is "". The sentences of claims are in ``words``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mtt.config import StudyConfig
+from mtt.data.corpus import Corpus
+from mtt.explain.attention import AttentionMaps
+from mtt.findings.evidence import CHANCE, NAMES, Evidence
+from mtt.findings.pseudo_labels import PseudoLabels
+from mtt.reporting.numbers import counted, interval, joined, number, with_interval
+from mtt.study import recipes
+from mtt.study.replicates import Replicate
+
+WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
+LITTLE = 0.02  # of probability: what taking frames away costs is little below it
+EXPLAINED = {  # tests of explanations
+    "localisation": "ROC-AUC of a curve within a track against the moments when an instrument plays, mean over tags; chance is 0.5; "
+    "95\u00a0% intervals over {} test artists.",
+    "deletion": "Loss: how much more the true tags lose in probability without the frames that a model attends to most than without "
+    "random ones; 95\u00a0% intervals over {} test artists.",
+}
+
+
+def collection(corpus: Corpus, summary: pd.DataFrame, missing: float | None) -> str:
+    """One sentence on size, labels and flaws, from ``tables.corpus_summary``; ``missing``: share of the true tags, where it is known."""
+    text = (
+        f"{summary.at['labelled', 'tracks']:,} labelled tracks of {counted(summary.at['labelled', 'artists'], 'artist')} carry "
+        f"{summary.at['labelled', 'tags per track']:.1f} of {len(corpus.tags)} tags on average; "
+        f"{summary.at['unlabelled', 'tracks']:,} tracks have none, and {counted(len(corpus.problems), 'file')} could not be used."
+    )
+    return text if missing is None else f"{text} Of the true tags, {missing:.0%} are missing from the labels."
+
+
+def annotators(shares: pd.Series) -> str:
+    """How far annotators differ, from ``tables.missing_by_artist``."""
+    if shares.empty:
+        return "What the labels of this collection lack is not known."
+    low, middle, high = shares.quantile([0.1, 0.5, 0.9])
+    return (
+        f"Annotators differ too: of the labels of one artist in ten {low:.0%} or less are missing, of the middle one {middle:.0%}, and of "
+        f"one in ten {high:.0%} or more. So neither an absent tag nor a full row of tags can be taken at its word."
+    )
+
+
+def split(replicate: Replicate) -> str:
+    """Where the split comes from, what the unlabelled pool is, and a warning where sets share artists."""
+    corpus, pool, shared = replicate.collection, replicate.ids("unlabelled"), replicate.audit.shared_artists["artists"].max()
+    hidden = corpus.is_labelled[pool].sum()
+    text = "Whole artists are assigned so that each set gets its share of every tag."
+    if corpus.has_split:
+        text = f"The sets are {corpus.split_name or 'those that the collection gives'}; a tag's target is each set's share of the tracks."
+    if not pool:
+        text += " There are no unlabelled tracks: students get pseudo-labels on training tracks, the method without new audio."
+    elif hidden and not corpus.has_split:
+        text += (
+            " Hardly any track lacks labels, so half of the training artists joined the unlabelled pool, with "
+            f"{hidden:,} tracks: models are not told their labels, which judge the pseudo-labels and teach the oracle."
+        )
+    elif not corpus.has_split:
+        text += " The unlabelled pool keeps artists that stand in neither valid nor test; the rest of the unlabelled tracks is excluded."
+    if shared:
+        text += (
+            f"\n\n**Warning: this split shares artists.** {shared:,} artists stand both in one set and in another, and "
+            f"{replicate.audit.leaked_test_share:.0%} of the test tracks are by an artist in train. Scores on it say little about artists "
+            "that were never heard; compare them only with scores published for the same split."
+        )
+    return text
+
+
+def rare_tags(replicate: Replicate) -> str:
+    """How many tags are kept, and by which rule the others are not."""
+    least, kept = replicate.config.minimum_positives, int(replicate.tag_counts["kept"].sum())
+    left_out, rule = len(replicate.tag_counts) - kept, f"{least} tracks" if least > 1 else "one track"
+    if not left_out:
+        return f"All {kept} tags have at least {rule} in each of train, valid and test."
+    return f"{kept} tags are kept; {left_out} have less than {rule} in train, valid or test, too few to learn or to test, and are left out:"
+
+
+def replicates(config: StudyConfig, first: Replicate) -> str:
+    """What a replicate of this study is, and which of them a page shows."""
+    kind = "another corpus of other artists" if first.is_composed else "another split by artist"
+    if first.collection.has_split:
+        kind = "another training of every model on the same published split"
+    if config.replicates == 1:
+        return "The study has a single replicate: how much its effects vary is not known."
+    return (
+        f"The study has {config.replicates} replicates, each {kind}; tracks and pictures of single models are of replicate {first.number}."
+    )
+
+
+def scored_against(corpus: Corpus) -> str:
+    """Which labels the tests count against."""
+    if corpus.truth is None:
+        return "Scores are counted against the labels of the collection."
+    return (
+        "Scores are counted against the true tags of the test tracks. Models are trained and chosen on the labels that annotators wrote "
+        "down; the truth serves tests and analysis alone."
+    )
+
+
+def convergence(rows: Sequence[Mapping]) -> str:
+    """What ``tuning()["convergence"]`` says: whether models are done learning at the exposure that they get."""
+    if not rows:
+        return "Whether twice as many clips would change the scores was not looked at yet: it is not known that models are converged."
+    late = [f"the {row['model'].split('-')[0]} of {row['artists']} artists" for row in rows if abs(row["change"]) >= row["margin"]]
+    rule = f"A model counts as converged where twice as many clips change its validation score by less than {rows[0]['margin']:g}"
+    if late:
+        return f"{rule}. **Not converged: {joined(late)}.** Effects there may change with longer training."
+    return f"{rule}: on the tuning corpora that holds for every size of the labelled set."
+
+
+def student_batches(config: StudyConfig) -> str:
+    """What a student sees beside its teacher and the control on labels alone."""
+    lineup = recipes.lineup(config)
+    teacher, student, alone = (lineup[name].recipe for name in ("teacher", "student", "supervised-long"))
+    return (
+        f"The teacher saw {counted(teacher.exposure, 'labelled clip')}. Its student sees {student.exposure:,} too, and as many clips of "
+        f"the pool beside them; *labels alone, as long* sees {alone.exposure:,} labelled clips, as many as the student in all. The student "
+        "is compared with whichever of the two supervised models is better on validation tracks."
+    )
+
+
+def power(rows: Sequence[Mapping], entries: Sequence[Mapping]) -> str:
+    """How small an effect the claims can see: by tuning corpora (``tuning()["power"]``), or where there are none by these entries."""
+    names = [entry["id"] for entry in entries]
+    foreseen = {row["id"]: row["smallest"]["5"] for row in rows if row["id"] in names}
+    seen = foreseen or {entry["id"]: entry["smallest_effect"] for entry in entries if entry["smallest_effect"]}
+    if not seen:
+        return "One replicate does not say how small an effect it could show."
+    whence = "By tuning corpora, five replicates" if foreseen else f"As much as they vary here, {entries[0]['replicates']} replicates"
+    sizes = ", ".join(f"{name} {number(size)}" for name, size in seen.items())
+    return f"{whence} show an effect four times of five if it is at least so large (ROC-AUC): {sizes}."
+
+
+def whose(rows: object, drawn: object) -> str:
+    """Where a profile has no ``rows`` of a curve: whose numbers are ``drawn``, if any."""
+    if rows:
+        return ""
+    return (
+        "This profile trains no models for it: what is drawn is the reference run’s."
+        if drawn
+        else "Not part of this profile; `--profile full` has it."
+    )
+
+
+def pseudo_labels(labels: PseudoLabels) -> str:
+    """Quality of a teacher's pseudo-labels on the pool and on missing labels."""
+    found, against = labels.quality(), "the hidden truth" if labels.where == "unlabelled" else "their labels"
+    text = (
+        f"On {found['tracks']:,} {labels.where} tracks the teacher reaches ROC-AUC {found['roc_auc']:.4f} and PR-AUC {found['pr_auc']:.4f} "
+        f"against {against}; its probabilities are off by {found['calibration_error']:.3f} on average."
+    )
+    if "missing" not in found:
+        return text
+    return text + (
+        f" Of the {found['missing']:,} labels missing from its training tracks, a random one scores higher than a random true negative "
+        f"with probability {found['separation']:.2f}, although the teacher was taught that both are negatives."
+    )
+
+
+def trained_lengths(rows: Sequence[Mapping]) -> str:
+    """What happens to models that are trained and tested at other lengths, from ``curves.trained_lengths``."""
+    parts = []
+    for label in dict.fromkeys(row["label"] for row in rows):
+        own = [f"{number(row['roc_auc']['effect'])} at {row['seconds']:g} s" for row in rows if row["label"] == label]
+        if len(own) > 1:
+            parts.append(f"the {label} goes from {own[0]} to {own[-1]}")
+    return f"Trained anew at each length, {joined(parts)}." if parts else ""
+
+
+def explanation(entry: Mapping) -> str:
+    """What an entry of ``evidence.records`` says, worded by its intervals."""
+    if entry["test"] == "deletion":
+        return _deletion(entry)
+    low, high = entry["interval"] or (np.nan, np.nan)
+    if np.isnan(low):
+        says = "was scored, on too few artists for an interval, at"
+    elif low > CHANCE:
+        says = "points weakly at" if high < WEAK else "points at"
+    elif high < CHANCE:
+        says = "points weakly away from" if low > 1 - WEAK else "points away from"
+    else:
+        says = "is not shown to point at"
+    score, what = with_interval(entry["effect"], low, high), NAMES[entry["explanation"]]
+    return f"The {what} of the {entry['model']} {says} the moments when an instrument plays: ROC-AUC {score}, where chance is {CHANCE:g}."
+
+
+def _deletion(entry: Mapping) -> str:
+    """Worded by the smaller of the two losses beside a control's: whether it is there, and how large it is."""
+    controls = {"random frames": (entry["effect"], *entry["interval"])}
+    controls["as many frames elsewhere"] = (entry["elsewhere"], *entry["elsewhere_interval"])
+    drop = entry["drops"]["attended"]["drop"]
+    digits = 3 if min(map(abs, [drop, *sum(controls.values(), ())])) >= 0.0005 else 4
+    if all(low > 0 for _, low, _ in controls.values()):
+        weak = "only a little more " if max(high for *_, high in controls.values()) < LITTLE else "more "
+        verdict = f"in this test the tags rest {weak}on what it attends to"
+    elif any(high < 0 for *_, high in controls.values()):
+        least = min(effect for effect, _, _ in controls.values())
+        verdict = f"in this test the tags rest {'a little ' if least > -LITTLE else ''}less on what it attends to than on other frames"
+    else:
+        verdict = "it is not shown that the tags rest more on what it attends to"
+    compared = [
+        f"{number(abs(effect), digits)} {'more' if effect >= 0 else 'less'} than without {what} ({interval(*bounds, digits, sign=True)})"
+        for what, (effect, *bounds) in controls.items()
+    ]
+    who = f"the {entry['share']:.0%} of frames that the {entry['model']} attends to most"
+    change = f"{'lose' if drop >= 0 else 'gain'} {number(abs(drop), digits)} of probability"
+    return f"Without {who}, the true tags {change}. That is {joined(compared)}: {verdict}."
+
+
+def _explained(entries: Sequence[Mapping], **wanted: str) -> list[str]:
+    """The sentences of the entries that have these values, but for rollout, which is left to the table."""
+    return [explanation(entry) for entry in entries if entry["explanation"] != "rollout" and wanted.items() <= entry.items()]
+
+
+def explanations(entries: Sequence[Mapping], found: Evidence, test: str) -> str:
+    """A sentence for each model on one of the tests, as Markdown; the reason where there is none."""
+    return "\n".join(f"- {sentence}" for sentence in _explained(entries, test=test)) or found.missing[test]
+
+
+def explanations_finding(entries: Sequence[Mapping], found: Evidence, model: str) -> str:
+    """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
+    return " ".join([*_explained(entries, model=model), *found.missing.values()])
+
+
+def attention(name: str, maps: AttentionMaps) -> str:
+    """How much attention stays near, and where CLS looks most."""
+    near, between, rollout = np.abs(np.subtract.outer(maps.times, maps.times)) <= 0.5, maps.between_frames(), maps.rollout()
+    return (
+        f"Over all heads, {between[near].sum() / between.sum():.0%} of what frames give to frames stays within half a second "
+        f"(looking everywhere alike it would be {near.mean():.0%}). By rollout the {name} looks most at "
+        f"{maps.times[rollout.argmax()]:.1f} s of the excerpt, {rollout.max() / rollout.mean():.1f} times as much as on average."
+    )

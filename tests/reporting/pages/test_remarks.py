@@ -1,0 +1,101 @@
+"""What notebook pages say follows from the numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtt.config import DEMO, SMOKE
+from mtt.reporting.pages import remarks, tables
+from mtt.study import recipes
+
+
+def test_annotators_are_told_by_how_much_they_leave_out(tiny_corpus):
+    assert remarks.annotators(tables.missing_by_artist(tiny_corpus)) == "What the labels of this collection lack is not known."
+    text = remarks.annotators(pd.Series(np.linspace(0, 1, 11)))
+    assert "one artist in ten 10% or less are missing, of the middle one 50%, and of one in ten 90% or more" in text
+
+
+def test_models_are_converged_where_twice_the_clips_change_little():
+    rows = [
+        {
+            "model": f"{model}{ending}",
+            "artists": artists,
+            "exposure": 100,
+            "margin": 0.003,
+            "change": change,
+            "valid": [0.8],
+            "doubled": [0.8],
+        }
+        for artists, ending, change in ((12, "-12", 0.004), (48, "", -0.002))
+        for model in ("teacher", "student")
+    ]
+    assert "**Not converged: the teacher of 12 artists and the student of 12 artists.**" in remarks.convergence(rows)
+    assert list(tables.convergence(rows)["check"]) == ["not converged"] * 2 + ["converged"] * 2
+    assert "holds for every size" in remarks.convergence(rows[2:])
+    assert "it is not known that models are converged" in remarks.convergence([])
+
+
+def test_a_student_is_told_to_see_as_many_labelled_clips_as_its_teacher():
+    for config in (DEMO, SMOKE):
+        seen = recipes.lineup(config)["teacher"].recipe.exposure
+        text = remarks.student_batches(config)
+        assert f"saw {seen:,} labelled clips. Its student sees {seen:,} too" in text and f"sees {2 * seen:,} labelled clips" in text
+
+
+def test_the_smallest_effect_is_that_of_tuning_corpora_where_they_were_looked_at():
+    entries = [{"id": "C4b", "smallest_effect": 0.0042, "replicates": 5}, {"id": "C5", "smallest_effect": None, "replicates": 5}]
+    assert remarks.power([], entries).endswith("C4b 0.004.") and "As much as they vary here, 5 replicates" in remarks.power([], entries)
+    foreseen = [{"id": name, "sd": 0.01, "smallest": {"2": 0.1, "5": 0.02}} for name in ("C1", "C4b")]
+    assert remarks.power(foreseen, entries).startswith("By tuning corpora") and remarks.power(foreseen, entries).endswith(": C4b 0.020.")
+    assert "does not say" in remarks.power([], entries[1:])
+
+
+def test_a_curve_that_a_profile_has_no_models_for_is_the_references():
+    assert remarks.whose([1], [1]) == "" and "reference run" in remarks.whose([], [1]) and "--profile full" in remarks.whose([], [])
+
+
+def test_trained_lengths_are_quoted():
+    rows = [
+        {"label": label, "seconds": seconds, "roc_auc": {"effect": score}}
+        for label in ("teacher", "FCN")
+        for seconds, score in ((1.0, 0.8), (2.0, 0.7), (4.0, 0.9))
+    ]
+    said = "Trained anew at each length, the teacher goes from 0.800 at 1 s to 0.900 at 4 s and the FCN"
+    assert remarks.trained_lengths(rows).startswith(said)
+    assert remarks.trained_lengths([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "says"),
+    [
+        ([0.8, 0.95], "points at the moments"),
+        ([0.52, 0.58], "points weakly at"),
+        ([0.45, 0.55], "is not shown to point at"),
+        ([0.42, 0.48], "points weakly away from"),
+        ([0.2, 0.35], "points away from"),
+        (None, "was scored, on too few artists for an interval"),
+    ],
+)
+def test_the_words_on_localisation_follow_the_interval(bounds, says):
+    effect = 0.5 if bounds is None else float(np.mean(bounds))
+    about = {"test": "localisation", "model": "student", "explanation": "curve", "effect": effect, "interval": bounds}
+    text = remarks.explanation(about)
+    assert text.startswith(f"The tag curve of the student {says}") and f"ROC-AUC {effect:.3f}" in text
+
+
+@pytest.mark.parametrize(
+    ("random", "elsewhere", "says"),
+    [
+        ([0.1, 0.2], [0.1, 0.2], ": in this test the tags rest more on what it attends to"),
+        ([0.002, 0.009], [0.001, 0.004], ": in this test the tags rest only a little more on what it attends to"),
+        ([-0.2, -0.1], [0.1, 0.2], ": in this test the tags rest less on what it attends to than on other frames"),
+        ([-0.009, -0.003], [0.001, 0.009], ": in this test the tags rest a little less on"),
+        ([0.1, 0.2], [-0.1, 0.1], ": it is not shown that the tags rest more on what it attends to"),
+    ],
+)
+def test_the_words_on_deletion_follow_both_controls_and_their_size(random, elsewhere, says):
+    about = {"test": "deletion", "model": "student", "explanation": "attention", "share": 0.2, "drops": {"attended": {"drop": 0.3}}}
+    about |= {"effect": float(np.mean(random)), "interval": random, "elsewhere": float(np.mean(elsewhere)), "elsewhere_interval": elsewhere}
+    text = remarks.explanation(about)
+    assert says in text and "Without the 20% of frames" in text and "lose 0.300" in text
+    assert f"{'more' if random[0] > 0 else 'less'} than without random frames" in text and "faithful" not in text
