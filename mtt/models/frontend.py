@@ -174,7 +174,7 @@ class MelTaggingModel(TaggingModel):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (batch, tags) of waveforms, or of mel spectrograms as ``from_mel`` takes them."""
-        return self.from_mel(self.spectrogram(x) if x.ndim == 2 else x)
+        return self.from_mel(x if x.ndim == 3 else self.spectrogram(x))
 
     def from_mel(self, mel: Tensor) -> Tensor:
         """Logits (batch, tags) of mel spectrograms (batch, n_mels, frames) as ``spectrogram`` gives them."""

@@ -94,7 +94,7 @@ def test_training_crops_come_from_the_pack(made, original):
     """In another process too, and when the files are gone."""
     packed = pickle.loads(pickle.dumps(load_corpus(made)))
     ids = list(original.tracks.index)
-    batches = [ClipBatches(corpus, ids, 4, 1.0, seed=3).batch(5).waveforms.numpy() for corpus in (packed, original)]
+    batches = [ClipBatches(corpus, ids, 4, 1.0, seed=3).batch(5).clips.numpy() for corpus in (packed, original)]
     np.testing.assert_allclose(*batches, rtol=0, atol=ROUNDING + 2e-6)
     assert not any((made / path).exists() for path in packed.tracks["path"])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtt.data.batches import ClipBatches, evaluation_clips, read_ahead, read_clip, slot_starts
+from mtt.data.batches import ClipBatches, evaluation_clips, read_ahead, slot_starts
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +17,8 @@ def test_a_batch_depends_on_seed_and_step_alone(tiny_corpus, ids):
     ahead = list(batches.iterate(2, 12))
     assert len(ahead) == 10
     for step, batch in enumerate(ahead, start=2):
-        assert torch.equal(batch.waveforms, ClipBatches(tiny_corpus, ids, 4, 0.5, seed=3).batch(step).waveforms)
-    assert not torch.equal(batches.batch(7).waveforms, ClipBatches(tiny_corpus, ids, 4, 0.5, seed=4).batch(7).waveforms)
+        assert torch.equal(batch.clips, ClipBatches(tiny_corpus, ids, 4, 0.5, seed=3).batch(step).clips)
+    assert not torch.equal(batches.batch(7).clips, ClipBatches(tiny_corpus, ids, 4, 0.5, seed=4).batch(7).clips)
 
 
 def test_an_epoch_visits_every_track_once_in_its_own_order_which_is_drawn_once(tiny_corpus, ids, monkeypatch):
@@ -40,8 +40,8 @@ def test_clips_start_anywhere_without_slots(tiny_corpus, ids):
     batch = ClipBatches(tiny_corpus, ids, 4, 0.5, seed=7).batch(3)
     lengths = tiny_corpus.tracks["seconds"].to_numpy()[batch.rows]
     starts = np.random.default_rng([7, 1, 3]).random(4) * (lengths - 0.5)
-    for wave, row, start in zip(batch.waveforms, batch.rows, starts, strict=True):
-        np.testing.assert_array_equal(wave, read_clip(tiny_corpus, ids[row], start, 0.5))
+    for wave, row, start in zip(batch.clips, batch.rows, starts, strict=True):
+        np.testing.assert_array_equal(wave, tiny_corpus.clips([ids[row]], [start], 0.5)[0])
     assert (batch.slots == -1).all()
 
 
@@ -50,7 +50,7 @@ def test_slots_are_the_clips_that_evaluation_reads(tiny_corpus, ids):
     parts = evaluation_clips(tiny_corpus, ids[:5], 0.75, 3, 4)
     clips = {(r, s): wave for rows, slots, waves in parts for r, s, wave in zip(rows, slots, waves, strict=True)}
     assert len(clips) == 15
-    for wave, row, slot in zip(batch.waveforms, batch.rows, batch.slots, strict=True):
+    for wave, row, slot in zip(batch.clips, batch.rows, batch.slots, strict=True):
         assert torch.equal(wave, clips[row, slot])
 
 
@@ -61,7 +61,7 @@ def test_slots_span_the_track():
 
 
 def test_short_tracks_are_padded_with_silence(tiny_corpus, ids):
-    clip = read_clip(tiny_corpus, ids[0], 0.0, 5.0)
+    clip = tiny_corpus.clips([ids[0]], [0.0], 5.0)[0]
     assert len(clip) == 5 * 22050 and np.abs(clip[: 2 * 22050]).max() > 0.1 and not clip[3 * 22050 :].any()
 
 
@@ -75,7 +75,7 @@ def test_parts_of_a_batch_are_together_the_batch(tiny_corpus, ids, slots):
     whole = ClipBatches(tiny_corpus, ids, 6, 0.5, seed=1, slots=slots).batch(4)
     for i in range(3):
         part = ClipBatches(tiny_corpus, ids, 6, 0.5, seed=1, slots=slots, part=(i, 3)).batch(4)
-        assert torch.equal(part.waveforms, whole.waveforms[i::3])
+        assert torch.equal(part.clips, whole.clips[i::3])
         assert list(part.rows) == list(whole.rows[i::3]) and list(part.slots) == list(whole.slots[i::3])
 
 

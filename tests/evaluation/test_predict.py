@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from mtt.data.batches import read_clip, slot_starts
+from mtt.data.batches import slot_starts
 from mtt.evaluation import predict
 from mtt.evaluation.lengths import clips_to_cover, cost_of_length, sweep_lengths
 from mtt.evaluation.predict import POOLINGS, effective_precision, predict_clips
@@ -31,7 +31,7 @@ def test_clip_scores_are_those_of_the_right_clips(tiny_corpus):
     assert scores.shape == (5, 3, 2)
     for row, track in enumerate(ids):
         for slot, start in enumerate(slot_starts(tiny_corpus.tracks.at[track, "seconds"], 0.5, 3)):
-            level = np.sqrt(np.mean(read_clip(tiny_corpus, track, start, 0.5).astype(np.float64) ** 2))
+            level = np.sqrt(np.mean(tiny_corpus.clips([track], [start], 0.5)[0].numpy().astype(np.float64) ** 2))
             assert scores[row, slot, 0] == pytest.approx(1 / (1 + np.exp(-level)), abs=1e-5)
 
 

@@ -80,7 +80,7 @@ def train_with_losses(tiny_data, folder, config, losses):
 def test_a_constant_rate_keeps_the_best_validation_weights_and_patience_stops_it(tiny_data, tmp_path):
     config = replace(TINY_TRAIN, steps=40, evaluate_every=2, patience=2)
     kept, seen, history = train_with_losses(tiny_data, tmp_path, config, [0.5, 0.3, 0.4, 0.6, 0.2, 0.1])
-    assert list(history["valid_loss"]) == [0.5, 0.3, 0.4, 0.6]
+    assert list(history["valid_roc_auc"]) == [0.5, 0.3, 0.4, 0.6]
     assert list(history["kept"]) == [False, True, False, False]
     assert torch.equal(kept, seen[1])
 
@@ -99,7 +99,7 @@ def test_a_loss_that_is_no_number_names_step_and_tracks_and_keeps_the_last_good_
 
     def faulty(batches, step):
         drawn = batch(batches, step)
-        return replace(drawn, waveforms=drawn.waveforms * float("inf")) if step == 3 and batches.track_ids == ids else drawn
+        return replace(drawn, waveforms=drawn.clips * float("inf")) if step == 3 and batches.track_ids == ids else drawn
 
     monkeypatch.setattr(ClipBatches, "batch", faulty)
     with pytest.raises(

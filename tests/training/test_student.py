@@ -54,12 +54,12 @@ def test_the_loss_is_the_sum_of_both_halves_as_written_in_the_paper(parts):
     labelled, pool = next(iter(objective.draw(0, 1)))
     y = torch.as_tensor(parts["labels"][labelled.rows], dtype=torch.float32)
     soft = torch.from_numpy(parts["scores"][pool.rows, pool.slots])
-    expected = cross_entropy(student(labelled.waveforms), y) + 0.5 * cross_entropy(student(pool.waveforms), soft)
+    expected = cross_entropy(student(labelled.clips), y) + 0.5 * cross_entropy(student(pool.clips), soft)
     assert objective.loss(student, 0, (labelled, pool)).item() == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_the_student_hears_noise_unless_it_is_switched_off(parts):
-    clean = torch.cat([half.waveforms for half in next(iter(make(parts).draw(0, 1)))])
+    clean = torch.cat([half.clips for half in next(iter(make(parts).draw(0, 1)))])
     for noise in (NOISE, None):
         for pool_noise in (NOISE, None):
             heard = listen(make(parts, noise, pool_noise))
