@@ -20,6 +20,7 @@ from mtt.config import StudyConfig, SyntheticConfig
 from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint
 from mtt.models.mels import Mels, make_mels
+from mtt.settings import SettingsError
 from mtt.splits.check import SETS, SplitAudit, audit_split
 from mtt.splits.make import leak_crossover, nested_sets, split_corpus, write_split
 from mtt.study.cells import TrainingData
@@ -174,5 +175,9 @@ class Replicate:
 
     def job(self, recipe, again: bool = False) -> Job:
         """The cell of a recipe in this replicate, or its second training."""
+        for part in recipe.chain:
+            for name in (part.training_set, part.student.pool if part.student else LABELLED):
+                if name not in self.groups:
+                    raise SettingsError(f"pool: {name!r} is no set of tracks; there are {', '.join(self.groups)}")
         seeded = recipe.with_seed(self.number)
         return Job(self.folder, seeded.again() if again else seeded, self.data)

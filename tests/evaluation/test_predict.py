@@ -74,14 +74,11 @@ def test_clips_to_cover():
     assert [clips_to_cover(30, s) for s in (1, 3, 7, 30, 60)] == [30, 10, 5, 1, 1]
 
 
-def test_sweep_gives_every_length_the_whole_track_and_single_its_middle(tiny_corpus):
+def test_a_sweep_gives_every_length_the_whole_track(tiny_corpus):
     ids = list(tiny_corpus.tracks.index[:3])
-    sweep = sweep_lengths(Loudness(), tiny_corpus, ids, [0.5, 1.0])
-    assert sweep.mean.shape == sweep.single.shape == (2, 3, 2)
-    np.testing.assert_allclose(sweep.mean[:, :, 1], [[1 / (1 + np.exp(-0.5))] * 3, [1 / (1 + np.exp(-1.0))] * 3], atol=2e-3)
-    clips = clips_to_cover(float(tiny_corpus.tracks["seconds"].loc[ids].max()), 0.5)
-    middle = predict_clips(Loudness(), tiny_corpus, ids, 0.5, clips)[:, clips // 2]
-    np.testing.assert_allclose(sweep.single[0], middle, atol=1e-7)
+    found = sweep_lengths(Loudness(), tiny_corpus, ids, [0.5, 1.0])
+    assert found.shape == (2, 3, 2)
+    np.testing.assert_allclose(found[:, :, 1], [[1 / (1 + np.exp(-0.5))] * 3, [1 / (1 + np.exp(-1.0))] * 3], atol=2e-3)
 
 
 def test_longer_input_keeps_more_for_the_backward_pass():

@@ -4,13 +4,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from mtt.config import PROFILES, SMOKE, ModelConfig, StudyConfig
+from mtt.config import PROFILES, SMOKE, ModelConfig, StudentConfig, StudyConfig
 from mtt.files import MttError, read_json
 from mtt.findings.claims import Judge, leak_effects
 from mtt.models import CheckpointError, build_model, save_model
-from mtt.settings import read_settings, to_dict
+from mtt.settings import SettingsError, read_settings, to_dict
 from mtt.study import parameters, recipes
 from mtt.study.parameters import PARAMETERS, ParameterError
+from mtt.study.replicates import Replicate
 from mtt.study.workspace import Study, configure, notebook_study, open_study
 from tests.tiny import write_collection
 
@@ -92,10 +93,10 @@ def test_parameters_reach_the_recipes():
         ({"clip_seconds": 0.01}, "'clip_seconds': must be a number from 0.1 to 3600, not 0.01"),
         ({"clip_seconds": 1e9}, "'clip_seconds': must be a number from 0.1 to 3600, not 1000000000.0"),
         ({"clip_seconds": math.nan}, "'clip_seconds': must be a number from 0.1 to 3600, not nan"),
-        ({"clip_seconds": 0.1}, "'clip_seconds': 0.1 s are too short for hop 1024 and n_fft 2048; at least 0.14"),
+        ({"clip_seconds": 0.1}, "'clip_seconds': 0.1 s are too short for hop 2048 and n_fft 2048; at least 0.28"),
         ({"clip_seconds": 3600}, "'clip_seconds': .*16 clips of 3600 s are 16 hours of audio in a batch; at most 10"),
         *(({"study": name}, "'study': .* is no plain folder name") for name in ("", "..", "a/b", "a\nb", "a\0", "x" * 300)),
-        ({"replicates": 0}, "'replicates': must be a whole number from 1 to 1000, not 0"),
+        ({"replicates": 0}, "'replicates': must be a whole number from 1 to 1,000, not 0"),
         ({"profile": 3}, "'profile': must be text, not 3"),
         ({"collection": 3}, "'collection': must be .*string, not 3"),
         ({"profile": "huge"}, "'profile': 'huge' is none of smoke"),
@@ -236,8 +237,12 @@ def test_either_half_of_the_leak_experiment_adds_the_artists_that_it_evaluates(t
 def test_replicates_are_other_splits_of_one_collection_and_training_sets_lie_within_each_other(study):
     one, other = study.replicates
     assert (one.number, other.number) == (100, 101) and one.folder.parent == other.folder.parent == study.folder
-    assert list(one.collection.tracks.index) == list(other.collection.tracks.index) and list(one.split) != list(other.split)
+    assert list(one.collection.tracks.index) == list(other.collection.tracks.index)
+    others = [Replicate(study.config, number, study.folder / str(number), progress=False).split for number in range(101, 106)]
+    assert any(list(split) != list(one.split) for split in others)
     assert one.job(study.lineup["teacher"].recipe).recipe.seed == 100
+    with pytest.raises(SettingsError, match="pool: 'everything' is no set of tracks; there are labelled"):
+        one.job(replace(study.lineup["student"].recipe, student=StudentConfig(pool="everything")))
     strict = Study(replace(study.config, labelled_artists=2, scarcity=(1,)), study.folder.with_name("few"), progress=False).first
     assert set(strict.groups["labelled-1"]) < set(strict.groups["labelled-2"]) == set(strict.groups["labelled"])
 

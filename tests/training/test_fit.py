@@ -65,7 +65,7 @@ def test_training_lowers_the_loss(tiny_data, tmp_path):
 
 
 def train_with_losses(tiny_data, folder, config, losses):
-    """(final weights, weights at each evaluation, history) of a training whose validation losses are given."""
+    """(final weights, weights at each evaluation, history) of a training whose validation scores are given."""
     losses, seen = iter(losses), []
     model = build_model(TINY_MODEL, 3, seed=0)
 
@@ -79,8 +79,8 @@ def train_with_losses(tiny_data, folder, config, losses):
 
 def test_a_constant_rate_keeps_the_best_validation_weights_and_patience_stops_it(tiny_data, tmp_path):
     config = replace(TINY_TRAIN, steps=40, evaluate_every=2, patience=2)
-    kept, seen, history = train_with_losses(tiny_data, tmp_path, config, [0.5, 0.3, 0.4, 0.6, 0.2, 0.1])
-    assert list(history["valid_roc_auc"]) == [0.5, 0.3, 0.4, 0.6]
+    kept, seen, history = train_with_losses(tiny_data, tmp_path, config, [0.5, 0.7, 0.6, 0.4, 0.8, 0.9])
+    assert list(history["valid_roc_auc"]) == [0.5, 0.7, 0.6, 0.4]
     assert list(history["kept"]) == [False, True, False, False]
     assert torch.equal(kept, seen[1])
 
@@ -99,7 +99,7 @@ def test_a_loss_that_is_no_number_names_step_and_tracks_and_keeps_the_last_good_
 
     def faulty(batches, step):
         drawn = batch(batches, step)
-        return replace(drawn, waveforms=drawn.clips * float("inf")) if step == 3 and batches.track_ids == ids else drawn
+        return replace(drawn, clips=drawn.clips * float("inf")) if step == 3 and batches.track_ids == ids else drawn
 
     monkeypatch.setattr(ClipBatches, "batch", faulty)
     with pytest.raises(
@@ -115,11 +115,11 @@ def test_a_loss_that_is_no_number_names_step_and_tracks_and_keeps_the_last_good_
     assert torch.equal(weights(whole), weights(resumed))
 
 
-def test_a_validation_loss_that_is_no_number_keeps_the_last_good_state(tiny_data, tmp_path):
-    with pytest.raises(MttError, match=r"validation loss is nan after step 3; the state after 2 steps is kept in .*lower"):
+def test_a_validation_score_that_is_no_number_keeps_the_last_good_state(tiny_data, tmp_path):
+    with pytest.raises(MttError, match=r"validation score is nan after step 3; the state after 2 steps is kept in .*lower"):
         train_with_losses(tiny_data, tmp_path, TINY_TRAIN, [0.5, float("nan")])
     assert torch.load(tmp_path / STATE_FILE, weights_only=True)["step"] == 2
-    with pytest.raises(MttError, match=r"validation loss is inf after step 1; nothing is kept: lower"):
+    with pytest.raises(MttError, match=r"validation score is inf after step 1; nothing is kept: lower"):
         train_with_losses(tiny_data, tmp_path / "new", TINY_TRAIN, [float("inf")])
 
 

@@ -84,10 +84,10 @@ def test_two_ranks_learn_what_one_does(tiny_data, tmp_path):
 def test_a_job_under_torchrun_makes_the_same_folder_each_time(tiny_table, tmp_path):
     """A student and its teacher: with augmentation, dropout and batch normalisation."""
     lines = [f"collection = {json.dumps(str(tiny_table))}", "profile = 'smoke'", "recipe = 'student'", "ratios = [0.4, 0.3, 0.3]"]
-    (tmp_path / "job.toml").write_text("\n".join([*lines, "student_steps = 4", "[train]", "steps = 4", "evaluate_every = 2"]))
+    (tmp_path / "job.toml").write_text("\n".join([*lines, "exposure = 16", "[train]", "evaluate_every = 2"]))
     for home in ("one", "two"):
         torchrun("-m", "mtt", "train", "--config", tmp_path / "job.toml", folder=tmp_path / home)
-    folders = [tmp_path / home / "runs" / "job-job" for home in ("one", "two")]
+    folders = [tmp_path / home / "runs" / "job-job" / "0" for home in ("one", "two")]
     for name in ("teacher", "student"):
         one, two = (load_model(folder / name).state_dict() for folder in folders)
         assert all(torch.equal(one[key], two[key]) for key in one)
