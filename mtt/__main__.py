@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -285,6 +286,7 @@ def _interrupt(*_) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake gives one line, not a traceback. Any other exception is a fault of ours and keeps it."""
     signal.signal(signal.SIGINT, _interrupt)
+    warnings.filterwarnings("ignore", module="joblib")  # of workers that end, by Ctrl-C or to give memory back
     try:
         app(arguments)
     except (MttError, OSError) as error:

@@ -176,7 +176,7 @@ def test_pack_makes_a_collection_that_stands_alone(mtt, music):
         ("split tracks.csv --seed -1 --out s.csv", 2, "--seed: must be a whole number from 0 to 1,000,000,000, not -1"),
         ("train --config one.toml", 1, "one.toml: train.batch_size: must be a whole number from 2 to 65,536, not 1"),
         ("study -p clip_seconds 0.01", 2, "parameter 'clip_seconds': must be a number from 0.1 to 3600, not 0.01"),
-        (f"study -p steps {'(' * 10_000}", 2, "parameter 'steps': must be a whole number from"),
+        (f"study -p exposure {'(' * 10_000}", 2, "parameter 'exposure': must be a whole number from"),
         ("import-official bad.csv m", 1, "bad.csv: not a PyTorch checkpoint"),
         ("tag bad.csv --model nowhere", 1, "nowhere"),
         ("tag bad.csv --model nowhere --min-probability 1.5", 2, "--min-probability 1.5: give a number from 0 to 1"),

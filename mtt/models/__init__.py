@@ -4,6 +4,7 @@
 ``transformer``  the Music Tagging Transformer
 ``baselines``    the earlier systems that it is compared with
 ``build``        from a configuration to a model
+``mels``         spectrograms of whole tracks, made once
 ``checkpoint``   model folders, and training that starts from one
 ``official``     the authors' checkpoints, turned into model folders
 ``handmade``     features made by hand and logistic regression, without any network

@@ -27,10 +27,10 @@ if __name__ == "__main__":
 TRAIN = """
 import pickle
 from pathlib import Path
-from mtt.study.schedule import make_cells
+from mtt.study.schedule import Job, make_cells
 from tests.study.test_cells import STUDENT
 if __name__ == "__main__":
-    make_cells(Path("runs"), [STUDENT], pickle.loads(Path("data.pickle").read_bytes()), progress=False)
+    make_cells([Job(Path("runs"), STUDENT, pickle.loads(Path("data.pickle").read_bytes()))], progress=False)
 """
 PAGES = """
 from pathlib import Path
@@ -48,7 +48,7 @@ if __name__ == "__main__":
     cells[1].metadata["tags"] = ["parameters"]
     kernel = {"name": "python3", "display_name": "Python", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), source)
-    study = SimpleNamespace(folder=Path("study"), collection=SimpleNamespace(digest=""))
+    study = SimpleNamespace(folder=Path("study"), first=SimpleNamespace(collection=SimpleNamespace(digest="")), lineup={}, replicates=[], results={})
     run.PAGES, run.NOTEBOOKS = run.PAGES[:1], Path()
     run._execute_notebooks(study, {"number": 5})
     render_notebook(Path("study/notebooks") / source, Path("pages") / "01_data_exploration.html", run.PAGES, {"profile": "smoke"})

@@ -75,7 +75,7 @@ def held(lock: Path) -> subprocess.Popen:
 
 def test_two_trainings_of_the_same_job_make_one_model(folder):
     assert two_at_once((*MTT, "train", "--config", "job.toml"), folder) == [(0, []), (0, [])]
-    assert len(list(folder.glob("home/runs/*/teacher/metrics.json"))) == 1
+    assert len(list(folder.glob("home/runs/*/*/teacher/metrics.json"))) == 1
 
 
 def test_two_renderings_of_a_corpus_give_one(folder):
