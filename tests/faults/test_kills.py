@@ -48,7 +48,8 @@ if __name__ == "__main__":
     cells[1].metadata["tags"] = ["parameters"]
     kernel = {"name": "python3", "display_name": "Python", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), source)
-    study = SimpleNamespace(folder=Path("study"), first=SimpleNamespace(collection=SimpleNamespace(digest="")), lineup={}, replicates=[], results={})
+    first = SimpleNamespace(collection=SimpleNamespace(digest=""))
+    study = SimpleNamespace(folder=Path("study"), first=first, lineup={}, replicates=[], results={})
     run.PAGES, run.NOTEBOOKS = run.PAGES[:1], Path()
     run._execute_notebooks(study, {"number": 5})
     render_notebook(Path("study/notebooks") / source, Path("pages") / "01_data_exploration.html", run.PAGES, {"profile": "smoke"})
