@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from mtt.collections.load import data_sets
-from mtt.config import PROFILES
+from mtt.config import FULL, PROFILES
 from mtt.data.augment import EFFECTS
 from mtt.findings.claims import CLAIMS
 from mtt.models.build import MODELS
 from mtt.study.parameters import PARAMETERS
-from mtt.study.recipes import LINEUP
+from mtt.study.recipes import lineup
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtt"
@@ -174,7 +174,7 @@ def named_facts() -> dict[str, str]:
     facts |= dict.fromkeys(data_sets(), "data set")
     facts |= {text: "model" for model in MODELS.values() for text in (model.label, model.about)}
     facts |= {effect.about: "effect" for effect in EFFECTS.values()}
-    return facts | {entry.about: "student variant" for entry in LINEUP.values()}
+    return facts | {entry.about: "model" for entry in lineup(FULL).values()}
 
 
 @pytest.mark.parametrize("fact", sorted(named_facts()))
@@ -191,7 +191,7 @@ def test_a_fact_stands_in_one_module(fact):
 
 def test_the_shell_script_lists_nothing_that_python_knows():
     script = (ROOT / "run_all.sh").read_text()
-    known = [*data_sets(), *(set(PROFILES) - {"smoke"}), *MODELS, *EFFECTS, *LINEUP, *PARAMETERS]
+    known = [*data_sets(), *(set(PROFILES) - {"smoke"}), *MODELS, *EFFECTS, *lineup(FULL), *PARAMETERS]
     assert [name for name in known if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", script)] == ["study"]  # the command
 
 
