@@ -71,9 +71,7 @@ def test_what_a_control_does_as_well_is_not_shown():
 
 
 def test_an_entry_has_the_t_interval_of_its_replicates_and_its_controls():
-    again = {
-        name: [value + shift for value in scores[:2]] for (name, scores), shift in zip(STUDENTS.items(), (0, 0.004, 0, 0), strict=True)
-    }
+    again = {name: scores[:2] for name, scores in STUDENTS.items()} | {"student": [value + 0.004 for value in STUDENT[:2]]}
     found = told("C4a", judge(STUDENTS, again=again))
     reach = stats.t.ppf(0.975, 2) * np.std([0.01, 0.015, 0.01], ddof=1) / math.sqrt(3)
     assert found == json.loads(json.dumps(found))
@@ -124,14 +122,14 @@ def test_an_iteration_counts_by_step_and_a_smaller_student_at_its_widest():
     assert further["by_replicate"] == pytest.approx([0.002] * 3) and further["verdict"] == "supported"
     assert smaller["by_replicate"] == pytest.approx([-0.001] * 3) and smaller["facts"] == {"width": 32}
     assert list(smaller["beside"]) == ["width 16", "width 16, minus labels alone"]
-    assert CLAIMS["C6"].measure(judge(scores, iterations=1)) is None
+    assert CLAIMS["C6"].measure(judge(STUDENTS, iterations=1)) is None
 
 
 def test_lengths_are_compared_by_their_slopes_per_doubling():
     scores = {"teacher-2s": [0.80, 0.81], "teacher": [0.82, 0.83], "teacher-8s": [0.84, 0.85]}
     cnn = {"short-chunk-resnet-2s": [0.70, 0.70], "short-chunk-resnet": [0.75, 0.75], "short-chunk-resnet-8s": [0.80, 0.80]}
     found = told("C7", judge(scores | cnn))
-    assert found["by_replicate"] == pytest.approx([-0.03, -0.03]) and found["versus"] == "Short-chunk ResNet"
+    assert found["by_replicate"] == pytest.approx([-0.03, -0.03]) and found["versus"] == "short-chunk ResNet"
     assert [one["effect"] for one in found["beside"].values()] == pytest.approx([0.02, 0.05])
     assert page_claims(judge(scores), "05_input_length_robustness") == []  # no second model to compare
 
