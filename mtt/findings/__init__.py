@@ -7,4 +7,5 @@
 ``lengths``       what the length of the input does to a trained model
 ``pseudo_labels`` how good a teacher's pseudo-labels are
 ``evidence``      whether explanations hold
+``tuning``        whether models are converged and what can be seen, on corpora that no result comes from
 """
