@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mtt.collections.load import data_sets
-from mtt.config import PROFILES
+from mtt.config import FULL, PROFILES
 from mtt.data.augment import EFFECTS
 from mtt.findings.claims import CLAIMS
 from mtt.models.build import MODELS
@@ -170,11 +170,11 @@ def test_rule_finds_what_breaks_it(tmp_path, rule, path, source, match):
 
 def named_facts() -> dict[str, str]:
     """What a registry's objects are called -> the registry; the words themselves may stand in one module each."""
-    facts = {claim.id: "claim" for claim in CLAIMS.values()} | {claim.label: "claim" for claim in CLAIMS.values()}
+    facts = {text: "claim" for claim in CLAIMS.values() for text in (claim.label, claim.statement)}  # ids are names: words speak of some
     facts |= dict.fromkeys(data_sets(), "data set")
     facts |= {text: "model" for model in MODELS.values() for text in (model.label, model.about)}
     facts |= {effect.about: "effect" for effect in EFFECTS.values()}
-    return facts | {entry.about: "model of the study" for entry in lineup(PROFILES["full"]).values()}
+    return facts | {entry.about: "model" for entry in lineup(FULL).values()}
 
 
 @pytest.mark.parametrize("fact", sorted(named_facts()))
@@ -191,7 +191,7 @@ def test_a_fact_stands_in_one_module(fact):
 
 def test_the_shell_script_lists_nothing_that_python_knows():
     script = (ROOT / "run_all.sh").read_text()
-    known = [*data_sets(), *(set(PROFILES) - {"smoke"}), *MODELS, *EFFECTS, *lineup(PROFILES["full"]), *PARAMETERS]
+    known = [*data_sets(), *(set(PROFILES) - {"smoke"}), *MODELS, *EFFECTS, *lineup(FULL), *PARAMETERS]
     assert [name for name in known if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", script)] == ["study"]  # the command
 
 

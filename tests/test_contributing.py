@@ -20,7 +20,6 @@ from mtt.config import SMOKE, AugmentConfig, ModelConfig
 from mtt.data.augment import augment
 from mtt.models import build_model, load_model, save_model
 from mtt.reporting import figures
-from mtt.reporting.figures.style import model_colour
 from mtt.reporting.pages import words
 from mtt.study import recipes
 
@@ -36,14 +35,15 @@ assert load_model(sys.argv[1] + "/model")(torch.zeros(3, 22050)).shape == (3, 2)
 only = AugmentConfig(probability={name: float(name == "offset") for name in EFFECTS}, ranges={"volts": (0.05, 0.05)})
 assert torch.allclose(augment(torch.zeros(2, 100), only, seed=0), torch.tensor(0.05))
 
-entry = {"id": "C8", "effect": 0.01, "interval": [0.005, 0.02], "by_seed": [], "verdict": CLAIMS["C8"].verdict(0.005, 0.02), "versus": None}
-said = words.claim(entry | {"n_tracks": 10, "n_artists": 5, "seeds": 1, "beside": {}})
-assert said.startswith("Supported: the mask raises the student's ROC-AUC by 0.010"), said
-assert words.headline([entry]) == "Of 8 claims, 1\\u00a0supported, 7 not tested in this run."
+entry = {"id": "C8", "effect": 0.01, "interval": [0.005, 0.02], "by_replicate": [0.01], "verdict": CLAIMS["C8"].verdict(0.005, 0.02)}
+entry |= {"versus": "", "reference": None, "replicates": 2}
+said = words.claim(entry)
+assert said.startswith("Supported: noise raises the student's ROC-AUC by 0.010"), said
+assert words.headline([entry]) == "Of 9 claims, 1\\u00a0supported, 8 not tested in this run."
 
 assert figures.tempo([90, 120]).alt == "Histogram of the tempi of 2 tracks." and figures.tempo([90, 120]).png()
 
-assert "student-doubtful" in recipes.student_experiment(SMOKE) and model_colour("student-doubtful") == "#AA4499"
+assert recipes.lineup(SMOKE)["student-doubtful"].colour == "#AA4499"
 assert recipes.recipe(SMOKE, "student-doubtful").student.unlabelled_weight == 0.5
 print("all six are known")
 """

@@ -3,10 +3,10 @@
 Conventions: a *resample* draws as many artists as there are, with replacement, and takes all tracks of each, since tracks of one artist
 sound alike and resampling single tracks would give intervals that are too narrow (Davison and Hinkley 1997, section 3.8). Every model is
 scored on the *same* resamples, so a difference between two is *paired*. A resample's macro metric is over the tags that have positives and
-negatives in it, the same tags on both sides of a difference; a resample in which no tag has both is drawn again. ``scores`` are
-(n_tracks, n_tags), or (n_seeds, n_tracks, n_tags), whose metric is the mean over seeds within each resample: the interval speaks of the
-choice of test artists and does not widen for that of training seeds. ``metric`` is ``"roc_auc"`` or ``"pr_auc"``. Intervals are 95%
-percentile intervals around the value on the whole test set. In simulations with 20 to 100 artists they covered the truth in 92 to 94%.
+negatives in it, the same tags on both sides of a difference; a resample in which no tag has both is drawn again. ``scores`` are (n_tracks,
+n_tags): intervals speak of the choice of test artists, not of that of training seeds. ``metric`` is ``"roc_auc"`` or ``"pr_auc"``.
+Intervals are 95% percentile intervals around the value on the whole test set. In simulations with 20 to 100 artists they covered the truth
+in 92 to 94%.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ class Difference:
     standard_error: float
     metric: str
     values: np.ndarray = field(repr=False, compare=False)  # in each resample
-    by_seed: tuple[float, ...] = ()  # of each training seed, where all models come from the same number of several
 
     @property
     def half_width(self) -> float:
@@ -94,27 +93,21 @@ class Bootstrap:
         return (hits > 0) & (hits < tracks[:, np.newaxis])
 
     def per_tag(self, scores: np.ndarray, metric: str = "roc_auc", weights: np.ndarray | None = None) -> np.ndarray:
-        """Metric of each tag in each resample (or under other weights), (resamples, n_tags), mean over seeds; NaN where undefined."""
+        """Metric of each tag in each resample (or under other weights), (resamples, n_tags); NaN where undefined."""
         weights = self.weights if weights is None else weights
-        found = [reweighted(self.labels, one, self.cluster, weights)[metric] for one in _by_seed(scores)]
-        return sum(found) / len(found)
+        return reweighted(self.labels, np.asarray(scores), self.cluster, weights)[metric]
 
     def distribution(self, scores: np.ndarray, metric: str = "roc_auc") -> np.ndarray:
-        """Macro metric in each resample, (resamples,), mean over seeds."""
+        """Macro metric in each resample, (resamples,)."""
         return np.nanmean(self.per_tag(scores, metric), axis=1)
 
     def tag_values(self, scores: np.ndarray, metric: str = "roc_auc") -> np.ndarray:
-        """Metric of each tag on the whole test set, (n_tags,), mean over seeds; NaN for an undefined tag."""
+        """Metric of each tag on the whole test set, (n_tags,); NaN for an undefined tag."""
         return self.per_tag(scores, metric, np.ones((self.n_artists, 1), np.uint8))[0]
 
     def value(self, scores: np.ndarray, metric: str = "roc_auc") -> float:
-        """Macro metric on the whole test set, mean over seeds."""
+        """Macro metric on the whole test set."""
         return float(np.nanmean(self.tag_values(scores, metric)))
-
-
-def _by_seed(scores: np.ndarray) -> np.ndarray:
-    """(n_seeds, n_tracks, n_tags)."""
-    return np.asarray(scores) if np.ndim(scores) == 3 else np.asarray(scores)[np.newaxis]
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -135,25 +128,6 @@ def tag_intervals(boot: Bootstrap, scores: np.ndarray, tags: Sequence[str], metr
         kept = values[np.isfinite(values)]
         rows.append((point, *(interval(kept) if kept.size > 1 else (math.nan, math.nan)), kept.size))
     return pd.DataFrame(rows, columns=["value", "lo", "hi", "resamples"], index=pd.Index(list(tags), name="tag"))
-
-
-def contrast(boot: Bootstrap, scores: Sequence[np.ndarray], weights: Sequence[float], metric: str = "roc_auc") -> Difference:
-    """The weighted sum of several models' macro metrics on the same resamples: (1, -1) gives a difference, ``slope_weights`` a slope."""
-
-    def combined(metrics: Sequence) -> float | np.ndarray:
-        return sum(weight * one for weight, one in zip(weights, metrics, strict=True))
-
-    effect = combined([boot.value(one, metric) for one in scores])
-    values = combined([boot.distribution(one, metric) for one in scores])
-    seeds = [_by_seed(one) for one in scores]
-    alike = len({len(one) for one in seeds}) == 1 and len(seeds[0]) > 1
-    by_seed = tuple(combined([boot.value(one, metric) for one in same]) for same in zip(*seeds, strict=True)) if alike else ()
-    return Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), metric, values, by_seed)
-
-
-def paired_difference(boot: Bootstrap, scores_a: np.ndarray, scores_b: np.ndarray, metric: str = "roc_auc") -> Difference:
-    """Macro metric of model a minus that of model b, on the same resamples; identical scores give exactly (0, 0, 0)."""
-    return contrast(boot, (scores_a, scores_b), (1.0, -1.0), metric)
 
 
 def slope_weights(seconds: Sequence[float]) -> np.ndarray:

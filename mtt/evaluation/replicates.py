@@ -97,7 +97,7 @@ def over_replicates(values: Sequence[float], *, overlap: float = 0.0) -> Spread:
 def over_seeds(values: Sequence[float], artist_errors: Sequence[float], artists: int) -> Spread:
     """Mean over trainings that differ by their seed alone, on one published split.
 
-    values: (n,), one a training; artist_errors: (n,), the standard error of each over test artists (``Difference.standard_error``);
+    values: (n,), one a training; artist_errors: (n,), the standard error of each over test artists;
     ``artists``: how many there are. All trainings share the test artists, so the artist variance does not shrink with n: the variance of
     the mean is mean(artist_errors²) + sd²/n, with Satterthwaite's (1946) degrees of freedom from artists - 1 and n - 1, as in Welch's t.
     What differs by artist between two trainings is in both terms, which widens the interval. From three trainings on it covered 94 to 96%

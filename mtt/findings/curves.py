@@ -1,6 +1,6 @@
 """What the study draws as curves: labels against scarcity, the teacher's training, the pool, clip lengths, and tags.
 
-Conventions: every number is a mean over replicates as ``claims.told`` has it, of macro ROC-AUC on the test tracks; what a study has no
+Conventions: every number is a mean over replicates as ``judge.told`` has it, of macro ROC-AUC on the test tracks; what a study has no
 models for is an empty list. The content of ``curves`` in results.json.
 """
 
@@ -11,33 +11,29 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mtt.config import StudyConfig
 from mtt.evaluation.metrics import macro, tag_scores
 from mtt.evaluation.replicates import ratio
-from mtt.findings.claims import Judge, best_control, told
+from mtt.findings.judge import Judge, best_control, told
 from mtt.study import recipes
 from mtt.study.replicates import Replicate
 
 
 def scarcity(judge: Judge) -> list[dict]:
     """By labelled artists: supervised model, student and oracle, the student's gain, and the headroom that it recovers."""
-    rows = []
-    for artists in sorted({*judge.study.config.scarcity, judge.study.config.labelled_artists or 0}):
-        ending = "" if artists == (judge.study.config.labelled_artists or 0) else f"-{artists}"
-        names = {kind: f"{name}{ending}" for kind, name in (("supervised", "teacher"), ("student", "student"), ("oracle", "oracle"))}
-        known = {kind: judge.results[name].values() for kind, name in names.items() if name in judge.results}
-        if "student" not in known:
+    rows, results, own = [], judge.results, judge.study.config.labelled_artists or 0
+    for artists in sorted({*judge.study.config.scarcity, own}):
+        teacher, student, oracle = (name if artists == own else f"{name}-{artists}" for name in ("teacher", "student", "oracle"))
+        if student not in results:
             continue
-        if not ending:  # where the study has the longer control too
-            known["supervised"] = np.array([judge.results[name].values()[place] for place, name in enumerate(best_control(judge))])
-        row: dict = {"artists": artists, "exposure": judge.results[names["supervised"]].entry.recipe.exposure}
-        group = judge.results[names["supervised"]].entry.recipe.training_set
-        row["tracks"] = float(np.mean([len(one.groups[group]) for one in judge.study.replicates]))
-        row |= {kind: told(judge.spread(values)) for kind, values in known.items()}
+        recipe = results[teacher].entry.recipe
+        known = {"supervised": judge.score(best_control(judge) if artists == own else teacher), "student": judge.score(student)}
+        known |= {"oracle": judge.score(oracle)} if oracle in results else {}
         gain = known["student"] - known["supervised"]
-        row["gain"] = told(judge.spread(gain))
+        row: dict = {"artists": artists, "exposure": recipe.exposure}
+        row["tracks"] = float(np.mean([len(one.groups[recipe.training_set]) for one in judge.study.replicates]))
+        row |= {kind: told(judge.spread(one)) for kind, one in {**known, "gain": gain}.items()}
         if "oracle" in known:
-            row["recovered"] = told(ratio(gain, known["oracle"] - known["supervised"]))
+            row["recovered"] = told(ratio(gain.values, (known["oracle"] - known["supervised"]).values))
         rows.append(row)
     return rows
 
@@ -60,14 +56,13 @@ def equal_artists(rows: Sequence[dict]) -> list[float]:
 
 def trap(judge: Judge) -> list[dict]:
     """By the share of its exposure that a teacher had: its student's gain over the teacher, and over the control that is fully trained."""
-    full = judge.results["teacher"].values()
-    rows = []
+    full, rows = judge.score("teacher"), []
     for share in (*judge.study.config.undertrained, 1.0):
         part = f"{share:.0%}".rstrip("%")
         names = ("teacher", "student") if share == 1.0 else (f"teacher-{part}pc", f"student-{part}pc")
         if names[0] not in judge.results:
             continue
-        teacher, student = (judge.results[name].values() for name in names)
+        teacher, student = map(judge.score, names)
         values = {"teacher": teacher, "student": student, "over_teacher": student - teacher, "over_control": student - full}
         about = {"share": share, "exposure": judge.results[names[0]].entry.recipe.exposure}
         rows.append(about | {name: told(judge.spread(one)) for name, one in values.items()})
@@ -77,11 +72,11 @@ def trap(judge: Judge) -> list[dict]:
 def pools(judge: Judge) -> list[dict]:
     """By artists of the pool: the student minus its supervised control."""
     config, rows = judge.study.config, []
-    control = np.array([judge.results[name].values()[place] for place, name in enumerate(best_control(judge))])
+    control = judge.score(best_control(judge))
     names = {size: f"student-pool-{size}" for size in config.pools} | ({config.pool_artists: "student"} if config.pool_artists else {})
     for size, name in sorted(names.items()):
         if name in judge.results:
-            rows.append({"artists": size, "gain": told(judge.spread(judge.results[name].values() - control))})
+            rows.append({"artists": size, "gain": told(judge.spread(judge.score(name) - control))})
     return rows
 
 
@@ -115,7 +110,7 @@ def trained_lengths(judge: Judge) -> list[dict]:
             own = recipes.with_clip_seconds(judge.study.config, name, seconds)
             if own in judge.results:
                 about = {"model": name, "label": judge.results[name].entry.label, "seconds": seconds}
-                rows.append(about | {"roc_auc": told(judge.spread(judge.results[own].values()))})
+                rows.append(about | {"roc_auc": told(judge.spread(judge.score(own)))})
     return rows
 
 
@@ -144,9 +139,3 @@ def tags(judge: Judge) -> list[dict]:
 def variance(entries: Sequence[dict]) -> list[dict]:
     """The variance budget of each claim that has one, from its entries."""
     return [{"id": entry["id"], **entry["variance"]} for entry in entries if entry.get("variance")]
-
-
-def needed(config: StudyConfig) -> list[str]:
-    """Names of the models that page 4's curves are about."""
-    chosen = ("student", "oracle", "control", "supervised")
-    return [name for name, entry in recipes.lineup(config).items() if entry.kind in chosen]

@@ -21,7 +21,7 @@ from mtt.evaluation.metrics import macro, tag_scores
 from mtt.evaluation.predict import POOLINGS, predict_clips
 from mtt.evaluation.replicates import Spread
 from mtt.files import MttError, kept_arrays, leave_interrupts
-from mtt.findings.claims import Judge
+from mtt.findings.judge import Judge
 from mtt.models import build_model
 from mtt.study import recipes
 from mtt.study.cells import THREADS, Cell

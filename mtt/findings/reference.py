@@ -1,7 +1,7 @@
 """What the package knows beforehand: the full run's effects, which new replicates are held against, and what tuning corpora showed.
 
 Conventions: ``reference.json`` holds ``study``, ``claims``, ``curves`` and ``models`` of the committed full run's results.json;
-``tuning.json`` what ``mtt.study.tuning`` wrote. Both are made by the program and never edited.
+``tuning.json`` what ``mtt.findings.tuning`` wrote. Both are made by the program and never edited.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from mtt.config import StudyConfig
 from mtt.evaluation.replicates import over_replicates, prediction
 from mtt.files import read_json
 
@@ -29,20 +30,23 @@ def tuning() -> dict:
     return read_json(FOLDER / "tuning.json") or {}
 
 
-def compare(entry: Mapping) -> dict | None:
-    """A claim's entry against the reference: its effect there, the interval for one new replicate, and which replicates lie in it."""
-    known = next((one for one in reference().get("claims", []) if one["id"] == entry["id"]), None)
-    if known is None or len(known["by_replicate"]) < 2:
+def compare(config: StudyConfig, claim: str, values: Sequence[float]) -> dict | None:
+    """A claim's effects beside the reference: its effect there, the interval for one new replicate, and which of ``values`` lie in it.
+
+    None for a run that is judged by itself: the full run, a collection, and one of other models than the reference's.
+    """
+    known = next((one for one in reference().get("claims", []) if one["id"] == claim), None)
+    if config.profile != "demo" or config.collection != "synthetic" or known is None or len(known["by_replicate"]) < 2:
         return None
     low, high = prediction(over_replicates(known["by_replicate"]))
     kept = {name: known[name] for name in ("effect", "interval", "sd", "verdict", "by_replicate")}
-    return kept | {"prediction": [low, high], "agrees": [low <= value <= high for value in entry["by_replicate"]]}
+    return kept | {"prediction": [low, high], "agrees": [bool(low <= value <= high) for value in values]}
 
 
 def agreement(entries: Sequence[Mapping]) -> tuple[int, int]:
-    """Of so many effects that the reference has, how many have all their replicates within its prediction: (agree, compared)."""
-    compared = [one for one in map(compare, entries) if one]
-    return sum(all(one["agrees"]) for one in compared), len(compared)
+    """Of so many entries that have a reference, how many have all their replicates within its prediction: (agree, compared)."""
+    compared = [standing(one) for one in entries if one["reference"]]
+    return compared.count("agrees"), len(compared)
 
 
 def standing(entry: Mapping) -> str:

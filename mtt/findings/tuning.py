@@ -13,7 +13,8 @@ import numpy as np
 from mtt.config import TUNING, StudyConfig
 from mtt.evaluation.replicates import smallest_effect
 from mtt.files import home, write_json
-from mtt.findings.claims import CLAIMS, Judge
+from mtt.findings.claims import CLAIMS
+from mtt.findings.judge import Judge
 from mtt.findings.reference import FOLDER
 from mtt.settings import to_dict
 from mtt.study.recipes import Recipe
@@ -61,9 +62,9 @@ def _doubled(recipe: Recipe) -> Recipe:
 
 def power(study: Study) -> list[dict]:
     """The smallest effect that each claim would see with the replicates of the full study, from its spread over the tuning corpora."""
-    rows = []
+    judge, rows = Judge(study), []
     for claim in CLAIMS.values():
-        if (found := claim.measure(Judge(study))) is not None:
-            sd = float(np.std(found.values, ddof=1))
+        if (found := claim.measure(judge)) is not None:
+            sd = float(np.std(found.effect.values, ddof=1))
             rows.append({"id": claim.id, "sd": sd, "smallest": {str(n): smallest_effect(sd, n) for n in (2, 5, 10)}})
     return rows

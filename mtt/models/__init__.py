@@ -3,6 +3,7 @@
 ``frontend``     what all models share: their registry, the mel spectrogram, the rules for input length
 ``transformer``  the Music Tagging Transformer
 ``baselines``    the earlier systems that it is compared with
+``mels``         spectrograms of whole tracks, made once
 ``build``        from a configuration to a model
 ``mels``         spectrograms of whole tracks, made once
 ``checkpoint``   model folders, and training that starts from one

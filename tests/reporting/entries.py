@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mtt.evaluation.replicates import Spread, over_replicates, prediction, ratio, smallest_effect
-from mtt.findings.claims import CLAIMS, METRIC, told
+from mtt.findings.claims import CLAIMS, METRIC
+from mtt.findings.judge import told
 
 SD = 0.003
 STYLES = ("home", "studio")

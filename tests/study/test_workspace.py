@@ -6,7 +6,7 @@ import pytest
 
 from mtt.config import PROFILES, SMOKE, ModelConfig, StudentConfig, StudyConfig
 from mtt.files import MttError, read_json
-from mtt.findings.claims import Judge, leak_effects
+from mtt.findings.judge import Judge, leak_effects
 from mtt.models import CheckpointError, build_model, save_model
 from mtt.settings import SettingsError, read_settings, to_dict
 from mtt.study import parameters, recipes

@@ -6,7 +6,8 @@ one of these: adding a figure touches only the module that it stands in, be it a
 ``style``     colours and matplotlib settings
 ``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines, heatmaps
 ``data``      a collection and its split: tags, artists, durations, how evenly the sets share each tag
-``experiment``  claims over replicates, scarcity, the trap, variances, tags, pools, clip lengths, models
+``experiment``  claims over replicates, variances, models
+``curves``    scarcity, the trap, pools, styles, clip lengths, what each tag gains
 ``training``  loss while training, score and cost against input length
 ``scores``    tags, calibration, missing labels
 ``sound``     mel spectrograms, tag curves and attention over time and head by head, localisation, deletion

@@ -1,7 +1,7 @@
 """What a study holds, as the tables that pages show and figures draw: collection, split, models, effects.
 
 Conventions: an estimate is a row with ``estimate, low, high`` (95% interval); metrics are macro-averaged unless a table is per tag. An
-*effect* is a mapping of ``effect``, ``interval`` (None if unbounded) and ``by_replicate``, as ``mtt.findings.claims.told`` gives it.
+*effect* is a mapping of ``effect``, ``interval`` (None if unbounded) and ``by_replicate``, as ``mtt.findings.judge.told`` gives it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from mtt.data.corpus import Corpus
 from mtt.evaluation import metrics
 from mtt.evaluation.bootstrap import tag_intervals
 from mtt.evaluation.replicates import Spread
-from mtt.findings.claims import Judge
 from mtt.findings.evidence import NAMES
+from mtt.findings.judge import Judge
 from mtt.findings.lengths import resamples
 from mtt.reporting.numbers import counted, duration, number, signed, with_interval
 from mtt.reporting.pages import remarks

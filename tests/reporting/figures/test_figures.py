@@ -13,7 +13,6 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mtt.explain.localisation import MEAN
-from mtt.findings.curves import equal_artists
 from mtt.reporting import figures
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS, canvas
 from mtt.reporting.figures.style import BLUE, VERMILLION
@@ -379,13 +378,3 @@ def test_an_unbounded_interval_goes_from_side_to_side_and_says_so(pictures):
     axes = pictures["claims_plot, one replicate"].figure.axes[0]
     assert [tuple(ends) == axes.get_xlim() for ends in bars(axes)] == [True] * 8
     assert sum(dot.get_marker() in "<>" for dot in marks(axes)) == 16
-
-
-def test_the_pool_is_worth_the_artists_at_which_labels_alone_reach_the_student():
-    row = [
-        {"artists": n, "supervised": {"effect": a}, "student": {"effect": b}}
-        for n, a, b in ((10, 0.7, 0.75), (40, 0.8, 0.9), (160, 0.9, 0.6))
-    ]
-    np.testing.assert_allclose(equal_artists(row), [20, 160, 10])
-    row[1]["student"]["effect"] = 0.91
-    assert equal_artists(row)[1] == np.inf and equal_artists([]) == []
