@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from mtt.evaluation.lengths import clips_to_cover, cost_of_length, sweep_lengths
 from torch import nn
 
 from mtt.data.batches import slot_starts
 from mtt.evaluation import predict
-from mtt.evaluation.lengths import clips_to_cover, cost_of_length, sweep_lengths
 from mtt.evaluation.predict import POOLINGS, effective_precision, predict_clips
 from mtt.models import build_model
 from tests.tiny import TINY_MODEL

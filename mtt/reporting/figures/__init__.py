@@ -4,12 +4,12 @@ A figure is a function that takes data (arrays, tables, mappings; never models) 
 one of these: adding a figure touches only the module that it stands in, be it an old or a new one. In reading order:
 
 ``style``     colours and matplotlib settings
-``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines, heatmaps
-``data``      a collection and its split: tags, artists, durations, how evenly the sets share each tag
+``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines
+``data``      a collection and its split: tracks per tag, how evenly the sets share each tag
 ``experiment``  claims over replicates, scarcity, the trap, variances, tags, pools, clip lengths, models
-``training``  loss while training, score and cost against input length
+``training``  loss while training, score against input length
 ``scores``    tags, calibration, missing labels
-``sound``     mel spectrograms, tag curves and attention over time and head by head, localisation, deletion
+``sound``     mel spectrograms, tag curves over time, attention head by head, localisation, deletion
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""``Picture`` and ``@figure``, and what figures are made of: canvases, rows of dots, lines, heatmaps, labels, axes of time.
+"""``Picture`` and ``@figure``, and what figures are made of: canvases, rows of dots, lines, labels, axes of time.
 
 Conventions: sizes are in inches, text in points. An estimate is a table row with ``estimate``, ``low`` and ``high`` (a 95% interval). An
 axes whose x is time in seconds carries the gid ``TIME_AXIS``: there a player puts its cursor. The same figure gives the same bytes.
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -197,17 +196,6 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> np.n
     steps = gap * np.arange(len(places))
     moved = np.maximum(isotonic_regression(places - steps).x, low) + steps
     return np.minimum(moved, high - steps[::-1])
-
-
-def heatmap(figure: Figure, axes: Axes, values: pd.DataFrame, texts: pd.DataFrame | None, label: str, **scale) -> None:
-    """A table as coloured cells, with ``texts`` in them where there are any, over a colour bar named ``label``."""
-    seaborn.heatmap(
-        values, ax=axes, annot=texts, fmt="", annot_kws={"fontsize": 8}, linewidths=0.5, linecolor="white", xticklabels=True,
-        yticklabels=True, cbar_kws={"label": label, "orientation": "horizontal", "shrink": 0.6, "aspect": 36, "pad": 0.02}, **scale,
-    )  # fmt: skip
-    axes.tick_params(length=0)
-    for one in (axes, figure.axes[-1]):
-        one.grid(visible=False)
 
 
 def time_axis(axes: Axes, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Figures of what a model hears in a sound: spectrograms, tag curves and attention over time, and what the tests of these found.
+"""Figures of what a model hears in a sound: spectrograms, tag curves and attention, and what the tests of these found.
 
 Conventions: x is time in seconds from the start of the waveform. The bands are the model's own (128 HTK mels without norm, n_fft 1024, hop
 512), so that the picture shows what the model sees; levels are in dB relative to the loudest point of the figure. Probabilities lie in 0–1;
@@ -138,24 +138,6 @@ def _under_spectrogram(title: str, height: float, waveform: np.ndarray) -> tuple
     for panel in axes[:, 0]:
         time_axis(panel, np.size(waveform) / SAMPLE_RATE)
     return sheet, axes[1, 0]
-
-
-@figure
-def attention_over_time(times: np.ndarray, weights: Mapping[str, np.ndarray], waveform: np.ndarray, title: str) -> Picture:
-    """Attention to each moment, relative to uniform attention (dashed, 1): a row for each name in ``weights``, all on one scale."""
-    relative = {name: row / row.mean() for name, row in weights.items()}
-    top = 1.05 * max(row.max() for row in relative.values())
-    sheet, panel = _under_spectrogram(title, 0.5 * len(relative), waveform)
-    for place, row in enumerate(relative.values()):
-        floor, scale = place + 0.45, -0.85 / top
-        panel.axhline(floor + scale, color=INK, linewidth=0.8, linestyle=DASHED)
-        panel.fill_between(times, floor, floor + scale * row, step="mid", color=BLUE, alpha=0.3, linewidth=0)
-        panel.step(times, floor + scale * row, where="mid", color=BLUE, linewidth=1.2)
-    name_rows(panel, list(relative))
-    panel.set_ylim(len(relative) - 0.45, -0.55)
-    panel.set_title(f"attention relative to uniform (dashed); all rows to {top:.1f}", **NOTE)
-    parts = listed(f"{name} most at {times[row.argmax()]:.1f} s ({row.max():.1f} times uniform)" for name, row in relative.items())
-    return Picture(sheet, f"Attention over {np.size(waveform) / SAMPLE_RATE:.1f} s, {title}: {parts}.")
 
 
 @figure

@@ -59,7 +59,6 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         models=tables.models(results["models"]) if results["models"] else "",
         models_plot=_drawn("models_plot", results["models"]) if results["models"] else "",
         sentences=[one["sentence"] for one in told if one["model"] == FOREMOST and one["explanation"] != "rollout"],
-        explanations=tables.explanations(told) if told else "",
         cards=[(page, _answer(page, results), out.with_name(f"{page.slug}.html").exists()) for page in pages],
         limits=words.limits(results["study"], entries),
     )
