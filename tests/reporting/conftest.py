@@ -30,7 +30,7 @@ The teacher writes $\tilde y = \sigma(f_\theta(x))$ and the student minimises
 
 $$\mathcal{L} = \frac{1}{N}\sum_{i=1}^{N} \mathrm{BCE}(y_i, \hat y_i) + \text{weight} \cdot \left\| w \right\|^2$$
 
-It costs \$3, or from $5 to $10 an hour; the shell calls it `$HOME` and `$x$`, the page `$$x$$`.
+It costs \$3 an hour; the shell calls it `$HOME` and `$x$`.
 
 ```python
 price = "$x$"

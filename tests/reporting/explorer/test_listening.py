@@ -15,7 +15,6 @@ from mtt.data.corpus import Corpus
 from mtt.explain.curves import TagCurves
 from mtt.reporting.explorer.choices import choose_tracks, scenes_of, worst_errors
 from mtt.reporting.explorer.listening import effects, error_players, examples, peculiar, recovered_players, typical_track
-from mtt.reporting.explorer.listening import styles as styles_of
 from tests.reporting.explorer.made import noise
 
 TAGS = ["rock", "piano", "drums", "sad"]
@@ -66,7 +65,7 @@ def test_every_effect_is_heard_and_told(tiny_corpus):
 
 
 def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tmp_path):
-    """Of five artists: a brief drum, a return that is labelled, labels that lack two tags; studio and home recordings of one genre."""
+    """Of five artists: a brief drum, a return that is labelled, labels that lack two tags."""
     tags = ["rock", "drums", "piano", "return"]
     truth = np.array([[1, 1, 1, 0], [1, 0, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0]], np.uint8)
     labels = truth.copy()
@@ -74,8 +73,7 @@ def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tm
     ids = [f"t{row}" for row in range(5)]
     for row, track_id in enumerate(ids):
         write_audio(tmp_path / f"{track_id}.wav", noise(3, row))
-    styles = ["studio", "home", "studio", "home", "home"]
-    tracks = pd.DataFrame({"path": [f"{i}.wav" for i in ids], "artist": ids, "title": "", "seconds": 3.0, "style": styles}, index=ids)
+    tracks = pd.DataFrame({"path": [f"{i}.wav" for i in ids], "artist": ids, "title": "", "seconds": 3.0}, index=ids)
     played = [("t0", "drums", 1.0, 1.4), *((track_id, "piano", 0.0, 3.0) for track_id in ids[:4]), ("t3", "drums", 0.0, 2.0)]
     timeline = pd.DataFrame(played, columns=["track_id", "instrument", "start", "end"])
     corpus = Corpus("made-up", tmp_path, tracks, tags, labels, truth, None, timeline, {"return": "form"})
@@ -84,9 +82,7 @@ def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tm
     brief, form, missing = (player.description for player in players)
     assert brief.startswith("Brief: drums, which plays for a short stretch") and form.startswith("Return: the opening comes back")
     assert missing == "Missing labels: true, but not written down: drums, piano. Labels: rock."
-    assert [player.description.split(".")[0] for player in styles_of(corpus)] == ["A studio recording", "A home recording"]
-    unknown = dataclasses.replace(corpus, truth=None, tracks=tracks.drop(columns="style"))
-    assert peculiar(unknown) == styles_of(unknown) == []
+    assert peculiar(dataclasses.replace(corpus, truth=None)) == []
 
 
 # --- The rules of the explorer ---
