@@ -73,14 +73,6 @@ def peculiar(corpus: Corpus) -> list[Player]:
     return players
 
 
-def typical_track(corpus: Corpus) -> str:
-    """The labelled track of median level that has the most tags: enough going on for an effect to be heard."""
-    labelled = corpus.tracks[corpus.is_labelled].sort_index()
-    tags = corpus.labels[corpus.rows(labelled.index)].sum(axis=1)
-    rich = labelled[tags >= np.quantile(tags, 0.8)]
-    return rich.index[int(np.argmin(np.abs(rich["level_db"] - rich["level_db"].median())))]
-
-
 def effects(corpus: Corpus, track_id: str) -> list[Player]:
     """The clean excerpt, then each augmentation effect alone."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)

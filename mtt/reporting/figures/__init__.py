@@ -5,7 +5,7 @@ one of these: adding a figure touches only the module that it stands in, be it a
 
 ``style``     colours and matplotlib settings
 ``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines
-``data``      a collection and its split: tracks per tag, how evenly the sets share each tag
+``data``      a collection: tracks per tag
 ``experiment``  claims over replicates, scarcity, the trap, variances, tags, pools, clip lengths, models
 ``training``  loss while training, score against input length
 ``scores``    tags, calibration, missing labels

@@ -1,7 +1,4 @@
-"""Figures of a collection and its split: tracks per tag, and how evenly the sets share each tag.
-
-Conventions: a share lies in 0–1 in the data; its distance from the target is drawn in percentage points.
-"""
+"""Figures of a collection: tracks per tag, written down and true."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -9,13 +6,11 @@ from itertools import cycle
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from mtt.reporting.figures.draw import Picture, dots, figure, legend, row_canvas, signed_axis
-from mtt.reporting.figures.style import BLUE, EDGE, FAINT, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, text_colour
+from mtt.reporting.figures.draw import Picture, figure, row_canvas
+from mtt.reporting.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, text_colour
 from mtt.reporting.numbers import listed
 
 KIND_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, GREY)
-MOST_TAGS = 30  # in the figure of shares
-SET_STYLES = {"train": ("#22313F", "o"), "valid": ("#5F7D95", "s"), "test": ("#9DB4C4", "D")}  # shade, marker
 
 
 @figure
@@ -49,26 +44,3 @@ def tag_counts(counts: pd.Series, kinds: Mapping[str, str] | None, total: int, t
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     numbers = listed(f"{tag} {count:,}" for tag, count in counts.sort_values(ascending=False, kind="stable").items())
     return Picture(sheet, f"Bar chart, {title}: {len(order)} tags, from {counts.max():,} to {counts.min():,} tracks. {numbers}.")
-
-
-@figure
-def split_shares(shares: pd.DataFrame, targets: Mapping[str, float]) -> Picture:
-    """How far each tag's share in each set (``shares``: index tag, one column a set) lies from the set's target; the worst tag first."""
-    off = 100 * (shares[list(targets)] - pd.Series(targets))
-    worst = off.abs().max(axis=1).sort_values(ascending=False, kind="stable")
-    order = list(worst.index[:MOST_TAGS])
-    which = f"the {len(order)} of {len(worst)} tags that deviate most" if len(order) < len(worst) else "every tag"
-    title = f"Share of {which} in each set, against the target"
-    sheet, axes = row_canvas(title, order, per_row=0.235, extra=1.5)
-    signed_axis(axes)
-    axes.grid(axis="y", visible=True, color=FAINT)
-    for name, target in targets.items():
-        shade, marker = SET_STYLES[name]
-        points = off.loc[order, [name]].set_axis(["estimate"], axis=1)
-        dots(axes, points, range(len(order)), shade, marker, size=6, edge=INK, label=f"{name} (target {target:.0%})")
-    limit = 1.1 * max(worst.iloc[0], 0.5)
-    axes.set_xlim(-limit, limit)
-    axes.set_xlabel("share of the tag's tracks − target (percentage points)")
-    legend(axes)
-    numbers = listed((f"{tag} " + ", ".join(f"{name} {shares.at[tag, name]:.1%}" for name in targets) for tag in order), 10)
-    return Picture(sheet, f"Dot plot, {title}: largest deviation {worst.iloc[0]:.1f} percentage points ({worst.index[0]}). {numbers}.")

@@ -30,7 +30,6 @@ DASHED = (0, (4, 2))
 DISPLAY_WIDTH = 900  # CSS pixels, at most
 # A figure narrower than this would be too small to read, so it scrolls; a layout of several figures sets the variable.
 LEAST_WIDTH = "var(--mtt-figure,500px)"
-PALETTE_ERROR = 2.0  # largest root-mean-square error (of 255) at which a 256-colour palette counts as the same picture
 PAGE_VARIABLES = {colour.lower(): f"var({name},{colour})" for colour, name in PAGE_COLOURS.items()}
 
 FIGURES: dict[str, Callable[..., "Picture"]] = {}
@@ -50,8 +49,13 @@ class Picture:
     alt: str
 
     def png(self, dpi: int = DPI) -> bytes:
-        """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours where no eye sees a difference."""
-        return _fewer_colours(_saved(self.figure, "png", dpi=dpi, metadata={"Software": None}))
+        """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours: no figure has more that count."""
+        image, buffer = (
+            Image.open(io.BytesIO(_saved(self.figure, "png", dpi=dpi, metadata={"Software": None}))).convert("RGB"),
+            io.BytesIO(),
+        )
+        image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+        return buffer.getvalue()
 
     def svg(self, css_class: str = "figure") -> str:
         """An ``<svg>`` element for a page: text stays text, and colours follow the page's theme where its style sheet has it."""
@@ -86,17 +90,6 @@ def _saved(figure: Figure, kind: str, salt: str | None = None, **options) -> byt
             figure.set_layout_engine("none")
         figure.savefig(buffer, format=kind, **options)
     return buffer.getvalue()
-
-
-def _fewer_colours(png: bytes) -> bytes:
-    """The same picture with a palette, where that is smaller and its error is below what an eye would see."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    small = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
-    difference = np.asarray(small.convert("RGB"), np.float32) - np.asarray(image, np.float32)
-    buffer = io.BytesIO()
-    chosen = small if np.sqrt(np.mean(difference**2)) <= PALETTE_ERROR else image
-    chosen.save(buffer, format="PNG", optimize=True)
-    return min(buffer.getvalue(), png, key=len)
 
 
 def canvas(title: str, height: float, rows: int = 1, columns: int = 1, width: float = WIDTH, **subplots) -> tuple[Figure, np.ndarray]:

@@ -45,7 +45,7 @@ def mel_spectrograms(waveforms: Mapping[str, np.ndarray], title: str) -> Picture
         if len(powers) > 1:
             panel.set_title(name, color=INK)
         level = number(10 * np.log10(max(power.mean() / loudest, 1e-10)), 0)
-        parts.append(f"{name} mean {level} dB, brightness {_centroid(waveforms[name]):.0f} Hz")
+        parts.append(f"{name} mean {level} dB")
     bar = sheet.colorbar(image, ax=list(axes[:, 0]), aspect=14 * len(powers), pad=0.015, shrink=0.9)
     bar.set_label("dB relative to the loudest")
     return Picture(sheet, f"Mel spectrograms over {seconds:.1f} s on one colour scale, {title}: {listed(parts)}.")
@@ -74,12 +74,6 @@ def draw_mel(axes: Axes, power: np.ndarray, loudest: float) -> AxesImage:
     axes.set_ylabel("kHz (mel)")
     axes.grid(visible=False)
     return image
-
-
-def _centroid(waveform: np.ndarray) -> float:
-    spectrum = np.abs(np.fft.rfft(np.asarray(waveform, dtype=np.float64)))
-    frequencies = np.fft.rfftfreq(np.size(waveform), 1 / SAMPLE_RATE)
-    return float(spectrum @ frequencies / max(spectrum.sum(), 1e-12))
 
 
 @figure

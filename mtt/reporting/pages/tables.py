@@ -25,7 +25,6 @@ from mtt.reporting.pages.table import Table, table
 from mtt.splits.check import audit_split
 from mtt.splits.make import comparator_splits
 from mtt.study import recipes
-from mtt.study.recipes import LABELLED
 from mtt.study.replicates import Replicate
 from mtt.study.workspace import Result
 
@@ -88,15 +87,6 @@ def rare_tags(replicate: Replicate) -> pd.DataFrame:
     """The tags left out for want of positives, with their positives in each set; the most frequent first."""
     left_out = replicate.tag_counts[~replicate.tag_counts["kept"]].drop(columns="kept")
     return left_out.loc[left_out.sum(axis=1).sort_values(ascending=False, kind="stable").index]
-
-
-def nested_sets(replicate: Replicate) -> pd.DataFrame:
-    """The sets of labelled tracks that models are compared on, and the pool: artists and tracks."""
-    groups = {name.removeprefix(f"{LABELLED}-"): ids for name, ids in replicate.groups.items() if name.startswith(f"{LABELLED}-")}
-    sizes = {f"labels of {name} artists": groups[name] for name in sorted((one for one in groups if one.isdigit()), key=int)}
-    rows = (sizes or {"labelled": replicate.groups[LABELLED]}) | {"pool": replicate.groups["pool"]}
-    found = {name: (replicate.corpus.artists[ids].nunique(), len(ids)) for name, ids in rows.items()}
-    return pd.DataFrame.from_dict(found, orient="index", columns=["artists", "tracks"]).rename_axis("training set")
 
 
 def split_methods(replicate: Replicate) -> pd.DataFrame:

@@ -69,19 +69,6 @@ def test_svg_stands_in_a_page_and_follows_its_theme(hostile):
     assert first and not first & second  # two of them stand on one page
 
 
-def test_palette_is_used_only_where_it_changes_nothing_visible():
-    sheet, axes = canvas("Colours", 3.0)
-    across, down = np.meshgrid(np.linspace(0, 1, 300), np.linspace(0, 1, 300))
-    axes[0, 0].imshow(np.stack([across, down, 1 - across * down], axis=-1))
-    assert Image.open(io.BytesIO(Picture(sheet, "").png())).mode == "RGB"
-    flat, full = three_bars(), io.BytesIO()
-    png = flat.png()
-    flat.figure.savefig(full, format="png", dpi=160)
-    assert Image.open(io.BytesIO(png)).mode == "P"
-    shown = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
-    assert np.abs(shown - np.asarray(Image.open(full).convert("RGB"), float)).max() <= 12
-
-
 @pytest.mark.parametrize(
     ("name", "known"),
     [

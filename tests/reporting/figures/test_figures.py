@@ -67,11 +67,9 @@ def pictures():
     reliability = pd.DataFrame({"predicted": [0.1, 0.5, 0.9], "observed": [0.15, 0.5, 0.8], "count": [900, 90, 9]})
     probabilities, sound = rng.random((times.size, 5)), tone(seconds=10)
     kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
-    shares = pd.DataFrame(rng.uniform(0.1, 0.7, (5, 3)), TAGS, ["train", "valid", "test"])
     return {
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
         "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
-        "split_shares": figures.split_shares(shares, {"train": 0.7, "valid": 0.15, "test": 0.15}),
         "learning_curves": figures.learning_curves({name: history(k / 500) for k, name in enumerate(models)}),
         "tag_scores": figures.tag_scores({"teacher": table(dict.fromkeys(TAGS, 0.9)), "student": table(dict.fromkeys(TAGS, 0.91))}),
         "reliability": figures.reliability({"teacher": reliability, "student": reliability}),
@@ -205,18 +203,6 @@ def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
 def test_a_name_is_shown_as_it_is_written():
     picture = figures.tag_counts(pd.Series([2, 1], ["$a$ & <b>", "x_y^2"]), None, 4)
     assert picture.png() and not any(label.get_parse_math() for label in picture.figure.axes[0].get_yticklabels())
-
-
-def test_split_shares_shows_the_worst_tags():
-    names = [f"tag {k}" for k in range(31)]
-    shares = pd.DataFrame({"train": 0.7, "test": 0.3}, names)
-    shares.loc["tag 7"], shares.loc["tag 9"] = (0.5, 0.5), (0.72, 0.28)
-    picture = figures.split_shares(shares, {"train": 0.7, "test": 0.3})
-    assert len(rows(picture)) == 30 and rows(picture)[:2] == ["tag 7", "tag 9"]
-    train, test = marks(picture.figure.axes[0])
-    np.testing.assert_allclose(train.get_xdata()[:2], [-20, 2])
-    np.testing.assert_allclose(test.get_xdata()[:2], [20, -2])
-    assert "the 30 of 31 tags" in picture.alt and "largest deviation 20.0 percentage points (tag 7)" in picture.alt
 
 
 def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
