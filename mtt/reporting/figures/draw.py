@@ -50,10 +50,8 @@ class Picture:
 
     def png(self, dpi: int = DPI) -> bytes:
         """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours: no figure has more that count."""
-        image, buffer = (
-            Image.open(io.BytesIO(_saved(self.figure, "png", dpi=dpi, metadata={"Software": None}))).convert("RGB"),
-            io.BytesIO(),
-        )
+        full, buffer = _saved(self.figure, "png", dpi=dpi, metadata={"Software": None}), io.BytesIO()
+        image = Image.open(io.BytesIO(full)).convert("RGB")
         image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
         return buffer.getvalue()
 
