@@ -7,8 +7,7 @@ one of these: adding a figure touches only the module that it stands in, be it a
 ``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines
 ``data``      a collection: tracks per tag
 ``experiment``  claims over replicates, scarcity, the trap, variances, tags, pools, clip lengths, models
-``training``  loss while training, score against input length
-``scores``    tags, calibration, missing labels
+``scores``    tags, training, input length, calibration, missing labels
 ``sound``     mel spectrograms, tag curves over time, attention head by head, localisation, deletion
 """
 
