@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from mtt.__main__ import app
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, write_audio
 from mtt.explain.curves import TagCurves
 from mtt.explain.recording import Recording
 from mtt.models import save_model
-from mtt.reporting.explorer.page import encode_scene, explain_file, render_explorer, short_names
+from mtt.reporting.explorer.page import encode_scene, explain_file, short_names
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, scene_of
 from tests.reporting.explorer.made import attention, noise, page_data, scene, scene_of_curves
 
@@ -57,12 +54,6 @@ def test_numbers_come_back_to_within_half_a_step():
             "layer 4, head 8": attends.heads[3, 7],
         }.items():
             np.testing.assert_allclose(views[view], wanted, atol=0.501 * wanted.max() / 255)
-
-
-def test_eight_tracks_of_two_models_fit(tmp_path):
-    out = render_explorer([large_scene(seed=seed) for seed in range(8)], tmp_path / "explorer.html")
-    assert out.stat().st_size < BUDGET / 2
-    assert len(page_data(out.read_text())) == 8
 
 
 def test_spectrogram_is_the_track_from_low_to_high():
@@ -127,20 +118,6 @@ def test_explain_file(models, tmp_path, monkeypatch):
         explain_file(tmp_path / "broken.wav", [folder], tmp_path / "page.html")
 
 
-def test_models_of_the_same_name_are_told_apart_on_the_command_line(models, tmp_path, monkeypatch):
-    """They were named by their folders alone, and all but the last of a name were dropped."""
-    monkeypatch.chdir(tmp_path)
-    folder = save_model(models["teacher"], tmp_path / "a" / "teacher")
-    for other in ("b/teacher", "b/student"):
-        shutil.copytree(folder, tmp_path / other)
-    write_audio(tmp_path / "song.wav", noise(2))
-    options = [word for name in ("a/teacher", "b/teacher", "b/student", "./a/teacher") for word in ("--model", name)]
-    done = CliRunner().invoke(app, ["explain", "song.wav", *options, "--out", "page.html"], catch_exceptions=False)
-    assert (done.exit_code, done.output) == (0, "page.html\n")
-    (data,) = page_data((tmp_path / "page.html").read_text())
-    assert [model["name"] for model in data["models"]] == ["a/teacher", "b/teacher", "student"]
-
-
 @pytest.mark.parametrize(
     ("folders", "names"),
     [
@@ -153,9 +130,3 @@ def test_a_model_is_called_by_the_shortest_name_that_no_other_has(folders, names
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert list(short_names(folders)) == names
-
-
-def test_a_link_to_a_model_has_the_name_it_was_given(tmp_path):
-    (tmp_path / "teacher-1234").mkdir()
-    (tmp_path / "best").symlink_to(tmp_path / "teacher-1234")
-    assert list(short_names([tmp_path / "best"])) == ["best"]

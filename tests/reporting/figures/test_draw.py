@@ -102,8 +102,3 @@ def test_spread_keeps_labels_apart_in_order_and_moves_no_more_than_it_must(place
     if all(later - earlier >= gap for earlier, later in zip(places, places[1:], strict=False)):
         np.testing.assert_allclose(moved, places, atol=1e-9)
     np.testing.assert_allclose(np.sum(moved), np.sum(places), atol=1e-8)
-
-
-def test_spread_stays_inside_where_there_is_room():
-    np.testing.assert_allclose(spread([0.0, 0.0, 0.9], 0.1, 0, 1), [0.0, 0.1, 0.9])
-    np.testing.assert_allclose(spread([0.3, 1.0, 1.0, 1.0], 0.2, 0, 1), [0.3, 0.6, 0.8, 1.0])

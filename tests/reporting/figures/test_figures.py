@@ -200,11 +200,6 @@ def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
     assert {"800  (80.0%)", "genre", "instrument", "mood"} <= {text.get_text() for text in axes.texts}
 
 
-def test_a_name_is_shown_as_it_is_written():
-    picture = figures.tag_counts(pd.Series([2, 1], ["$a$ & <b>", "x_y^2"]), None, 4)
-    assert picture.png() and not any(label.get_parse_math() for label in picture.figure.axes[0].get_yticklabels())
-
-
 def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
     first, second = table({"a": 0.1, "b": 0.3, "c": 0.2}), table({"c": 0.5, "b": 0.6, "a": 0.7})
     score, difference = figures.tag_scores({"teacher": first, "student": second}), figures.tag_scores({"a": table({"x": 0.5, "y": -0.5})})
@@ -215,28 +210,12 @@ def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
     assert zeros == [0, 1]
 
 
-def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
-    picture = figures.missing_labels([0.2, 0.6, 0.8, 0.9], [0.1] * 9 + [0.7])
-    assert "missing labels (n = 4): median 0.700; true negatives (n = 10): median 0.100" in picture.alt
-    upper, lower = picture.figure.axes
-    assert sum(bar.get_height() for bar in upper.patches) == pytest.approx(100)
-    assert upper.get_ylim() == lower.get_ylim() and "square root" in lower.get_xlabel()
-
-
 def test_learning_curves_mark_the_weights_that_are_kept_and_pass_over_steps_without_loss(pictures):
     upper, lower = pictures["learning_curves"].figure.axes
     assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
     assert upper.get_ylim() != lower.get_ylim()
     lower = figures.learning_curves({"teacher": history(0).replace({"train_loss": {0.3 - 400 / 5e3: np.nan}})}).figure.axes[1]
     assert list(lower.lines[0].get_xdata()) == [100, 200, 300, 500, 600, 700, 800, 900, 1000]
-
-
-def test_lengths_double_from_tick_to_tick(pictures):
-    axes = pictures["scores_by_length"].figure.axes[0]
-    assert axes.get_xscale() == "log"
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["3", "6", "12", "24", "29"]
-    band, expected = axes.collections[0].get_paths()[0].vertices, by_length(0.004)
-    assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((expected["low"].min(), expected["high"].max()))
 
 
 def test_a_tone_shows_at_its_frequency_and_time():

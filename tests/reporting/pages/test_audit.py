@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from mtt.collections.audit import Audit
-from mtt.files import MttError
 from mtt.reporting.pages.audit import ON_PAGE, ON_TERMINAL, audit_text, write_audit
 
 
@@ -35,11 +34,6 @@ def test_csv_has_every_row_as_the_contract_says(tmp_path):
     read = pd.read_csv(write_audit(audit(*rows), tmp_path / "report.csv"), dtype=str)
     assert list(read.columns) == ["track_id", "path", "problem", "detail"]
     assert list(read.itertuples(index=False, name=None)) == rows
-
-
-def test_another_ending_is_refused(tmp_path):
-    with pytest.raises(MttError, match=r"report\.pdf: an audit is written as \.csv or \.html"):
-        write_audit(audit(), tmp_path / "report.pdf")
 
 
 @pytest.mark.parametrize("width", [1280, 380])

@@ -93,15 +93,6 @@ def test_the_first_tab_stop_skips_the_navigation(site, visit):
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_formulas_are_drawn(site, visit):
-    page, _, _ = visit((site / f"{SLUG}.html").as_uri())
-    boxes = page.evaluate("[...document.querySelectorAll('math')].map(e => [e.offsetWidth, e.getBoundingClientRect().height])")
-    assert len(boxes) == 4
-    fraction = page.evaluate("document.querySelector('mfrac').getBoundingClientRect().height")
-    letter = page.evaluate("document.querySelector('mfrac mi').getBoundingClientRect().height")
-    assert fraction > 1.5 * letter > 0
-
-
 def test_verdicts_differ_by_shape(site, visit):
     page, _, _ = visit((site / "index.html").as_uri())
     shapes = "[...document.querySelectorAll('.verdict')].map(e => [e.textContent, getComputedStyle(e, '::before').content])"
