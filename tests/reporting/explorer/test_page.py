@@ -14,7 +14,7 @@ from mtt.data.audio import AudioError, write_audio
 from mtt.explain.curves import TagCurves
 from mtt.explain.recording import Recording
 from mtt.models import save_model
-from mtt.reporting.explorer.page import encode_scene, explain_file, short_names
+from mtt.reporting.explorer.page import encode_scene, explain_file, render_explorer, short_names
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, scene_of
 from tests.reporting.explorer.made import attention, noise, page_data, scene, scene_of_curves
 
@@ -54,6 +54,12 @@ def test_numbers_come_back_to_within_half_a_step():
             "layer 4, head 8": attends.heads[3, 7],
         }.items():
             np.testing.assert_allclose(views[view], wanted, atol=0.501 * wanted.max() / 255)
+
+
+def test_eight_tracks_of_two_models_fit(tmp_path):
+    out = render_explorer([large_scene(seed=seed) for seed in range(8)], tmp_path / "explorer.html")
+    assert out.stat().st_size < BUDGET / 2
+    assert len(page_data(out.read_text())) == 8
 
 
 def test_spectrogram_is_the_track_from_low_to_high():
