@@ -142,7 +142,8 @@ def explanations() -> list[dict]:
     found = [("localisation", 40, *row) for row in rows]
     found += [("deletion", 41, model, "attention", 0.012, [0.002, 0.022]) for model in ("teacher", "student")]
     columns = ("test", "n_artists", "model", "explanation", "effect", "interval")
-    entries = [dict(zip(columns, row, strict=True)) for row in found]
+    elsewhere = {"elsewhere": 0.008, "elsewhere_interval": [-0.001, 0.017]}
+    entries = [dict(zip(columns, row, strict=True)) | elsewhere for row in found]
     return [entry | {"sentence": "{test} of {explanation} of {model}.".format(**entry)} for entry in entries]
 
 

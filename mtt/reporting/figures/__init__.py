@@ -8,7 +8,7 @@ one of these: adding a figure touches only the module that it stands in, be it a
 ``data``      a collection: tracks per tag
 ``experiment``  claims over replicates, scarcity, the trap, variances, tags, pools, clip lengths, models
 ``scores``    tags, training, input length, calibration, missing labels
-``sound``     mel spectrograms, tag curves over time, attention head by head, localisation, deletion
+``sound``     mel spectrograms, tag curves over time, attention head by head, tests of explanations
 """
 
 import importlib

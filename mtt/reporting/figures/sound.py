@@ -17,17 +17,15 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.explain.localisation import MEAN
 from mtt.findings.evidence import CHANCE, NAMES
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
-from mtt.reporting.figures.style import BLUE, FAINT, INK, ORANGE, model_colour
+from mtt.reporting.figures.style import BLUE, INK, ORANGE, model_colour
 from mtt.reporting.numbers import listed, number, with_interval
 
 RANGE_DB = 80.0  # shown below the loudest point
 # The share of the (HTK) mel axis that lies below each of these frequencies, in Hz.
 MEL_TICKS = {hertz: float(np.log1p(hertz / 700) / np.log1p(SAMPLE_RATE / 2 / 700)) for hertz in (500, 1000, 2000, 4000, 8000)}
 NOTE = {"x": 0.01, "fontsize": 8.5, "color": "#666666"}  # the look of what explains a panel
-MASKS = {"attended": ("most attended", "o"), "random": ("random", "D"), "shifted": ("as many elsewhere", "s")}  # words, marker
 Segments = Sequence[tuple[float, float]]
 
 
@@ -165,55 +163,26 @@ def attention_heads(maps: np.ndarray, times: Sequence[float], title: str) -> Pic
 
 
 @figure
-def localisation(tables: Mapping[str, pd.DataFrame]) -> Picture:
-    """Per tag and model a dot and its interval, in a panel for the curve, one for CLS attention and one for rollout.
-
-    ``tables`` by model are those of ``mtt.explain.localisation``: index tag, the last row their mean; columns ``artists`` (how many count,
-    written beside the tag), ``curve``, ``attention``, ``rollout``, each of these with ``…_lo`` and ``…_hi``, NaN where there is none.
-    """
-    title, first = "Do curves and attention point at who plays when?", next(iter(tables))
-    order = list(dict.fromkeys([MEAN, *tables[first].index, *sorted({tag for table in tables.values() for tag in table.index})]))
-    kinds = [kind for kind in NAMES if any(table[kind].notna().any() for table in tables.values())]
-    sheet, axes = canvas(title, 1.5 + 0.075 * len(order) * (len(tables) + 1.4), columns=len(kinds), sharex=True, sharey=True)
-    artists = pd.concat([table["artists"] for table in tables.values()]).groupby(level=0).max()
-    parts = []
-    for panel, kind in zip(axes[0], kinds, strict=True):
-        panel.axvline(CHANCE, color=INK, linewidth=1, linestyle=DASHED)
-        panel.axhline(0.5, color=FAINT, linewidth=1)
-        panel.set_title(NAMES[kind], fontsize=9.5)
-        panel.xaxis.set_major_locator(MaxNLocator(4))
-        name_rows(panel, [f"{tag} ({artists[tag]:.0f})" for tag in order])
-        for place, (model, table) in enumerate(tables.items()):
-            if table[kind].notna().any():
-                found = table.reindex(order)[[kind, f"{kind}_lo", f"{kind}_hi"]].set_axis(["estimate", "low", "high"], axis=1)
-                heights = np.arange(len(order)) + (place - (len(tables) - 1) / 2) * 0.7 / len(tables)
-                dots(panel, found, heights, model_colour(model), size=5)
-                parts.append(f"{NAMES[kind]} of the {model} {table.at[MEAN, kind]:.3f}")
-    axes[0, len(kinds) // 2].set_xlabel("ROC-AUC within a track (95% interval); dashed: chance; in brackets: artists")
-    handles = [axes[0, 0].plot([], [], "o", color=model_colour(model), label=model)[0] for model in tables]
-    sheet.legend(handles=handles, loc="outside lower left", ncols=len(handles), handletextpad=0.2)
-    best = f"best tag of the {first}'s curve: {tables[first].index[0]} {tables[first]['curve'].iloc[0]:.3f}"
-    return Picture(sheet, f"Dot plot with 95% intervals, {title} Mean over {len(order) - 1} tags: {listed(parts)}; {best}.")
-
-
-@figure
-def deletion(summaries: Mapping[str, pd.DataFrame], share: float) -> Picture:
-    """For each model the drop in probability without its most attended frames, without random ones, and without as many elsewhere.
-
-    ``summaries`` by model: index ``attended``, ``random``, ``shifted``; columns ``drop``, ``lo``, ``hi``. ``share``: of the frames.
-    """
-    title = "What taking frames away costs the true tags"
-    rows = pd.concat(summaries).rename(columns={"drop": "estimate", "lo": "low", "hi": "high"})
-    names = [f"{model}: {MASKS[mask][0]}" for model, mask in rows.index]
+def explanations(entries: Sequence[Mapping], test: str) -> Picture:
+    """Entries of ``evidence.records`` on one test: each explanation's localisation beside chance, or what is lost beyond each control."""
+    local, rows = test == "localisation", {}
+    title = "Do curves and attention point at who plays when?" if local else "Do the tags rest on what is attended to most?"
+    for one in (entry for entry in entries if entry["test"] == test):
+        what = NAMES[one["explanation"]] if local else "than without random frames"
+        rows[one["model"], what] = (one["effect"], *(one["interval"] or (np.nan, np.nan)))
+        if not local:
+            rows[one["model"], "than without as many elsewhere"] = (one["elsewhere"], *one["elsewhere_interval"])
+    names, look = [f"{model}: {what}" for model, what in rows], {"digits": 3 if local else 4, "sign": not local}
+    table = pd.DataFrame(list(rows.values()), names, ["estimate", "low", "high"])
     sheet, axes = row_canvas(title, names, per_row=0.27)
-    signed_axis(axes)
-    for row, (model, mask) in enumerate(rows.index):
-        colour = model_colour(model)
-        dots(axes, rows.iloc[[row]], [row], colour, MASKS[mask][1], hollow=mask != "attended")
-        beside(axes, row, with_interval(*rows.iloc[row][["estimate", "low", "high"]], 4, sign=True), colour)
-        if mask == "attended" and row:
-            axes.axhline(row - 0.5, color=FAINT, linewidth=1)
+    if local:
+        axes.axvline(CHANCE, color=INK, linewidth=1, linestyle=DASHED)
+    else:
+        signed_axis(axes)
+    for row, (model, _) in enumerate(rows):
+        dots(axes, table.iloc[[row]], [row], model_colour(model))
+        beside(axes, row, with_interval(*table.iloc[row], **look), model_colour(model))
     axes.margins(x=0.08)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(f"drop in probability without {share:.0%} of the frames (95% interval)")
-    return Picture(sheet, f"Dot plot with 95% intervals, {title}. {told(rows.set_axis(names), 4, sign=True)}.")
+    axes.set_xlabel(f"{'ROC-AUC within a track; dashed: chance' if local else 'probability of the true tags lost, more'} (95% interval)")
+    return Picture(sheet, f"Dot plot with 95% intervals, {title} {told(table, **look)}.")

@@ -12,12 +12,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from mtt.explain.localisation import MEAN
 from mtt.findings.curves import equal_artists
 from mtt.reporting import figures
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS
 from mtt.reporting.figures.style import BLUE, VERMILLION
 from tests.reporting import entries
+from tests.reporting.conftest import explanations
 
 CURVES = entries.curves()
 RATE = 22_050
@@ -42,20 +42,6 @@ def history(offset):
     steps = np.arange(100, 1100, 100)
     losses = {"train_loss": 0.3 + offset - steps / 5e3, "valid_roc_auc": 0.9 + offset - (steps - 700) ** 2 / 1e7}
     return pd.DataFrame({"step": steps, **losses, "kept": steps == 800})
-
-
-def localised(offset, model):
-    """Localisation of five tags and their mean, without attention for a CNN."""
-    frame = pd.DataFrame({"artists": 9, "curve": 0.6 + offset + np.linspace(0.2, 0, 6)}, [*TAGS, MEAN])
-    frame["attention"] = frame["rollout"] = np.nan if "resnet" in model else 0.5
-    for name in ("curve", "attention", "rollout"):
-        frame[f"{name}_lo"], frame[f"{name}_hi"] = frame[name] - 0.05, frame[name] + 0.05
-    return frame
-
-
-def dropped(offset):
-    drop = np.array([0.05 + offset, 0.03, 0.04])
-    return pd.DataFrame({"drop": drop, "lo": drop - 0.01, "hi": drop + 0.01}, index=["attended", "random", "shifted"])
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +80,8 @@ def pictures():
         "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, "What a gain of −20 dB does"),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
         "timeline": figures.timeline({"piano": [(0.0, 10.0)], "drums": [(2.0, 3.0), (5.0, 6.0)]}, sound, "Who plays when"),
-        "localisation": figures.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
-        "localisation, one model": figures.localisation({"short-chunk-resnet": localised(0, "short-chunk-resnet")}),
-        "deletion": figures.deletion({name: dropped(k / 50) for k, name in enumerate(models)}, share=0.2),
+        "explanations": figures.explanations(explanations(), "localisation"),
+        "explanations, deletion": figures.explanations(explanations(), "deletion"),
         "attention_heads": figures.attention_heads(rng.random((2, 7, 9, 9)), times[:9], "Which moment looks at which"),
     }
 
@@ -173,7 +158,11 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
         ("timeline", "piano 100%; drums 20%"),
         ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
         ("mel_spectrograms", "before mean −"),
-        ("deletion", "teacher: most attended +0.0500 [+0.0400, +0.0600]"),
+        ("explanations", "student: tag curve 0.740 [0.710, 0.770]; student: CLS attention 0.500"),
+        (
+            "explanations, deletion",
+            "teacher: than without random frames +0.0120 [+0.0020, +0.0220]; teacher: than without as many elsewhere",
+        ),
     ],
 )
 def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
@@ -247,19 +236,6 @@ def test_tag_curves_put_known_truth_first_and_its_bars_below():
     assert len(bars) == 1
     np.testing.assert_allclose(bars[0].get_paths()[0].get_extents().intervalx, [0.5, 2.5])
     assert [text.get_text() for text in axes.texts if text.get_text() != "peak"] == ["0.30", "0.30", "0.90"]
-
-
-def test_localisation_stands_where_it_is_with_chance_marked():
-    tables = {"teacher": localised(0.0, "teacher"), "short-chunk-resnet": localised(0.1, "short-chunk-resnet")}
-    picture = figures.localisation(tables)
-    panels = picture.figure.axes
-    assert [panel.get_title("left") for panel in panels] == ["tag curve", "CLS attention", "attention rollout"]
-    assert all(panel.lines[0].get_xdata() == [0.5, 0.5] for panel in panels)
-    curves, attention = marks(panels[0]), marks(panels[1])
-    assert [line.get_color() for line in curves] == [BLUE, VERMILLION]
-    np.testing.assert_allclose(curves[0].get_xdata(), [0.6, *tables["teacher"]["curve"][:-1]])  # the mean stands first
-    assert len(attention) == 1  # a CNN has none
-    assert "tag curve of the teacher 0.600" in picture.alt and "CLS attention of the short-chunk-resnet" not in picture.alt
 
 
 def test_heads_are_apart_and_of_one_scale():
