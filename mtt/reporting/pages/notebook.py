@@ -1,20 +1,17 @@
 """Executed notebooks as pages that need no network, and what of their cells a reader gets to see.
 
-Conventions: a page shows results, not the machinery: no error stream, no progress bars, no widget that has no kernel; the ``parameters``
-cell becomes a table with the values of this run. What is trusted: Markdown cells and HTML outputs are the study's own and pass through,
-scripts included. Markdown that code displays carries data.
+Conventions: a page shows results, not the machinery: no error stream, no progress bars, no widget that has no kernel. What is trusted: Markdown
+cells and HTML outputs are the study's own and pass through, scripts included. Markdown that code displays carries data.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import papermill
 from markupsafe import Markup, escape
 from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
@@ -22,7 +19,6 @@ from nbformat import NotebookNode
 from mtt.files import MttError
 from mtt.reporting.pages.frame import Page, render_page
 from mtt.reporting.pages.markdown import foreign_html, own_html
-from mtt.reporting.pages.table import table
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = '<p class="note">A control stands here in JupyterLab; <a href="explorer.html">the explorer</a> shows the same models without.</p>'
@@ -67,17 +63,15 @@ def _shown_cells(notebook: NotebookNode, contents: list[tuple[str, str]]) -> Ite
     """The cells that have anything to show, as HTML; code that gave nothing is folded away with the code after it."""
     silent = ""
     for cell in notebook.cells:
-        source, tags = cell.source.strip(), cell.metadata.get("tags", ())
+        source = cell.source.strip()
         if cell.cell_type == "markdown" and source:
             if silent:
                 yield Shown(code=silent)
                 silent = ""
             yield Shown(prose=own_html(source, contents))
-        elif cell.cell_type == "code" and "injected-parameters" not in tags:
+        elif cell.cell_type == "code":
             silent += source and f"<pre>{escape(source)}</pre>"
             outputs = [html for output in cell.outputs if (html := _output(output))]
-            if "parameters" in tags:
-                outputs[:0] = _settings(notebook)
             if outputs:
                 yield Shown(code=silent, outputs=outputs)
                 silent = ""
@@ -109,17 +103,3 @@ def _output(output: NotebookNode) -> str:
 
 def _text(text: str, kind: str = "") -> str:
     return f'<pre class="text{kind}">{ansi2html(text)}</pre>'
-
-
-def _settings(notebook: NotebookNode) -> list[str]:
-    """The ``parameters`` cell as a folded table with the values that papermill injected; nothing where it holds no parameters."""
-    given, rows = notebook.metadata.get("papermill", {}).get("parameters", {}), []
-    for parameter in papermill.inspect_notebook(notebook).values():
-        usual = ast.literal_eval(parameter["default"])
-        value = given.get(parameter["name"], usual)
-        code = "<code>{}</code>" if value == usual else '<code>{}</code> <span class="changed">set for this run</span>'
-        rows.append((Markup("<code>{}</code>").format(parameter["name"]), Markup(code).format(repr(value)), parameter["help"]))
-    changed = sum("changed" in row[1] for row in rows)
-    summary = f"settings of this page, {changed} set for this run" if changed else "settings of this page"
-    content = table(("setting", "value", "meaning"), rows)
-    return [f'<details class="settings"><summary>{summary}</summary>{content}</details>'] if rows else []

@@ -189,16 +189,7 @@ def _deletion(entry: Mapping) -> str:
     return f"Without {who}, the true tags {change}. That is {joined(compared)}: {verdict}."
 
 
-def _explained(entries: Sequence[Mapping], **wanted: str) -> list[str]:
-    """The sentences of the entries that have these values, but for rollout, which is left to the table."""
-    return [explanation(entry) for entry in entries if entry["explanation"] != "rollout" and wanted.items() <= entry.items()]
-
-
-def explanations(entries: Sequence[Mapping], found: Evidence, test: str) -> str:
-    """A sentence for each model on one of the tests, as Markdown; the reason where there is none."""
-    return "\n".join(f"- {sentence}" for sentence in _explained(entries, test=test)) or found.missing[test]
-
-
 def explanations_finding(entries: Sequence[Mapping], found: Evidence, model: str) -> str:
     """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
-    return " ".join([*_explained(entries, model=model), *found.missing.values()])
+    own = [explanation(entry) for entry in entries if entry["model"] == model and entry["explanation"] != "rollout"]
+    return " ".join([*own, *found.missing.values()])
