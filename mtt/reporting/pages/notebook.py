@@ -1,7 +1,7 @@
 """Executed notebooks as pages that need no network, and what of their cells a reader gets to see.
 
-Conventions: a page shows results, not the machinery: no error stream, no progress bars, no widget that has no kernel. What is trusted: Markdown
-cells and HTML outputs are the study's own and pass through, scripts included. Markdown that code displays carries data.
+Conventions: a page shows results, not the machinery: no error stream, no progress bars, no widget that has no kernel. Markdown cells and
+HTML outputs are the study's own and pass through, scripts included. Markdown that code displays carries data of others.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _shown_cells(notebook: NotebookNode, contents: list[tuple[str, str]]) -> Ite
                 silent = ""
             yield Shown(prose=own_html(source, contents))
         elif cell.cell_type == "code":
-            silent += source and f"<pre>{escape(source)}</pre>"
+            silent += source and f"<pre>{escape(source)}</pre>\n"
             outputs = [html for output in cell.outputs if (html := _output(output))]
             if outputs:
                 yield Shown(code=silent, outputs=outputs)

@@ -43,7 +43,7 @@ def test_a_decorated_function_is_a_figure_of_the_house():
     assert figures.three_bars()._repr_html_() == three_bars()._repr_html_()
     assert three_bars().figure.axes[0].yaxis.get_gridlines()[0].get_color() == "#E6E6E6"
     assert dict(matplotlib.rcParams) == before
-    with pytest.raises(AttributeError, match="there is no figure 'four_bars'; there are .*model_scores.*three_bars"):
+    with pytest.raises(AttributeError, match="there is no figure 'four_bars'; there are .*models_plot.*three_bars"):
         figures.four_bars()
 
 
