@@ -184,5 +184,5 @@ def explanations(entries: Sequence[Mapping], test: str) -> Picture:
         beside(axes, row, with_interval(*table.iloc[row], **look), model_colour(model))
     axes.margins(x=0.08)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(f"{'ROC-AUC within a track; dashed: chance' if local else 'probability of the true tags lost, more'} (95% interval)")
+    axes.set_xlabel(f"{'ROC-AUC within a track; dashed: chance' if local else 'more probability of the true tags lost'} (95% interval)")
     return Picture(sheet, f"Dot plot with 95% intervals, {title} {told(table, **look)}.")
