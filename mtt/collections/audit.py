@@ -6,7 +6,6 @@ a study leaves out.
 """
 
 import itertools
-import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -222,7 +221,7 @@ def _grouped(names: Iterable[str], form: Callable[[str], Hashable]) -> list[list
 
 def _similar(keys: Iterable[str]) -> list[tuple[str, ...]]:
     """Artists (keys of ``artist_keys``) that may be one: the same words in another order, or the same letters, accents, signs, "the" and
-    "and" aside; or, of long names, one letter more, less or other, or two that changed places.
+    "and" aside; or, of long names, one letter more, less, other or elsewhere.
     """
     words = {key: _words(key) for key in keys}
     letters = {key: "".join(own) for key, own in words.items()}
@@ -240,21 +239,13 @@ def _words(key: str) -> list[str]:
 
 
 def _one_letter_apart(forms: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of which one becomes the other by one letter more, less or other, or by two letters that change places.
+    """Pairs that become one text when a letter at most is taken from each: one more, less, other or elsewhere.
 
-    Such pairs become one text when a letter at most is taken from each, so that time grows with the number of names, not of pairs.
+    So time grows with the number of names, not of pairs. Digits count as they are: "Studio 11" and "Studio 12" are two.
     """
     shorter = defaultdict(list)
     for form in forms:
         for text in {form, *(form[:place] + form[place + 1 :] for place in range(len(form)))}:
             shorter[hash(text)].append(form)
     pairs = {pair for alike in shorter.values() for pair in itertools.combinations(alike, 2)}
-    return sorted(pair for pair in pairs if _is_slip(*pair))
-
-
-def _is_slip(one: str, other: str) -> bool:
-    """Whether two names differ as in ``_one_letter_apart``. Digits count as they are: "Studio 11" and "Studio 12" are two."""
-    start = len(os.path.commonprefix([one, other]))
-    end = min(len(os.path.commonprefix([one[::-1], other[::-1]])), len(one) - start, len(other) - start)
-    a, b = one[start : len(one) - end], other[start : len(other) - end]
-    return not re.search(r"\d", a + b) and (max(len(a), len(b)) == 1 or (len(a) == 2 and a == b[::-1]))
+    return sorted((one, other) for one, other in pairs if re.sub(r"\D", "", one) == re.sub(r"\D", "", other))

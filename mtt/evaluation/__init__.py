@@ -4,5 +4,4 @@
 ``bootstrap``  intervals and paired differences, by resampling artists
 ``replicates`` intervals and comparisons over corpora, splits or trainings; power; where variance comes from
 ``predict``    scores of tracks from the scores of their clips
-``lengths``    how scores, time and memory depend on the length of the input
 """

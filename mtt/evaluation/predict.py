@@ -6,7 +6,8 @@ evenly over it and its score is their mean (instance-level inference: Won et al.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -39,6 +40,11 @@ def effective_precision(precision: str, device: str | torch.device) -> Literal["
     return precision if precision != "auto" else "bfloat16" if bfloat16_is_fast(device) else "float32"
 
 
+def clips_to_cover(track_seconds: float, clip_seconds: float) -> int:
+    """The fewest clips whose evenly spaced copies leave no gap; at least one."""
+    return max(1, math.ceil(track_seconds / clip_seconds - 1e-6))
+
+
 @torch.inference_mode()
 def predict_clips(
     model: nn.Module, source: Source, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str = "auto"
@@ -55,17 +61,3 @@ def predict_clips(
         out[rows, slots] = torch.sigmoid(logits.float()).cpu().numpy()
     model.train(was_training)
     return out
-
-
-def _attention(clips: np.ndarray) -> np.ndarray:
-    """Each clip weighs, per tag, as the softmax of its logit (McFee et al. 2018, "Adaptive pooling operators ...")."""
-    weights = clips / np.clip(1.0 - clips, 1e-6, None)  # the exponential of the logit
-    return (weights * clips).sum(axis=1) / np.clip(weights.sum(axis=1), 1e-12, None)
-
-
-POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # from (n_tracks, clips, n_tags) to (n_tracks, n_tags)
-    "mean": lambda clips: clips.mean(axis=1),
-    "max": lambda clips: clips.max(axis=1),
-    "vote": lambda clips: (clips > np.median(clips, axis=(0, 1))).mean(axis=1),  # clips above the tag's own median over all clips
-    "attention": _attention,
-}

@@ -28,21 +28,14 @@ class AttentionMaps:
     times: np.ndarray
     maps: np.ndarray
 
-    def between_frames(self, layer: int | None = None, head: int | None = None) -> np.ndarray:
-        """(frames, frames) of a layer and head, without CLS; None takes the mean over layers or heads."""
-        return self._mean(layer, head)[1:, 1:]
-
     def cls(self, layer: int | None = None, head: int | None = None) -> np.ndarray:
         """CLS attention (frames,) of a layer and head; None takes the mean over layers or heads."""
-        return self._mean(layer, head)[0, 1:]
+        layers = self.maps.mean(axis=0) if layer is None else self.maps[layer]
+        return (layers.mean(axis=0) if head is None else layers[head])[0, 1:]
 
     def rollout(self) -> np.ndarray:
         """Attention rollout from CLS to each frame, (frames,)."""
         return cls_rollout(self.maps)
-
-    def _mean(self, layer: int | None, head: int | None) -> np.ndarray:
-        layers = self.maps.mean(axis=0) if layer is None else self.maps[layer]
-        return layers.mean(axis=0) if head is None else layers[head]
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,7 @@ def attention_maps(model: nn.Module, audio: Audio, start: float = 0.0, seconds: 
 
     >>> model = mtt.load_model("runs/demo/student")
     >>> maps = mtt.attention_maps(model, "song.mp3", start=30.0, seconds=3.0)
-    >>> maps.between_frames(layer=0, head=1)         # (frames, frames): who looks at whom
+    >>> maps.maps[0, 1, 1:, 1:]                      # (frames, frames) of a layer and head: who looks at whom
     >>> maps.times[maps.cls(layer=-1).argmax()]      # what the last layer's CLS token looks at most
 
     ``audio`` is a path or samples (samples,) at 22 050 Hz; the excerpt is ``seconds`` from ``start``, to the end if None. Raises

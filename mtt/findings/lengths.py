@@ -1,4 +1,4 @@
-"""What the length of the input does: models that are tested at other lengths than their own, costs, poolings, and which tags gain.
+"""What the length of the input does: models that are tested at other lengths than their own, and which tags gain.
 
 Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the length. A *sweep* holds the scores of one replicate's test
 tracks at every length, (n_lengths, n_tracks, n_tags); a track's score is the mean over inputs that cover it.
@@ -16,9 +16,8 @@ from joblib import Parallel, delayed
 from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.data.batches import Source
 from mtt.evaluation.bootstrap import Bootstrap, estimate, slope_weights
-from mtt.evaluation.lengths import cost_of_length, sweep_lengths
 from mtt.evaluation.metrics import macro, tag_scores
-from mtt.evaluation.predict import POOLINGS, predict_clips
+from mtt.evaluation.predict import clips_to_cover, predict_clips
 from mtt.evaluation.replicates import Spread
 from mtt.files import MttError, kept_arrays, leave_interrupts
 from mtt.findings.judge import Judge
@@ -51,7 +50,9 @@ def sweep(study: Study, results: Sequence[Result]) -> dict[str, list[np.ndarray]
 def _sweep_cell(cell: Cell, source: Source, track_ids: list[str], lengths: list[float]) -> np.ndarray:
     def make() -> dict[str, np.ndarray]:
         torch.set_num_threads(THREADS)
-        return {"scores": sweep_lengths(cell.load_model(), source, track_ids, lengths, precision=cell.config["precision"])}
+        model, longest = cell.load_model(), float(source.seconds(track_ids).max())
+        clips = ((seconds, clips_to_cover(longest, seconds), cell.config["precision"]) for seconds in lengths)
+        return {"scores": np.stack([predict_clips(model, source, track_ids, *one).mean(axis=1) for one in clips])}
 
     return kept_arrays(cell.folder, "lengths", [SWEEP_VERSION, cell.fingerprint, track_ids, lengths], make)["scores"]
 
@@ -64,22 +65,18 @@ def resamples(judge: Judge) -> Bootstrap | None:
         return None
 
 
-def estimates(judge: Judge, scores: Mapping[object, np.ndarray], index: str) -> pd.DataFrame:
-    """ROC-AUC of each of these ``scores`` in the first replicate: estimate, low, high; ``index`` says what their names are."""
-    boot, first, rows = resamples(judge), judge.study.first, []
-    for one in scores.values():
-        found = boot and estimate(boot, one)
-        labels = first.corpus.true_labels(first.ids("test"))
-        rows.append((found.value, found.lo, found.hi) if found else (macro(labels, one)["roc_auc"], np.nan, np.nan))
-    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=pd.Index(list(scores), name=index))
-
-
 def curves(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, pd.DataFrame]:
     """Of each model in the first replicate: seconds, estimate, low, high."""
-    lengths = study_lengths(judge.study)
-    labels = {name: judge.results[name].entry.label for name in found}
-    scores = {labels[name]: dict(zip(lengths, one[0], strict=True)) for name, one in found.items()}
-    return {label: estimates(judge, one, "seconds").reset_index() for label, one in scores.items()}
+    boot, first, tables = resamples(judge), judge.study.first, {}
+    labels = first.corpus.true_labels(first.ids("test"))
+    for name, sweeps in found.items():
+        table = pd.DataFrame({"seconds": study_lengths(judge.study), "low": np.nan, "high": np.nan})
+        table["estimate"] = [macro(labels, scores)["roc_auc"] for scores in sweeps[0]]
+        if boot:
+            drawn = [estimate(boot, scores) for scores in sweeps[0]]
+            table["low"], table["high"] = [one.lo for one in drawn], [one.hi for one in drawn]
+        tables[judge.results[name].entry.label] = table
+    return tables
 
 
 def slopes(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Spread]:
@@ -111,23 +108,6 @@ def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str
     values = {kind: np.array(one) for kind, one in rows.items() if len(one) == len(judge.study.replicates)}
     table = pd.DataFrame.from_dict({kind: one.mean(axis=0) for kind, one in values.items()}, orient="index", columns=list(lengths))
     return table.rename_axis("kind of tag"), {kind: judge.spread(one @ slope_weights(lengths)) for kind, one in values.items()}
-
-
-def cost(study: Study, result: Result) -> pd.DataFrame:
-    """seconds, milliseconds of a forward pass, megabytes kept for a training step's backward pass."""
-    table = cost_of_length(result.first.load_model(), study_lengths(study))
-    return pd.DataFrame({"seconds": table["length"], "milliseconds": 1000 * table["seconds"], "megabytes": table["bytes"] / 1e6})
-
-
-def poolings(judge: Judge, results: Sequence[Result]) -> dict[str, pd.DataFrame]:
-    """For each model and way to pool the same clips' scores into a track's (index): estimate, low, high in the first replicate."""
-    config, first, tables = judge.study.config, judge.study.first, {}
-    for result in results:
-        source, precision = first.data.source(result.entry.recipe), result.first.config["precision"]
-        model, ids = result.first.load_model(), first.ids("test")
-        clips = predict_clips(model, source, ids, config.train.clip_seconds, config.chunks, precision)
-        tables[result.entry.label] = estimates(judge, {way: pool(clips) for way, pool in POOLINGS.items()}, "pooling")
-    return tables
 
 
 def time_steps(config: StudyConfig) -> pd.DataFrame:

@@ -97,7 +97,7 @@ def _write_pages(study: Study, out: Path) -> Path:
     provenance = describe_run(study, read_json(kept / RUN)["run"])
     named = study.make_named(["teacher", "student"])
     scenes = scenes_of(study.first, choose_tracks(study.first, named), named)
-    render_explorer(scenes, out / "explorer.html", PAGES, provenance)  # first: the last page links to it where it is there
+    render_explorer(scenes, out / "explorer.html", PAGES, provenance)
     for page in PAGES:
         render_notebook(kept / f"{page.slug}.ipynb", out / f"{page.slug}.html", PAGES, provenance)
     results = collect_results(study, provenance)

@@ -24,9 +24,8 @@ from mtt.config import AugmentConfig, TrainConfig
 from mtt.data.augment import EFFECTS, stream_seed
 from mtt.data.batches import ClipBatches, Source
 from mtt.data.corpus import Corpus
-from mtt.evaluation.lengths import clips_to_cover
 from mtt.evaluation.metrics import macro
-from mtt.evaluation.predict import effective_precision, pick_device, predict_clips
+from mtt.evaluation.predict import clips_to_cover, effective_precision, pick_device, predict_clips
 from mtt.files import MttError, alone, fingerprint, kept_arrays, read_arrays, read_json, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
 from mtt.models.handmade import describe_tracks, fit_logistic_regression

@@ -5,8 +5,7 @@ from torch import nn
 
 from mtt.data.batches import slot_starts
 from mtt.evaluation import predict
-from mtt.evaluation.lengths import clips_to_cover, cost_of_length, sweep_lengths
-from mtt.evaluation.predict import POOLINGS, effective_precision, predict_clips
+from mtt.evaluation.predict import clips_to_cover, effective_precision, predict_clips
 from mtt.models import build_model
 from tests.tiny import TINY_MODEL
 
@@ -51,37 +50,12 @@ def test_scores_are_computed_in_the_precision_that_is_asked_for(tiny_corpus, mon
     native = torch.bfloat16 if fast else torch.float32
     for precision, dtype in (("auto", native), ("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         predict_clips(model, tiny_corpus, ids, 0.5, 1, precision=precision)
-        sweep_lengths(model, tiny_corpus, ids[:1], [2.5], precision)
-        assert set(heard) == {dtype} and len(heard) == 2
+        assert set(heard) == {dtype} and len(heard) == 1
         assert effective_precision(precision, "cpu") == str(dtype).removeprefix("torch.")
         heard.clear()
     with pytest.raises(ValueError, match="precision must be 'auto', 'float32' or 'bfloat16', not 'half'"):
         predict_clips(model, tiny_corpus, ids, 0.5, 1, precision="half")
 
 
-def test_poolings():
-    scores = np.array([[[0.1, 0.9], [0.3, 0.5]], [[0.8, 0.2], [0.6, 0.4]]])
-    pooled = {way: pool(scores) for way, pool in POOLINGS.items()}
-    np.testing.assert_allclose(pooled["mean"], [[0.2, 0.7], [0.7, 0.3]])
-    np.testing.assert_allclose(pooled["max"], [[0.3, 0.9], [0.8, 0.4]])
-    np.testing.assert_allclose(pooled["vote"], [[0, 1], [1, 0]])
-    odds = np.array([1 / 9, 3 / 7])
-    assert pooled["attention"][0, 0] == pytest.approx((odds * [0.1, 0.3]).sum() / odds.sum())
-    assert (pooled["attention"] > pooled["mean"]).all() and (pooled["attention"] < pooled["max"]).all()
-
-
 def test_clips_to_cover():
     assert [clips_to_cover(30, s) for s in (1, 3, 7, 30, 60)] == [30, 10, 5, 1, 1]
-
-
-def test_a_sweep_gives_every_length_the_whole_track(tiny_corpus):
-    ids = list(tiny_corpus.tracks.index[:3])
-    found = sweep_lengths(Loudness(), tiny_corpus, ids, [0.5, 1.0])
-    assert found.shape == (2, 3, 2)
-    np.testing.assert_allclose(found[:, :, 1], [[1 / (1 + np.exp(-0.5))] * 3, [1 / (1 + np.exp(-1.0))] * 3], atol=2e-3)
-
-
-def test_longer_input_keeps_more_for_the_backward_pass():
-    costs = cost_of_length(build_model(TINY_MODEL, 3, seed=0), [1.0, 2.0, 4.0], repeats=1)
-    ratios = costs["bytes"].to_numpy()[1:] / costs["bytes"].to_numpy()[:-1]
-    assert (ratios > 1.6).all() and (ratios < 2.6).all()

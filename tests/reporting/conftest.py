@@ -30,7 +30,7 @@ The teacher writes $\tilde y = \sigma(f_\theta(x))$ and the student minimises
 
 $$\mathcal{L} = \frac{1}{N}\sum_{i=1}^{N} \mathrm{BCE}(y_i, \hat y_i) + \text{weight} \cdot \left\| w \right\|^2$$
 
-It costs \$3, or from $5 to $10 an hour; the shell calls it `$HOME` and `$x$`, the page `$$x$$`.
+It costs \$3 an hour; the shell calls it `$HOME` and `$x$`.
 
 ```python
 price = "$x$"
@@ -142,7 +142,8 @@ def explanations() -> list[dict]:
     found = [("localisation", 40, *row) for row in rows]
     found += [("deletion", 41, model, "attention", 0.012, [0.002, 0.022]) for model in ("teacher", "student")]
     columns = ("test", "n_artists", "model", "explanation", "effect", "interval")
-    entries = [dict(zip(columns, row, strict=True)) for row in found]
+    elsewhere = {"elsewhere": 0.008, "elsewhere_interval": [-0.001, 0.017]}
+    entries = [dict(zip(columns, row, strict=True)) | elsewhere for row in found]
     return [entry | {"sentence": "{test} of {explanation} of {model}.".format(**entry)} for entry in entries]
 
 

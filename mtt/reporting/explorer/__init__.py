@@ -3,8 +3,7 @@
 ``player``     a sound and its figure, in a notebook and on a page
 ``scenes``     a track with what is known of it, what models hear in it and attend to
 ``choices``    the rules by which tracks are chosen
-``listening``  excerpts of chosen tracks as players
-``attending``  tag curves and attention as players; what the tests of explanations found, in words
+``listening``  chosen tracks and their tag curves as players
 ``page``       scenes as a page to play with
 ``widget``     that page in a notebook, with controls
 """

@@ -14,9 +14,10 @@ from mtt.data.corpus import Corpus
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import worst_errors
 from mtt.reporting.explorer.player import Player
-from mtt.reporting.explorer.scenes import corpus_track, full_title
+from mtt.reporting.explorer.scenes import Scene, corpus_track, full_title
 
 EXCERPT_SECONDS, EFFECT_SECONDS = 8.0, 5.0
+TAGS = 8  # under one track
 SMALL = 110  # dots an inch, of pictures that stand side by side
 BRIEF = (0.08, 0.2)  # of a track that a brief part sounds for
 FORMS = {
@@ -72,29 +73,6 @@ def peculiar(corpus: Corpus) -> list[Player]:
     return players
 
 
-def styles(corpus: Corpus) -> list[Player]:
-    """A track of each production style, of one genre where there is one in all; empty where styles are not known."""
-    if "style" not in corpus.tracks:
-        return []
-    tracks = (
-        corpus.tracks[corpus.is_labelled].sort_index().assign(genre=lambda table: [(corpus.tags_of(one) or [""])[0] for one in table.index])
-    )
-    common = [genre for genre, part in tracks.groupby("genre") if part["style"].nunique() == tracks["style"].nunique()]
-    chosen = (tracks[tracks["genre"] == common[0]] if common else tracks).groupby("style").head(1).sort_values("style", ascending=False)
-    return [
-        _track_player(corpus, track_id, f"A {row['style']} recording. Labels: {', '.join(corpus.tags_of(track_id))}.")
-        for track_id, row in chosen.iterrows()
-    ]
-
-
-def typical_track(corpus: Corpus) -> str:
-    """The labelled track of median level that has the most tags: enough going on for an effect to be heard."""
-    labelled = corpus.tracks[corpus.is_labelled].sort_index()
-    tags = corpus.labels[corpus.rows(labelled.index)].sum(axis=1)
-    rich = labelled[tags >= np.quantile(tags, 0.8)]
-    return rich.index[int(np.argmin(np.abs(rich["level_db"] - rich["level_db"].median())))]
-
-
 def effects(corpus: Corpus, track_id: str) -> list[Player]:
     """The clean excerpt, then each augmentation effect alone."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)
@@ -125,6 +103,17 @@ def recovered_players(corpus: Corpus, found: pd.DataFrame) -> list[Player]:
         _track_player(corpus, track_id, text.format(tag, score, ", ".join(corpus.tags_of(track_id)) or "none"))
         for track_id, tag, score in found.itertuples(index=False)
     ]
+
+
+def curve_player(scene: Scene, model: str) -> Player:
+    """The whole track under the tag curves of one model: tags that the note is about, then the true and the likeliest ones."""
+    track, curves = scene.track, scene.heard[model].curves
+    true = track.labels if track.true_labels is None else track.true_labels
+    wanted = [tag for tag in dict.fromkeys([*track.about, *true, *scene.tags]) if tag in curves.tags][:TAGS]
+    truth = {tag: spans for tag, spans in track.truth.items() if tag in wanted}
+    probabilities = np.stack([curves.curve(tag) for tag in wanted], axis=1)
+    picture = figures.tag_curves(curves.times, probabilities, wanted, truth, track.wave, f"Tags over time: {model}")
+    return Player(track.wave, picture, track.name, track.note)
 
 
 def _excerpt(corpus: Corpus, track_id: str, seconds: float) -> np.ndarray:

@@ -4,13 +4,12 @@ A figure is a function that takes data (arrays, tables, mappings; never models) 
 one of these: adding a figure touches only the module that it stands in, be it an old or a new one. In reading order:
 
 ``style``     colours and matplotlib settings
-``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines, heatmaps
-``data``      a collection and its split: tags, artists, durations, how evenly the sets share each tag
+``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines
+``data``      a collection: tracks per tag
 ``experiment``  claims over replicates, variances, models
 ``curves``    scarcity, the trap, pools, styles, clip lengths, what each tag gains
-``training``  loss while training, score and cost against input length
-``scores``    tags, calibration, missing labels
-``sound``     mel spectrograms, tag curves and attention over time and head by head, localisation, deletion
+``scores``    tags, training, input length, calibration, missing labels
+``sound``     mel spectrograms, tag curves over time, attention head by head, tests of explanations
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""``Picture`` and ``@figure``, and what figures are made of: canvases, rows of dots, lines, heatmaps, labels, axes of time.
+"""``Picture`` and ``@figure``, and what figures are made of: canvases, rows of dots, lines, labels, axes of time.
 
 Conventions: sizes are in inches, text in points. An estimate is a table row with ``estimate``, ``low`` and ``high`` (a 95% interval). An
 axes whose x is time in seconds carries the gid ``TIME_AXIS``: there a player puts its cursor. The same figure gives the same bytes.
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -31,7 +30,6 @@ DASHED = (0, (4, 2))
 DISPLAY_WIDTH = 900  # CSS pixels, at most
 # A figure narrower than this would be too small to read, so it scrolls; a layout of several figures sets the variable.
 LEAST_WIDTH = "var(--mtt-figure,500px)"
-PALETTE_ERROR = 2.0  # largest root-mean-square error (of 255) at which a 256-colour palette counts as the same picture
 PAGE_VARIABLES = {colour.lower(): f"var({name},{colour})" for colour, name in PAGE_COLOURS.items()}
 
 FIGURES: dict[str, Callable[..., "Picture"]] = {}
@@ -51,8 +49,11 @@ class Picture:
     alt: str
 
     def png(self, dpi: int = DPI) -> bytes:
-        """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours where no eye sees a difference."""
-        return _fewer_colours(_saved(self.figure, "png", dpi=dpi, metadata={"Software": None}))
+        """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours: no figure has more that count."""
+        full, buffer = _saved(self.figure, "png", dpi=dpi, metadata={"Software": None}), io.BytesIO()
+        image = Image.open(io.BytesIO(full)).convert("RGB")
+        image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+        return buffer.getvalue()
 
     def svg(self, css_class: str = "figure") -> str:
         """An ``<svg>`` element for a page: text stays text, and colours follow the page's theme where its style sheet has it."""
@@ -87,17 +88,6 @@ def _saved(figure: Figure, kind: str, salt: str | None = None, **options) -> byt
             figure.set_layout_engine("none")
         figure.savefig(buffer, format=kind, **options)
     return buffer.getvalue()
-
-
-def _fewer_colours(png: bytes) -> bytes:
-    """The same picture with a palette, where that is smaller and its error is below what an eye would see."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    small = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
-    difference = np.asarray(small.convert("RGB"), np.float32) - np.asarray(image, np.float32)
-    buffer = io.BytesIO()
-    chosen = small if np.sqrt(np.mean(difference**2)) <= PALETTE_ERROR else image
-    chosen.save(buffer, format="PNG", optimize=True)
-    return min(buffer.getvalue(), png, key=len)
 
 
 def canvas(title: str, height: float, rows: int = 1, columns: int = 1, width: float = WIDTH, **subplots) -> tuple[Figure, np.ndarray]:
@@ -197,17 +187,6 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> np.n
     steps = gap * np.arange(len(places))
     moved = np.maximum(isotonic_regression(places - steps).x, low) + steps
     return np.minimum(moved, high - steps[::-1])
-
-
-def heatmap(figure: Figure, axes: Axes, values: pd.DataFrame, texts: pd.DataFrame | None, label: str, **scale) -> None:
-    """A table as coloured cells, with ``texts`` in them where there are any, over a colour bar named ``label``."""
-    seaborn.heatmap(
-        values, ax=axes, annot=texts, fmt="", annot_kws={"fontsize": 8}, linewidths=0.5, linecolor="white", xticklabels=True,
-        yticklabels=True, cbar_kws={"label": label, "orientation": "horizontal", "shrink": 0.6, "aspect": 36, "pad": 0.02}, **scale,
-    )  # fmt: skip
-    axes.tick_params(length=0)
-    for one in (axes, figure.axes[-1]):
-        one.grid(visible=False)
 
 
 def time_axis(axes: Axes, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Figures of what a model hears in a sound: spectrograms, tag curves and attention over time, and what the tests of these found.
+"""Figures of what a model hears in a sound: spectrograms, tag curves and attention, and what the tests of these found.
 
 Conventions: x is time in seconds from the start of the waveform. The bands are the model's own (128 HTK mels without norm, n_fft 1024, hop
 512), so that the picture shows what the model sees; levels are in dB relative to the loudest point of the figure. Probabilities lie in 0–1;
@@ -17,17 +17,15 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.explain.localisation import MEAN
 from mtt.findings.evidence import CHANCE, NAMES
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
-from mtt.reporting.figures.style import BLUE, FAINT, INK, ORANGE, model_colour
+from mtt.reporting.figures.style import BLUE, INK, ORANGE, model_colour
 from mtt.reporting.numbers import listed, number, with_interval
 
 RANGE_DB = 80.0  # shown below the loudest point
 # The share of the (HTK) mel axis that lies below each of these frequencies, in Hz.
 MEL_TICKS = {hertz: float(np.log1p(hertz / 700) / np.log1p(SAMPLE_RATE / 2 / 700)) for hertz in (500, 1000, 2000, 4000, 8000)}
 NOTE = {"x": 0.01, "fontsize": 8.5, "color": "#666666"}  # the look of what explains a panel
-MASKS = {"attended": ("most attended", "o"), "random": ("random", "D"), "shifted": ("as many elsewhere", "s")}  # words, marker
 Segments = Sequence[tuple[float, float]]
 
 
@@ -45,7 +43,7 @@ def mel_spectrograms(waveforms: Mapping[str, np.ndarray], title: str) -> Picture
         if len(powers) > 1:
             panel.set_title(name, color=INK)
         level = number(10 * np.log10(max(power.mean() / loudest, 1e-10)), 0)
-        parts.append(f"{name} mean {level} dB, brightness {_centroid(waveforms[name]):.0f} Hz")
+        parts.append(f"{name} mean {level} dB")
     bar = sheet.colorbar(image, ax=list(axes[:, 0]), aspect=14 * len(powers), pad=0.015, shrink=0.9)
     bar.set_label("dB relative to the loudest")
     return Picture(sheet, f"Mel spectrograms over {seconds:.1f} s on one colour scale, {title}: {listed(parts)}.")
@@ -74,12 +72,6 @@ def draw_mel(axes: Axes, power: np.ndarray, loudest: float) -> AxesImage:
     axes.set_ylabel("kHz (mel)")
     axes.grid(visible=False)
     return image
-
-
-def _centroid(waveform: np.ndarray) -> float:
-    spectrum = np.abs(np.fft.rfft(np.asarray(waveform, dtype=np.float64)))
-    frequencies = np.fft.rfftfreq(np.size(waveform), 1 / SAMPLE_RATE)
-    return float(spectrum @ frequencies / max(spectrum.sum(), 1e-12))
 
 
 @figure
@@ -141,24 +133,6 @@ def _under_spectrogram(title: str, height: float, waveform: np.ndarray) -> tuple
 
 
 @figure
-def attention_over_time(times: np.ndarray, weights: Mapping[str, np.ndarray], waveform: np.ndarray, title: str) -> Picture:
-    """Attention to each moment, relative to uniform attention (dashed, 1): a row for each name in ``weights``, all on one scale."""
-    relative = {name: row / row.mean() for name, row in weights.items()}
-    top = 1.05 * max(row.max() for row in relative.values())
-    sheet, panel = _under_spectrogram(title, 0.5 * len(relative), waveform)
-    for place, row in enumerate(relative.values()):
-        floor, scale = place + 0.45, -0.85 / top
-        panel.axhline(floor + scale, color=INK, linewidth=0.8, linestyle=DASHED)
-        panel.fill_between(times, floor, floor + scale * row, step="mid", color=BLUE, alpha=0.3, linewidth=0)
-        panel.step(times, floor + scale * row, where="mid", color=BLUE, linewidth=1.2)
-    name_rows(panel, list(relative))
-    panel.set_ylim(len(relative) - 0.45, -0.55)
-    panel.set_title(f"attention relative to uniform (dashed); all rows to {top:.1f}", **NOTE)
-    parts = listed(f"{name} most at {times[row.argmax()]:.1f} s ({row.max():.1f} times uniform)" for name, row in relative.items())
-    return Picture(sheet, f"Attention over {np.size(waveform) / SAMPLE_RATE:.1f} s, {title}: {parts}.")
-
-
-@figure
 def attention_heads(maps: np.ndarray, times: Sequence[float], title: str) -> Picture:
     """A small map (row: the moment that looks, column: the moment looked at) for each layer and head, all on one scale.
 
@@ -189,55 +163,26 @@ def attention_heads(maps: np.ndarray, times: Sequence[float], title: str) -> Pic
 
 
 @figure
-def localisation(tables: Mapping[str, pd.DataFrame]) -> Picture:
-    """Per tag and model a dot and its interval, in a panel for the curve, one for CLS attention and one for rollout.
-
-    ``tables`` by model are those of ``mtt.explain.localisation``: index tag, the last row their mean; columns ``artists`` (how many count,
-    written beside the tag), ``curve``, ``attention``, ``rollout``, each of these with ``…_lo`` and ``…_hi``, NaN where there is none.
-    """
-    title, first = "Do curves and attention point at who plays when?", next(iter(tables))
-    order = list(dict.fromkeys([MEAN, *tables[first].index, *sorted({tag for table in tables.values() for tag in table.index})]))
-    kinds = [kind for kind in NAMES if any(table[kind].notna().any() for table in tables.values())]
-    sheet, axes = canvas(title, 1.5 + 0.075 * len(order) * (len(tables) + 1.4), columns=len(kinds), sharex=True, sharey=True)
-    artists = pd.concat([table["artists"] for table in tables.values()]).groupby(level=0).max()
-    parts = []
-    for panel, kind in zip(axes[0], kinds, strict=True):
-        panel.axvline(CHANCE, color=INK, linewidth=1, linestyle=DASHED)
-        panel.axhline(0.5, color=FAINT, linewidth=1)
-        panel.set_title(NAMES[kind], fontsize=9.5)
-        panel.xaxis.set_major_locator(MaxNLocator(4))
-        name_rows(panel, [f"{tag} ({artists[tag]:.0f})" for tag in order])
-        for place, (model, table) in enumerate(tables.items()):
-            if table[kind].notna().any():
-                found = table.reindex(order)[[kind, f"{kind}_lo", f"{kind}_hi"]].set_axis(["estimate", "low", "high"], axis=1)
-                heights = np.arange(len(order)) + (place - (len(tables) - 1) / 2) * 0.7 / len(tables)
-                dots(panel, found, heights, model_colour(model), size=5)
-                parts.append(f"{NAMES[kind]} of the {model} {table.at[MEAN, kind]:.3f}")
-    axes[0, len(kinds) // 2].set_xlabel("ROC-AUC within a track (95% interval); dashed: chance; in brackets: artists")
-    handles = [axes[0, 0].plot([], [], "o", color=model_colour(model), label=model)[0] for model in tables]
-    sheet.legend(handles=handles, loc="outside lower left", ncols=len(handles), handletextpad=0.2)
-    best = f"best tag of the {first}'s curve: {tables[first].index[0]} {tables[first]['curve'].iloc[0]:.3f}"
-    return Picture(sheet, f"Dot plot with 95% intervals, {title} Mean over {len(order) - 1} tags: {listed(parts)}; {best}.")
-
-
-@figure
-def deletion(summaries: Mapping[str, pd.DataFrame], share: float) -> Picture:
-    """For each model the drop in probability without its most attended frames, without random ones, and without as many elsewhere.
-
-    ``summaries`` by model: index ``attended``, ``random``, ``shifted``; columns ``drop``, ``lo``, ``hi``. ``share``: of the frames.
-    """
-    title = "What taking frames away costs the true tags"
-    rows = pd.concat(summaries).rename(columns={"drop": "estimate", "lo": "low", "hi": "high"})
-    names = [f"{model}: {MASKS[mask][0]}" for model, mask in rows.index]
+def explanations(entries: Sequence[Mapping], test: str) -> Picture:
+    """Entries of ``evidence.records`` on one test: each explanation's localisation beside chance, or what is lost beyond each control."""
+    local, rows = test == "localisation", {}
+    title = "Do curves and attention point at who plays when?" if local else "Do the tags rest on what is attended to most?"
+    for one in (entry for entry in entries if entry["test"] == test):
+        what = NAMES[one["explanation"]] if local else "than without random frames"
+        rows[one["model"], what] = (one["effect"], *(one["interval"] or (np.nan, np.nan)))
+        if not local:
+            rows[one["model"], "than without as many elsewhere"] = (one["elsewhere"], *one["elsewhere_interval"])
+    names, look = [f"{model}: {what}" for model, what in rows], {"digits": 3 if local else 4, "sign": not local}
+    table = pd.DataFrame(list(rows.values()), names, ["estimate", "low", "high"])
     sheet, axes = row_canvas(title, names, per_row=0.27)
-    signed_axis(axes)
-    for row, (model, mask) in enumerate(rows.index):
-        colour = model_colour(model)
-        dots(axes, rows.iloc[[row]], [row], colour, MASKS[mask][1], hollow=mask != "attended")
-        beside(axes, row, with_interval(*rows.iloc[row][["estimate", "low", "high"]], 4, sign=True), colour)
-        if mask == "attended" and row:
-            axes.axhline(row - 0.5, color=FAINT, linewidth=1)
+    if local:
+        axes.axvline(CHANCE, color=INK, linewidth=1, linestyle=DASHED)
+    else:
+        signed_axis(axes)
+    for row, (model, _) in enumerate(rows):
+        dots(axes, table.iloc[[row]], [row], model_colour(model))
+        beside(axes, row, with_interval(*table.iloc[row], **look), model_colour(model))
     axes.margins(x=0.08)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(f"drop in probability without {share:.0%} of the frames (95% interval)")
-    return Picture(sheet, f"Dot plot with 95% intervals, {title}. {told(rows.set_axis(names), 4, sign=True)}.")
+    axes.set_xlabel(f"{'ROC-AUC within a track; dashed: chance' if local else 'more probability of the true tags lost'} (95% interval)")
+    return Picture(sheet, f"Dot plot with 95% intervals, {title} {told(table, **look)}.")

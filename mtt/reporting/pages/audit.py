@@ -50,12 +50,8 @@ def write_audit(audit: Audit, out: str | Path) -> Path:
 
 
 def _write_page(audit: Audit, out: Path) -> Path:
-    counts = audit.counts
-    link, bar = Markup('<a href="#{}">{}</a>'), Markup('<span class="bar" style="width: {:.2f}rem"></span>')
-    summary = [
-        (link.format(row.Index, _name(row.Index)), row.rows, bar.format(8 * row.rows / counts["rows"].max()), row.meaning)
-        for row in counts.itertuples()
-    ]
+    counts, link = audit.counts, Markup('<a href="#{}">{}</a>')
+    summary = [(link.format(row.Index, _name(row.Index)), row.rows, row.meaning) for row in counts.itertuples()]
     sections = []
     for problem, rows in _by_problem(audit):
         more = f"The first {ON_PAGE} of {len(rows):,}; a report in CSV lists all." if len(rows) > ON_PAGE else ""
@@ -67,7 +63,7 @@ def _write_page(audit: Audit, out: Path) -> Path:
         title="Audit of a collection",
         lede=audit.sentence,
         contents=[(problem, _name(problem)) for problem in counts.index],
-        counts=table(("problem", "rows", "", "meaning"), summary) if summary else "",
+        counts=table(("problem", "rows", "meaning"), summary) if summary else "",
         sections=sections,
     )
 

@@ -53,15 +53,13 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
     """The text of the page ``name`` in the common frame.
 
     ``content`` goes to the template; every page knows ``lede``, ``description`` (the lede, where no other is given), ``contents`` (anchors
-    and texts of its headings) and ``folded_code`` (whether it needs the switch that shows all code).
+    and texts of its headings).
     """
-    around = [None, *pages, None]
-    place = next((place for place, page in enumerate(around) if page and page.slug == name), 0)
     frame = {
         "site": SITE, "csp": CONTENT_SECURITY_POLICY, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
-        "current": around[place], "previous": around[place - 1] if place else None, "following": around[place + 1] if place else None,
-        "lede": "", "description": content.get("lede", ""), "contents": [], "folded_code": False,
+        "current": next((page for page in pages if page.slug == name), None),
+        "lede": "", "description": content.get("lede", ""), "contents": [],
     }  # fmt: skip
     return environment().get_template(template).render(frame | content)
 

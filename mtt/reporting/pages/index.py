@@ -27,12 +27,12 @@ WIDTHS = {"wide": 7.5, "narrow": 4.0}  # inches of a figure; the page shows the 
 
 
 def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known: Mapping | None = None) -> Path:
-    """Write the opening page from the content of ``results.json``; pages and explorer count as made if they stand beside ``out``.
+    """Write the opening page from the content of ``results.json``; the pages and the explorer are to stand beside ``out``.
 
     ``known`` are the results of the reference run (the package's by default), whose curves stand in on composed music where this run has
     none of its own.
     """
-    out, entries, own = Path(out), results["claims"], results.get("curves", {})
+    entries, own = results["claims"], results.get("curves", {})
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
     composed = results["study"]["collection"] == "synthetic"
     there = (reference() if known is None else known).get("curves", {}) if composed else {}
@@ -46,7 +46,6 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         description=words.headline(entries),
         pages=pages,
         provenance=results["study"],
-        explorer=out.with_name("explorer.html").exists(),
         composed=composed,
         answer=words.answer(entries, curves | borrowed, list(borrowed)),
         curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
@@ -59,8 +58,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         models=tables.models(results["models"]) if results["models"] else "",
         models_plot=_drawn("models_plot", results["models"]) if results["models"] else "",
         sentences=[one["sentence"] for one in told if one["model"] == FOREMOST and one["explanation"] != "rollout"],
-        explanations=tables.explanations(told) if told else "",
-        cards=[(page, _answer(page, results), out.with_name(f"{page.slug}.html").exists()) for page in pages],
+        cards=[(page, _answer(page, results)) for page in pages],
         limits=words.limits(results["study"], entries),
     )
 

@@ -1,33 +1,27 @@
 """Executed notebooks as pages that need no network, and what of their cells a reader gets to see.
 
-Conventions: a page shows results, not the machinery: no error stream, no progress bars, no widget that has no kernel; the ``parameters``
-cell becomes a table with the values of this run. What is trusted: Markdown cells and HTML outputs are the study's own and pass through,
-scripts included. Markdown that code displays carries data, so raw HTML in it is shown as text.
+Conventions: a page shows results, not the machinery: no error stream, no progress bars, no widget that has no kernel. Markdown cells and
+HTML outputs are the study's own and pass through, scripts included. Markdown that code displays carries data of others.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import papermill
-from markupsafe import Markup
-from nbconvert.filters import Highlight2HTML, ansi2html
+from markupsafe import Markup, escape
+from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
 
 from mtt.files import MttError
 from mtt.reporting.pages.frame import Page, render_page
-from mtt.reporting.pages.markdown import Markdown
-from mtt.reporting.pages.table import table
+from mtt.reporting.pages.markdown import foreign_html, own_html
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-NOTE = '<p class="note">An interactive control stands here when the notebook runs in JupyterLab{}.</p>'
-TO_EXPLORER = '; <a href="explorer.html">the explorer</a> does the same without Python'  # where the study has that page
-highlighted = Highlight2HTML()
+NOTE = '<p class="note">A control stands here in JupyterLab; <a href="explorer.html">the explorer</a> shows the same models without.</p>'
 
 
 @dataclass(frozen=True)
@@ -49,8 +43,8 @@ def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page]
         raise MttError(f"{notebook}: not a notebook ({str(error).splitlines()[0]}); execute it again") from error
     if opening := next((cell for cell in content.cells if cell.cell_type == "markdown"), None):  # the page's header has title and question
         opening.source = re.sub(r"\A\s*#[ \t]+[^\n]*", "", opening.source).replace(current.question, "", 1)
-    markdown = Markdown()
-    cells = list(_shown_cells(content, markdown, explorer=out.with_name("explorer.html").exists()))
+    contents: list[tuple[str, str]] = []
+    cells = list(_shown_cells(content, contents))
     start = next((place for place, cell in enumerate(cells) if "<h2" in cell.prose), len(cells))
     return render_page(
         out,
@@ -60,27 +54,24 @@ def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page]
         title=current.title,
         lede=current.question,
         pages=pages,
-        contents=markdown.contents,
+        contents=contents,
         provenance=provenance,
-        folded_code=any(cell.code for cell in cells),
     )
 
 
-def _shown_cells(notebook: NotebookNode, markdown: Markdown, explorer: bool) -> Iterator[Shown]:
+def _shown_cells(notebook: NotebookNode, contents: list[tuple[str, str]]) -> Iterator[Shown]:
     """The cells that have anything to show, as HTML; code that gave nothing is folded away with the code after it."""
-    note, silent = NOTE.format(TO_EXPLORER if explorer else ""), ""
+    silent = ""
     for cell in notebook.cells:
-        source, tags = cell.source.strip(), cell.metadata.get("tags", ())
+        source = cell.source.strip()
         if cell.cell_type == "markdown" and source:
             if silent:
                 yield Shown(code=silent)
                 silent = ""
-            yield Shown(prose=markdown.html(source))
-        elif cell.cell_type == "code" and "injected-parameters" not in tags:
-            silent += source and highlighted(source)
-            outputs = [html for output in cell.outputs if (html := _output(output, markdown, note))]
-            if "parameters" in tags:
-                outputs[:0] = _settings(notebook)
+            yield Shown(prose=own_html(source, contents))
+        elif cell.cell_type == "code":
+            silent += source and f"<pre>{escape(source)}</pre>\n"
+            outputs = [html for output in cell.outputs if (html := _output(output))]
             if outputs:
                 yield Shown(code=silent, outputs=outputs)
                 silent = ""
@@ -88,7 +79,7 @@ def _shown_cells(notebook: NotebookNode, markdown: Markdown, explorer: bool) -> 
         yield Shown(code=silent)
 
 
-def _output(output: NotebookNode, markdown: Markdown, note: str) -> str:
+def _output(output: NotebookNode) -> str:
     """One output in the best form that it has; empty where a reader has no use for it."""
     if output.output_type == "stream":
         # A terminal shows what follows the last carriage return; progress bars count on that.
@@ -98,11 +89,11 @@ def _output(output: NotebookNode, markdown: Markdown, note: str) -> str:
         return _text("\n".join(output.traceback), " error")
     data = output.data
     if WIDGET in data:
-        return "" if "%|" in data.get("text/plain", "") else note  # tqdm's bar
+        return "" if "%|" in data.get("text/plain", "") else NOTE  # tqdm's bar
     if html := data.get("text/html") or data.get("image/svg+xml"):
         return html
     if "text/markdown" in data:
-        said = markdown.html(data["text/markdown"], trusted=False)
+        said = foreign_html(data["text/markdown"])
         return said and f'<div class="prose">{said}</div>'
     if picture := data.get("image/png"):
         alt = output.metadata.get("image/png", {}).get("alt", "")
@@ -112,17 +103,3 @@ def _output(output: NotebookNode, markdown: Markdown, note: str) -> str:
 
 def _text(text: str, kind: str = "") -> str:
     return f'<pre class="text{kind}">{ansi2html(text)}</pre>'
-
-
-def _settings(notebook: NotebookNode) -> list[str]:
-    """The ``parameters`` cell as a folded table with the values that papermill injected; nothing where it holds no parameters."""
-    given, rows = notebook.metadata.get("papermill", {}).get("parameters", {}), []
-    for parameter in papermill.inspect_notebook(notebook).values():
-        usual = ast.literal_eval(parameter["default"])
-        value = given.get(parameter["name"], usual)
-        code = "<code>{}</code>" if value == usual else '<code>{}</code> <span class="changed">set for this run</span>'
-        rows.append((Markup("<code>{}</code>").format(parameter["name"]), Markup(code).format(repr(value)), parameter["help"]))
-    changed = sum("changed" in row[1] for row in rows)
-    summary = f"settings of this page, {changed} set for this run" if changed else "settings of this page"
-    content = table(("setting", "value", "meaning"), rows)
-    return [f'<details class="settings"><summary>{summary}</summary>{content}</details>'] if rows else []

@@ -13,7 +13,6 @@ import pandas as pd
 
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
-from mtt.explain.attention import AttentionMaps
 from mtt.findings.evidence import CHANCE, NAMES, Evidence
 from mtt.findings.pseudo_labels import PseudoLabels
 from mtt.reporting.numbers import counted, interval, joined, number, with_interval
@@ -22,12 +21,6 @@ from mtt.study.replicates import Replicate
 
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
 LITTLE = 0.02  # of probability: what taking frames away costs is little below it
-EXPLAINED = {  # tests of explanations
-    "localisation": "ROC-AUC of a curve within a track against the moments when an instrument plays, mean over tags; chance is 0.5; "
-    "95\u00a0% intervals over {} test artists.",
-    "deletion": "Loss: how much more the true tags lose in probability without the frames that a model attends to most than without "
-    "random ones; 95\u00a0% intervals over {} test artists.",
-}
 
 
 def collection(corpus: Corpus, summary: pd.DataFrame, missing: float | None) -> str:
@@ -38,17 +31,6 @@ def collection(corpus: Corpus, summary: pd.DataFrame, missing: float | None) -> 
         f"{summary.at['unlabelled', 'tracks']:,} tracks have none, and {counted(len(corpus.problems), 'file')} could not be used."
     )
     return text if missing is None else f"{text} Of the true tags, {missing:.0%} are missing from the labels."
-
-
-def annotators(shares: pd.Series) -> str:
-    """How far annotators differ, from ``tables.missing_by_artist``."""
-    if shares.empty:
-        return "What the labels of this collection lack is not known."
-    low, middle, high = shares.quantile([0.1, 0.5, 0.9])
-    return (
-        f"Annotators differ too: of the labels of one artist in ten {low:.0%} or less are missing, of the middle one {middle:.0%}, and of "
-        f"one in ten {high:.0%} or more. So neither an absent tag nor a full row of tags can be taken at its word."
-    )
 
 
 def split(replicate: Replicate) -> str:
@@ -167,16 +149,6 @@ def pseudo_labels(labels: PseudoLabels) -> str:
     )
 
 
-def trained_lengths(rows: Sequence[Mapping]) -> str:
-    """What happens to models that are trained and tested at other lengths, from ``curves.trained_lengths``."""
-    parts = []
-    for label in dict.fromkeys(row["label"] for row in rows):
-        own = [f"{number(row['roc_auc']['effect'])} at {row['seconds']:g} s" for row in rows if row["label"] == label]
-        if len(own) > 1:
-            parts.append(f"the {label} goes from {own[0]} to {own[-1]}")
-    return f"Trained anew at each length, {joined(parts)}." if parts else ""
-
-
 def explanation(entry: Mapping) -> str:
     """What an entry of ``evidence.records`` says, worded by its intervals."""
     if entry["test"] == "deletion":
@@ -217,26 +189,7 @@ def _deletion(entry: Mapping) -> str:
     return f"Without {who}, the true tags {change}. That is {joined(compared)}: {verdict}."
 
 
-def _explained(entries: Sequence[Mapping], **wanted: str) -> list[str]:
-    """The sentences of the entries that have these values, but for rollout, which is left to the table."""
-    return [explanation(entry) for entry in entries if entry["explanation"] != "rollout" and wanted.items() <= entry.items()]
-
-
-def explanations(entries: Sequence[Mapping], found: Evidence, test: str) -> str:
-    """A sentence for each model on one of the tests, as Markdown; the reason where there is none."""
-    return "\n".join(f"- {sentence}" for sentence in _explained(entries, test=test)) or found.missing[test]
-
-
 def explanations_finding(entries: Sequence[Mapping], found: Evidence, model: str) -> str:
     """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
-    return " ".join([*_explained(entries, model=model), *found.missing.values()])
-
-
-def attention(name: str, maps: AttentionMaps) -> str:
-    """How much attention stays near, and where CLS looks most."""
-    near, between, rollout = np.abs(np.subtract.outer(maps.times, maps.times)) <= 0.5, maps.between_frames(), maps.rollout()
-    return (
-        f"Over all heads, {between[near].sum() / between.sum():.0%} of what frames give to frames stays within half a second "
-        f"(looking everywhere alike it would be {near.mean():.0%}). By rollout the {name} looks most at "
-        f"{maps.times[rollout.argmax()]:.1f} s of the excerpt, {rollout.max() / rollout.mean():.1f} times as much as on average."
-    )
+    own = [explanation(entry) for entry in entries if entry["model"] == model and entry["explanation"] != "rollout"]
+    return " ".join([*own, *found.missing.values()])

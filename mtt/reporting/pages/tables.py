@@ -18,25 +18,17 @@ from mtt.data.corpus import Corpus
 from mtt.evaluation import metrics
 from mtt.evaluation.bootstrap import tag_intervals
 from mtt.evaluation.replicates import Spread
-from mtt.findings.evidence import NAMES
 from mtt.findings.judge import Judge
 from mtt.findings.lengths import resamples
 from mtt.reporting.numbers import counted, duration, number, signed, with_interval
-from mtt.reporting.pages import remarks
-from mtt.reporting.pages.table import Table, shown, table
-from mtt.splits.check import SplitAudit, audit_split
+from mtt.reporting.pages.table import Table, table
+from mtt.splits.check import audit_split
 from mtt.splits.make import comparator_splits
 from mtt.study import recipes
-from mtt.study.recipes import LABELLED
 from mtt.study.replicates import Replicate
 from mtt.study.workspace import Result
 
 METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
-
-
-def with_intervals(table: pd.DataFrame, digits: int = 3, sign: bool = False) -> pd.Series:
-    """Estimates as texts, ``0.912 [0.905, 0.919]``."""
-    return pd.Series([with_interval(*row, digits, sign) for row in table[["estimate", "low", "high"]].to_numpy()], table.index, dtype=str)
 
 
 def corpus_summary(corpus: Corpus) -> pd.DataFrame:
@@ -74,18 +66,6 @@ def true_counts(corpus: Corpus) -> pd.Series | None:
     return pd.Series(counts, index=pd.Index(corpus.tags, name="tag"))
 
 
-def missing_by_artist(corpus: Corpus) -> pd.Series:
-    """artist -> share of the true tags that the labels of the artist's tracks lack; empty where the truth is not known."""
-    if corpus.truth is None:
-        return pd.Series(dtype=float)
-    labelled = corpus.is_labelled.to_numpy() & (corpus.artists != "").to_numpy()
-    truth, artists = corpus.truth[labelled], corpus.artists[labelled]
-    table = (
-        pd.DataFrame({"true": truth.sum(axis=1), "seen": (truth & corpus.labels[labelled]).sum(axis=1)}).groupby(artists.to_numpy()).sum()
-    )
-    return (1 - table["seen"] / table["true"])[table["true"] > 0]
-
-
 def cleaning_summary(replicate: Replicate) -> pd.DataFrame:
     """Problems by kind: how many tracks were left out, with an example; beside them how many were planted, where that is known."""
     found = pd.concat([replicate.collection.problems, replicate.cleaned[1]], ignore_index=True)
@@ -109,51 +89,20 @@ def rare_tags(replicate: Replicate) -> pd.DataFrame:
     return left_out.loc[left_out.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
-def crossover_counts(replicate: Replicate) -> pd.DataFrame:
-    """Tracks and artists of either group of the leak experiment, in training and in evaluation."""
-    table = replicate.crossover.groupby(["group", "role"]).agg(tracks=("artist", "size"), artists=("artist", "nunique")).unstack()
-    return table.set_axis([f"{role} {what}" for what, role in table.columns], axis=1).sort_index(axis=1)
-
-
-def nested_sets(replicate: Replicate) -> pd.DataFrame:
-    """The sets of labelled tracks that models are compared on, and the pool: artists and tracks."""
-    groups = {name.removeprefix(f"{LABELLED}-"): ids for name, ids in replicate.groups.items() if name.startswith(f"{LABELLED}-")}
-    sizes = {f"labels of {name} artists": groups[name] for name in sorted((one for one in groups if one.isdigit()), key=int)}
-    rows = (sizes or {"labelled": replicate.groups[LABELLED]}) | {"pool": replicate.groups["pool"]}
-    found = {name: (replicate.corpus.artists[ids].nunique(), len(ids)) for name, ids in rows.items()}
-    return pd.DataFrame.from_dict(found, orient="index", columns=["artists", "tracks"]).rename_axis("training set")
-
-
-def heard(entry: Mapping) -> pd.DataFrame:
-    """ROC-AUC by how many of the test artists were heard in training, from the entry of C1."""
-    names = {"none": "no test artist was heard", "half": "half of them", "all": "every one"}
-    scores = {text: entry["facts"]["heard"][name] for name, text in names.items()}
-    return pd.DataFrame({"ROC-AUC": scores}).rename_axis("the model that scores")
-
-
-def _all_splits(replicate: Replicate) -> dict[str, SplitAudit]:
-    """The audit of each way to split, the replicate's own first."""
-    corpus, ours = replicate.corpus, replicate.collection.split_name or "the collection's own"
-    found = {ours if replicate.collection.has_split else "artist-level, stratified": replicate.audit}
-    for name, split in comparator_splits(corpus.artists, corpus.labels, replicate.ratios).items():
-        found[name] = audit_split(split, corpus.artists, corpus.labels, replicate.ratios, corpus.tags)
-    return found
-
-
 def split_methods(replicate: Replicate) -> pd.DataFrame:
-    """One row a way to split: artists shared by sets, test tracks whose artist is in train, how far the tags' shares are off."""
+    """A row for the replicate's own split and each other way: artists shared by sets, test tracks whose artist is in train, how far the
+    tags' shares are off.
+    """
+    corpus, ours = replicate.corpus, replicate.collection.split_name or "the collection's own"
+    audits = {ours if replicate.collection.has_split else "artist-level, stratified": replicate.audit}
+    for name, split in comparator_splits(corpus.artists, corpus.labels, replicate.ratios).items():
+        audits[name] = audit_split(split, corpus.artists, corpus.labels, replicate.ratios, corpus.tags)
     rows = {}
-    for name, audit in _all_splits(replicate).items():
+    for name, audit in audits.items():
         shares = (f"{audit.leaked_test_share:.0%}", f"{audit.mean_deviation:.2%}", f"{audit.max_deviation:.1%}")
         rows[name] = (int(audit.shared_artists["artists"].sum()), *shares)
     columns = ["shared artists", "test tracks by train artists", "mean deviation", "largest deviation"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("split")
-
-
-def split_deviations(replicate: Replicate) -> dict[str, np.ndarray]:
-    """For each way to split, |share - target| of every tag in every set."""
-    columns = ["train_deviation", "valid_deviation", "test_deviation"]
-    return {name: np.abs(audit.tag_shares[columns].to_numpy().ravel()) for name, audit in _all_splits(replicate).items()}
 
 
 def recipe(config: StudyConfig) -> pd.DataFrame:
@@ -246,16 +195,3 @@ def by_kind(scores: pd.DataFrame, slopes: Mapping[str, Spread]) -> pd.DataFrame:
 def bounded(spread: Spread) -> tuple[float, float]:
     """Its interval; NaN where it is unbounded."""
     return (spread.lo, spread.hi) if math.isfinite(spread.half_width) else (math.nan, math.nan)
-
-
-def explanations(entries: Sequence[Mapping]) -> Table:
-    """Localisation of each explanation, and what the deletion test found, with a row per model."""
-    rows: dict[str, dict[str, str]] = {}
-    artists = {entry["test"]: entry["n_artists"] for entry in entries}
-    for entry in entries:
-        localised = entry["test"] == "localisation"
-        low, high = entry["interval"] or (math.nan, math.nan)
-        score = with_interval(entry["effect"], low, high, 3 if localised else 4, sign=not localised)
-        rows.setdefault(entry["model"], {})[NAMES[entry["explanation"]] if localised else "loss"] = score
-    caption = " ".join(remarks.EXPLAINED[test].format(count) for test, count in artists.items())
-    return shown(pd.DataFrame.from_dict(rows, orient="index").rename_axis("model"), caption=caption)

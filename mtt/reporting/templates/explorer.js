@@ -7,7 +7,7 @@
   const hidden = new Set();  // names of models that are switched off
   let view = "rollout";  // of the attention lane
   let scene, soundUrl = "", numbers = [];  // numbers: what follows the sound beside the lanes, {tag, values}
-  const ALL = "map of all heads", SHAPES = ["svg", "path", "rect"];
+  const SHAPES = ["svg", "path", "rect"];
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];  // seconds between two ticks
   const PLAY = "M7 4v16l13-8z", PAUSE = "M6 4h4v16H6zM14 4h4v16h-4z";
 
@@ -73,7 +73,6 @@
   }
   function attentionLane() {
     const name = [make("b", {}, "Attention"), chooser()], models = attending(shownModels());
-    if (view === ALL) return lane("heads", name, ...models.map(headMap));
     const found = models.map(model => ({ model, values: model.attention.curves[model.attention.names.indexOf(view)] })).filter(each => each.values);
     const usual = found.map(each => each.values.slice().sort()[Math.floor(0.985 * each.values.length)]);
     const top = Math.max(2, ...usual.map(value => 1.3 * value));  // a single peak, such as at the very start, does not flatten the rest
@@ -81,20 +80,8 @@
     const curves = found.flatMap(({ model, values }) => curve(model, model.attention.times, values, top));
     lane("attention", name, chart(0, uniform, ...curves), label("1: uniform", 1 / top), label(top.toFixed(1), 0.8));
   }
-  function headMap(model) {  // a row for each layer and head, the first layer on top
-    const { times, names, codes } = model.attention, step = times[1] - times[0] || scene.seconds;
-    const heads = codes.filter((_, row) => names[row].includes(", head ")), columns = times.map(time => Math.round((time - times[0]) / step));
-    const canvas = make("canvas", { class: "map", width: columns[columns.length - 1] + 1, height: heads.length });
-    const pen = canvas.getContext("2d"), image = pen.createImageData(canvas.width, canvas.height);
-    heads.forEach((row, y) => row.forEach((code, frame) => image.data.set([code, code, code, 255], 4 * (y * canvas.width + columns[frame]))));
-    pen.putImageData(image, 0, 0);
-    const share = seconds => 100 * seconds / scene.seconds + "%";
-    canvas.style = `margin-left: ${share(times[0] - step / 2)}; width: ${share(canvas.width * step)}; height: ${Math.min(Math.max(36, 9 * heads.length), 150)}px`;
-    return canvas;
-  }
   function chooser() {
     const names = [...new Set(attending(scene.models).flatMap(model => model.attention.names))];
-    names.splice(2, 0, ALL);
     if (!names.includes(view)) view = names[0];
     const options = names.map(name => make("option", name === view ? { selected: "" } : {}, name));
     const choice = make("select", { "aria-label": "Which attention" }, ...options);

@@ -14,8 +14,7 @@ from mtt.data.augment import EFFECTS
 from mtt.data.corpus import Corpus
 from mtt.explain.curves import TagCurves
 from mtt.reporting.explorer.choices import choose_tracks, scenes_of, worst_errors
-from mtt.reporting.explorer.listening import effects, error_players, examples, peculiar, recovered_players, typical_track
-from mtt.reporting.explorer.listening import styles as styles_of
+from mtt.reporting.explorer.listening import effects, error_players, examples, peculiar, recovered_players
 from tests.reporting.explorer.made import noise
 
 TAGS = ["rock", "piano", "drums", "sad"]
@@ -58,15 +57,13 @@ def test_examples_are_by_different_artists_and_carry_the_tag(tiny_corpus):
 
 
 def test_every_effect_is_heard_and_told(tiny_corpus):
-    track = typical_track(tiny_corpus)
-    assert tiny_corpus.is_labelled[track]
-    clean, *changed = effects(tiny_corpus, track)
+    clean, *changed = effects(tiny_corpus, tiny_corpus.tracks.index[0])
     assert [(player.title, player.description) for player in changed] == [(name, effect.about) for name, effect in EFFECTS.items()]
     assert len({player.sound for player in [clean, *changed]}) == len(EFFECTS) + 1
 
 
 def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tmp_path):
-    """Of five artists: a brief drum, a return that is labelled, labels that lack two tags; studio and home recordings of one genre."""
+    """Of five artists: a brief drum, a return that is labelled, labels that lack two tags."""
     tags = ["rock", "drums", "piano", "return"]
     truth = np.array([[1, 1, 1, 0], [1, 0, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0]], np.uint8)
     labels = truth.copy()
@@ -74,8 +71,7 @@ def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tm
     ids = [f"t{row}" for row in range(5)]
     for row, track_id in enumerate(ids):
         write_audio(tmp_path / f"{track_id}.wav", noise(3, row))
-    styles = ["studio", "home", "studio", "home", "home"]
-    tracks = pd.DataFrame({"path": [f"{i}.wav" for i in ids], "artist": ids, "title": "", "seconds": 3.0, "style": styles}, index=ids)
+    tracks = pd.DataFrame({"path": [f"{i}.wav" for i in ids], "artist": ids, "title": "", "seconds": 3.0}, index=ids)
     played = [("t0", "drums", 1.0, 1.4), *((track_id, "piano", 0.0, 3.0) for track_id in ids[:4]), ("t3", "drums", 0.0, 2.0)]
     timeline = pd.DataFrame(played, columns=["track_id", "instrument", "start", "end"])
     corpus = Corpus("made-up", tmp_path, tracks, tags, labels, truth, None, timeline, {"return": "form"})
@@ -84,9 +80,7 @@ def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tm
     brief, form, missing = (player.description for player in players)
     assert brief.startswith("Brief: drums, which plays for a short stretch") and form.startswith("Return: the opening comes back")
     assert missing == "Missing labels: true, but not written down: drums, piano. Labels: rock."
-    assert [player.description.split(".")[0] for player in styles_of(corpus)] == ["A studio recording", "A home recording"]
-    unknown = dataclasses.replace(corpus, truth=None, tracks=tracks.drop(columns="style"))
-    assert peculiar(unknown) == styles_of(unknown) == []
+    assert peculiar(dataclasses.replace(corpus, truth=None)) == []
 
 
 # --- The rules of the explorer ---

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from mtt.__main__ import app
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, write_audio
 from mtt.explain.curves import TagCurves
@@ -127,20 +124,6 @@ def test_explain_file(models, tmp_path, monkeypatch):
         explain_file(tmp_path / "broken.wav", [folder], tmp_path / "page.html")
 
 
-def test_models_of_the_same_name_are_told_apart_on_the_command_line(models, tmp_path, monkeypatch):
-    """They were named by their folders alone, and all but the last of a name were dropped."""
-    monkeypatch.chdir(tmp_path)
-    folder = save_model(models["teacher"], tmp_path / "a" / "teacher")
-    for other in ("b/teacher", "b/student"):
-        shutil.copytree(folder, tmp_path / other)
-    write_audio(tmp_path / "song.wav", noise(2))
-    options = [word for name in ("a/teacher", "b/teacher", "b/student", "./a/teacher") for word in ("--model", name)]
-    done = CliRunner().invoke(app, ["explain", "song.wav", *options, "--out", "page.html"], catch_exceptions=False)
-    assert (done.exit_code, done.output) == (0, "page.html\n")
-    (data,) = page_data((tmp_path / "page.html").read_text())
-    assert [model["name"] for model in data["models"]] == ["a/teacher", "b/teacher", "student"]
-
-
 @pytest.mark.parametrize(
     ("folders", "names"),
     [
@@ -153,9 +136,3 @@ def test_a_model_is_called_by_the_shortest_name_that_no_other_has(folders, names
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert list(short_names(folders)) == names
-
-
-def test_a_link_to_a_model_has_the_name_it_was_given(tmp_path):
-    (tmp_path / "teacher-1234").mkdir()
-    (tmp_path / "best").symlink_to(tmp_path / "teacher-1234")
-    assert list(short_names([tmp_path / "best"])) == ["best"]

@@ -69,19 +69,6 @@ def test_svg_stands_in_a_page_and_follows_its_theme(hostile):
     assert first and not first & second  # two of them stand on one page
 
 
-def test_palette_is_used_only_where_it_changes_nothing_visible():
-    sheet, axes = canvas("Colours", 3.0)
-    across, down = np.meshgrid(np.linspace(0, 1, 300), np.linspace(0, 1, 300))
-    axes[0, 0].imshow(np.stack([across, down, 1 - across * down], axis=-1))
-    assert Image.open(io.BytesIO(Picture(sheet, "").png())).mode == "RGB"
-    flat, full = three_bars(), io.BytesIO()
-    png = flat.png()
-    flat.figure.savefig(full, format="png", dpi=160)
-    assert Image.open(io.BytesIO(png)).mode == "P"
-    shown = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
-    assert np.abs(shown - np.asarray(Image.open(full).convert("RGB"), float)).max() <= 12
-
-
 @pytest.mark.parametrize(
     ("name", "known"),
     [
@@ -115,8 +102,3 @@ def test_spread_keeps_labels_apart_in_order_and_moves_no_more_than_it_must(place
     if all(later - earlier >= gap for earlier, later in zip(places, places[1:], strict=False)):
         np.testing.assert_allclose(moved, places, atol=1e-9)
     np.testing.assert_allclose(np.sum(moved), np.sum(places), atol=1e-8)
-
-
-def test_spread_stays_inside_where_there_is_room():
-    np.testing.assert_allclose(spread([0.0, 0.0, 0.9], 0.1, 0, 1), [0.0, 0.1, 0.9])
-    np.testing.assert_allclose(spread([0.3, 1.0, 1.0, 1.0], 0.2, 0, 1), [0.3, 0.6, 0.8, 1.0])

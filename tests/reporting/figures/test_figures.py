@@ -12,11 +12,11 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from mtt.explain.localisation import MEAN
 from mtt.reporting import figures
-from mtt.reporting.figures.draw import FIGURES, TIME_AXIS, canvas
+from mtt.reporting.figures.draw import FIGURES, TIME_AXIS
 from mtt.reporting.figures.style import BLUE, VERMILLION
 from tests.reporting import entries
+from tests.reporting.conftest import explanations
 
 CURVES = entries.curves()
 RATE = 22_050
@@ -43,49 +43,23 @@ def history(offset):
     return pd.DataFrame({"step": steps, **losses, "kept": steps == 800})
 
 
-def localised(offset, model):
-    """Localisation of five tags and their mean, without attention for a CNN."""
-    frame = pd.DataFrame({"artists": 9, "curve": 0.6 + offset + np.linspace(0.2, 0, 6)}, [*TAGS, MEAN])
-    frame["attention"] = frame["rollout"] = np.nan if "resnet" in model else 0.5
-    for name in ("curve", "attention", "rollout"):
-        frame[f"{name}_lo"], frame[f"{name}_hi"] = frame[name] - 0.05, frame[name] + 0.05
-    return frame
-
-
-def dropped(offset):
-    drop = np.array([0.05 + offset, 0.03, 0.04])
-    return pd.DataFrame({"drop": drop, "lo": drop - 0.01, "hi": drop + 0.01}, index=["attended", "random", "shifted"])
-
-
 @pytest.fixture(scope="module")
 def pictures():
     """Every figure at least once, with data that makes names long and labels crowd."""
     rng = np.random.default_rng(0)
     times = np.arange(0.5, 10, 0.25)
     models = {"teacher": 0.93, "student": 0.931, "teacher-plain": 0.92, "short-chunk-resnet-student": 0.90}
-    labels = (rng.random((200, 5)) < [0.5, 0.4, 0.3, 0.3, 0.1]).astype(np.uint8)
     reliability = pd.DataFrame({"predicted": [0.1, 0.5, 0.9], "observed": [0.15, 0.5, 0.8], "count": [900, 90, 9]})
-    cost = pd.DataFrame({"seconds": [3, 6, 12], "milliseconds": [3.0, 9, 27], "megabytes": [3.0, 6, 12]})
-    costs = {"teacher": cost, "fcn": cost * [1, 0.97, 0.97]}
     probabilities, sound = rng.random((times.size, 5)), tone(seconds=10)
-    attention = {f"layer {k}": rng.random(times.size) for k in range(4)}
     kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
-    shares = pd.DataFrame(rng.uniform(0.1, 0.7, (5, 3)), TAGS, ["train", "valid", "test"])
     return {
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
         "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
-        "tag_cooccurrence": figures.tag_cooccurrence(labels, TAGS),
-        "tracks_per_artist": figures.tracks_per_artist([1, 2, 2, 7, 9]),
-        "tracks_per_artist, many": figures.tracks_per_artist([1, 2, 2, 7, 300]),
-        "durations": figures.durations([29.5, 30, 30, 30.2]),
-        "split_deviation": figures.split_deviation({"random": rng.gamma(1, 0.05, 30), "ours": rng.gamma(1, 0.005, 30)}),
-        "split_shares": figures.split_shares(shares, {"train": 0.7, "valid": 0.15, "test": 0.15}),
         "learning_curves": figures.learning_curves({name: history(k / 500) for k, name in enumerate(models)}),
         "tag_scores": figures.tag_scores({"teacher": table(dict.fromkeys(TAGS, 0.9)), "student": table(dict.fromkeys(TAGS, 0.91))}),
         "reliability": figures.reliability({"teacher": reliability, "student": reliability}),
         "missing_labels": figures.missing_labels(rng.beta(3, 2, 200), rng.beta(1, 8, 900)),
         "scores_by_length": figures.scores_by_length({"teacher": by_length(0.004), "fcn": by_length(0.0039)}, trained_on=3),
-        "cost_by_length": figures.cost_by_length(costs),
         "claims_plot": figures.claims_plot(entries.entries()),
         "claims_plot, phone": figures.claims_plot(entries.entries(2, reference=True), width=4.0),
         "claims_plot, two": figures.claims_plot(entries.entries()[3:5]),
@@ -105,10 +79,8 @@ def pictures():
         "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, "What a gain of −20 dB does"),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
         "timeline": figures.timeline({"piano": [(0.0, 10.0)], "drums": [(2.0, 3.0), (5.0, 6.0)]}, sound, "Who plays when"),
-        "attention_over_time": figures.attention_over_time(times, attention, sound, "Where it looks"),
-        "localisation": figures.localisation({name: localised(k / 50, name) for k, name in enumerate(models)}),
-        "localisation, one model": figures.localisation({"short-chunk-resnet": localised(0, "short-chunk-resnet")}),
-        "deletion": figures.deletion({name: dropped(k / 50) for k, name in enumerate(models)}, share=0.2),
+        "explanations": figures.explanations(explanations(), "localisation"),
+        "explanations, deletion": figures.explanations(explanations(), "deletion"),
         "attention_heads": figures.attention_heads(rng.random((2, 7, 9, 9)), times[:9], "Which moment looks at which"),
     }
 
@@ -162,14 +134,6 @@ def test_text_is_large_enough_whole_and_apart(pictures):
     assert {name: faults for name, picture in pictures.items() if (faults := text_faults(picture.figure))} == {}
 
 
-def test_text_faults_are_found():
-    sheet, axes = canvas("Three texts", 2.0)
-    for x, y, words, size in ((0.1, 0.5, "one", 9), (0.11, 0.5, "two", 9), (0.5, 0.5, "tiny", 5)):
-        axes[0, 0].text(x, y, words, fontsize=size, transform=axes[0, 0].transAxes)
-    sheet.text(0.97, 0.5, "beyond the edge")
-    assert text_faults(sheet) == ["'one' lies on 'two'", "'tiny' is too small", "'beyond the edge' is cut off"]
-
-
 def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures):
     assert {name.partition(",")[0] for name in pictures} == set(FIGURES) - {"three_bars"}  # a toy of another test
     for name, picture in pictures.items():
@@ -192,9 +156,12 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
         ("variance_budget", "C1: artists 0.0012, training 0.0018, corpus 0.0021, together 0.0030, 6 replicates"),
         ("timeline", "piano 100%; drums 20%"),
         ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
-        ("cost_by_length", "teacher 27 ms at 12 s, 12 MB at 12 s; fcn 26.2 ms"),
         ("mel_spectrograms", "before mean −"),
-        ("deletion", "teacher: most attended +0.0500 [+0.0400, +0.0600]"),
+        ("explanations", "student: tag curve 0.740 [0.710, 0.770]; student: CLS attention 0.500"),
+        (
+            "explanations, deletion",
+            "teacher: than without random frames +0.0120 [+0.0020, +0.0220]; teacher: than",
+        ),
     ],
 )
 def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
@@ -211,7 +178,7 @@ def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
 
 def test_time_figures_are_marked_for_the_player(pictures):
     marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
-    assert marked == {"mel_spectrograms, one", "mel_spectrograms", "tag_curves", "timeline", "attention_over_time"}
+    assert marked == {"mel_spectrograms, one", "mel_spectrograms", "tag_curves", "timeline"}
 
 
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
@@ -219,50 +186,6 @@ def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
     assert rows(pictures["tag_counts"]) == TAGS
     assert [bar.get_width() for bar in axes.patches] == [90, 70, 800, 3, 55]
     assert {"800  (80.0%)", "genre", "instrument", "mood"} <= {text.get_text() for text in axes.texts}
-
-
-def test_a_name_is_shown_as_it_is_written():
-    picture = figures.tag_counts(pd.Series([2, 1], ["$a$ & <b>", "x_y^2"]), None, 4)
-    assert picture.png() and not any(label.get_parse_math() for label in picture.figure.axes[0].get_yticklabels())
-
-
-def test_cooccurrence_is_the_share_of_the_rows_tracks():
-    # a: tracks 0-3; b: tracks 2-5; c: tracks 6, 7: a and b share two of four, c meets neither
-    labels = np.zeros((8, 4), np.uint8)
-    labels[:4, 0] = labels[2:6, 1] = labels[6:, 2] = 1
-    picture = figures.tag_cooccurrence(labels, ["a", "b", "c", "never"])
-    names = rows(picture)
-    shown = pd.DataFrame(picture.figure.axes[0].collections[0].get_array().reshape(3, 3).filled(np.nan), names, names)
-    assert sorted(names) == ["a", "b", "c"]
-    assert shown.loc["a", "b"] == shown.loc["b", "a"] == 50
-    assert shown.loc["a", "c"] == 0 and np.isnan(shown.loc["a", "a"])
-    assert rows(figures.tag_cooccurrence(labels[:, :1], ["a"])) == ["a"]  # a collection of one tag has a page too
-
-
-def test_histograms_hold_every_track():
-    artists, seconds = figures.tracks_per_artist([1, 90, 3]), figures.durations([1.0, 2, 2])
-    for picture in (artists, seconds):
-        assert sum(bar.get_height() for bar in picture.figure.axes[0].patches) == 3
-    assert "3 artists with 94 tracks; between 1 and 90 tracks each, median 3" in artists.alt
-
-
-def test_split_deviation_puts_the_best_method_first():
-    picture = figures.split_deviation({"random": np.array([0.1, 0.3]), "ours": np.array([0.0, -0.02])})
-    assert rows(picture) == ["ours", "random"]
-    assert "ours mean 1.00, largest 2.00; random mean 20.00, largest 30.00" in picture.alt
-    assert picture.figure.axes[0].lines[1].get_xdata()[0] == pytest.approx(0.01)
-
-
-def test_split_shares_shows_the_worst_tags():
-    names = [f"tag {k}" for k in range(31)]
-    shares = pd.DataFrame({"train": 0.7, "test": 0.3}, names)
-    shares.loc["tag 7"], shares.loc["tag 9"] = (0.5, 0.5), (0.72, 0.28)
-    picture = figures.split_shares(shares, {"train": 0.7, "test": 0.3})
-    assert len(rows(picture)) == 30 and rows(picture)[:2] == ["tag 7", "tag 9"]
-    train, test = marks(picture.figure.axes[0])
-    np.testing.assert_allclose(train.get_xdata()[:2], [-20, 2])
-    np.testing.assert_allclose(test.get_xdata()[:2], [20, -2])
-    assert "the 30 of 31 tags" in picture.alt and "largest deviation 20.0 percentage points (tag 7)" in picture.alt
 
 
 def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
@@ -275,28 +198,12 @@ def test_tag_scores_orders_by_the_first_model_and_a_difference_shows_zero():
     assert zeros == [0, 1]
 
 
-def test_missing_labels_are_shares_of_their_own_kind_on_a_scale_that_is_named():
-    picture = figures.missing_labels([0.2, 0.6, 0.8, 0.9], [0.1] * 9 + [0.7])
-    assert "missing labels (n = 4): median 0.700; true negatives (n = 10): median 0.100" in picture.alt
-    upper, lower = picture.figure.axes
-    assert sum(bar.get_height() for bar in upper.patches) == pytest.approx(100)
-    assert upper.get_ylim() == lower.get_ylim() and "square root" in lower.get_xlabel()
-
-
 def test_learning_curves_mark_the_weights_that_are_kept_and_pass_over_steps_without_loss(pictures):
     upper, lower = pictures["learning_curves"].figure.axes
     assert [ring.get_xdata()[0] for ring in marks(upper)] == [800] * 4
     assert upper.get_ylim() != lower.get_ylim()
     lower = figures.learning_curves({"teacher": history(0).replace({"train_loss": {0.3 - 400 / 5e3: np.nan}})}).figure.axes[1]
     assert list(lower.lines[0].get_xdata()) == [100, 200, 300, 500, 600, 700, 800, 900, 1000]
-
-
-def test_lengths_double_from_tick_to_tick(pictures):
-    axes = pictures["scores_by_length"].figure.axes[0]
-    assert axes.get_xscale() == "log"
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["3", "6", "12", "24", "29"]
-    band, expected = axes.collections[0].get_paths()[0].vertices, by_length(0.004)
-    assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((expected["low"].min(), expected["high"].max()))
 
 
 def test_a_tone_shows_at_its_frequency_and_time():
@@ -328,30 +235,6 @@ def test_tag_curves_put_known_truth_first_and_its_bars_below():
     assert len(bars) == 1
     np.testing.assert_allclose(bars[0].get_paths()[0].get_extents().intervalx, [0.5, 2.5])
     assert [text.get_text() for text in axes.texts if text.get_text() != "peak"] == ["0.30", "0.30", "0.90"]
-
-
-def test_attention_is_relative_to_uniform():
-    rollout = {"rollout": np.array([1, 1, 5, 1]) / 8}
-    picture = figures.attention_over_time(np.arange(4.0), rollout, tone(seconds=4), "Where it looks")
-    assert "rollout most at 2.0 s (2.5 times uniform)" in picture.alt
-
-
-def test_localisation_stands_where_it_is_with_chance_marked():
-    tables = {"teacher": localised(0.0, "teacher"), "short-chunk-resnet": localised(0.1, "short-chunk-resnet")}
-    picture = figures.localisation(tables)
-    panels = picture.figure.axes
-    assert [panel.get_title("left") for panel in panels] == ["tag curve", "CLS attention", "attention rollout"]
-    assert all(panel.lines[0].get_xdata() == [0.5, 0.5] for panel in panels)
-    curves, attention = marks(panels[0]), marks(panels[1])
-    assert [line.get_color() for line in curves] == [BLUE, VERMILLION]
-    np.testing.assert_allclose(curves[0].get_xdata(), [0.6, *tables["teacher"]["curve"][:-1]])  # the mean stands first
-    assert len(attention) == 1  # a CNN has none
-    assert "tag curve of the teacher 0.600" in picture.alt and "CLS attention of the short-chunk-resnet" not in picture.alt
-
-
-def test_drops_are_drawn():
-    dots = marks(figures.deletion({"teacher": dropped(0.0)}, share=0.2).figure.axes[0])
-    assert [float(dot.get_xdata()[0]) for dot in dots] == pytest.approx([0.05, 0.03, 0.04])
 
 
 def test_heads_are_apart_and_of_one_scale():

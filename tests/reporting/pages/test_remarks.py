@@ -1,18 +1,11 @@
 """What notebook pages say follows from the numbers."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from mtt.config import DEMO, SMOKE
 from mtt.reporting.pages import remarks, tables
 from mtt.study import recipes
-
-
-def test_annotators_are_told_by_how_much_they_leave_out(tiny_corpus):
-    assert remarks.annotators(tables.missing_by_artist(tiny_corpus)) == "What the labels of this collection lack is not known."
-    text = remarks.annotators(pd.Series(np.linspace(0, 1, 11)))
-    assert "one artist in ten 10% or less are missing, of the middle one 50%, and of one in ten 90% or more" in text
 
 
 def test_models_are_converged_where_twice_the_clips_change_little():
@@ -52,17 +45,6 @@ def test_the_smallest_effect_is_that_of_tuning_corpora_where_they_were_looked_at
 
 def test_a_curve_that_a_profile_has_no_models_for_is_the_references():
     assert remarks.whose([1], [1]) == "" and "reference run" in remarks.whose([], [1]) and "--profile full" in remarks.whose([], [])
-
-
-def test_trained_lengths_are_quoted():
-    rows = [
-        {"label": label, "seconds": seconds, "roc_auc": {"effect": score}}
-        for label in ("teacher", "FCN")
-        for seconds, score in ((1.0, 0.8), (2.0, 0.7), (4.0, 0.9))
-    ]
-    said = "Trained anew at each length, the teacher goes from 0.800 at 1 s to 0.900 at 4 s and the FCN"
-    assert remarks.trained_lengths(rows).startswith(said)
-    assert remarks.trained_lengths([]) == ""
 
 
 @pytest.mark.parametrize(
