@@ -1,9 +1,9 @@
 """The claims of the study: what is measured for each, the rule that judges it, and its words.
 
 Conventions: effects are those of ``mtt.findings.judge``. Borders of a rule belong to neither side: an interval that ends on one is
-*inconclusive*. *Superiority* and *non-inferiority* ask for an interval above the margin, *equivalence* for one between minus and plus the
-margin; a claim is contradicted where the whole interval lies outside of that. A claim with *controls* that would explain its effect away
-is *not shown* unless the effect against each of them is above 0 too.
+*inconclusive*, and so is whatever fewer than LEAST replicates say. *Superiority* and *non-inferiority* ask for an interval above the
+margin, *equivalence* for one between minus and plus the margin; a claim is contradicted where the whole interval lies outside of that. A
+claim with *controls* that would explain its effect away is *not shown* unless the effect against each of them is above 0 too.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from mtt.findings.judge import (
 from mtt.findings.reference import compare
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_SHOWN = VERDICTS = ("supported", "contradicted", "inconclusive", "not shown")
+LEAST = 3  # replicates; the spread of two says too little of others
 METRIC = "ROC-AUC"
 
 
@@ -87,7 +88,7 @@ def entry(claim: Claim, judge: Judge, found: Measured) -> dict:
         "claim": claim.statement,
         "metric": METRIC,
         **told(spread),
-        "verdict": claim.verdict(lo, hi, list(controls.values())),
+        "verdict": claim.verdict(lo, hi, list(controls.values())) if len(values) >= LEAST else INCONCLUSIVE,
         "versus": found.versus,
         "controls": {name: told(one) for name, one in controls.items()},
         "beside": {name: told(judge.spread(one)) for name, one in found.beside.items()},

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mtt.evaluation.replicates import over_replicates
-from mtt.findings.claims import CLAIMS, INCONCLUSIVE, VERDICTS
+from mtt.findings.claims import CLAIMS, INCONCLUSIVE, LEAST, VERDICTS
 from mtt.findings.curves import equal_artists
 from mtt.findings.reference import standing
 from mtt.reporting.numbers import counted, joined, number, signed, with_interval
@@ -268,7 +268,8 @@ def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
     if any(entry["reference"] for entry in entries):
         found.append("This run gives no verdicts of its own: it is held against the reference run, which had more replicates.")
     elif 1 < count < 4:
-        found.append(f"{count} replicates decide little: a verdict of so few is a first look.")
+        few = "are too few for a verdict" if count < LEAST else "decide little: a verdict of so few is a first look"
+        found.append(f"{count} replicates {few}.")
     bounded = "They hold corpora, artists and training alike" if composed else "They hold artists, and splits or trainings"
     found.append(
         f"Intervals are 95% t intervals over replicates. {bounded}, and are not corrected for testing {len(entries)} claims at once."
