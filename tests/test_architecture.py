@@ -170,7 +170,7 @@ def test_rule_finds_what_breaks_it(tmp_path, rule, path, source, match):
 
 def named_facts() -> dict[str, str]:
     """What a registry's objects are called -> the registry; the words themselves may stand in one module each."""
-    facts = {text: "claim" for claim in CLAIMS.values() for text in (claim.label, claim.statement)}  # ids are names: words speak of some
+    facts = {text: "claim" for claim in CLAIMS.values() for text in (claim.id, claim.label, claim.statement)}
     facts |= dict.fromkeys(data_sets(), "data set")
     facts |= {text: "model" for model in MODELS.values() for text in (model.label, model.about)}
     facts |= {effect.about: "effect" for effect in EFFECTS.values()}

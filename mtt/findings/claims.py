@@ -32,6 +32,7 @@ from mtt.findings.judge import (
 from mtt.findings.reference import compare
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_SHOWN = VERDICTS = ("supported", "contradicted", "inconclusive", "not shown")
+HEADLINE = "C4b"  # the claim that the study is about
 LEAST = 3  # replicates; the spread of two says too little of others
 METRIC = "ROC-AUC"
 
@@ -55,6 +56,7 @@ class Claim:
     rule: Literal["superiority", "non-inferiority", "equivalence"] = "superiority"
     margin: float = 0.0
     unit: str = METRIC
+    aside: str = ""  # what a reader must know beside its sentence, of the kinds of ``words.ASIDES``
     paper: str | None = None  # what the authors or their tutorial reported, where a comparable figure was published
 
     @property
@@ -123,6 +125,7 @@ _CLAIMS = (
         "A split that shares artists between train and test overstates the score.",
         contrast="model that has heard a test artist minus model that has not, within groups of artists",
         page="02_split_stratification",
+        aside="heard",
         measure=leak,
         subject="a split that shares artists",
         wording=superiority("overstates, where every test artist was heard,", "understates", "may or may not overstate the score"),
@@ -133,6 +136,7 @@ _CLAIMS = (
         "The Transformer beats the CNN and recurrent baselines.",
         contrast="Transformer minus the strongest baseline on validation; all baselines together (Holm)",
         page="03_teacher_training",
+        aside="others",
         measure=baselines,
         subject="the Transformer",
         wording=superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
@@ -147,6 +151,7 @@ _CLAIMS = (
         "Data augmentation improves the teacher.",
         contrast="teacher with augmentation minus teacher without",
         page="03_teacher_training",
+        aside="others",
         measure=augmentation,
         subject="data augmentation",
         wording=superiority("raises the teacher's", "lowers the teacher's", "may or may not improve the teacher"),
@@ -158,17 +163,19 @@ _CLAIMS = (
         "A noisy student beats its converged teacher.",
         contrast="student minus its teacher",
         page="04_noisy_student",
+        aside="controls",
         measure=over_teacher,
         subject="the noisy student",
         wording=superiority("beats its teacher in", "falls short of its teacher in", "may or may not beat its teacher"),
         paper=_TOGETHER,
     ),
     Claim(
-        "C4b",
+        HEADLINE,
         "unlabelled music helps",
         "A noisy student beats the best model that is trained on the same labels alone.",
         contrast="student minus the better supervised control on validation",
         page="04_noisy_student",
+        aside="headroom",
         measure=over_labels,
         subject="unlabelled music",
         wording=superiority("raises", "lowers", "may or may not help"),
@@ -179,6 +186,7 @@ _CLAIMS = (
         "A student smaller than its teacher (KD) does at least as well as an equal one (KE).",
         contrast="KD student minus KE student",
         page="04_noisy_student",
+        aside="others",
         measure=smaller_student,
         subject="the smaller student (KD)",
         wording={
@@ -214,6 +222,7 @@ _CLAIMS = (
         "Longer input serves the Transformer better than a CNN.",
         contrast="slope of the Transformer minus slope of the CNN, per doubling of the length that they are trained and tested at",
         page="05_input_length_robustness",
+        aside="slopes",
         measure=longer_input,
         subject="with longer input the Transformer",
         wording={

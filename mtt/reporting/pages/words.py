@@ -13,13 +13,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mtt.evaluation.replicates import over_replicates
-from mtt.findings.claims import CLAIMS, INCONCLUSIVE, LEAST, VERDICTS
+from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, VERDICTS
 from mtt.findings.curves import equal_artists
 from mtt.findings.reference import standing
 from mtt.reporting.numbers import counted, joined, number, signed, with_interval
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
-HEADLINE = "C4b"
 QUESTION = "Does a music tagger learn from music that nobody has labelled?"
 COMPOSED = (
     "The music is composed by a program, not recorded: its artists, tags, moments and missing labels are known exactly, which lets each "
@@ -75,8 +74,8 @@ def _side(one: Mapping) -> int:
 
 def note(entry: Mapping) -> str:
     """What a reader must know beside a verdict; it follows the claim's sentence."""
-    write = {"C1": _heard, "C2": _others, "C3": _others, "C4a": _controls, "C4b": _headroom, "C5": _others, "C7": _slopes}
-    return write[entry["id"]](entry) if entry["id"] in write else ""
+    aside = CLAIMS[entry["id"]].aside
+    return ASIDES[aside](entry) if aside else ""
 
 
 def _heard(entry: Mapping) -> str:
@@ -129,6 +128,9 @@ def _slopes(entry: Mapping) -> str:
     says = {1: "gains", 0: "is not shown to gain or lose", -1: "loses"}
     parts = [f"{name} {says[_side(one)]} ({_shown(one)})" for name, one in entry["beside"].items()]
     return f"Each for itself, per doubling: {joined(parts)}." if parts else ""
+
+
+ASIDES = {"heard": _heard, "others": _others, "controls": _controls, "headroom": _headroom, "slopes": _slopes}
 
 
 def finding(entries: Sequence[Mapping]) -> str:
