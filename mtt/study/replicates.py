@@ -6,7 +6,6 @@ another corpus; of a collection that of another split by artist; of a collection
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -167,11 +166,6 @@ class Replicate:
         if train.prepared:
             whole, trained = self._heard
             make_mels(self.mels.folder, self.data.corpus, whole, trained, model, train.augment, train.prepared, self.progress)
-
-    def drop_spectrograms(self) -> None:
-        """Make room: finished cells need none, and they can be made again."""
-        if self.config.train.prepared:
-            shutil.rmtree(self.mels.folder, ignore_errors=True)
 
     def job(self, recipe, again: bool = False) -> Job:
         """The cell of a recipe in this replicate, or its second training."""

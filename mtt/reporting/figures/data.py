@@ -1,12 +1,14 @@
-"""Figures of a collection: tracks per tag, written down and true."""
+"""Figures of a collection: tracks per tag, written down and true, and which tags come together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
+import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.ticker import MaxNLocator
 
-from mtt.reporting.figures.draw import Picture, figure, row_canvas
+from mtt.reporting.figures.draw import Picture, canvas, figure, row_canvas
 from mtt.reporting.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, text_colour
 from mtt.reporting.numbers import listed
 
@@ -44,3 +46,23 @@ def tag_counts(counts: pd.Series, kinds: Mapping[str, str] | None, total: int, t
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     numbers = listed(f"{tag} {count:,}" for tag, count in counts.sort_values(ascending=False, kind="stable").items())
     return Picture(sheet, f"Bar chart, {title}: {len(order)} tags, from {counts.max():,} to {counts.min():,} tracks. {numbers}.")
+
+
+@figure
+def tag_cooccurrence(labels: np.ndarray, tags: Sequence[str]) -> Picture:
+    """Heatmap of the percentage of the row tag's tracks that have the column tag; tags that nothing has are left out."""
+    chosen = np.flatnonzero(labels.any(axis=0))
+    names = [str(tags[column]) for column in chosen]
+    together = labels[:, chosen].astype(np.float64).T @ labels[:, chosen]
+    share = 100 * together / np.diag(together)[:, None]
+    shown = pd.DataFrame(share, names, names).where(~np.eye(len(names), dtype=bool))
+    sheet, ((axes,),) = canvas("Which tags come with which", 1.6 + 0.2 * max(len(names), 12))
+    bar = {"label": "tracks of the row's tag that have the column's tag (%)", "orientation": "horizontal", "shrink": 0.6, "pad": 0.02}
+    seaborn.heatmap(shown, ax=axes, cmap="Blues", vmin=0, linewidths=0.5, xticklabels=True, yticklabels=True, cbar_kws=bar)
+    axes.tick_params(axis="x", rotation=90)
+    axes.tick_params(axis="y", rotation=0)
+    for one in sheet.axes:
+        one.grid(visible=False)
+    pairs = shown.stack().sort_values(ascending=False, kind="stable")
+    strongest = listed((f"{a} with {b} {value:.0f}%" for (a, b), value in pairs.items()), 8)
+    return Picture(sheet, f"Heatmap of {len(names)} tags: tracks of the row's tag that have the column's. Strongest: {strongest}.")

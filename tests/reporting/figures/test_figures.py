@@ -53,6 +53,7 @@ def pictures():
     probabilities, sound = rng.random((times.size, 5)), tone(seconds=10)
     kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
     return {
+        "tag_cooccurrence": figures.tag_cooccurrence(np.array([[1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 1, 1]]), TAGS),
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
         "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
         "learning_curves": figures.learning_curves({name: history(k / 500) for k, name in enumerate(models)}),
