@@ -76,7 +76,7 @@ def test_the_body_never_scrolls_sideways(site, visit, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         outside = page.evaluate(
             """width => [...document.querySelectorAll('main *')]
-                 .filter(e => !e.closest('.table-box, .formula, figure, svg, pre'))
+                 .filter(e => !e.closest('.table-box, .math.block, figure, svg, pre'))
                  .filter(e => e.getBoundingClientRect().right > width + 1)
                  .map(e => e.outerHTML.slice(0, 80))""",
             width,
