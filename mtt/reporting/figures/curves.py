@@ -1,7 +1,7 @@
 """Figures of the experiment's curves: labels against scarcity, the trap, the pool and its styles, clip lengths, and tags.
 
 Conventions: rows are those of ``mtt.findings.curves``, estimates as in ``experiment``. Lines have the 95% interval over replicates as a
-band, or, where that is unbounded, the range of the replicates.
+band; where there are too few replicates for it to tell anything, their range.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from mtt.findings.claims import LEAST
 from mtt.findings.curves import equal_artists
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, label_ends, legend, row_canvas, signed_axis
 from mtt.reporting.figures.experiment import KINDS, LIMIT, ROUND, interval_bar, interval_text
@@ -27,11 +28,16 @@ def _curve(axes: Axes, rows: Iterable[Mapping], x: str, what: str, colour: str, 
     if not kept:
         return
     at, found = zip(*kept, strict=True)
-    low, high = zip(*(one["interval"] or (min(one["by_replicate"]), max(one["by_replicate"])) for one in found), strict=True)
+    low, high = zip(*map(_band, found), strict=True)
     axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
     axes.plot(at, [one["effect"] for one in found], color=colour, **{"marker": "o", "markersize": 5, **look})
     for place, one in kept if single else ():
         _replicates(axes, place, one, colour)
+
+
+def _band(one: Mapping) -> Sequence[float]:
+    values = one["by_replicate"]
+    return one["interval"] if one["interval"] and len(values) >= LEAST else (min(values), max(values))
 
 
 def _replicates(axes: Axes, x: float, one: Mapping, colour: str) -> None:

@@ -238,7 +238,7 @@ def scarcity(own: bool) -> str:
     """What the curves against labelled artists are; ``own``: of this run, else of the reference."""
     text = (
         "The supervised model has the same labels alone; the oracle learns from the pool with its own labels. What lies between them is "
-        "the headroom. Bands are 95% intervals over replicates."
+        f"the headroom. Bands are 95% intervals over replicates; with fewer than {LEAST} of them, their range."
     )
     return text if own else f"{text} The curves are the reference run’s, points those of this run, which has one number of artists."
 
