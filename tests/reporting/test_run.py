@@ -80,7 +80,7 @@ def test_explanations_are_tested_and_the_index_quotes_them(embedded):
         assert (entry["sentence"] in index) == (entry["model"] == "student" and entry["explanation"] != "rollout")
     page = (embedded / "reports" / "06_explore.html").read_text()
     assert page.count("<audio") == 4 or "The test track with the most tags." in page
-    assert "An interactive control stands here" in page
+    assert "A control stands here in JupyterLab" in page
 
 
 @pytest.mark.slow
