@@ -15,7 +15,6 @@ from mtt.evaluation.replicates import over_replicates, prediction
 from mtt.files import read_json
 
 FOLDER = Path(__file__).parent
-PARTS = ("study", "claims", "curves", "models")
 
 
 @cache
