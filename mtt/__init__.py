@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "explain.curves": ["tag_curves"],
         "explain.tagging": ["files_of", "printable", "tag", "tag_files", "tag_text"],
         "findings.judge": ["Judge"],
-        "models": ["build_model", "import_official", "load_model", "save_model"],
+        "models": ["build_model", "import_musicnn", "import_official", "load_model", "save_model"],
         "models.checkpoint": ["MODEL_FILES"],
         "reporting.pages.audit": ["audit_text", "write_audit"],
         "reporting.explorer.page": ["explain_file"],

@@ -23,6 +23,7 @@ from mtt.study.parameters import check_parameters, parse_parameters, split_optio
 
 if TYPE_CHECKING:
     from mtt.explain.tagging import Tagged
+    from mtt.models.frontend import TaggingModel
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Collection = Annotated[str, typer.Argument(metavar="TRACKS.csv", help="path,artist,tags, or another collection that studies take")]
@@ -271,11 +272,45 @@ def import_official_command(
 
     Example: python -m mtt import-official teacher.ckpt models/teacher
     """
-    weights, description = (out / name for name in mtt.MODEL_FILES)
-    with output(weights, checkpoint, force=force), output(description, force=force):
+    with _model_folder(out, checkpoint, force=force):
         model = mtt.import_official(checkpoint, out, heads=heads)
-    print(f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags")
+    print(_size_text(out, model))
     print(f"{heads} heads were taken: no tensor shows their number; give --heads if it was trained with another")
+
+
+@app.command("import-musicnn")
+def import_musicnn_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="[WHEEL] OUT", help="the file of musicnn 0.1.0, else pip gets it; folder to write")
+    ],
+    model: Annotated[
+        Literal["MSD_musicnn", "MTT_musicnn"], typer.Option(help="MSD: Million Song Dataset, MTT: MagnaTagATune")
+    ] = "MSD_musicnn",
+    force: Force = False,
+) -> None:
+    """Turn the weights of musicnn, a published tagger, into a model folder; 29 MB are fetched, and nothing of it is run.
+
+    Example: python -m mtt import-musicnn models/musicnn
+    """
+    if len(paths) > 2:
+        raise UsageError(f"import-musicnn: expected [WHEEL] OUT, got {len(paths)} paths")
+    *wheel, out = paths
+    with _model_folder(out, *wheel, force=force):
+        made = mtt.import_musicnn(out, *wheel, model=model)
+    print(_size_text(out, made))
+    print(f"licence: {one_line(made.provenance['licence']).split('. ')[0]}; its notice stands in {shown(out / mtt.MODEL_FILES[1])}")
+
+
+@contextmanager
+def _model_folder(out: Path, *inputs: Path, force: bool) -> Iterator[None]:
+    """The two files of a model folder as outputs."""
+    weights, description = (out / name for name in mtt.MODEL_FILES)
+    with output(weights, *inputs, force=force), output(description, *inputs, force=force):
+        yield
+
+
+def _size_text(out: Path, model: "TaggingModel") -> str:
+    return f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags"
 
 
 def _interrupt(*_) -> None:

@@ -158,7 +158,8 @@ def _load(folder: Path) -> tuple[TaggingModel, str]:
         made = f"python -m mtt import-official {folder} OUT makes one of a checkpoint of the authors"
         inside = f"give the folder that holds it, {folder.parent}"
         raise CheckpointError(f"{folder}: a file, not a model folder: {inside if folder.name in (WEIGHTS, DESCRIPTION) else made}")
-    content = _read(folder / DESCRIPTION, MAX_DESCRIPTION)
+    remedy = f"a model folder holds {WEIGHTS} and {DESCRIPTION}"
+    content = read_limited(folder / DESCRIPTION, MAX_DESCRIPTION, remedy)
     try:
         description = read_settings(Description, json.loads(content))
         check_config(description.config)
@@ -167,7 +168,7 @@ def _load(folder: Path) -> tuple[TaggingModel, str]:
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{folder / DESCRIPTION}: {one_line(error)[:300]}: no model of this version of mtt") from error
     numbers = sum(tensor.numel() for tensor in outline(description.config, len(description.tags)).values())
-    weights = _read(folder / WEIGHTS, 8 * numbers + MAX_DESCRIPTION)
+    weights = read_limited(folder / WEIGHTS, 8 * numbers + MAX_DESCRIPTION, remedy)
     try:
         tensors = safetensors.torch.load(weights)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
@@ -179,15 +180,15 @@ def _load(folder: Path) -> tuple[TaggingModel, str]:
     return model, description.weights_sha256
 
 
-def _read(path: Path, most: int) -> bytes:
-    """A regular file of at most so many bytes."""
+def read_limited(path: Path, most: int, remedy: str) -> bytes:
+    """A regular file of at most so many bytes. Raises ``CheckpointError``, which ends with the ``remedy``."""
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("not a regular file")
         if found.st_size > most:
-            raise ValueError(f"{found.st_size:,} bytes, more than the {most:,} that such a model has")
+            raise ValueError(f"{found.st_size:,} bytes, more than the {most:,} that such a file has")
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name too
         reason = getattr(error, "strerror", None) or one_line(error)
-        raise CheckpointError(f"{path}: {reason}: a model folder holds {WEIGHTS} and {DESCRIPTION}") from error
+        raise CheckpointError(f"{path}: {reason}: {remedy}") from error

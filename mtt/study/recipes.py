@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mtt.config import InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
-from mtt.models.build import MODELS
+from mtt.models.frontend import MODELS, MelTaggingModel
 from mtt.settings import SettingsError
 
 LABELLED = "labelled"
@@ -202,7 +202,7 @@ def _models(study: StudyConfig) -> Iterator[Entry]:
     longer = {"teacher": (supervised(study), BLUE)}
     for architecture, channels in study.baselines:
         kind, name = MODELS[architecture], architecture.replace("_", "-")
-        own = replace(study.train, prepared=0 if architecture == "sample_cnn" else study.train.prepared)  # it hears waveforms
+        own = replace(study.train, prepared=study.train.prepared if issubclass(kind, MelTaggingModel) else 0)  # others hear waveforms
         model = supervised(study, name, model=replace(study.teacher, architecture=architecture, channels=channels), train=own, initial=None)
         yield _entry(model, "baseline", kind.label, kind.about, kind.colour)
         longer[name] = model, kind.colour
