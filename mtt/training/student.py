@@ -43,6 +43,24 @@ class MissingLabelMask:
         return (labels > 0) | (clip_scores(self.scores, batch) <= self.thresholds)
 
 
+class Imitation:
+    """The objective of a student without labels: mean binary cross-entropy against the teacher's ``scores`` of the pool's clips."""
+
+    def __init__(self, pool: ClipBatches, scores: np.ndarray) -> None:
+        self.pool, self.scores = pool, scores
+
+    def draw(self, first: int, last: int) -> Iterator[Batch]:
+        return self.pool.iterate(first, last)
+
+    def tracks(self, drawn: Batch) -> list[str]:
+        return [self.pool.track_ids[row] for row in drawn.rows]
+
+    def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
+        device = next(model.parameters()).device
+        logits = model(drawn.clips.to(device, non_blocking=True)).float()
+        return binary_cross_entropy_with_logits(logits, clip_scores(self.scores, drawn).to(device))
+
+
 class NoisyStudent:
     """The student's objective: labelled loss + ``unlabelled_weight`` x pseudo-label loss, both mean binary cross-entropy.
 
