@@ -1,0 +1,27 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from mtt.config import SMOKE, AugmentConfig
+from mtt.findings import anchor as module
+from mtt.findings.anchor import anchor
+
+
+@pytest.mark.slow
+def test_the_anchor_sizes_itself_by_the_clock_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
+    config = replace(SMOKE, replicates=1, train=replace(SMOKE.train, augment=AugmentConfig(clip_share=0.0)))
+    found = anchor(tmp_path / "anchor", 0.001, config, progress=False)
+    assert found["exposure"] == max(4, round(0.06 * found["clips_per_second"] / module.TRAININGS))
+    assert found["settings"]["exposure"] == found["exposure"]
+    scores = {row["name"]: row["roc_auc"] for row in found["models"]}
+    assert set(scores) >= {"teacher", "student", "supervised-long", "oracle", "fcn", "student-w8"}
+    assert found["effects"]["C4a"]["effect"] == pytest.approx(scores["student"] - scores["teacher"])
+    assert found["effects"]["C4b"]["effect"] == pytest.approx(scores["student"] - scores[found["control"]])
+    assert found["effects"]["C2, fcn"]["effect"] == pytest.approx(scores["teacher"] - scores["fcn"])
+    low, high = found["effects"]["C5"]["interval"]
+    assert low <= high
+    monkeypatch.setattr(module, "clips_per_second", None)  # it is known from then on
+    again = anchor(tmp_path / "anchor", 5.0, config, progress=False)
+    assert json.loads(json.dumps(again)) == json.loads(json.dumps(found))
