@@ -191,10 +191,19 @@ def tune(
     mtt.tune(PROFILES[profile], corpora, progress=sys.stderr.isatty())
 
 
+@app.command("keep-reference")
+def keep_reference_command(results: Annotated[Path, typer.Argument(metavar="RESULTS.json", help="of a run with --profile full")]) -> None:
+    """Keep a full run's effects in the package: what every demo run is held against.
+
+    Example: python -m mtt keep-reference reports/results.json
+    """
+    print(shown(mtt.keep_reference(results)))
+
+
 @app.command()
 def anchor(
     out: Annotated[Path, typer.Option(help="JSON to write: scores and effects")],
-    minutes: Annotated[float, typer.Option(min=0.01, help="that training takes, about; the exposure follows")] = 6.0,
+    minutes: Annotated[float, typer.Option(min=0.001, help="that training takes, about; the exposure follows")] = 6.0,
     profile: Annotated[Literal["anchor", "smoke"], typer.Option(help="smoke: tiny models, to try the command on a CPU")] = "anchor",
     force: Force = False,
 ) -> None:

@@ -18,7 +18,7 @@ from mtt.data.batches import ClipBatches
 from mtt.evaluation.bootstrap import interval
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import read_json, write_json
-from mtt.findings.judge import Judge, best_control
+from mtt.findings.judge import Effect, Judge, best_control
 from mtt.models import build_model
 from mtt.settings import to_dict
 from mtt.study.cells import THREADS, threads
@@ -44,10 +44,14 @@ def anchor(folder: Path, minutes: float, config: StudyConfig = ANCHOR, progress:
     judge = Judge(study)
     judge.results = study.make_named(["teacher", "student", "supervised-long", "oracle", *baselines(config), widest])
     student, teacher, control = judge.score("student"), judge.score("teacher"), best_control(judge)
-    effects = {"C4a": student - teacher, "C4b": student - judge.score(control)}
-    effects |= {f"C2, {name}": teacher - judge.score(name) for name in baselines(config)}
-    effects |= {"C5": judge.score(widest) - student, "oracle": judge.score("oracle") - student}
-    over_artists = {name: interval(judge.resamples(one)[0]) for name, one in effects.items()}
+    labels = {name: result.entry.label for name, result in judge.results.items()}
+    effects = {
+        "student minus its teacher (C4a)": student - teacher,
+        f"student minus {labels[control[0]]} (C4b)": student - judge.score(control),
+        "oracle minus student": judge.score("oracle") - student,
+        **{f"Transformer minus {labels[name]} (C2)": teacher - judge.score(name) for name in baselines(config)},
+        f"{labels[widest]} minus student (C5)": judge.score(widest) - student,
+    }
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     return {
         "machine": f"{device}, torch {torch.__version__}, {effective_precision(config.train.precision, pick_device())}",
@@ -56,8 +60,14 @@ def anchor(folder: Path, minutes: float, config: StudyConfig = ANCHOR, progress:
         "control": control[0],
         "settings": to_dict(study.config),
         "models": [judge.model_row(result) for result in judge.results.values()],
-        "effects": {name: {"effect": float(one.values[0]), "interval": over_artists[name]} for name, one in effects.items()},
+        "effects": {name: _over_artists(judge, one) for name, one in effects.items()},
     }
+
+
+def _over_artists(judge: Judge, effect: Effect) -> dict:
+    """The effect with its 95 % interval over the choice of test artists."""
+    values = effect.values.tolist()
+    return {"effect": values[0], "interval": list(interval(judge.resamples(effect)[0])), "by_replicate": values}
 
 
 def clips_per_second(replicate: Replicate) -> float:
