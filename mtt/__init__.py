@@ -32,6 +32,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models.checkpoint": ["MODEL_FILES"],
         "reporting.pages.audit": ["audit_text", "write_audit"],
         "reporting.explorer.page": ["explain_file"],
+        "findings.anchor": ["anchor"],
+        "findings.reference": ["keep_reference"],
         "findings.tuning": ["tune"],
         "reporting.run": ["run_study"],
         "study.job": ["read_job", "run_job"],

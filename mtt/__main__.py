@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -17,8 +18,21 @@ import typer
 from tqdm import tqdm
 
 import mtt  # its names are imported when first used: a command loads what it needs
-from mtt.config import PROFILES
-from mtt.files import MttError, UsageError, alone, fingerprint, home, one_line, output, place_fault, read_json, shown, write_whole
+from mtt.config import ANCHOR, PROFILES, SMOKE
+from mtt.files import (
+    MttError,
+    UsageError,
+    alone,
+    fingerprint,
+    home,
+    one_line,
+    output,
+    place_fault,
+    read_json,
+    shown,
+    write_json,
+    write_whole,
+)
 from mtt.study.parameters import check_parameters, parse_parameters, split_options
 
 if TYPE_CHECKING:
@@ -176,6 +190,32 @@ def tune(
     Example: python -m mtt tune
     """
     mtt.tune(PROFILES[profile], corpora, progress=sys.stderr.isatty())
+
+
+@app.command("keep-reference")
+def keep_reference_command(results: Annotated[Path, typer.Argument(metavar="RESULTS.json", help="of a run with --profile full")]) -> None:
+    """Keep a full run's effects in the package: what every demo run is held against.
+
+    Example: python -m mtt keep-reference reports/results.json
+    """
+    print(shown(mtt.keep_reference(results)))
+
+
+@app.command()
+def anchor(
+    out: Annotated[Path, typer.Option(help="JSON to write: scores and effects")],
+    minutes: Annotated[float, typer.Option(min=0.001, help="that training takes, about; the exposure follows")] = 6.0,
+    profile: Annotated[Literal["anchor", "smoke"], typer.Option(help="smoke: tiny models, to try the command on a CPU")] = "anchor",
+    force: Force = False,
+) -> None:
+    """Train teacher, students, control, oracle and a CNN of nearly the published size on one corpus, on a GPU; go on where it stopped.
+
+    Example: python -m mtt anchor --minutes 6 --out anchor.json
+    """
+    with output(out, endings=[".json"], force=force):
+        config = ANCHOR if profile == "anchor" else replace(SMOKE, replicates=1)
+        write_json(out, mtt.anchor(home() / "runs" / f"anchor-{profile}", minutes, config, progress=sys.stderr.isatty()))
+    print(shown(out))
 
 
 @app.command()

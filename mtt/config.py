@@ -266,6 +266,24 @@ DEMO = dataclasses.replace(  # the full run's models on two smaller corpora, and
     left_out=("student-clean", "supervised-w32", "fcn-2s", "teacher-fresh"),
 )
 
+ANCHOR = dataclasses.replace(  # models of nearly the published size on one larger corpus, for a GPU (``mtt.findings.anchor``)
+    FULL,
+    profile="anchor",
+    replicates=1,
+    retrained=0,
+    held_out=(60, 150),
+    labelled_artists=1000,
+    scarcity=(),
+    pool_artists=1000,
+    pools=(),
+    undertrained=(),
+    teacher=ModelConfig(n_fft=2048, hop=1024),
+    train=dataclasses.replace(FULL.train, batch_size=64, clip_seconds=10.0, learning_rate=1e-3, warmup_steps=200, evaluate_every=500),
+    student_widths=(64,),
+    baselines=(("fcn", 128),),
+    train_lengths=(5.0, 10.0),
+)
+
 PAPER = StudyConfig(  # the authors' settings: 200 epochs at most of the 163 504 labelled tracks, patience of 40 epochs
     profile="paper",
     replicates=1,

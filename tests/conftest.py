@@ -23,6 +23,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores 
     torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
 @pytest.fixture(scope="session")
 def tiny_table(tmp_path_factory) -> Path:
     return write_collection(tmp_path_factory.mktemp("collection"))

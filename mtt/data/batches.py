@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Protocol, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 READ_AHEAD = 4  # batches
@@ -80,7 +81,8 @@ class ClipBatches:
         parts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts, random.random(len(rows))))
         rows, slots, starts, draws = parts
         ids = [self.track_ids[row] for row in rows]
-        return Batch(self.source.clips(ids, starts, self.clip_seconds, draws if self.varied else None), rows, slots)
+        clips = self.source.clips(ids, starts, self.clip_seconds, draws if self.varied else None)
+        return Batch(clips.pin_memory() if torch.cuda.is_available() else clips, rows, slots)  # a GPU fetches pinned memory by itself
 
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""

@@ -7,5 +7,6 @@
 ``lengths``       what the length of the input does to a trained model
 ``pseudo_labels`` how good a teacher's pseudo-labels are
 ``evidence``      whether explanations hold
+``anchor``        the same questions of larger models, on a GPU
 ``tuning``        whether models are converged and what can be seen, on corpora that no result comes from
 """

@@ -95,13 +95,17 @@ class Judge:
 
     def artist_errors(self, effect: Effect) -> np.ndarray:
         """Standard error of an effect over the choice of test artists, in each replicate (artist-clustered bootstrap)."""
-        errors = []
-        for place, weights in enumerate(effect.weights):
-            values = sum(weight * self._resample(place, name) for name, weight in weights.items())
-            errors.append(float(np.std(values, ddof=1)))
-        return np.array(errors)
+        return np.array([float(np.std(values, ddof=1)) for values in self.resamples(effect)])
 
-    def _resample(self, place: int, name: str) -> np.ndarray:
+    def resamples(self, effect: Effect) -> list[np.ndarray]:
+        """An effect in each resample of the test artists of each replicate."""
+
+        def one(place: int, weights: Weights) -> np.ndarray:
+            return sum(weight * self._resampled_score(place, name) for name, weight in weights.items())
+
+        return [one(place, weights) for place, weights in enumerate(effect.weights)]
+
+    def _resampled_score(self, place: int, name: str) -> np.ndarray:
         """A model's score in each resample of a replicate's test tracks."""
         if (place, name) not in self._resampled:
             scores = self.results[name].cells[place].scores("test")

@@ -1,7 +1,8 @@
 """What the package knows beforehand: the full run's effects, which new replicates are held against, and what tuning corpora showed.
 
 Conventions: ``reference.json`` holds ``study``, ``claims``, ``curves`` and ``models`` of the committed full run's results.json;
-``tuning.json`` what ``mtt.findings.tuning`` wrote. Both are made by the program and never edited.
+``tuning.json`` what ``mtt.findings.tuning`` wrote, ``anchor.json`` what ``mtt.findings.anchor`` did on a GPU. All are made by the program
+and never edited.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from mtt.config import StudyConfig
 from mtt.evaluation.replicates import over_replicates, prediction
-from mtt.files import read_json
+from mtt.files import MttError, read_json, write_json
 
 FOLDER = Path(__file__).parent
 
@@ -27,6 +28,22 @@ def reference() -> dict:
 def tuning() -> dict:
     """``convergence`` and ``power`` as found on tuning corpora; empty before they were looked at."""
     return read_json(FOLDER / "tuning.json") or {}
+
+
+@cache
+def scale_anchor() -> dict:
+    """What models of nearly the published size showed (``mtt.findings.anchor``); empty before any were trained."""
+    return read_json(FOLDER / "anchor.json") or {}
+
+
+def keep_reference(results: str | Path) -> Path:
+    """Make the results.json of a full run on composed music the reference. Raises ``MttError`` for another file."""
+    found = read_json(Path(results))
+    about = found.get("study") if isinstance(found, dict) else None
+    if not isinstance(about, dict) or (about.get("profile"), about.get("collection")) != ("full", "synthetic"):
+        raise MttError(f"{results}: is no results.json of --profile full on the embedded corpus; the reference is such a run")
+    write_json(FOLDER / "reference.json", {name: found[name] for name in ("study", "claims", "curves", "models")})
+    return FOLDER / "reference.json"
 
 
 def compare(config: StudyConfig, claim: str, values: Sequence[float]) -> dict | None:

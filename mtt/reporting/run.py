@@ -26,7 +26,7 @@ from mtt.collections.load import parse_source
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import MttError, alone, check_place, fingerprint, home, read_json, write_json, write_whole
 from mtt.findings.curves import variance
-from mtt.findings.reference import agreement
+from mtt.findings.reference import agreement, scale_anchor
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import choose_tracks, scenes_of
 from mtt.reporting.explorer.page import render_explorer
@@ -171,6 +171,7 @@ def collect_results(study: Study, provenance: Mapping) -> dict:
         "curves": {name: rows for page in recorded.values() for name, rows in page.get("curves", {}).items()},
         "variance": variance(claims),
         "explanations": [{**entry, "sentence": remarks.explanation(entry)} for entry in parts["explanations"]],
+        "scale_anchor": scale_anchor(),
         "findings": {page: found["finding"] for page, found in recorded.items() if "finding" in found},
         **({"reference": {"agree": agree, "compared": compared}} if compared else {}),
     }

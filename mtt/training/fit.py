@@ -59,7 +59,7 @@ class Supervised:
 
     def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
         device = next(model.parameters()).device
-        clips = augmented(drawn.clips.to(device), self.augmentation, stream_seed(self.seed, step, "augmentation"))
+        clips = augmented(drawn.clips.to(device, non_blocking=True), self.augmentation, stream_seed(self.seed, step, "augmentation"))
         return F.binary_cross_entropy_with_logits(model(clips).float(), self.labels[drawn.rows].to(device))
 
 
@@ -91,17 +91,19 @@ def fit(
         last = min(config.steps, (run.step // config.evaluate_every + 1) * config.evaluate_every)
         started = time.perf_counter()
         losses = []
-        for step, loss, drawn in _train_steps(shared, objective, optimizer, config, seed, run.step, last, ranks):
-            if not math.isfinite(loss):
-                raise _diverged(f"training loss is {loss} at step {step} (tracks {_some(objective.tracks(drawn))})", config, run)
+        for loss in _train_steps(shared, objective, optimizer, config, seed, run.step, last, ranks):
             losses.append(loss)
             if on_step is not None:
-                on_step(step + 1)
+                on_step(run.step + len(losses))
+        means = ranks.mean(torch.stack(losses))  # read here: a GPU that is asked for a number waits at every step
+        for step in run.step + np.flatnonzero(~np.isfinite(means))[:1]:
+            tracks = _some(objective.tracks(next(iter(objective.draw(step, step + 1)))))
+            raise _diverged(f"training loss is {means[step - run.step]} at step {step} (tracks {tracks})", config, run)
         score = ranks.agree(validate(model) if ranks.first else None)
         if not math.isfinite(score):
             raise _diverged(f"validation score is {score} after step {last - 1}", config, run)
         model.train()
-        run.record([last, float(np.mean(losses)), float(score), learning_rate(config, last - 1), time.perf_counter() - started])
+        run.record([last, float(np.mean(means)), float(score), learning_rate(config, last - 1), time.perf_counter() - started])
     run.finish()
     return run.history()
 
@@ -125,8 +127,8 @@ def _train_steps(
     first: int,
     last: int,
     ranks: Ranks,
-) -> Iterator[tuple[int, float, object]]:
-    """Yield (step, loss, batch) after each update."""
+) -> Iterator[Tensor]:
+    """Yield the loss after each update."""
     device = next(model.parameters()).device
     use_bfloat16 = effective_precision(config.precision, device) == "bfloat16"
     for step, drawn in enumerate(objective.draw(first, last), start=first):
@@ -139,7 +141,7 @@ def _train_steps(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
         optimizer.step()
-        yield step, ranks.mean(loss), drawn
+        yield loss.detach()
 
 
 def _diverged(what: str, config: TrainConfig, run: _Run) -> MttError:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -45,13 +46,11 @@ class Ranks:
         """The model, or one that averages its gradients over the ranks."""
         return model if self.world == 1 else DistributedDataParallel(model)
 
-    def mean(self, value: Tensor) -> float:
-        """The mean over the ranks."""
-        if self.world == 1:
-            return value.item()
-        total = value.detach().clone()
-        distributed.all_reduce(total)
-        return total.item() / self.world
+    def mean(self, values: Tensor) -> np.ndarray:
+        """The means over the ranks, of each of the ``values``."""
+        if self.world > 1:
+            distributed.all_reduce(values)
+        return values.double().cpu().numpy() / self.world
 
     def agree(self, value: T | None) -> T:
         """What rank 0 gives; it waits for nobody, the others for it."""

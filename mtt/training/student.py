@@ -96,8 +96,9 @@ class NoisyStudent:
     def loss(self, model: nn.Module, step: int, drawn: tuple[Batch, Batch]) -> Tensor:
         labelled, pool = drawn
         device = next(model.parameters()).device
-        known = augmented(labelled.clips.to(device), self.augmentation, stream_seed(self.seed, step, "augmentation"))
-        unknown = augmented(pool.clips.to(device), self.pool_augmentation, stream_seed(self.seed, step, "augmentation of the pool"))
+        known, unknown = (batch.clips.to(device, non_blocking=True) for batch in drawn)
+        known = augmented(known, self.augmentation, stream_seed(self.seed, step, "augmentation"))
+        unknown = augmented(unknown, self.pool_augmentation, stream_seed(self.seed, step, "augmentation of the pool"))
         logits = model(torch.cat([known, unknown])).float()
         supervised = self._supervised(logits[: len(known)], labelled)
         imitation = binary_cross_entropy_with_logits(logits[len(known) :], clip_scores(self.scores, pool).to(device))

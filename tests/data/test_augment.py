@@ -339,7 +339,7 @@ def test_clips_left_out_are_bit_identical_and_the_others_limited():
     assert (y[chosen] != x[chosen]).any(1).all() and y[chosen].abs().max() == 1.0
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_chain_on_a_gpu_draws_the_same_parameters():
     x = noise(16, SECOND)
     settings = {"probability": {"noise": 0.0, "reverb": 0.0}}  # their samples differ between devices

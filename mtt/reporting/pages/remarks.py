@@ -15,6 +15,7 @@ from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.findings.evidence import CHANCE, NAMES, Evidence
 from mtt.findings.pseudo_labels import PseudoLabels
+from mtt.findings.tuning import CHANGE
 from mtt.reporting.numbers import counted, interval, joined, number, with_interval
 from mtt.study import recipes
 from mtt.study.replicates import Replicate
@@ -146,6 +147,25 @@ def pseudo_labels(labels: PseudoLabels) -> str:
     return text + (
         f" Of the {found['missing']:,} labels missing from its training tracks, a random one scores higher than a random true negative "
         f"with probability {found['separation']:.2f}, although the teacher was taught that both are negatives."
+    )
+
+
+def scale(found: Mapping) -> str:
+    """What models of nearly the published size showed (``scale_anchor()``), and how far that can be trusted."""
+    if not found:
+        return "Models of the published size were not trained yet: `python -m mtt anchor` does it on a GPU."
+    settings, scores = found["settings"], {row["name"]: row["roc_auc"] for row in found["models"]}
+    model, longer = settings["teacher"], scores["supervised-long"] - scores["teacher"]
+    text = (
+        f"Models of {model['channels']} channels and width {model['width']} learned from clips of {settings['train']['clip_seconds']:g} s "
+        f"of {settings['labelled_artists']:,} labelled artists, composed as the others ({found['machine']}; {found['date']}). There is one "
+        "training of each, so intervals hold the choice of test artists alone."
+    )
+    if longer < CHANGE:
+        return text
+    return (
+        f"{text} **Not converged**: twice as many labelled clips add {number(longer)} to the teacher. What is seen is how fast each way of "
+        "training gets on within the same few minutes, not where it ends."
     )
 
 

@@ -81,3 +81,15 @@ def test_the_words_on_deletion_follow_both_controls_and_their_size(random, elsew
     text = remarks.explanation(about)
     assert says in text and "Without the 20% of frames" in text and "lose 0.300" in text
     assert f"{'more' if random[0] > 0 else 'less'} than without random frames" in text and "faithful" not in text
+
+
+def test_large_models_that_longer_training_still_helps_are_not_called_converged():
+    settings = {"teacher": {"channels": 128, "width": 256}, "train": {"clip_seconds": 10.0}, "labelled_artists": 1000}
+
+    def told(longer: float) -> str:
+        models = [{"name": "teacher", "roc_auc": 0.9}, {"name": "supervised-long", "roc_auc": longer}]
+        return remarks.scale({"settings": settings, "models": models, "machine": "a GPU", "date": "2030-01-01"})
+
+    assert "128 channels" in told(0.902) and "converged" not in told(0.902)
+    assert "Not converged" in told(0.92) and "add 0.020" in told(0.92)
+    assert "not trained yet" in remarks.scale({})

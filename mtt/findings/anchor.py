@@ -1,0 +1,99 @@
+"""The scale anchor: do the signs of the main effects persist in models of nearly the published size?
+
+Conventions: one corpus and one training of each model, so that intervals speak of the choice of test artists alone. The exposure follows
+from the minutes there are and the speed of the machine, before anything is trained.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from mtt.config import ANCHOR, StudyConfig
+from mtt.data.batches import ClipBatches
+from mtt.evaluation.bootstrap import interval
+from mtt.evaluation.predict import effective_precision, pick_device
+from mtt.files import read_json, write_json
+from mtt.findings.judge import Effect, Judge, best_control
+from mtt.models import build_model
+from mtt.settings import to_dict
+from mtt.study.cells import THREADS, threads
+from mtt.study.recipes import LABELLED, baselines
+from mtt.study.replicates import Replicate
+from mtt.study.workspace import Study
+from mtt.training.fit import Supervised
+
+TRAININGS = 10  # of the teacher's exposure, that all the models and their scoring cost together
+TIMED = 10  # steps, after as many that are not
+
+
+def anchor(folder: Path, minutes: float, config: StudyConfig = ANCHOR, progress: bool = True) -> dict:
+    """Train the models of the anchor in ``folder`` within about ``minutes`` and return scores and effects; goes on where it stopped."""
+    sized = read_json(folder / "exposure.json")
+    if sized is None:
+        probe = Replicate(config, config.first_replicate, folder / "study" / str(config.first_replicate), progress)
+        rate = clips_per_second(probe)
+        sized = {"clips_per_second": round(rate, 1), "exposure": max(config.train.batch_size, round(60 * minutes * rate / TRAININGS))}
+        write_json(folder / "exposure.json", sized)
+    study = Study(replace(config, exposure=sized["exposure"]), folder / "study", progress)
+    widest = f"student-w{max(config.student_widths)}"
+    judge = Judge(study)
+    judge.results = study.make_named(["teacher", "student", "supervised-long", "oracle", *baselines(config), widest])
+    student, teacher, control = judge.score("student"), judge.score("teacher"), best_control(judge)
+    labels = {name: result.entry.label for name, result in judge.results.items()}
+    effects = {
+        "student minus its teacher (C4a)": student - teacher,
+        f"student minus {labels[control[0]]} (C4b)": student - judge.score(control),
+        "oracle minus student": judge.score("oracle") - student,
+        **{f"Transformer minus {labels[name]} (C2)": teacher - judge.score(name) for name in baselines(config)},
+        f"{labels[widest]} minus student (C5)": judge.score(widest) - student,
+    }
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return {
+        "machine": f"{device}, torch {torch.__version__}, {effective_precision(config.train.precision, pick_device())}",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **sized,
+        "control": control[0],
+        "settings": to_dict(study.config),
+        "models": [judge.model_row(result) for result in judge.results.values()],
+        "effects": {name: _over_artists(judge, one) for name, one in effects.items()},
+    }
+
+
+def _over_artists(judge: Judge, effect: Effect) -> dict:
+    """The effect with its 95 % interval over the choice of test artists."""
+    values = effect.values.tolist()
+    return {"effect": values[0], "interval": list(interval(judge.resamples(effect)[0])), "by_replicate": values}
+
+
+def clips_per_second(replicate: Replicate) -> float:
+    """Clips that the teacher trains on in a second, prepared spectrograms read and all; they are made first."""
+    config, device = replicate.config, pick_device()
+    replicate.prepare()
+    ids, data = replicate.groups[LABELLED], replicate.data
+    batches = ClipBatches(data.mels, ids, config.train.batch_size, config.train.clip_seconds, seed=0)
+    objective = Supervised(batches, data.labels(ids), None, seed=0)
+    model = build_model(config.teacher, len(data.corpus.tags)).to(device, memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.train.learning_rate, fused=True)
+    bfloat16 = effective_precision(config.train.precision, device) == "bfloat16"
+    with threads(THREADS):
+        for step, drawn in enumerate(objective.draw(0, 2 * TIMED)):
+            if step == TIMED:
+                _wait()
+                started = time.perf_counter()
+            with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+                loss = objective.loss(model, step, drawn)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        _wait()
+    return TIMED * config.train.batch_size / (time.perf_counter() - started)
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
