@@ -301,6 +301,82 @@ def explain(
         print(shown(mtt.explain_file(audio, model, out)))
 
 
+@app.command()
+def embed(
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
+    model: Annotated[Path, typer.Option(help="model folder, such as models/musicnn")],
+    out: Annotated[Path, typer.Option(help=".npz: features of every window; .csv: a row a track")],
+    force: Force = False,
+) -> None:
+    """Write what a model makes of files before its last layer, for searching and for models of one's own; stopped, it goes on.
+
+    Example: python -m mtt embed ~/Music --model models/musicnn --out music.npz
+    """
+    with output(out, *audio, endings=[".npz", ".csv"], force=force), _store(out, model) as store:
+        tagger, files, found, failed = mtt.load_model(model), mtt.files_of(audio).files, {}, 0
+        for path in tqdm(files, "embedding", unit="file", disable=not sys.stderr.isatty()):
+            try:
+                found[str(path)] = mtt.embed_file(tagger, path, store)
+            except MttError as error:
+                tqdm.write(f"mtt: {mtt.printable(one_line(error))}", file=sys.stderr)
+                failed += 1
+        if not found:
+            raise MttError(f"{shown(out)}: is not written, because no file could be heard")
+        mtt.write_embeddings(out, found, os.path.abspath(model), read_json(model / mtt.MODEL_FILES[1])["weights_sha256"])
+    print(f"{shown(out)}: {len(found):,} files{f', {failed:,} failed' if failed else ''}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def similar(
+    song: Annotated[Path, typer.Argument(metavar="SONG", help="an audio file")],
+    library: Annotated[Path, typer.Option("--in", metavar="FILE.npz", help="what embed wrote")],
+    model: Annotated[Path | None, typer.Option(help="model folder, if it is no longer where it was")] = None,
+    top: Annotated[int, typer.Option(min=1)] = 10,
+) -> None:
+    """List the tracks that are most like a song.
+
+    Example: python -m mtt similar song.mp3 --in music.npz
+    """
+    found, place, digest = mtt.read_embeddings(library)
+    folder = model or Path(place)
+    tagger = mtt.load_model(folder)
+    if read_json(folder / mtt.MODEL_FILES[1])["weights_sha256"] != digest:
+        raise MttError(f"{shown(folder)}: is not the model that {shown(library)} was made with: give that with --model, or embed again")
+    others = {name: one for name, one in found.items() if not os.path.exists(name) or not os.path.samefile(name, song)}
+    if not others:
+        raise MttError(f"{shown(library)}: holds no track but the song")
+    for row in mtt.similar(mtt.embed(tagger, song).track, others).head(top).itertuples():
+        print(f"{row.similarity:6.3f}  {mtt.printable(row.path)}")
+
+
+@app.command()
+def distill(
+    collection: Collection,
+    teacher: Annotated[Path, typer.Option(help="model folder of a tagger, such as models/musicnn")],
+    out: Annotated[Path, typer.Option(help="model folder to write")],
+    size: Annotated[Literal["small", "compact"], typer.Option(help="small fits into a page; compact has the paper's size")] = "small",
+    minutes: Annotated[float, typer.Option(min=0.1, help="that it takes, about")] = 30.0,
+    force: Force = False,
+) -> None:
+    """Make a Transformer that tags as another tagger does, from unlabelled music alone; stopped, the same command goes on.
+
+    Example: python -m mtt distill ~/Music/tracks.csv --teacher models/musicnn --out models/mine
+    """
+    weights, description = (out / name for name in mtt.MODEL_FILES)
+    inputs = [teacher / name for name in mtt.MODEL_FILES]
+    with output(weights, *inputs, force=force), output(description, *inputs, force=force):
+        done = mtt.distill(collection, teacher, out, size, minutes, progress=sys.stderr.isatty())
+    with_labels = [name for name in ("positives", "student", "teacher") if done.agreement[name].notna().any()]
+    print(done.agreement[["correlation", "difference", *with_labels]].round(3).to_string(na_rep=""))
+    means = done.agreement[["correlation", "logit_correlation", "difference"]].mean()
+    print(
+        f"{shown(out)}: on {done.tracks['test']:,} tracks of artists that it never heard, its probabilities correlate {means.iloc[0]:.3f}"
+    )
+    print(f"with the teacher's ({means.iloc[1]:.3f} as logits) and differ by {means.iloc[2]:.3f} on average")
+
+
 @app.command("import-official")
 def import_official_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="the authors' teacher.ckpt or compact_student.ckpt")],

@@ -7,7 +7,6 @@ from the minutes there are and the speed of the machine, before anything is trai
 from __future__ import annotations
 
 import datetime
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +24,9 @@ from mtt.study.cells import THREADS, threads
 from mtt.study.recipes import LABELLED, baselines
 from mtt.study.replicates import Replicate
 from mtt.study.workspace import Study
-from mtt.training.fit import Supervised
+from mtt.training.fit import Supervised, seconds_a_step
 
 TRAININGS = 10  # of the teacher's exposure, that all the models and their scoring cost together
-TIMED = 10  # steps, after as many that are not
 
 
 def anchor(folder: Path, minutes: float, config: StudyConfig = ANCHOR, progress: bool = True) -> dict:
@@ -77,23 +75,6 @@ def clips_per_second(replicate: Replicate) -> float:
     ids, data = replicate.groups[LABELLED], replicate.data
     batches = ClipBatches(data.mels, ids, config.train.batch_size, config.train.clip_seconds, seed=0)
     objective = Supervised(batches, data.labels(ids), None, seed=0)
-    model = build_model(config.teacher, len(data.corpus.tags)).to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.train.learning_rate, fused=True)
-    bfloat16 = effective_precision(config.train.precision, device) == "bfloat16"
+    model = build_model(config.teacher, len(data.corpus.tags)).to(device)
     with threads(THREADS):
-        for step, drawn in enumerate(objective.draw(0, 2 * TIMED)):
-            if step == TIMED:
-                _wait()
-                started = time.perf_counter()
-            with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
-                loss = objective.loss(model, step, drawn)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-        _wait()
-    return TIMED * config.train.batch_size / (time.perf_counter() - started)
-
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+        return config.train.batch_size / seconds_a_step(model, objective, config.train, seed=0)

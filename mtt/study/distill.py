@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
+from scipy.special import logit
 from torch import nn
 from tqdm import tqdm
 
@@ -27,15 +27,13 @@ from mtt.collections.load import load_corpus
 from mtt.config import AugmentConfig, ModelConfig, TrainConfig
 from mtt.data.batches import ClipBatches, Source
 from mtt.data.corpus import Corpus
-from mtt.evaluation.metrics import tag_scores
-from mtt.evaluation.predict import effective_precision, pick_device, predict_clips
+from mtt.evaluation.metrics import roc_auc
+from mtt.evaluation.predict import pick_device, predict_clips
 from mtt.files import MttError, fingerprint, home, kept_arrays, leave_interrupts, read_json, write_json
 from mtt.models import build_model, load_model, save_model
 from mtt.models.checkpoint import DESCRIPTION
-from mtt.models.mels import Mels, make_mels
-from mtt.settings import identity
-from mtt.study.cells import threads
-from mtt.training.fit import fit
+from mtt.models.mels import make_mels
+from mtt.training.fit import fit, seconds_a_step
 from mtt.training.student import Imitation
 
 SIZES = {  # small enough for a page; and the paper's compact student, at half its rate of frames
@@ -48,7 +46,6 @@ SLOTS = 10  # places of a track that the teacher hears
 PASSES = 400  # at most, over the tracks
 CHUNK = 16  # tracks that the teacher scores in one go
 HELD_OUT = 0.1  # of the artists, for validation and again for the test
-TIMED = 10  # steps, after half as many that are not
 EVALUATIONS = 20
 
 
@@ -153,9 +150,10 @@ def heard(model: nn.Module, source: Source, ids: list[str]) -> np.ndarray:
 
 def agreement(student: np.ndarray, teacher: np.ndarray, tags: list[str] | None = None) -> pd.DataFrame:
     """Per tag: ``correlation`` of probabilities (n_tracks, n_tags) over tracks, ``logit_correlation``, ``difference`` (mean absolute)."""
-    logits = [np.log(np.clip(one, 1e-6, 1 - 1e-6) / (1 - np.clip(one, 1e-6, 1 - 1e-6))) for one in (student, teacher)]
+    logits = (logit(np.clip(one.astype(float), 1e-6, 1 - 1e-6)) for one in (student, teacher))
     table = {"correlation": _correlation(student, teacher), "logit_correlation": _correlation(*logits)}
-    return pd.DataFrame(table | {"difference": np.abs(student - teacher).mean(axis=0)}, index=pd.Index(tags or range(student.shape[1]), name="tag"))
+    names = pd.Index(range(student.shape[1]) if tags is None else tags, name="tag")
+    return pd.DataFrame(table | {"difference": np.abs(student - teacher).mean(axis=0)}, names)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -168,39 +166,21 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _against_labels(corpus: Corpus, ids: list[str], tags: list[str], student: np.ndarray, teacher: np.ndarray) -> pd.DataFrame:
     """ROC-AUC of both on the labelled tracks among ``ids``, for tags that the collection knows by the same name, whatever its case."""
     own = {tag.casefold(): column for column, tag in enumerate(corpus.tags)}
-    labelled = corpus.is_labelled[ids].to_numpy()
-    rows = {}
-    for place, tag in enumerate(tags):
-        truth = corpus.labels[corpus.rows(ids)][labelled, own[tag.casefold()]] if tag.casefold() in own else np.zeros(0)
-        if 0 < truth.sum() < len(truth):
-            both = (tag_scores(truth[:, None], one[labelled, place][:, None])["roc_auc"].iloc[0] for one in (student, teacher))
-            rows[tag] = (int(truth.sum()), *both)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["positives", "student", "teacher"]).rename_axis("tag")
+    places = [place for place, tag in enumerate(tags) if tag.casefold() in own]
+    rows = corpus.is_labelled[ids].to_numpy()
+    labels = corpus.labels[corpus.rows(ids)][rows][:, [own[tags[place].casefold()] for place in places]]
+    names = pd.Index([tags[place] for place in places], name="tag")
+    table = {name: roc_auc(labels, one[rows][:, places]) for name, one in (("student", student), ("teacher", teacher))}
+    return pd.DataFrame({"positives": labels.sum(axis=0), **table}, names).dropna()
 
 
 def _sized(folder: Path, objective: Imitation, model: nn.Module, size: str, tracks: int, seconds: float) -> TrainConfig:
     """Settings with the steps that fit in ``seconds`` on this machine, at most PASSES over the tracks; kept for when it goes on."""
     known = read_json(folder / "steps.json")
     if known is None:
-        trial = build_model(model.config, model.n_tags, seed=0).to(next(model.parameters()).device)
-        rate = _seconds_a_step(objective, trial)
+        rate = seconds_a_step(model, objective, TRAIN, seed=0)
         most = PASSES * tracks / TRAIN.batch_size
         known = {"steps": max(EVALUATIONS, round(min(0.9 * seconds / rate, most)))}
         write_json(folder / "steps.json", known)
-    steps = known["steps"]
-    return replace(TRAIN, steps=steps, learning_rate=RATES[size], warmup_steps=min(100, steps // 5), evaluate_every=math.ceil(steps / EVALUATIONS))
-
-
-def _seconds_a_step(objective: Imitation, model: nn.Module) -> float:
-    device = next(model.parameters()).device.type
-    model.to(memory_format=torch.channels_last).train()
-    bfloat16 = effective_precision(TRAIN.precision, device) == "bfloat16"
-    started = time.perf_counter()
-    for step, drawn in enumerate(objective.draw(0, TIMED + TIMED // 2)):
-        if step == TIMED // 2:
-            started = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
-            loss = objective.loss(model, step, drawn)
-        loss.backward()
-        loss.item()
-    return (time.perf_counter() - started) / TIMED
+    steps, rate = known["steps"], RATES[size]
+    return replace(TRAIN, steps=steps, learning_rate=rate, warmup_steps=min(100, steps // 5), evaluate_every=math.ceil(steps / EVALUATIONS))

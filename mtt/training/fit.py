@@ -6,6 +6,7 @@ Conventions: a *step* is one batch and one update, counted from 0. Everything ra
 
 from __future__ import annotations
 
+import copy
 import io
 import math
 import time
@@ -27,6 +28,7 @@ from mtt.files import MttError, write_whole
 from mtt.training.ranks import Ranks
 
 STATE_FILE = "training.pt"
+WARM, TIMED = 5, 10  # steps
 ALONE = Ranks()
 HISTORY_COLUMNS = ["step", "train_loss", "valid_roc_auc", "learning_rate", "seconds"]  # and ``kept``: the row whose weights are
 
@@ -106,6 +108,17 @@ def fit(
         run.record([last, float(np.mean(means)), float(score), learning_rate(config, last - 1), time.perf_counter() - started])
     run.finish()
     return run.history()
+
+
+def seconds_a_step(model: nn.Module, objective: Objective, config: TrainConfig, seed: int) -> float:
+    """What a step takes on this machine, reading and all; ``model`` stays as it is."""
+    model = copy.deepcopy(model).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, fused=True)
+    for first, last in ((0, WARM), (WARM, WARM + TIMED)):
+        started = time.perf_counter()
+        losses = list(_train_steps(model, objective, optimizer, config, seed, first, last, ALONE))
+        losses[-1].item()  # a GPU has done all steps by then
+    return (time.perf_counter() - started) / TIMED
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
