@@ -370,11 +370,9 @@ def distill(
         done = mtt.distill(collection, teacher, out, size, minutes, progress=sys.stderr.isatty())
     with_labels = [name for name in ("positives", "student", "teacher") if done.agreement[name].notna().any()]
     print(done.agreement[["correlation", "difference", *with_labels]].round(3).to_string(na_rep=""))
-    means = done.agreement[["correlation", "logit_correlation", "difference"]].mean()
-    print(
-        f"{shown(out)}: on {done.tracks['test']:,} tracks of artists that it never heard, its probabilities correlate {means.iloc[0]:.3f}"
-    )
-    print(f"with the teacher's ({means.iloc[1]:.3f} as logits) and differ by {means.iloc[2]:.3f} on average")
+    mean, as_logits, apart = done.agreement[["correlation", "logit_correlation", "difference"]].mean()
+    print(f"{shown(out)}: on {done.tracks['test']:,} tracks of artists that it never heard, its probabilities correlate by {mean:.3f} with")
+    print(f"the teacher's ({as_logits:.3f} as logits) and differ from them by {apart:.3f} on average")
 
 
 @app.command("import-official")

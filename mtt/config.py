@@ -124,7 +124,7 @@ class StudentConfig:
 
 @setting
 class InitialWeights:
-    """A model folder that training starts from: the authors' weights, or those of an earlier study."""
+    """A model folder that a study builds on: published weights, or those of an earlier study."""
 
     folder: str
     weights_sha256: str  # a study is one of these weights, whatever stands in the folder later
@@ -158,6 +158,7 @@ class StudyConfig:
     undertrained: tuple[Share, ...] = ()  # shares of the exposure after which a teacher stops early
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape
+    features_from: InitialWeights | None = None  # a trained model whose features are a baseline, by logistic regression
     train: TrainConfig = field(default_factory=TrainConfig)  # its steps follow from the exposure
     student_widths: Annotated[tuple[Width, ...], Field(min_length=1)] = (64,)  # of the distilled students
     student_batch: Few = 2  # of a student, in batches of the teacher; half of it is labelled

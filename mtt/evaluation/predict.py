@@ -7,16 +7,20 @@ evenly over it and its score is their mean (instance-level inference: Won et al.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from torch import nn
+from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.batches import Source, evaluation_clips
+from mtt.files import leave_interrupts
 
+CHUNK = 16  # tracks that a process is given at a time
 BATCH_SAMPLES = 96 * SAMPLE_RATE  # samples in a batch: 96 s of audio, whatever the length of a clip
 
 
@@ -45,19 +49,48 @@ def clips_to_cover(track_seconds: float, clip_seconds: float) -> int:
     return max(1, math.ceil(track_seconds / clip_seconds - 1e-6))
 
 
-@torch.inference_mode()
 def predict_clips(
     model: nn.Module, source: Source, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str = "auto"
 ) -> np.ndarray:
     """Probabilities (n_tracks, clips, n_tags) of evenly spaced clips, in evaluation mode and ``effective_precision``."""
+    return _over_clips(model, lambda heard: torch.sigmoid(model(heard).float()), source, track_ids, clip_seconds, clips, precision)
+
+
+def track_features(model: nn.Module, source: Source, track_ids: Sequence[str]) -> np.ndarray:
+    """What the model makes of tracks before its last layer, (n_tracks, n): the mean over evenly spaced clips that leave no gap."""
+    found = []
+    for track_id in track_ids:
+        clips = clips_to_cover(float(source.seconds([track_id])[0]), model.clip_seconds)
+        found.append(_over_clips(model, model.features, source, [track_id], model.clip_seconds, clips, "auto")[0].mean(axis=0))
+    return np.stack(found)
+
+
+def over_tracks(function: Callable[[list[str]], np.ndarray], track_ids: Sequence[str], doing: str, progress: bool = True) -> np.ndarray:
+    """``function`` of a few tracks at a time, rows in their order, in parallel processes of a thread each."""
+    parts = [list(track_ids[first : first + CHUNK]) for first in range(0, len(track_ids), CHUNK)]
+    done = Parallel(n_jobs=-1, return_as="generator", initializer=leave_interrupts)(delayed(_alone)(function, part) for part in parts)
+    return np.concatenate(list(tqdm(done, doing, len(parts), unit=f"{CHUNK} tracks", disable=not progress)))
+
+
+def _alone(function: Callable[[list[str]], np.ndarray], track_ids: list[str]) -> np.ndarray:
+    torch.set_num_threads(1)
+    return function(track_ids)
+
+
+@torch.inference_mode()
+def _over_clips(
+    model: nn.Module, function: Callable, source: Source, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str
+) -> np.ndarray:
+    """``function`` of evenly spaced clips of the tracks, (n_tracks, clips, n)."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    out = np.zeros((len(track_ids), clips, model.n_tags), dtype=np.float32)
+    out = None
     batch_size = max(1, int(BATCH_SAMPLES / (clip_seconds * SAMPLE_RATE)))
     for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips, batch_size):
         with torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16"):
-            logits = model(heard.to(device))
-        out[rows, slots] = torch.sigmoid(logits.float()).cpu().numpy()
+            found = function(heard.to(device)).float().cpu().numpy()
+        out = np.zeros((len(track_ids), clips, found.shape[1]), dtype=np.float32) if out is None else out
+        out[rows, slots] = found
     model.train(was_training)
     return out

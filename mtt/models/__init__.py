@@ -8,7 +8,7 @@
 ``mels``         spectrograms of whole tracks, made once
 ``checkpoint``   model folders, and training that starts from one
 ``official``     published weights, turned into model folders
-``handmade``     features made by hand and logistic regression, without any network
+``handmade``     features made by hand, without any network
 """
 # ruff: noqa: F401 (all names are for others to import; with their import, the models are registered)
 

@@ -11,6 +11,7 @@ import json
 import os
 import stat
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -94,6 +95,17 @@ def save_model(model: TaggingModel, folder: str | Path, tags: Sequence[str] | No
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> TaggingModel:
     """The model of a folder, in eval mode on ``device``. Raises ``CheckpointError`` where a file is missing or is not what it should be."""
     return _load(Path(folder))[0].to(device)
+
+
+@lru_cache(maxsize=1)
+def loaded(folder: str) -> TaggingModel:
+    """``load_model``, once for all that a process is asked."""
+    return load_model(folder)
+
+
+def identify(folder: str | Path) -> InitialWeights:
+    """A model folder and the checksum of its weights. Raises ``CheckpointError``."""
+    return InitialWeights(str(Path(folder).resolve()), _load(Path(folder))[1])
 
 
 def read_initial_weights(folder: str | Path) -> tuple[ModelConfig, InitialWeights]:

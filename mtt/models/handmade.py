@@ -1,25 +1,18 @@
-"""The baseline without deep learning: statistics of hand-made features and logistic regression.
+"""Features made by hand, for a baseline without deep learning.
 
-Conventions: a track's middle EXCERPT_SECONDS are described by mean and standard deviation over time of 20 MFCCs and their differences,
-12 chroma bins, 7 bands of spectral contrast, spectral centroid, bandwidth, roll-off, flatness and zero-crossing rate. Features are
-librosa's, the classifier is scikit-learn's: one regression per tag on standardised features.
+Conventions: a track (of a long one the middle LONGEST seconds) is described by mean and standard deviation over time of 20 MFCCs and
+their differences, 12 chroma bins, 7 bands of spectral contrast, spectral centroid, bandwidth, roll-off, flatness and zero-crossing rate,
+all as librosa computes them.
 """
 
 import librosa
 import numpy as np
-from joblib import Parallel, delayed
-from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.files import leave_interrupts
 
 N_FFT, HOP, N_MFCC = 2048, 2048, 20
-EXCERPT_SECONDS = 15.0
+LONGEST = 300.0  # seconds
 
 
 def describe(wave: np.ndarray) -> np.ndarray:
@@ -42,22 +35,7 @@ def describe(wave: np.ndarray) -> np.ndarray:
     return np.concatenate([frames.mean(axis=1), frames.std(axis=1)]).astype(np.float32)
 
 
-def describe_tracks(corpus: Corpus, track_ids: list[str], workers: int = -1, progress: bool = True) -> np.ndarray:
-    """(n_tracks, n_features), read and computed in parallel."""
-    chunks = [track_ids[i : i + 16] for i in range(0, len(track_ids), 16)]
-    parts = Parallel(n_jobs=workers, return_as="generator", initializer=leave_interrupts)(
-        delayed(_describe_chunk)(corpus, chunk) for chunk in chunks
-    )
-    bar = tqdm(parts, total=len(chunks), desc="hand-made features", unit="batch", disable=not progress)
-    return np.concatenate(list(bar))
-
-
-def _describe_chunk(corpus: Corpus, track_ids: list[str]) -> np.ndarray:
-    starts = [max(0.0, (corpus.tracks.at[i, "seconds"] - EXCERPT_SECONDS) / 2) for i in track_ids]
-    return np.stack([describe(corpus.read(i, start, EXCERPT_SECONDS)) for i, start in zip(track_ids, starts, strict=True)])
-
-
-def fit_logistic_regression(features: np.ndarray, labels: np.ndarray) -> Pipeline:
-    """One L2-regularised regression per tag; ``predict_proba`` gives (n_tracks, n_tags)."""
-    regression = LogisticRegression(C=0.1, max_iter=1000)
-    return make_pipeline(StandardScaler(), OneVsRestClassifier(regression)).fit(features, labels)
+def describe_tracks(corpus: Corpus, track_ids: list[str]) -> np.ndarray:
+    """(n_tracks, n_features)."""
+    starts = np.maximum(0.0, (corpus.seconds(track_ids) - LONGEST) / 2)
+    return np.stack([describe(corpus.read(i, start, LONGEST)) for i, start in zip(track_ids, starts, strict=True)])

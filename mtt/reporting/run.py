@@ -56,8 +56,9 @@ def run_study(parameters: Mapping[str, object], out: Path) -> Path:
     parameters = check_parameters(parameters)
     if "collection" in parameters:
         parameters["collection"] = parse_source(parameters["collection"]).absolute  # notebooks run in a folder of their own
-    if "init_from" in parameters:
-        parameters["init_from"] = os.path.abspath(os.path.expanduser(parameters["init_from"]))
+    for name in ("init_from", "features_from"):
+        if name in parameters:
+            parameters[name] = os.path.abspath(os.path.expanduser(parameters[name]))
     study = open_study(**parameters)
     if not NOTEBOOKS.exists():
         raise MttError(f"{NOTEBOOKS}: no notebooks there; run from a checkout of the project")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -25,20 +25,21 @@ from mtt.data.augment import EFFECTS, stream_seed
 from mtt.data.batches import ClipBatches, Source
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import macro
-from mtt.evaluation.predict import clips_to_cover, effective_precision, pick_device, predict_clips
+from mtt.evaluation.predict import clips_to_cover, effective_precision, over_tracks, pick_device, predict_clips, track_features
+from mtt.evaluation.regression import regress
 from mtt.files import MttError, alone, fingerprint, kept_arrays, read_arrays, read_json, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
-from mtt.models.handmade import describe_tracks, fit_logistic_regression
+from mtt.models.checkpoint import loaded
 from mtt.models.mels import Mels
 from mtt.settings import identity, to_dict
 from mtt.splits.check import check_split
-from mtt.study.recipes import HAND_MADE, LABELLED, Recipe
+from mtt.study.recipes import LABELLED, Recipe
 from mtt.training.fit import ALONE, STATE_FILE, Objective, Supervised, fit
 from mtt.training.ranks import Ranks
 from mtt.training.student import MissingLabelMask, NoisyStudent
 
 CELL_VERSION = 5  # raise when the same recipe would give another result
-HAND_MADE_VERSION = 4
+REGRESSION_VERSION = 5
 VALIDATION_CLIPS = 3  # per track
 THREADS = 1  # of a training on the CPU: several train side by side, and the count must not vary or results would
 SETS = ("valid", "test")  # that a cell is scored on
@@ -211,20 +212,29 @@ def _finish(folder: Path, recipe: Recipe, data: TrainingData, model: nn.Module, 
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 
-def make_handmade(root: Path, data: TrainingData, progress: bool = True) -> Cell:
-    """The baseline without deep learning: hand-made features + logistic regression. No model is kept: it is refitted in a second."""
-    folder, mark = root / HAND_MADE, fingerprint([HAND_MADE_VERSION, data.digest, data.groups[LABELLED]])
+def make_regression(
+    root: Path, name: str, describe: Callable[[Corpus, list[str]], np.ndarray], about: list, data: TrainingData, progress: bool = True
+) -> Cell:
+    """A baseline without training of its own: logistic regression on what ``describe`` makes of tracks, (n_tracks, n).
+
+    ``about`` (of JSON types) identifies it. No model is kept: it is refitted in a second.
+    """
+    folder, mark = root / name, fingerprint([REGRESSION_VERSION, about, data.digest, data.groups[LABELLED]])
     if (cell := _finished(folder, mark)) is not None:
         return cell
     started = time.perf_counter()
-    ids = {"train": data.groups[LABELLED]} | {name: data.ids(name) for name in SETS}
-    features = describe_tracks(data.corpus, sum(ids.values(), []), progress=progress)
-    train, *others = np.split(features, np.cumsum([len(part) for part in ids.values()])[:-1])
-    classifier = fit_logistic_regression(train, data.corpus.labels[data.corpus.rows(ids["train"])])
-    scores = {name: classifier.predict_proba(part).astype(np.float32) for name, part in zip(SETS, others, strict=True)}
-    write_json(folder / "config.json", {"fingerprint": mark, "recipe": {"name": HAND_MADE}, "data": data.digest})
+    ids = {"train": data.groups[LABELLED]} | {part: data.ids(part) for part in SETS}
+    features = over_tracks(partial(describe, replace(data.corpus, fingerprints={})), sum(ids.values(), []), name, progress)
+    train, valid, test = np.split(features, np.cumsum([len(part) for part in ids.values()])[:-1])
+    scores = dict(zip(SETS, regress(train, data.labels(ids["train"]), valid, data.labels(ids["valid"]), test), strict=True))
+    write_json(folder / "config.json", {"fingerprint": mark, "recipe": {"name": name}, "data": data.digest})
     _write_scores(folder, data, scores, (features.shape[1] + 1) * len(data.corpus.tags), time.perf_counter() - started)
     return Cell(folder)
+
+
+def folder_features(folder: str, corpus: Corpus, track_ids: list[str]) -> np.ndarray:
+    """What the model of a folder makes of tracks, (n_tracks, n)."""
+    return track_features(loaded(folder), corpus, track_ids)
 
 
 def _write_scores(folder: Path, data: TrainingData, scores: dict[str, np.ndarray], parameters: int, seconds: float) -> None:

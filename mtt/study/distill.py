@@ -1,9 +1,9 @@
 """Distillation: a Transformer for real music, from unlabelled music and a tagger that somebody else trained.
 
-Conventions: the noisy student of the paper (section 3.3) without its labelled half. The teacher hears evenly spaced clips clean, the student
-prepared augmented variants of them. A tenth of the artists is held out for validation and a tenth for the test; *agreement* is the
-correlation of the student's probabilities of held-out tracks with the teacher's, over tracks, as a mean over tags. The work lies in a folder
-of ``runs`` and goes on where it was stopped.
+Conventions: the noisy student of the paper (section 3.3) without its labelled half. The teacher hears evenly spaced clips clean, the
+student prepared augmented variants of them. A tenth of the artists is held out for validation and a tenth for the test; *agreement* is
+the correlation of the student's probabilities of held-out tracks with the teacher's, over tracks, as a mean over tags. The work lies in
+a folder of ``runs`` and goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
 from scipy.special import logit
 from torch import nn
 from tqdm import tqdm
@@ -28,10 +26,10 @@ from mtt.config import AugmentConfig, ModelConfig, TrainConfig
 from mtt.data.batches import ClipBatches, Source
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import roc_auc
-from mtt.evaluation.predict import pick_device, predict_clips
-from mtt.files import MttError, fingerprint, home, kept_arrays, leave_interrupts, read_json, write_json
+from mtt.evaluation.predict import over_tracks, pick_device, predict_clips
+from mtt.files import MttError, fingerprint, home, kept_arrays, read_json, write_json
 from mtt.models import build_model, load_model, save_model
-from mtt.models.checkpoint import DESCRIPTION
+from mtt.models.checkpoint import DESCRIPTION, loaded
 from mtt.models.mels import make_mels
 from mtt.training.fit import fit, seconds_a_step
 from mtt.training.student import Imitation
@@ -44,7 +42,6 @@ RATES = {"small": 3e-3, "compact": 1e-3}
 TRAIN = TrainConfig(batch_size=32, clip_seconds=6.0, schedule="cosine", warmup_steps=100, weight_decay=0.01, prepared=4)
 SLOTS = 10  # places of a track that the teacher hears
 PASSES = 400  # at most, over the tracks
-CHUNK = 16  # tracks that the teacher scores in one go
 HELD_OUT = 0.1  # of the artists, for validation and again for the test
 EVALUATIONS = 20
 
@@ -75,7 +72,8 @@ def distill(
     sets = held_out_sets(corpus)
     about = [corpus.digest, read_json(Path(teacher) / DESCRIPTION)["weights_sha256"], TRAIN.clip_seconds, SLOTS]
     work = home() / "runs" / f"distill-{corpus.name}-{fingerprint(about)}"
-    scores = {name: teacher_scores(work, about, str(teacher), corpus, ids, progress) for name, ids in sets.items()}
+    listen = partial(_teacher_scores, work, about, str(teacher), replace(corpus, fingerprints={}))
+    scores = {name: over_tracks(listen, ids, f"the teacher listens ({name})", progress) for name, ids in sets.items()}
     kept = work / f"mels-{fingerprint([shape.n_fft, shape.hop, shape.n_mels, TRAIN.prepared])}"
     held_out = [*sets["valid"], *sets["test"]]
     mels = make_mels(kept, corpus, held_out, sets["train"], shape, AugmentConfig(), TRAIN.prepared, progress)
@@ -122,25 +120,13 @@ def held_out_sets(corpus: Corpus) -> dict[str, list[str]]:
     return {name: list(ids[artists.isin(part)]) for name, part in parts.items()}
 
 
-def teacher_scores(work: Path, about: list, teacher: str, corpus: Corpus, ids: list[str], progress: bool) -> np.ndarray:
-    """The teacher's probabilities (n_tracks, SLOTS, n_tags) of evenly spaced clips, in parallel; what is there is read back."""
-    parts = [ids[first : first + CHUNK] for first in range(0, len(ids), CHUNK)]
-    jobs = [delayed(_score_part)(work, about, teacher, replace(corpus, fingerprints={}), part) for part in parts]
-    done = Parallel(n_jobs=-1, return_as="generator", initializer=leave_interrupts)(jobs)
-    return np.concatenate(list(tqdm(done, "the teacher listens", len(parts), unit=f"{CHUNK} tracks", disable=not progress)))
+def _teacher_scores(work: Path, about: list, teacher: str, corpus: Corpus, ids: list[str]) -> np.ndarray:
+    """The teacher's probabilities (n_tracks, SLOTS, n_tags) of evenly spaced clips; what is there is read back."""
 
-
-def _score_part(work: Path, about: list, teacher: str, corpus: Corpus, ids: list[str]) -> np.ndarray:
     def make() -> dict[str, np.ndarray]:
-        torch.set_num_threads(1)
-        return {"scores": predict_clips(_loaded(teacher), corpus, ids, TRAIN.clip_seconds, SLOTS)}
+        return {"scores": predict_clips(loaded(teacher), corpus, ids, TRAIN.clip_seconds, SLOTS)}
 
     return kept_arrays(work / "scores", "scores", [*about, ids], make)["scores"]
-
-
-@lru_cache(maxsize=1)
-def _loaded(teacher: str) -> nn.Module:
-    return load_model(teacher)
 
 
 def heard(model: nn.Module, source: Source, ids: list[str]) -> np.ndarray:
@@ -170,6 +156,8 @@ def _against_labels(corpus: Corpus, ids: list[str], tags: list[str], student: np
     rows = corpus.is_labelled[ids].to_numpy()
     labels = corpus.labels[corpus.rows(ids)][rows][:, [own[tags[place].casefold()] for place in places]]
     names = pd.Index([tags[place] for place in places], name="tag")
+    if not labels.size:
+        return pd.DataFrame(columns=["positives", "student", "teacher"])
     table = {name: roc_auc(labels, one[rows][:, places]) for name, one in (("student", student), ("teacher", teacher))}
     return pd.DataFrame({"positives": labels.sum(axis=0), **table}, names).dropna()
 

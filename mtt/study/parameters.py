@@ -29,8 +29,9 @@ PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets;
     "student_width": "student_widths",
     "iterations": "iterations",
     "init_from": "",
+    "features_from": "",
 }
-TEXTS = ("profile", "study", "init_from", "recipe")  # that are no fields of StudyConfig
+TEXTS = ("profile", "study", "init_from", "features_from", "recipe")  # that are no fields of StudyConfig
 
 
 class ParameterError(SettingsError, UsageError):
@@ -38,7 +39,7 @@ class ParameterError(SettingsError, UsageError):
 
 
 def settings_of(given: Mapping[str, object], changes: Mapping[str, object], names: Mapping[str, str]) -> StudyConfig:
-    """The settings of the profile that is ``given`` with ``changes`` (sections within sections) in place, but for ``init_from``.
+    """The settings of the profile that is ``given`` with ``changes`` (sections within sections) in place, but for model folders.
 
     ``SettingsError`` begins with the user's name of a field; ``names`` has those that are not as in StudyConfig.
     """

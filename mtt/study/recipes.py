@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from mtt.config import InitialWeights, ModelConfig, StudentConfig, StudyConfig, TrainConfig
@@ -17,7 +18,7 @@ from mtt.models.frontend import MODELS, MelTaggingModel
 from mtt.settings import SettingsError
 
 LABELLED = "labelled"
-HAND_MADE = "hand-made"
+HAND_MADE, FEATURES = "hand-made", "features"  # with logistic regression
 AGAIN = "-again"  # the second training of a model
 SECOND_SEED = 10_000  # what it adds to the seed of the first
 
@@ -207,6 +208,9 @@ def _models(study: StudyConfig) -> Iterator[Entry]:
         yield _entry(model, "baseline", kind.label, kind.about, kind.colour)
         longer[name] = model, kind.colour
     yield Entry(HAND_MADE, "hand-made features", "logistic regression on hand-made features", BLACK, "baseline", None)
+    if study.features_from:
+        about = "logistic regression on what the given model makes of a track before its last layer"
+        yield Entry(FEATURES, f"features of {Path(study.features_from.folder).name}", about, VIOLET, "baseline", None)
     for name in (one for one in LENGTH_MODELS if one in longer):
         recipe, colour = longer[name]
         for seconds in (one for one in study.train_lengths if one != study.train.clip_seconds):

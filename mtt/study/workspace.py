@@ -8,9 +8,9 @@ is there is written over.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +19,23 @@ import pandas as pd
 from mtt.collections.load import parse_source
 from mtt.config import SAMPLE_RATE, TUNING, StudyConfig
 from mtt.data.augment import check_config as check_augmentation
+from mtt.data.corpus import Corpus
 from mtt.files import MttError, fingerprint, home, read_json, write_json
 from mtt.models import read_initial_weights
 from mtt.models.build import check_config as check_model
+from mtt.models.checkpoint import identify
+from mtt.models.handmade import describe_tracks
 from mtt.settings import SettingsError, identity, to_dict
 from mtt.study import recipes
-from mtt.study.cells import CELL_VERSION, Cell, make_handmade
+from mtt.study.cells import CELL_VERSION, Cell, folder_features, make_regression
 from mtt.study.parameters import PARAMETERS, ParameterError, apply_parameters, check_parameters
-from mtt.study.recipes import HAND_MADE, Entry
+from mtt.study.recipes import Entry
 from mtt.study.replicates import Replicate
 from mtt.study.schedule import make_cells
 
-IN_NAME = [name for name in PARAMETERS if name not in ("profile", "collection", "study", "init_from")]  # of the folder, where given
+IN_NAME = [
+    name for name in PARAMETERS if name not in ("profile", "collection", "study", "init_from", "features_from")
+]  # of the folder, where given
 
 
 def started_from(config: StudyConfig, init_from: str | Path | None) -> StudyConfig:
@@ -54,6 +59,8 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     """The profile's settings with the given parameters in place. Raises ``ParameterError``, and ``CheckpointError`` for ``init_from``."""
     given = check_parameters(parameters)
     config = started_from(apply_parameters(given), given.get("init_from"))
+    if "features_from" in given:
+        config = replace(config, features_from=identify(given["features_from"]))
     for name, width in (("teacher_width", config.teacher.width), *(("student_width", width) for width in config.student_widths)):
         if width % config.teacher.heads:
             raise ParameterError(f"parameter {name!r}: must be a multiple of the {config.teacher.heads} attention heads, not {width}")
@@ -71,7 +78,8 @@ def open_study(progress: bool = True, **parameters) -> Study:
     config, given = configure(parameters), check_parameters(parameters)
     parts = [config.profile] + ([] if config.collection == "synthetic" else [parse_source(config.collection).folder_name])
     parts += [f"{name.replace('_', '-')}{given[name]}" for name in IN_NAME if name in given]
-    parts += [f"from-{config.init_from.weights_sha256[:8]}"] if config.init_from else []
+    for word, weights in (("from", config.init_from), ("features", config.features_from)):
+        parts += [f"{word}-{weights.weights_sha256[:8]}"] if weights else []
     return Study(config, home() / "runs" / given.get("study", "-".join(parts)), progress, renamed="study" not in given)
 
 
@@ -171,9 +179,18 @@ class Study:
         made: dict[tuple[str, bool], list[Cell]] = {}
         for (key, _), cell in zip(jobs, make_cells([job for _, job in jobs], self.progress), strict=True):
             made.setdefault(key, []).append(cell)
-        if HAND_MADE in names:
-            made[HAND_MADE, False] = [make_handmade(one.folder, one.data, self.progress) for one in self.replicates]
+        for name, (describe, about) in self._regressions.items():
+            if name in names:
+                made[name, False] = [make_regression(one.folder, name, describe, about, one.data, self.progress) for one in self.replicates]
         return [Result(entry, made[entry.name, False], made.get((entry.name, True), [])) for entry in entries]
+
+    @property
+    def _regressions(self) -> dict[str, tuple[Callable[[Corpus, list[str]], np.ndarray], list]]:
+        """The baselines by regression: what describes tracks, and what identifies it."""
+        found: dict = {recipes.HAND_MADE: (describe_tracks, [])}
+        if (given := self.config.features_from) is not None:
+            found[recipes.FEATURES] = partial(folder_features, given.folder), [given.weights_sha256]
+        return found
 
     def make_named(self, names: Sequence[str]) -> dict[str, Result]:
         """``make`` of several names, by name; those that the collection cannot carry are left out."""
