@@ -154,7 +154,8 @@ class StudyConfig:
     scarcity: tuple[Size, ...] = ()  # further numbers of labelled artists at which supervised model, student and oracle are compared
     pool_artists: Size | None = 300  # unlabelled; None: all
     pools: tuple[Size, ...] = ()  # further sizes of the pool, in artists
-    exposure: Size = 28_000  # at ``labelled_artists``; of others in proportion, but no less than half
+    # At ``labelled_artists``; of others in proportion, but no less than half. None: to the plateau of validation (``mtt.study.budget``).
+    exposure: Size | None = 28_000
     undertrained: tuple[Share, ...] = ()  # shares of the exposure after which a teacher stops early
     teacher: ModelConfig = field(default_factory=ModelConfig)
     init_from: InitialWeights | None = None  # of the teacher, and of every model of its shape

@@ -14,6 +14,7 @@ import pytest
 
 from mtt import __main__ as command_line
 from mtt.collections.load import load_corpus
+from mtt.commands import tagging as commands
 from mtt.data.audio import write_audio
 from mtt.explain import tagging
 from mtt.splits.make import read_split
@@ -119,10 +120,10 @@ def test_tag_goes_on_with_the_same_model_and_is_alone(mtt, music, model, monkeyp
     def stopped(*_):
         raise KeyboardInterrupt
 
-    command, whole = "tag music/a.mp3 music/b.flac --model model --out tags.csv", command_line.write_whole
-    monkeypatch.setattr(command_line, "write_whole", stopped)
+    command, whole = "tag music/a.mp3 music/b.flac --model model --out tags.csv", commands.write_whole
+    monkeypatch.setattr(commands, "write_whole", stopped)
     assert mtt(command)[0] == 130
-    monkeypatch.setattr(command_line, "write_whole", whole)
+    monkeypatch.setattr(commands, "write_whole", whole)
     (store,) = Path("home/cache/tags").iterdir()
     with open(store / "lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -136,7 +137,7 @@ def test_tag_goes_on_with_the_same_model_and_is_alone(mtt, music, model, monkeyp
 
 
 def test_every_help_has_an_example():
-    for command in command_line.app.registered_commands:
+    for command in (one for group in command_line.app.registered_groups for one in group.typer_instance.registered_commands):
         name = command.name or command.callback.__name__
         assert f"Example: python -m mtt {name}" in command.callback.__doc__
 

@@ -20,7 +20,8 @@ from mtt.study.replicates import Replicate
 
 def scarcity(judge: Judge) -> list[dict]:
     """By labelled artists: supervised model, student and oracle, the student's gain, and the headroom that it recovers."""
-    rows, results, own = [], judge.results, judge.study.config.labelled_artists or 0
+    rows, results, first = [], judge.results, judge.study.first
+    own = judge.study.config.labelled_artists or first.corpus.artists[first.groups[recipes.LABELLED]].nunique()
     for artists in sorted({*judge.study.config.scarcity, own}):
         teacher, student, oracle = (name if artists == own else f"{name}-{artists}" for name in ("teacher", "student", "oracle"))
         if student not in results:

@@ -17,11 +17,10 @@ from mtt.findings.claims import CLAIMS
 from mtt.findings.judge import Judge
 from mtt.findings.reference import FOLDER
 from mtt.settings import to_dict
+from mtt.study.budget import CHANGE
 from mtt.study.recipes import Recipe
 from mtt.study.schedule import make_cells
 from mtt.study.workspace import Study
-
-CHANGE = 0.003  # ROC-AUC
 
 
 def tune(config: StudyConfig, corpora: int, progress: bool = True) -> dict:

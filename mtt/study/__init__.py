@@ -6,5 +6,7 @@
 ``schedule``      cells made side by side
 ``replicates``    one corpus or split, its training sets and spectrograms
 ``workspace``     a study: settings, folder, replicates, and the models that are made in each
+``budget``        how long to train on a collection
+``distill``       a model for real music, from unlabelled music and a tagger that somebody else trained
 ``job``           one model trained from a file of settings
 """

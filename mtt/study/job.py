@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtt.config import StudentConfig, StudyConfig
+from mtt.config import PROFILES, StudentConfig, StudyConfig
 from mtt.files import home, one_line
 from mtt.models.build import check_config as check_model
 from mtt.settings import SettingsError, read_settings
@@ -79,7 +79,8 @@ def _job(given: dict, stem: str) -> Job:
     if isinstance(train := given.get("train"), dict) and "steps" in train:
         raise SettingsError("train.steps: follows from exposure, the number of labelled clips that a model sees; give that")
     one = {"first_replicate": given["seed"], "replicates": 1}
-    config = settings_of(given, changes | one, {"teacher": "model", "first_replicate": "seed"})
+    usual = {"exposure": PROFILES[given.get("profile", "demo")].exposure} if given.get("profile", "demo") in [*PROFILES] else {}
+    config = settings_of(given, usual | changes | one, {"teacher": "model", "first_replicate": "seed"})
     config = started_from(config, given.get("init_from"))
     check_study(config)
     recipe = _recipe(config, given.get("recipe", "teacher"), given.get("student"))

@@ -57,6 +57,8 @@ def settings_of(given: Mapping[str, object], changes: Mapping[str, object], name
     default = PROFILES[profile]
     if changes.get("collection", "synthetic") != "synthetic":
         default = replace(default, ratios=OWN_RATIOS)
+        if profile in ("demo", "full"):  # all labels that there are, for as long as it takes
+            default = replace(default, labelled_artists=None, pool_artists=None, exposure=None)
     try:
         return read_settings(StudyConfig, changes, default)
     except SettingsError as error:

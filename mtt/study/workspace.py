@@ -27,6 +27,7 @@ from mtt.models.checkpoint import identify
 from mtt.models.handmade import describe_tracks
 from mtt.settings import SettingsError, identity, to_dict
 from mtt.study import recipes
+from mtt.study.budget import enough, find_plateau
 from mtt.study.cells import CELL_VERSION, Cell, folder_features, make_regression
 from mtt.study.parameters import PARAMETERS, ParameterError, apply_parameters, check_parameters
 from mtt.study.recipes import Entry
@@ -123,18 +124,28 @@ class Study:
     """See the module's docstring. Where ``place`` has another study, this one gets a name with a mark if ``renamed``, else an error."""
 
     def __init__(self, config: StudyConfig, place: Path, progress: bool = True, renamed: bool = False) -> None:
-        self.config, self.progress, self._place, self._renamed = config, progress, place, renamed
+        self._asked, self.progress, self._place, self._renamed = config, progress, place, renamed
+
+    @cached_property
+    def budgets(self) -> list[dict]:
+        """The exposures that were tried (``find_plateau``); none where one was asked for."""
+        return [] if self._asked.exposure else find_plateau(self._asked, self.folder, self.progress)
+
+    @cached_property
+    def config(self) -> StudyConfig:
+        """The settings, with the exposure of the plateau where none was asked for."""
+        return replace(self._asked, exposure=enough(self.budgets)) if self.budgets else self._asked
 
     @cached_property
     def folder(self) -> Path:
         """The study's folder, with ``study.json``. Raises ``MttError`` where it holds another study."""
-        probe = Replicate(self.config, self.config.first_replicate, self._place, self.progress)
-        mark = fingerprint([CELL_VERSION, identity(replace(self.config, replicates=1)), probe.collection.digest])
+        probe = Replicate(self._asked, self._asked.first_replicate, self._place, self.progress)
+        mark = fingerprint([CELL_VERSION, identity(replace(self._asked, replicates=1)), probe.collection.digest])
         places = [self._place, *([self._place.with_name(f"{self._place.name}-{mark}")] if self._renamed else [])]
         for place in places:
             found = read_json(place / "study.json")
             if found is None or found.get("mark") == mark:
-                write_json(place / "study.json", {"mark": mark, **to_dict(self.config)})
+                write_json(place / "study.json", {"mark": mark, **to_dict(self._asked)})
                 return place
         remedy = "name another with -p study NAME, or move it away"
         raise MttError(f"{self._place}: holds a study of other settings or another collection: {remedy}")

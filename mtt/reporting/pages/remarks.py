@@ -15,9 +15,9 @@ from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.findings.evidence import CHANCE, NAMES, Evidence
 from mtt.findings.pseudo_labels import PseudoLabels
-from mtt.findings.tuning import CHANGE
 from mtt.reporting.numbers import counted, interval, joined, number, with_interval
 from mtt.study import recipes
+from mtt.study.budget import CHANGE, enough
 from mtt.study.replicates import Replicate
 
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
@@ -99,6 +99,15 @@ def convergence(rows: Sequence[Mapping]) -> str:
     if late:
         return f"{rule}. **Not converged: {joined(late)}.** Effects there may change with longer training."
     return f"{rule}: on the tuning corpora that holds for every size of the labelled set."
+
+
+def budgets(rows: Sequence[Mapping]) -> str:
+    """How the exposure was found (``Study.budgets``)."""
+    tried = joined(f"{row['exposure']:,} clips {number(row['valid'])}" for row in rows)
+    text = f"On this collection the teacher reached, on validation tracks: {tried}. "
+    if enough(rows) == rows[-1]["exposure"]:
+        return f"{text}It was still gaining with the largest of these budgets, which all models get: they are not known to be converged."
+    return f"{text}From {enough(rows):,} on, twice as many add less than {CHANGE:g}: that is what all models get."
 
 
 def student_batches(config: StudyConfig) -> str:

@@ -1,0 +1,83 @@
+"""Commands that run studies, train models and look at settings."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+import mtt
+from mtt.commands.options import Force
+from mtt.config import ANCHOR, PROFILES, SMOKE
+from mtt.files import home, output, shown, write_json
+from mtt.study.parameters import check_parameters, parse_parameters
+
+app = typer.Typer()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, options_metavar="[OPTIONS] [-p NAME VALUE]...")
+def study(
+    context: typer.Context,
+    profile: Annotated[str, typer.Option(help=f"sizes of corpus, models and training: {', '.join(PROFILES)}")] = "demo",
+    collection: Annotated[str, typer.Option(help="what to study: see python -m mtt collections")] = "synthetic",
+    out: Annotated[Path | None, typer.Option(help="folder for the pages  [default: reports of the checkout]")] = None,
+) -> None:
+    """Run all notebooks and render the reports; -p sets a notebook parameter.
+
+    Example: python -m mtt study --profile smoke -p exposure 2000 --out my-pages
+    """
+    parameters = check_parameters({"profile": profile, "collection": collection, **parse_parameters(context.args)})
+    index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
+    print(f"{index}")
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Option(help="TOML or JSON file: collection, recipe, profile, [model], [train], [student]")],
+) -> None:
+    """Train one model of the study's recipes with settings of your own; its folder is that of a cell of a study.
+
+    Stopped, it goes on where it was; done, it is read back. Example: python -m mtt train --config job.toml
+    """
+    cell = mtt.run_job(mtt.read_job(config))
+    found = cell.metrics["test"]
+    print(f"{cell.folder}: ROC-AUC {found['roc_auc']:.4f}, PR-AUC {found['pr_auc']:.4f} on the test set")
+
+
+@app.command()
+def tune(
+    profile: Annotated[str, typer.Option(help="whose settings to look at")] = "full",
+    corpora: Annotated[int, typer.Option(min=2, help="how many tuning corpora")] = 2,
+) -> None:
+    """See on corpora of their own whether models are converged and how small an effect a study can see; pages show what was found.
+
+    Example: python -m mtt tune
+    """
+    mtt.tune(PROFILES[profile], corpora, progress=sys.stderr.isatty())
+
+
+@app.command("keep-reference")
+def keep_reference_command(results: Annotated[Path, typer.Argument(metavar="RESULTS.json", help="of a run with --profile full")]) -> None:
+    """Keep a full run's effects in the package: what every demo run is held against.
+
+    Example: python -m mtt keep-reference reports/results.json
+    """
+    print(shown(mtt.keep_reference(results)))
+
+
+@app.command()
+def anchor(
+    out: Annotated[Path, typer.Option(help="JSON to write: scores and effects")],
+    minutes: Annotated[float, typer.Option(min=0.001, help="that training takes, about; the exposure follows")] = 6.0,
+    profile: Annotated[Literal["anchor", "smoke"], typer.Option(help="smoke: tiny models, to try the command on a CPU")] = "anchor",
+    force: Force = False,
+) -> None:
+    """Train teacher, students, control, oracle and a CNN of nearly the published size on one corpus, on a GPU; go on where it stopped.
+
+    Example: python -m mtt anchor --minutes 6 --out anchor.json
+    """
+    with output(out, endings=[".json"], force=force):
+        config = ANCHOR if profile == "anchor" else replace(SMOKE, replicates=1)
+        write_json(out, mtt.anchor(home() / "runs" / f"anchor-{profile}", minutes, config, progress=sys.stderr.isatty()))
+    print(shown(out))

@@ -1,0 +1,96 @@
+"""Commands that tag and explain files."""
+
+import io
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+import typer
+from tqdm import tqdm
+
+import mtt
+from mtt.commands.options import Force, finished_files
+from mtt.files import MttError, UsageError, output, shown, write_whole
+
+if TYPE_CHECKING:
+    from mtt.explain.tagging import Tagged
+
+app = typer.Typer()
+
+
+Format = Literal["table", "json", "csv", "wide"]
+FORMATS = {None: get_args(Format), ".csv": ("csv", "wide"), ".json": ("json",)}  # by the ending of --out, the usual one first
+
+
+@app.command()
+def tag(
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="files, or folders of files")],
+    model: Annotated[Path, typer.Option(help="model folder, such as runs/demo/100/student")],
+    top: Annotated[int | None, typer.Option(min=1, help="tags per file (10; in wide: all)")] = None,
+    min_probability: Annotated[float, typer.Option(help="leave out tags below it, from 0 to 1")] = 0.0,
+    format: Annotated[Format | None, typer.Option(help="wide: a CSV of a row per file, a column per tag (table)")] = None,
+    out: Annotated[Path | None, typer.Option(help=".csv or .json to write instead; stopped, the same command goes on")] = None,
+    force: Force = False,
+) -> None:
+    """Tag audio files. One that cannot be read is reported and the others go on; the exit code is then 1.
+
+    Example: python -m mtt tag ~/Music --model runs/demo/100/student --min-probability 0.3 --out tags.csv
+    """
+    if not 0 <= min_probability <= 1:
+        raise UsageError(f"--min-probability {min_probability:g}: give a number from 0 to 1")
+    with nullcontext() if out is None else output(out, *audio, endings=[".csv", ".json"], force=force):
+        fitting = FORMATS[out and out.suffix.lower()]
+        if format not in (None, *fitting):
+            raise UsageError(f"--format {format}: {shown(out)} can be {' or '.join(fitting)}; leave it out, or give another ending")
+        failed = _tag(audio, model, format or fitting[0], top, min_probability, out)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tag(audio: list[Path], folder: Path, format: Format, top: int | None, minimum: float, out: Path | None) -> int:
+    """Tag files; how many failed."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+    model, found, done = mtt.load_model(folder), mtt.files_of(audio), Counter()
+    hidden = not sys.stderr.isatty() or (out is None and sys.stdout.isatty())  # tags on the terminal are progress enough
+    text = io.StringIO() if out else sys.stdout
+    with nullcontext() if out is None else finished_files(out, folder) as store:
+        with tqdm(mtt.tag_files(model, found.files, store), "tagging", len(found.files), unit="file", disable=hidden) as progress:
+            pieces = mtt.tag_text(_good(progress, done), format, model.tags, top or (None if format == "wide" else 10), minimum)
+            for piece in pieces:
+                print(piece, end="", flush=True, file=text)
+        counts = [f"{done[what]:,} {what}" for what in ("tagged", "failed") if done[what]]
+        print(f"mtt: {', '.join(filter(None, [*counts, mtt.skipped_text(found.skipped)]))}", file=sys.stderr)
+        if out and not done["tagged"]:
+            raise MttError(f"{shown(out)}: is not written, because no file could be tagged")
+        if out:
+            print(shown(write_whole(out, text.getvalue())))
+    return done["failed"]
+
+
+def _good(progress: tqdm, done: Counter) -> Iterator["Tagged"]:
+    """The files that have tags; what is to be said of others, and of these, is told as it comes, and all are counted."""
+    for tagged in progress:
+        done["tagged" if tagged.tags is not None else "failed"] += 1
+        said = tagged.problem or (tagged.warning and f"{tagged.path}: {tagged.warning}")
+        if said:
+            progress.write(f"mtt: {mtt.printable(said)}", file=sys.stderr)
+        if tagged.tags is not None:
+            yield tagged
+
+
+@app.command()
+def explain(
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="one audio file")],
+    model: Annotated[list[Path], typer.Option(help="model folder; repeat it to see models side by side")],
+    out: Annotated[Path, typer.Option(help="HTML page to write")],
+    force: Force = False,
+) -> None:
+    """Write a page that plays a file and shows its tags and attention over time; it works offline.
+
+    Example: python -m mtt explain song.mp3 --model runs/demo/100/teacher --model runs/demo/100/student --out song.html
+    """
+    with output(out, audio, endings=[".html"], force=force):
+        print(shown(mtt.explain_file(audio, model, out)))
