@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "explain.attention": ["attention_maps"],
         "explain.curves": ["tag_curves"],
         "explain.embed": ["Embedding", "embed", "embed_file", "read_embeddings", "similar", "write_embeddings"],
+        "explain.genres": ["plan", "undo_genres", "write_genres"],
         "explain.tagging": ["files_of", "printable", "tag", "tag_files", "tag_text"],
         "findings.judge": ["Judge"],
         "models": ["build_model", "import_musicnn", "import_official", "load_model", "save_model"],

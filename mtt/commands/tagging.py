@@ -34,6 +34,8 @@ def tag(
     format: Annotated[Format | None, typer.Option(help="wide: a CSV of a row per file, a column per tag (table)")] = None,
     out: Annotated[Path | None, typer.Option(help=".csv or .json to write instead; stopped, the same command goes on")] = None,
     force: Force = False,
+    write: Annotated[Path | None, typer.Option(metavar="UNDO.json", help="tags become the files' genres; only shown without --yes")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do what --write shows")] = False,
 ) -> None:
     """Tag audio files. One that cannot be read is reported and the others go on; the exit code is then 1.
 
@@ -41,6 +43,8 @@ def tag(
     """
     if not 0 <= min_probability <= 1:
         raise UsageError(f"--min-probability {min_probability:g}: give a number from 0 to 1")
+    if write is not None:
+        return _write(audio, model, min_probability or 0.5, write, yes, force)
     with nullcontext() if out is None else output(out, *audio, endings=[".csv", ".json"], force=force):
         fitting = FORMATS[out and out.suffix.lower()]
         if format not in (None, *fitting):
@@ -68,6 +72,43 @@ def _tag(audio: list[Path], folder: Path, format: Format, top: int | None, minim
         if out:
             print(shown(write_whole(out, text.getvalue())))
     return done["failed"]
+
+
+def _write(audio: list[Path], folder: Path, minimum: float, undo: Path, yes: bool, force: bool) -> None:
+    """Show what genres files would get; write them if ``yes``."""
+    model, done = mtt.load_model(folder), Counter()
+    with output(undo, *audio, endings=[".json"], force=force), finished_files(undo, folder) as store:
+        files = mtt.files_of(audio).files
+        with tqdm(mtt.tag_files(model, files, store), "tagging", len(files), unit="file", disable=not sys.stderr.isatty()) as progress:
+            changes = mtt.plan(_good(progress, done), minimum)
+        for change in changes:
+            print(f"{mtt.printable(change.path)}: {', '.join(change.before) or 'no genre'} -> {', '.join(change.after)}")
+        faults = mtt.write_genres(changes, undo) if yes and changes else []
+    _told(faults)
+    if yes and changes:
+        print(f"{len(changes) - len(faults):,} files written; python -m mtt undo-tags {shown(undo)} takes it back")
+    else:
+        print(f"{len(changes):,} of {len(files):,} files would change; nothing is written without --yes")
+    if faults or done["failed"]:
+        raise typer.Exit(1)
+
+
+@app.command("undo-tags")
+def undo_tags(undo: Annotated[Path, typer.Argument(metavar="UNDO.json", help="what tag --write kept")]) -> None:
+    """Give files back the genres that they had before tag --write.
+
+    Example: python -m mtt undo-tags undo.json
+    """
+    count, faults = mtt.undo_genres(undo)
+    _told(faults)
+    print(f"{count:,} files have their genres back")
+    if faults:
+        raise typer.Exit(1)
+
+
+def _told(faults: list[str]) -> None:
+    for fault in faults:
+        print(f"mtt: {mtt.printable(fault)}", file=sys.stderr)
 
 
 def _good(progress: tqdm, done: Counter) -> Iterator["Tagged"]:

@@ -2,6 +2,7 @@
 
 ``recording``: a recording read piece by piece, its tokens, and a model that is asked about it.
 ``tagging``: tags of files, also as text.
+``genres``: tags as genres in the files' own metadata, and back.
 ``embed``: what a model makes of recordings before its last layer, and which are alike by it.
 ``curves``: tags over time.
 ``attention``: where the Transformer looks, head by head or over a recording of any length.
