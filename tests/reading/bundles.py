@@ -1,5 +1,6 @@
 """TensorFlow checkpoints, written in a few lines for tests: an index of two blocks, and the numbers."""
 
+import functools
 import os
 import struct
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from mtt.reading.tensorbundle import MAGIC, masked_crc32c
+
+checksum = functools.cache(masked_crc32c)
 
 
 def varint(number: int) -> bytes:
@@ -22,7 +25,7 @@ def field(number: int, value: int | bytes) -> bytes:
 
 def entry(array: np.ndarray, place: int, **changes) -> bytes:
     """What the index says of a tensor."""
-    told = {"kind": 1, "shape": array.shape, "size": array.nbytes, "crc": masked_crc32c(array.tobytes()), "more": b""} | changes
+    told = {"kind": 1, "shape": array.shape, "size": array.nbytes, "crc": checksum(array.tobytes()), "more": b""} | changes
     shape = b"".join(field(2, field(1, size)) for size in told["shape"])
     return b"".join([field(1, told["kind"]), field(2, shape), field(4, place), field(5, told["size"]), b"\x35" + told["crc"], told["more"]])
 
