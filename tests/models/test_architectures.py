@@ -7,8 +7,9 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.models import MODELS, MusicTaggingTransformer, SampleCNN, build_model, load_model, save_model
-from mtt.models.frontend import ResidualBlock
+from mtt.models import MODELS, Musicnn, MusicTaggingTransformer, SampleCNN, build_model, load_model, save_model
+from mtt.models.frontend import MelTaggingModel, ResidualBlock
+from mtt.models.musicnn import PATCH
 from mtt.settings import SettingsError
 from tests.tiny import TINY_MODEL
 
@@ -80,6 +81,9 @@ def test_long_input_is_the_mean_probability_of_windows(model):
         score, parts = model, waveform.tensor_split(2, dim=1)
     elif isinstance(model, MusicTaggingTransformer):
         score, parts = model.score_tokens, model.tokens(waveform).tensor_split(2, dim=1)
+    elif isinstance(model, Musicnn):  # whose windows are the patches it learned from
+        waveform = clips(2, 12.5)
+        score, parts = model.from_mel, model.spectrogram(waveform)[..., : 2 * PATCH].split(PATCH, dim=2)
     else:
         score, parts = model.from_mel, model.spectrogram(waveform).tensor_split(2, dim=2)
     expected = torch.stack([score(part).sigmoid() for part in parts]).mean(dim=0)
@@ -88,9 +92,15 @@ def test_long_input_is_the_mean_probability_of_windows(model):
 
 
 @torch.inference_mode()
+def test_features_are_what_the_last_layer_is_given(model):
+    waveform = clips(2, 2.0)
+    torch.testing.assert_close(model.head[-1](model.features(waveform)), model(waveform))
+    assert not model.head[-1]._forward_pre_hooks
+
+
+@torch.inference_mode()
 def test_from_mel_equals_the_waveform_path(model):
-    if isinstance(model, SampleCNN):
-        assert not hasattr(model, "spectrogram")
+    if not isinstance(model, MelTaggingModel):
         return
     waveform = clips(2, 2.0)
     mel = model.spectrogram(waveform)
@@ -162,6 +172,8 @@ def test_a_saved_model_comes_back_bit_identical(architecture, tmp_path):
         ({"n_mels": 7}, "n_mels: expected at least 8"),
         ({"architecture": "fcn", "channels": 5}, "channels: expected an even number"),
         ({"architecture": "crnn", "channels": 5}, "channels: expected an even number"),
+        ({"architecture": "musicnn", "channels": 2}, "channels: expected at least 3"),
+        ({"architecture": "musicnn", "sample_rate": 44_100}, "sample_rate: expected 22050 Hz, or 16000"),
     ],
 )
 def test_settings_that_make_no_model(changes, message):

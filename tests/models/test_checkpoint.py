@@ -127,7 +127,7 @@ def test_what_is_no_model_folder(tmp_path, folder):
 
 def test_a_file_without_end_is_not_read(folder):
     os.truncate(folder / "model.safetensors", 2**40)
-    refused(folder, r"model.safetensors: 1,099,511,627,776 bytes, more than the [0-9,]+ that such a model has: a model folder holds")
+    refused(folder, r"model.safetensors: 1,099,511,627,776 bytes, more than the [0-9,]+ that such a file has: a model folder holds")
 
 
 def test_another_tag_set_and_dropout_start_from_all_weights_but_the_rows_of_unknown_tags(folder):
