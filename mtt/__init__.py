@@ -39,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "findings.tuning": ["tune"],
         "reporting.run": ["run_study"],
         "study.distill": ["distill"],
+        "study.final": ["take_home"],
         "study.job": ["read_job", "run_job"],
         "study.workspace": ["notebook_study", "open_study"],
     },

@@ -8,7 +8,7 @@ import typer
 
 import mtt
 from mtt.commands.options import Collection, Force, model_folder
-from mtt.files import UsageError, one_line, output, shown
+from mtt.files import UsageError, one_line, shown
 
 if TYPE_CHECKING:
     from mtt.models.frontend import TaggingModel
@@ -29,9 +29,7 @@ def distill(
 
     Example: python -m mtt distill ~/Music/tracks.csv --teacher models/musicnn --out models/mine
     """
-    weights, description = (out / name for name in mtt.MODEL_FILES)
-    inputs = [teacher / name for name in mtt.MODEL_FILES]
-    with output(weights, *inputs, force=force), output(description, *inputs, force=force):
+    with model_folder(out, *(teacher / name for name in mtt.MODEL_FILES), force=force):
         done = mtt.distill(collection, teacher, out, size, minutes, progress=sys.stderr.isatty())
     with_labels = [name for name in ("positives", "student", "teacher") if done.agreement[name].notna().any()]
     print(done.agreement[["correlation", "difference", *with_labels]].round(3).to_string(na_rep=""))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import mtt
-from mtt.commands.options import Force
+from mtt.commands.options import Force, model_folder
 from mtt.config import ANCHOR, PROFILES, SMOKE
 from mtt.files import home, output, shown, write_json
 from mtt.study.parameters import check_parameters, parse_parameters
@@ -30,6 +30,30 @@ def study(
     parameters = check_parameters({"profile": profile, "collection": collection, **parse_parameters(context.args)})
     index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
     print(f"{index}")
+
+
+@app.command(
+    "take-home",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="[OPTIONS] [-p NAME VALUE]...",
+)
+def take_home_command(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="model folder to write")],
+    profile: Annotated[str, typer.Option(help="of the study")] = "demo",
+    collection: Annotated[str, typer.Option(help="of the study")] = "synthetic",
+    model: Annotated[str | None, typer.Option(help="of the study's models  [default: the best on validation]")] = None,
+    force: Force = False,
+) -> None:
+    """Train a study's best model on all labels of the collection, to tag with; what is missing of the study is made first.
+
+    Example: python -m mtt take-home --collection packed -p study mine --out models/mine
+    """
+    parameters = check_parameters({"profile": profile, "collection": collection, **parse_parameters(context.args)})
+    with model_folder(out, force=force):
+        about = mtt.take_home(mtt.open_study(progress=sys.stderr.isatty(), **parameters), out, model)
+    print(f"{shown(out)}: {about['model']}; {about['tracks']:,} tracks of {about['artists']:,} artists")
+    print(f"expect a ROC-AUC of about {about['expected']['roc_auc']:.3f}, that of {about['expected_from']}")
 
 
 @app.command()

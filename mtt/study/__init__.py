@@ -8,5 +8,6 @@
 ``workspace``     a study: settings, folder, replicates, and the models that are made in each
 ``budget``        how long to train on a collection
 ``distill``       a model for real music, from unlabelled music and a tagger that somebody else trained
+``final``         the model to take home, trained on all labels
 ``job``           one model trained from a file of settings
 """

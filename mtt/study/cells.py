@@ -26,7 +26,7 @@ from mtt.data.batches import ClipBatches, Source
 from mtt.data.corpus import Corpus
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.predict import clips_to_cover, effective_precision, over_tracks, pick_device, predict_clips, track_features
-from mtt.evaluation.regression import regress
+from mtt.evaluation.regression import choose_linear
 from mtt.files import MttError, alone, fingerprint, kept_arrays, read_arrays, read_json, write_arrays, write_json, write_whole
 from mtt.models import build_model, load_model, save_model, start_from
 from mtt.models.checkpoint import loaded
@@ -226,8 +226,9 @@ def make_regression(
     ids = {"train": data.groups[LABELLED]} | {part: data.ids(part) for part in SETS}
     features = over_tracks(partial(describe, replace(data.corpus, fingerprints={})), sum(ids.values(), []), name, progress)
     train, valid, test = np.split(features, np.cumsum([len(part) for part in ids.values()])[:-1])
-    scores = dict(zip(SETS, regress(train, data.labels(ids["train"]), valid, data.labels(ids["valid"]), test), strict=True))
-    write_json(folder / "config.json", {"fingerprint": mark, "recipe": {"name": name}, "data": data.digest})
+    linear = choose_linear(train, data.labels(ids["train"]), valid, data.labels(ids["valid"]))
+    scores = {"valid": linear.probabilities(valid), "test": linear.probabilities(test)}
+    write_json(folder / "config.json", {"fingerprint": mark, "recipe": {"name": name}, "penalty": linear.penalty, "data": data.digest})
     _write_scores(folder, data, scores, (features.shape[1] + 1) * len(data.corpus.tags), time.perf_counter() - started)
     return Cell(folder)
 
