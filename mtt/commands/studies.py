@@ -22,12 +22,14 @@ def study(
     profile: Annotated[str, typer.Option(help=f"sizes of corpus, models and training: {', '.join(PROFILES)}")] = "demo",
     collection: Annotated[str, typer.Option(help="what to study: see python -m mtt collections")] = "synthetic",
     out: Annotated[Path | None, typer.Option(help="folder for the pages  [default: reports of the checkout]")] = None,
+    teacher: Annotated[str | None, typer.Option(help="model folder whose features join the baselines; it tags music without tags")] = None,
 ) -> None:
     """Run all notebooks and render the reports; -p sets a notebook parameter.
 
     Example: python -m mtt study --profile smoke -p exposure 2000 --out my-pages
     """
-    parameters = check_parameters({"profile": profile, "collection": collection, **parse_parameters(context.args)})
+    given = {} if teacher is None else {"features_from": teacher}
+    parameters = check_parameters({"profile": profile, "collection": collection, **given, **parse_parameters(context.args)})
     index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
     print(f"{index}")
 

@@ -7,7 +7,7 @@ another corpus; of a collection that of another split by artist; of a collection
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ import pandas as pd
 
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import load_corpus
-from mtt.config import StudyConfig, SyntheticConfig
+from mtt.config import InitialWeights, StudyConfig, SyntheticConfig
 from mtt.data.corpus import Corpus
-from mtt.files import MttError, fingerprint
+from mtt.evaluation.predict import over_tracks, predict_clips
+from mtt.files import MttError, fingerprint, home, kept_arrays
+from mtt.models.checkpoint import loaded
 from mtt.models.mels import Mels, make_mels
 from mtt.settings import SettingsError
 from mtt.splits.check import SETS, SplitAudit, audit_split
@@ -25,6 +27,32 @@ from mtt.splits.make import leak_crossover, nested_sets, split_corpus, write_spl
 from mtt.study.cells import TrainingData
 from mtt.study.recipes import LABELLED
 from mtt.study.schedule import Job
+
+TAGGED = ", tagged by "  # in the name of a collection whose labels are a model's
+
+
+def tagged_by(corpus: Corpus, tagger: InitialWeights, clips: int, progress: bool = True) -> Corpus:
+    """The corpus with a model's tags for labels, as its name says. Of each tag as many tracks have it as its probabilities add up to.
+
+    So a study of music without tags can be made; it tells how well models agree with that one, not with listeners.
+    """
+    ids = list(corpus.tracks.index)
+
+    def make() -> dict[str, np.ndarray]:
+        listen = partial(_track_scores, tagger.folder, replace(corpus, fingerprints={}), clips)
+        return {"scores": over_tracks(listen, ids, f"{Path(tagger.folder).name} tags the tracks", progress)}
+
+    scores = kept_arrays(home() / "cache", "tagged", [corpus.digest, tagger.weights_sha256, clips, ids], make)["scores"]
+    rank = (-scores).argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+    labels = (rank < np.rint(scores.sum(axis=0))).astype(np.uint8)
+    tags, digest = list(loaded(tagger.folder).tags), fingerprint([corpus.digest, tagger.weights_sha256])
+    name = f"{corpus.name}{TAGGED}{Path(tagger.folder).name}"
+    return replace(corpus, name=name, tags=tags, labels=labels, digest=digest)
+
+
+def _track_scores(folder: str, corpus: Corpus, clips: int, track_ids: list[str]) -> np.ndarray:
+    model = loaded(folder)
+    return predict_clips(model, corpus, track_ids, model.clip_seconds, clips).mean(axis=1)
 
 
 class Replicate:
@@ -49,9 +77,12 @@ class Replicate:
     def collection(self) -> Corpus:
         """All usable tracks, before cleaning. Raises ``MttError`` where no track has a tag, or none differs from the others."""
         corpus = load_corpus(self.config.collection, self.corpus_config, progress=self.progress)
+        if not corpus.labels.any() and self.config.features_from is not None:
+            corpus = tagged_by(corpus, self.config.features_from, self.config.chunks, self.progress)
         name, taught = self.config.collection, corpus.labels[corpus.is_labelled]
         if not corpus.labels.any():
-            raise MttError(f"{name}: no track has a tag; fill the column tags of those that are to teach and to test")
+            remedy = "fill the column tags of those that are to teach and to test, or let a tagger do it: --teacher MODEL"
+            raise MttError(f"{name}: no track has a tag; {remedy}")
         if (taught == taught[0]).all():
             tags = " and ".join(repr(tag) for tag, has in zip(corpus.tags, taught[0], strict=True) if has)
             raise MttError(f"{name}: all {len(taught)} tagged tracks have the same, {tags}, so that nothing tells them apart; tag more")

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from mtt.files import write_whole
 from mtt.reporting.numbers import duration
+from mtt.reporting.pages import words
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
         "site": SITE, "csp": CONTENT_SECURITY_POLICY, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
         "current": next((page for page in pages if page.slug == name), None),
+        "badge": words.badge((provenance or {}).get("collection", "")),
         "lede": "", "description": content.get("lede", ""), "contents": [],
     }  # fmt: skip
     return environment().get_template(template).render(frame | content)

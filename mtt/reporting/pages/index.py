@@ -46,7 +46,6 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         description=words.headline(entries),
         pages=pages,
         provenance=results["study"],
-        composed=composed,
         answer=words.answer(entries, curves | borrowed, list(borrowed)),
         curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
         claims=[(claim, tested.get(claim.id), standing(tested[claim.id]) if claim.id in tested else "") for claim in CLAIMS.values()],

@@ -17,6 +17,7 @@ from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, VERDICTS
 from mtt.findings.curves import equal_artists
 from mtt.findings.reference import standing
 from mtt.reporting.numbers import counted, joined, number, signed, with_interval
+from mtt.study.replicates import TAGGED
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
 QUESTION = "Does a music tagger learn from music that nobody has labelled?"
@@ -30,6 +31,13 @@ TUNED = (
     "written down before the corpora of the results were made."
 )
 CHANGES = ""  # what was changed after results had been seen, and why: it follows the promise above
+
+
+def badge(collection: str) -> str:
+    """What a reader must know of the music or its labels on every page."""
+    if collection == "synthetic":
+        return "composed, not recorded"
+    return "labels by a tagger, not by people" if TAGGED in collection else ""
 
 
 def claim(entry: Mapping) -> str:
