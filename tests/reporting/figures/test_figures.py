@@ -7,12 +7,16 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib import pyplot
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
+from mtt.config import FULL, PAPER
+from mtt.models import build_model
 from mtt.reporting import figures
+from mtt.reporting.figures import method
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS
 from mtt.reporting.figures.style import BLUE, VERMILLION
 from tests.reporting import entries
@@ -53,6 +57,9 @@ def pictures():
     probabilities, sound = rng.random((times.size, 5)), tone(seconds=10)
     kinds = dict(zip(TAGS, ["genre", "genre", "instrument", "instrument", "mood"], strict=True))
     return {
+        "architecture": figures.architecture(FULL, 28),
+        "architecture, paper": figures.architecture(PAPER, 50),
+        "noisy_student": figures.noisy_student(),
         "tag_cooccurrence": figures.tag_cooccurrence(np.array([[1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 1, 1]]), TAGS),
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
         "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
@@ -262,3 +269,12 @@ def test_an_unbounded_interval_goes_from_side_to_side_and_says_so(pictures):
     axes = pictures["claims_plot, one replicate"].figure.axes[0]
     assert [tuple(ends) == axes.get_xlim() for ends in bars(axes)] == [True] * 8
     assert sum(dot.get_marker() in "<>" for dot in marks(axes)) == 16
+
+
+def test_the_architecture_has_the_shapes_that_the_model_computes():
+    model = build_model(FULL.teacher, 28).eval()
+    mel = model.spectrogram(torch.zeros(1, round(FULL.train.clip_seconds * RATE)))
+    tokens = model.tokens(mel)
+    shapes = dict(method.shapes(FULL, 28))
+    assert shapes["spectrogram"] == f"{mel.shape[1]} bands ×\n{mel.shape[2]} frames"
+    assert shapes["tokens + CLS"] == f"{tokens.shape[1]} + 1,\neach of {tokens.shape[2]}"

@@ -1,0 +1,109 @@
+"""Pictures of the method, drawn from the settings in use: the Transformer with its shapes, and the noisy student with its controls."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from mtt.config import SAMPLE_RATE, StudyConfig
+from mtt.models.frontend import MIN_FRAMES
+from mtt.reporting.figures.draw import Picture, canvas, figure
+from mtt.reporting.figures.style import BLUE, EDGE, GREEN, GREY, INK, ORANGE, text_colour
+
+MARK = {"boxstyle": "circle,pad=0.25", "facecolor": text_colour(ORANGE), "edgecolor": "none"}  # of a control
+
+Place = tuple[float, float, float, float]  # centre, width and height, in inches
+
+
+def _sheet(title: str, height: float) -> tuple[Figure, Axes]:
+    """A canvas without axes, in inches from its lower left corner."""
+    sheet, ((axes,),) = canvas(title, height)
+    axes.set_axis_off()
+    axes.set(xlim=(0, 7.5), ylim=(0, height - 0.35))
+    return sheet, axes
+
+
+def _box(axes: Axes, place: Place, text: str, colour: str = EDGE) -> None:
+    """A box with a heading and, below it, lines of text."""
+    x, y, width, height = place
+    look = {"boxstyle": "round,pad=0,rounding_size=0.06", "linewidth": 1.5, "facecolor": "#FFFFFF", "edgecolor": colour}
+    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **look))
+    lines = text.split("\n")
+    for row, line in enumerate(lines):
+        weight = "bold" if row == 0 else "normal"
+        axes.text(x, y + 0.16 * ((len(lines) - 1) / 2 - row), line, ha="center", va="center", fontsize=8, fontweight=weight, color=INK)
+
+
+def _path(axes: Axes, points: Sequence[tuple[float, float]], text: str = "", at: tuple[float, float] = (0, 0), colour: str = INK) -> None:
+    """A line through ``points`` with an arrow at its end, and ``text`` beside it."""
+    axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.3, solid_joinstyle="miter")
+    axes.annotate(
+        "", points[-1], points[-2], arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.3, "shrinkB": 0, "shrinkA": 0}
+    )
+    axes.text(*at, text, ha="center", va="center", fontsize=8, color=text_colour(colour))
+
+
+def shapes(config: StudyConfig, tags: int) -> list[tuple[str, str]]:
+    """The Transformer's stages by name, with what leaves each of them for one clip."""
+    model, seconds = config.teacher, config.train.clip_seconds
+    samples = round(seconds * SAMPLE_RATE)
+    frames = 1 + samples // model.hop
+    tokens, bands = frames // MIN_FRAMES, model.n_mels // 8
+    return [
+        ("waveform", f"{seconds:g} s\n{samples:,} samples"),
+        ("spectrogram", f"{model.n_mels} bands ×\n{frames} frames"),
+        ("3 conv blocks", f"{model.channels} channels,\n{bands} × {tokens}"),
+        ("tokens + CLS", f"{tokens} + 1,\neach of {model.width}"),
+        ("Transformer", f"{model.layers} layers,\n{model.heads} heads"),
+        ("CLS gives tags", f"{tags} probabilities,\none each"),
+    ]
+
+
+@figure
+def architecture(config: StudyConfig, tags: int) -> Picture:
+    """The Music Tagging Transformer, left to right, with the shape of what leaves each stage."""
+    sheet, axes = _sheet("The Music Tagging Transformer, and what one clip becomes in it", 1.35)
+    stages, width = shapes(config, tags), 1.12
+    for place, (name, shape) in enumerate(stages):
+        x = 0.62 + place * 1.25
+        _box(axes, (x, 0.5, width, 0.8), f"{name}\n{shape}", BLUE)
+        if place:
+            _path(axes, [(x - 1.25 + width / 2, 0.5), (x - width / 2, 0.5)])
+    told = "; ".join(f"{name}: {shape}".replace("\n", " ") for name, shape in stages)
+    return Picture(sheet, f"Diagram, left to right, of the Music Tagging Transformer. {told}.")
+
+
+CONTROLS = {  # what each control changes, and where in the picture
+    "labels alone, as long": ("no pool: as many clips in all, each of them labelled", (1.72, 0.85)),
+    "permuted pseudo-labels": ("they belong to other tracks, and must not help", (4.22, 1.35)),
+    "without noise": ("the student hears the pool clean", (3.95, 0.85)),
+    "oracle": ("the pool’s own labels in place of the teacher’s: what there is to gain", (3.2, 1.86)),
+}
+
+
+@figure
+def noisy_student() -> Picture:
+    """Who hears what and learns from whom, and where each control changes it."""
+    sheet, axes = _sheet("A noisy student, and what its controls take away", 3.75)
+    _box(axes, (0.85, 2.4, 1.4, 0.5), "labelled tracks\nwith their labels", GREY)
+    _box(axes, (0.85, 1.35, 1.4, 0.5), "pool\nnobody labelled it", GREY)
+    _box(axes, (3.2, 2.4, 1.3, 0.5), "teacher\nlearns first", BLUE)
+    _box(axes, (3.2, 1.35, 1.3, 0.5), "pseudo-labels\nprobabilities", BLUE)
+    _box(axes, (6.2, 1.87, 1.6, 0.72), "student\nhalf of each batch\nlabelled, half pool", GREEN)
+    _path(axes, [(1.55, 2.4), (2.55, 2.4)], "with noise", (2.05, 2.5))
+    _path(axes, [(0.85, 2.65), (0.85, 3.0), (6.2, 3.0), (6.2, 2.23)], "with noise", (5.2, 3.1))
+    _path(axes, [(1.55, 1.45), (2.05, 1.45), (2.05, 2.25), (2.55, 2.25)], "clean", (1.8, 1.85), BLUE)
+    _path(axes, [(3.2, 2.15), (3.2, 1.6)], colour=BLUE)
+    _path(axes, [(3.85, 1.35), (4.6, 1.35), (4.6, 1.87), (5.4, 1.87)], "what the teacher said", (5.35, 1.32), BLUE)
+    _path(axes, [(0.85, 1.1), (0.85, 0.85), (6.2, 0.85), (6.2, 1.51)], "with noise", (5.2, 0.95))
+    for row, (name, (change, place)) in enumerate(CONTROLS.items()):
+        y = 0.52 - 0.19 * row
+        for x, height in (place, (0.25, y)):
+            axes.text(x, height, str(row + 1), ha="center", va="center", fontsize=8, fontweight="bold", color="#FFFFFF", bbox=MARK)
+        axes.text(0.45, y, name, fontsize=8, fontweight="bold", color=text_colour(ORANGE), va="center")
+        axes.text(2.1, y, change, fontsize=8, color=INK, va="center")
+    told = "; ".join(f"{row}, {name}: {change}" for row, (name, (change, _)) in enumerate(CONTROLS.items(), 1))
+    return Picture(
+        sheet, f"Diagram: a teacher learns from labels and scores the clean pool; a student learns from both, with noise. Controls: {told}."
+    )
