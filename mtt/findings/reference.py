@@ -7,13 +7,14 @@ and never edited.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from mtt.config import StudyConfig
 from mtt.evaluation.replicates import over_replicates, prediction
-from mtt.files import MttError, read_json, write_json
+from mtt.files import MttError, read_json, write_whole
 
 FOLDER = Path(__file__).parent
 
@@ -42,8 +43,10 @@ def keep_reference(results: str | Path) -> Path:
     about = found.get("study") if isinstance(found, dict) else None
     if not isinstance(about, dict) or (about.get("profile"), about.get("collection")) != ("full", "synthetic"):
         raise MttError(f"{results}: is no results.json of --profile full on the embedded corpus; the reference is such a run")
-    write_json(FOLDER / "reference.json", {name: found[name] for name in ("study", "claims", "curves", "models")})
-    return FOLDER / "reference.json"
+    kept = {name: found[name] for name in ("study", "claims", "curves", "models")}
+    return write_whole(
+        FOLDER / "reference.json", json.dumps(kept, ensure_ascii=False, separators=(",", ":")) + "\n"
+    )  # for programs: one line
 
 
 def compare(config: StudyConfig, claim: str, values: Sequence[float]) -> dict | None:
