@@ -17,6 +17,7 @@ from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, VERDICTS
 from mtt.findings.curves import equal_artists
 from mtt.findings.reference import standing
 from mtt.reporting.numbers import counted, joined, number, signed, with_interval
+from mtt.study.final import KINDS
 from mtt.study.replicates import TAGGED
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
@@ -173,6 +174,18 @@ def answer(entries: Sequence[Mapping], curves: Mapping, borrowed: Sequence[str] 
     said = [_helps(entry), _when(rows["scarcity"], "scarcity" in borrowed), _sure(entry), _trapped(rows["trap"], "trap" in borrowed)]
     first, when, sure, trapped = said
     return [sentence for sentence in (first, when, f"{sure} {trapped}".strip()) if sentence]
+
+
+def way(study: Mapping, models: Sequence[Mapping]) -> str:
+    """Which model to tag a collection with, as validation has it; "" of composed music, which nobody wants to tag."""
+    able = sorted((row for row in models if row["kind"] in KINDS), key=lambda row: -row["valid"])
+    if study["collection"] == "synthetic" or len(able) < 2:
+        return ""
+    score = with_interval(able[0]["roc_auc"], *(able[0]["roc_auc_interval"] or (np.nan, np.nan)), DIGITS)
+    return (
+        f"To tag this music, take {able[0]['label']}: of {len(able)} models it is best on validation tracks, before {able[1]['label']}, "
+        f"and has ROC-AUC {score} on tracks of artists that it never heard. `python -m mtt take-home` trains it on all labels."
+    )
 
 
 def _helps(entry: Mapping) -> str:
