@@ -17,10 +17,13 @@ from mtt.findings.claims import CLAIMS
 from mtt.findings.judge import Judge
 from mtt.findings.reference import FOLDER
 from mtt.settings import to_dict
+from mtt.study import recipes
 from mtt.study.budget import CHANGE
 from mtt.study.recipes import Recipe
 from mtt.study.schedule import make_cells
 from mtt.study.workspace import Study
+
+NEEDED = ["student-permuted", "teacher-fresh", "leak-a", "leak-b", recipes.HAND_MADE]  # by the claims, beside the core
 
 
 def tune(config: StudyConfig, corpora: int, progress: bool = True) -> dict:
@@ -62,6 +65,7 @@ def _doubled(recipe: Recipe) -> Recipe:
 def power(study: Study) -> list[dict]:
     """The smallest effect that each claim would see with the replicates of the full study, from its spread over the tuning corpora."""
     judge, rows = Judge(study), []
+    judge.results = study.make_named(NEEDED + recipes.core(study.config) + [f"student-w{width}" for width in study.config.student_widths])
     for claim in CLAIMS.values():
         if (found := claim.measure(judge)) is not None:
             sd = float(np.std(found.effect.values, ddof=1))

@@ -184,7 +184,7 @@ def way(study: Mapping, models: Sequence[Mapping]) -> str:
     score = with_interval(able[0]["roc_auc"], *(able[0]["roc_auc_interval"] or (np.nan, np.nan)), DIGITS)
     return (
         f"To tag this music, take {able[0]['label']}: of {len(able)} models it is best on validation tracks, before {able[1]['label']}, "
-        f"and has ROC-AUC {score} on tracks of artists that it never heard. `python -m mtt take-home` trains it on all labels."
+        f"and has ROC-AUC {score} on tracks of artists that it never heard. The command take-home trains it on all labels."
     )
 
 
