@@ -226,10 +226,10 @@ def _polyphase_kernel(after: int, before: int, device: torch.device) -> Tensor:
     """(taps, after): what ``after`` new samples take from ``before`` old ones and those around (Hann-windowed sinc)."""
     cutoff = min(1.0, after / before) * ROLLOFF
     width = math.ceil(ZERO_CROSSINGS / cutoff)
-    taps = torch.arange(-width, before + width, dtype=torch.float64)[:, None]
-    distance = torch.arange(after, dtype=torch.float64) * before / after - taps
+    taps = torch.arange(-width, before + width, dtype=torch.float64, device=device)[:, None]  # made where it is used: a GPU waits less
+    distance = torch.arange(after, dtype=torch.float64, device=device) * before / after - taps
     window = torch.cos((distance / width).clamp(-1.0, 1.0) * (math.pi / 2.0)).square()
-    return (torch.sinc(cutoff * distance) * window * cutoff).float().to(device)
+    return (torch.sinc(cutoff * distance) * window * cutoff).float()
 
 
 def _align(track: Tensor, starts: Tensor, hop: int, overlap: int, search: int) -> Tensor:
