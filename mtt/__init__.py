@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models": ["build_model", "import_official", "load_model", "save_model"],
         "models.checkpoint": ["MODEL_FILES"],
         "reporting.pages.audit": ["audit_text", "write_audit"],
-        "reporting.explorer.page": ["explain_file"],
+        "reporting.explorer.page": ["explain_file", "model_page"],
         "findings.tuning": ["tune"],
         "reporting.run": ["run_study"],
         "study.job": ["read_job", "run_job"],
