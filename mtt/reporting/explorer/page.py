@@ -51,20 +51,24 @@ def render_explorer(
     no page can carry.
     """
     lede = "What do the models hear, when, and where do they look? Play a track; click anywhere to go there."
+    if not scenes:
+        lede = "Drop a song on this page: what is in it, when, and where does the model look?"
     told = {"title": title, "lede": lede, "description": lede, "pages": pages, "provenance": provenance}
-    own = _own_data(models) if models else None
+    carried = _carried(models) if models else None
     policy = f"{CONTENT_SECURITY_POLICY}; worker-src blob:" if models else CONTENT_SECURITY_POLICY
-    return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], own=own, csp=policy, **told)
+    return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], carried=carried, csp=policy, **told)
 
 
 def embedded_page(scene: dict) -> str:
     """The explorer of one encoded scene as the document of a frame in a notebook; it goes on where the last one there was."""
-    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", scenes=[scene], own=None)
+    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", scenes=[scene], carried=None)
 
 
 def model_page(models: Sequence[str | Path], out: str | Path) -> Path:
     """Write a page that tags and explains songs by itself, with the models in these folders. Raises ``MttError`` as ``render_explorer``."""
-    return render_explorer([], out, title="A music tagger", models={name: load_model(folder) for name, folder in short_names(models).items()})
+    return render_explorer(
+        [], out, title="A music tagger", models={name: load_model(folder) for name, folder in short_names(models).items()}
+    )
 
 
 def explain_file(audio: str | Path, models: Sequence[str | Path], out: str | Path) -> Path:
@@ -116,7 +120,7 @@ def encode_sound(track: Track) -> dict:
     return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": TICKS}
 
 
-def _own_data(models: Mapping[str, TaggingModel]) -> dict:
+def _carried(models: Mapping[str, TaggingModel]) -> dict:
     """What the page's script needs for a song that comes later: the models, and how spectrograms are drawn."""
     given = [entry | {"colour": _colour(entry["name"], place)} for place, entry in enumerate(portable_models(models))]
     settings = {name: getattr(ModelConfig(), name) for name in ("n_fft", "hop", "n_mels", "sample_rate")}

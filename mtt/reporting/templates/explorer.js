@@ -8,6 +8,7 @@
   let view = "rollout";  // of the attention lane
   let scene, numbers = [];  // numbers: what follows the sound beside the lanes, {tag, values}
   let from = 0, to = 1;  // seconds, between which the stage shows the track; played, that part is repeated where it is not all
+  const HEAD = /^layer \d+, head \d+$/, SIDE = "heads side by side";  // views of attention
   const SHAPES = ["svg", "path", "rect"];
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];  // seconds between two ticks
   const PLAY = "M7 4v16l13-8z", PAUSE = "M6 4h4v16H6zM14 4h4v16h-4z";
@@ -77,17 +78,22 @@
     lane("tag", [name, beside], chart(tag.spans ? 0.2 : 0, ...curves, ...bars));
     numbers.push({ index, values });
   }
-  function attentionLane() {
-    const name = [make("b", {}, "Attention"), chooser()], models = attending(shownModels());
-    const found = models.map(model => ({ model, values: model.attention.curves[model.attention.names.indexOf(view)] })).filter(each => each.values);
-    const usual = found.map(each => each.values.slice().sort()[Math.floor(0.985 * each.values.length)]);
+  function attentionLanes() {  // one of the chosen view, or one of each head, on one scale
+    const models = attending(shownModels()), pick = chooser(), heads = models.length ? models.at(-1).attention.names.filter(name => HEAD.test(name)) : [];
+    const views = (view === SIDE ? heads : [view]).map(name => ({
+      name, found: models.map(model => ({ model, values: model.attention.curves[model.attention.names.indexOf(name)] })).filter(each => each.values),
+    }));
+    const usual = views.flatMap(({ found }) => found.map(({ values }) => values.slice().sort()[Math.floor(0.985 * values.length)]));
     const top = Math.max(2, ...usual.map(value => 1.3 * value));  // a single peak, such as at the very start, does not flatten the rest
-    const uniform = make("path", { d: `M0 ${1 - 1 / top}H${scene.seconds}`, class: "uniform" });
-    const curves = found.flatMap(({ model, values }) => curve(model, model.attention.times, values, top));
-    lane("attention", name, chart(0, uniform, ...curves), label("1: uniform", 1 / top), label(top.toFixed(1), 0.8));
+    (views.length ? views : [{ name: view, found: [] }]).forEach(({ name, found }, place) => {
+      const uniform = make("path", { d: `M0 ${1 - 1 / top}H${scene.seconds}`, class: "uniform" });
+      const curves = found.flatMap(({ model, values }) => curve(model, model.attention.times, values, top));
+      const said = place ? [make("span", {}, name)] : [make("b", {}, "Attention"), pick, view === SIDE ? make("span", {}, name) : ""];
+      lane("attention", said, chart(0, uniform, ...curves), label("1: uniform", 1 / top), label(top.toFixed(1), 0.8));
+    });
   }
   function chooser() {
-    const names = [...new Set(attending(scene.models).flatMap(model => model.attention.names))];
+    const names = [...new Set(attending(scene.models).flatMap(model => model.attention.names)), SIDE];
     if (!names.includes(view)) view = names[0];
     const options = names.map(name => make("option", name === view ? { selected: "" } : {}, name));
     const choice = make("select", { "aria-label": "Which attention" }, ...options);
@@ -99,7 +105,7 @@
     numbers = [];
     spectrogramLane();
     scene.tags.forEach((tag, index) => { if (tag.shown) tagLane(tag, index); });
-    if (attending(scene.models).length) attentionLane();
+    if (attending(scene.models).length) attentionLanes();
     dispatch("lanes");
     timeline.draw();
   }

@@ -1,4 +1,4 @@
-// One's own song, and changes to any song, heard by the models that the page carries. They run in a worker (model.js), so that the page
+// One's own song, and changes to any song, heard by the models that the page carries. They run in a worker (model.js, listening.js), so that the page
 // answers meanwhile. Samples are mono at RATE; what ``own-data`` holds is told in mtt/reporting/explorer/page.py.
 (function () {
   "use strict";
@@ -37,12 +37,24 @@
   }
 
   // --- Sound ---
+  function rateOf(data) {  // Hz, as WAV, FLAC, Ogg Vorbis and MP3 tell it; 0 where a file does not
+    const all = new Uint8Array(data), word = (at, text) => [...text].every((letter, i) => all[at + i] === letter.charCodeAt(0));
+    const number = at => all[at] | all[at + 1] << 8 | all[at + 2] << 16;
+    if (word(8, "WAVE")) {
+      for (let at = 12; at + 16 < all.length; at += 8 + number(at + 4)) if (word(at, "fmt ")) return number(at + 12);
+    }
+    if (word(0, "fLaC")) return all[18] << 12 | all[19] << 4 | all[20] >> 4;
+    if (word(29, "vorbis")) return number(40);
+    const at = word(0, "ID3") ? 10 + (all[6] << 21 | all[7] << 14 | all[8] << 7 | all[9]) : 0, kind = all[at + 1] >> 3 & 3;
+    return all[at] === 255 && all[at + 1] >= 224 && kind !== 1 ? [44100, 48000, 32000, 0][all[at + 2] >> 2 & 3] / [4, 1, 2, 1][kind] : 0;
+  }
   async function samplesOf(data) {  // the mean of the channels, as the program reads a file
-    const sound = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(data), wave = new Float32Array(sound.length);
+    const rate = rateOf(data), low = rate && rate <= RATE;  // else decoded at twice the rate and halved: a browser's own filter is a coarse one
+    const sound = await new OfflineAudioContext(1, 1, low ? RATE : 2 * RATE).decodeAudioData(data), wave = new Float32Array(sound.length);
     for (let channel = 0; channel < sound.numberOfChannels; channel++) {
       sound.getChannelData(channel).forEach((value, i) => { wave[i] += value / sound.numberOfChannels; });
     }
-    return wave;
+    return low ? wave : ask("halve", { wave });
   }
   async function waveOf(scene) { return scene.wave ??= await samplesOf(bytes(scene.sound).buffer); }
   function wavOf(wave) {  // a file of 16 bits a sample
@@ -176,7 +188,7 @@
   const BELOW = [0, 100, 200, 400, 800, 1600, 3200], ABOVE = [0, 8000, 4000, 2000, 1000, 500, 250];  // Hz; 0 is off
   const hertz = list => place => list[place] ? `${list[place]} Hz` : "off", QUIETEST = -45;
   const KNOBS = {  // label, least, most, step, first value, how it is told
-    window: ["Window", 1, 10, 0.5, 0, value => `${value.toFixed(1)} s`],
+    window: ["Window", 1, 10, 0.5, given.models.at(-1).clip_seconds, value => `${value.toFixed(1)} s`],
     share: ["Taken away", 5, 80, 5, 20, value => `${value} %`],
     noise: ["Noise", QUIETEST, 10, 5, QUIETEST, value => value === QUIETEST ? "off" : `${value} dB`],
     below: ["Nothing below", 0, BELOW.length - 1, 1, 0, hertz(BELOW)],
@@ -187,7 +199,7 @@
   const chosen = () => given.models[find("trial-model").value];
   let noise = null, parts = {}, running = false, again = false, timer = 0;
   for (const [name, [label, min, max, step, value, said]] of Object.entries(KNOBS)) {
-    const input = make("input", { type: "range", min, max, step, value: value || given.models.at(-1).clip_seconds }), output = make("output");
+    const input = make("input", { type: "range", min, max, step, value }), output = make("output");
     const show = () => { knob[name] = Number(input.value); output.textContent = said(knob[name]); input.setAttribute("aria-valuetext", output.textContent); };
     input.addEventListener("input", () => { show(); soon(); });
     find("knobs").append(make("label", {}, make("span", {}, label), input, output));
@@ -224,7 +236,7 @@
     const start = Math.min(Math.max(0, Math.round(audio.currentTime * RATE - length / 2)), whole.length - length);
     const wave = whole.slice(start, start + length), other = changed() ? await altered(wave) : wave;
     const was = changed() ? await ask("score", { place, wave }) : null;
-    const { before, attended, random, masks, token } = await ask("delete", { place, wave: other, share: knob.share / 100 });
+    const { before, attended, random, masks, maps, token } = await ask("delete", { place, wave: other, share: knob.share / 100 });
     if (scene !== page.scene) return;
     const asIs = was || before, order = [...asIs.keys()].sort((a, b) => asIs[b] - asIs[a]).slice(0, TOLD), top = order[0];
     const columns = { "as it is": asIs, ...(was && { changed: before }), ...(attended && { "without the attended": attended, "without others at random": random }) };
@@ -233,12 +245,27 @@
     parts = { changed: other, ...(attended && { attended: without(other, masks[0], token), random: without(other, masks[1], token) }) };
     const drop = values => (before[top] - values[top] >= 0 ? "falls by " : "rises by ") + Math.abs(before[top] - values[top]).toFixed(3);
     find("trial-said").textContent = `${(start / RATE).toFixed(1)} to ${((start + length) / RATE).toFixed(1)} s. ` + (attended
-      ? `Without what ${model.name} attends to, ${model.tags[top]} ${drop(attended)}; without as much at random, it ${drop(random)}.`
+      ? `Without what the model attends to, ${model.tags[top]} ${drop(attended)}; without as much at random, it ${drop(random)}.`
       : "The window is too short, or longer than the model sees at once: nothing can be taken away.");
     for (const name of ["attended", "random"]) find("hear-" + name).disabled = !attended;
+    if (maps) drawMaps(model, maps, start / RATE, token); else find("maps").replaceChildren();
     const bar = (mask, y, kind) => mask.map(at => make("rect", { x: start / RATE + at * token, width: token, y, height: 0.45, class: kind }));
     const frame = make("rect", { x: start / RATE, width: length / RATE, y: -0.05, height: 1.1, class: "frame" });
     taken.querySelector(".plot").replaceChildren(page.chart(0, frame, ...(attended ? [...bar(masks[0], 0, "attended"), ...bar(masks[1], 0.55, "random")] : [])));
+  }
+  function drawMaps({ heads }, maps, start, token) {  // rows look at columns, CLS first; a click goes to the moment that is looked at
+    const n = Math.sqrt(maps[0].length / heads), top = maps.reduce((most, map) => map.reduce((top, value) => Math.max(top, value), most), 0);
+    find("maps").replaceChildren(...maps.flatMap((map, layer) => Array.from({ length: heads }, (_, head) => {
+      const canvas = make("canvas", { width: n, height: n, "aria-hidden": "true" }), brush = canvas.getContext("2d"), image = brush.createImageData(n, n);
+      const own = map.subarray(head * n * n, (head + 1) * n * n);
+      own.forEach((value, i) => image.data.set([110, 110, 110, 255 * value / top], 4 * i));
+      brush.putImageData(image, 0, 0);
+      canvas.addEventListener("click", event => {
+        const column = Math.floor(event.offsetX / canvas.clientWidth * n);
+        if (column) timeline.seek(start + (column - 0.5) * token);
+      });
+      return make("figure", {}, canvas, make("figcaption", {}, `${layer + 1}/${head + 1}: CLS keeps ${Math.round(100 * own[0])} %`));
+    })));
   }
   async function refresh() {
     clearTimeout(timer);

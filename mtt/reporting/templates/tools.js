@@ -110,6 +110,8 @@
   });
 
   // --- Links to a moment: #track=…&t=12.7&head=2/3 ---
+  let noting = 0;
+  function soon() { clearTimeout(noting); noting = setTimeout(note, 300); }  // browsers complain of an address that changes all the time
   function note() {
     if (framed || !page.scene) return;
     const [, layer, head] = /^layer (\d+), (?:head (\d+)|mean)$/.exec(page.view) || [];
@@ -128,6 +130,6 @@
   }
   follow();
   window.addEventListener("hashchange", follow);
-  for (const name of ["seeked", "pause"]) audio.addEventListener(name, note);
-  stage.addEventListener("lanes", note);
+  for (const name of ["seeked", "pause"]) audio.addEventListener(name, soon);
+  stage.addEventListener("lanes", soon);
 })();
