@@ -23,14 +23,14 @@ from mtt.reporting.explorer.portable import portable_models
 from tests.reporting.explorer.made import Visit, scene
 
 EXACT = 1e-3
-SIZES = {  # of one attention head alone, of sides that nothing divides, of more tokens than positions, and the demo's
+SIZES = {  # of one head, of sides that nothing divides, of more tokens than positions, and the demo's
     "plain": {"channels": 4, "width": 16, "heads": 1, "layers": 1, "n_mels": 32},
     "odd": {"channels": 5, "width": 30, "heads": 5, "layers": 3, "n_mels": 45, "hop": 441, "n_fft": 512},
     "short": {"channels": 4, "width": 16, "heads": 2, "layers": 2, "n_mels": 32, "max_positions": 20},
     "demo": {"channels": 16, "width": 64, "heads": 4, "layers": 2, "n_mels": 48, "hop": 2048, "n_fft": 2048},
 }
-HEARD = """() => { const scene = mttStage.scene, [model] = scene.models; return { names: scene.tags.map(tag => tag.name), times: model.times,
-    whole: model.whole, curves: model.curves.map(values => Array.from(values)),
+HEARD = """() => { const scene = mttStage.scene, [model] = scene.models; return {
+    names: scene.tags.map(tag => tag.name), times: model.times, whole: model.whole, curves: model.curves.map(values => Array.from(values)),
     attention: model.attention && model.attention.names.map((name, row) => [name, Array.from(model.attention.curves[row])]) }; }"""
 
 
@@ -38,15 +38,11 @@ def made(seed=0, clip_seconds=3.0, **settings):
     """A Transformer whose every number is random, the statistics of its normalisations too."""
     model, random = build_model(ModelConfig(**settings), 6, seed=seed), torch.Generator().manual_seed(seed)
     for norm in (module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)):
-        for values, low, high in (
-            (norm.running_mean, -0.5, 0.5),
-            (norm.running_var, 0.5, 2),
-            (norm.weight.data, 0.5, 1.5),
-            (norm.bias.data, -0.3, 0.3),
-        ):
-            values.uniform_(low, high, generator=random)
+        for values, low in ((norm.running_mean, -0.5), (norm.running_var, 0.5), (norm.weight.data, 0.5), (norm.bias.data, -0.5)):
+            values.uniform_(low, low + 1, generator=random)
     model.input_bn.running_mean.fill_(-30)
     model.input_bn.running_var.fill_(400)
+    model.head[-1].weight.data.mul_(5)  # so that probabilities are apart
     model.tags, model.clip_seconds = ["rock", "<b>jazz", "sad", "fast", "slow", "piano"], clip_seconds
     return model.eval()
 
@@ -251,3 +247,13 @@ def test_a_page_is_small_and_refuses_what_it_cannot_carry(tmp_path, demo, models
             portable_models({"it": model})
     with pytest.raises(MttError, match="give fewer models"):
         portable_models({str(name): made(channels=128, width=64) for name in range(3)})
+
+
+def test_the_command_writes_a_page_and_nothing_over_what_is_there(mtt, model, tmp_path):
+    assert mtt(f"explorer --model {model} --out tagger.html")[:2] == (0, "tagger.html\n")
+    code, _, errors = mtt(f"explorer --model {model} --out tagger.html")
+    assert code == 1 and "is there already" in errors[0]
+    assert mtt(f"explorer --model {model} --out tagger.html --force")[0] == 0
+    save_model(build_model(ModelConfig(architecture="fcn", channels=4), 2, seed=0), tmp_path / "fcn", tags=["a", "b"])
+    code, _, errors = mtt("explorer --model fcn --out other.html")
+    assert code == 1 and errors[0].startswith("mtt: fcn: a page runs the ") and not (tmp_path / "other.html").exists()
