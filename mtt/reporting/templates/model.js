@@ -9,17 +9,15 @@ const PIECE = 64;  // tokens that the convolutions make at a time
 const FLOOR = 1e-10;  // of power
 
 // --- Weights ---
-function opened(given) {  // float16, each tensor as shares of its largest number
+function opened(given) {  // of each tensor the step of each row, then counts of steps: mtt/reporting/explorer/portable.py
   const bytes = Uint8Array.from(atob(given.weights), letter => letter.charCodeAt(0));
-  const codes = new DataView(bytes.buffer), model = { ...given, weights: null, tensors: {} };
+  const view = new DataView(bytes.buffer), model = { ...given, weights: null, tensors: {} };
   let at = 0;
-  for (const [name, scale, shape] of given.tensors) {
-    const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
-    for (let i = 0; i < values.length; i++, at += 2) {
-      const code = codes.getUint16(at, true), power = code >> 10 & 31, rest = code & 1023;
-      const size = power ? 2 ** (power - 25) * (1024 + rest) : 2 ** -24 * rest;
-      values[i] = scale * (code >> 15 ? -size : size);
-    }
+  for (const [name, shape] of given.tensors) {
+    const values = new Float32Array(shape.reduce((product, side) => product * side, 1)), rows = shape.length > 1 ? shape[0] : 1;
+    const long = values.length / rows, counts = at + 4 * rows;
+    for (let i = 0; i < values.length; i++) values[i] = view.getInt16(counts + 2 * i, true) * view.getFloat32(at + 4 * Math.floor(i / long), true);
+    at = counts + 2 * values.length;
     model.tensors[name] = { values, shape };
   }
   return model;
