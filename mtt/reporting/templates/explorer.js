@@ -63,7 +63,7 @@
   }
   function label(text, bottom) { return make("span", { class: "label", style: `bottom: ${100 * bottom}%` }, text); }
   function spectrogramLane() {
-    const wide = scene.seconds / (to - from), style = `width: ${100 * wide}%; margin-left: ${-100 * from / (to - from)}%`;
+    const wide = scene.seconds / (to - from), style = `max-width: none; width: ${100 * wide}%; margin-left: ${-100 * from / (to - from)}%`;
     const image = make("img", { alt: "", class: "map", draggable: "false", src: scene.picture, style });
     lane("spectrogram", [make("b", {}, "Spectrogram")], image, ...scene.ticks.map(([text, place]) => label(text, place)));
   }

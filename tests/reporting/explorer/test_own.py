@@ -189,6 +189,8 @@ def test_parts_links_all_tags_and_numbers(page, demo):
     seen.page.get_by_role("button", name="to here", exact=True).click()
     slider = seen.page.locator("#slider")
     assert (slider.get_attribute("data-from"), slider.get_attribute("data-to")) == ("3", "5")
+    plot, image = (seen.page.locator(place).bounding_box() for place in (".plot.spectrogram", ".plot.spectrogram img"))
+    assert (image["width"], plot["x"] - image["x"]) == pytest.approx((4 * plot["width"], 1.5 * plot["width"]), abs=1)
     seen.seek(4.7)
     seen.page.locator("#play").click()
     seen.wait("mttStage.audio.currentTime < 4.5 && mttStage.audio.currentTime > 3.1")
