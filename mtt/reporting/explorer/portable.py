@@ -1,8 +1,8 @@
 """A Music Tagging Transformer as a page carries it and runs it itself (``templates/model.js``), equal to PyTorch to 1e-3.
 
 Conventions: weights are base64, little-endian: of each tensor first a step (float32) for each of its rows (one for a vector), then 16-bit
-integers that count these steps: the room of float16, and ten times as exact (tag curves of the full student differ by 2e-4, not 2e-3). Batch
-normalisation is part of the convolutions, but for that of the input: zeros are put around an image that is normalised already.
+integers that count these steps: the room of float16, and ten times as exact (tag curves of the full student differ by 2e-4, not by 2e-3).
+Batch normalisation is part of the convolutions, but for that of the input: zeros are put around an image that is normalised already.
 """
 
 import base64
