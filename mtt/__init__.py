@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models": ["build_model", "import_musicnn", "import_official", "load_model", "save_model"],
         "models.checkpoint": ["MODEL_FILES"],
         "reporting.pages.audit": ["audit_text", "write_audit"],
-        "reporting.explorer.page": ["explain_file"],
+        "reporting.explorer.page": ["explain_file", "model_page"],
         "findings.anchor": ["anchor"],
         "findings.reference": ["keep_reference"],
         "findings.tuning": ["tune"],

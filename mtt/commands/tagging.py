@@ -135,3 +135,17 @@ def explain(
     """
     with output(out, audio, endings=[".html"], force=force):
         print(shown(mtt.explain_file(audio, model, out)))
+
+
+@app.command()
+def explorer(
+    model: Annotated[list[Path], typer.Option(help="model folder; repeat it to have models side by side")],
+    out: Annotated[Path, typer.Option(help="HTML page to write")],
+    force: Force = False,
+) -> None:
+    """Write a page that tags and explains any song dropped on it: a tagger in one file, which works offline.
+
+    Example: python -m mtt explorer --model runs/demo/100/student --out tagger.html
+    """
+    with output(out, endings=[".html"], force=force):
+        print(shown(mtt.model_page(model, out)))

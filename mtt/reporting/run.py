@@ -28,8 +28,9 @@ from mtt.files import MttError, alone, check_place, fingerprint, home, read_json
 from mtt.findings.curves import variance
 from mtt.findings.reference import agreement, scale_anchor
 from mtt.reporting import figures
-from mtt.reporting.explorer.choices import choose_tracks, scenes_of
+from mtt.reporting.explorer.choices import choose_tracks, first_models, scenes_of
 from mtt.reporting.explorer.page import render_explorer
+from mtt.reporting.explorer.portable import why_not_portable
 from mtt.reporting.numbers import counted
 from mtt.reporting.pages import remarks, words
 from mtt.reporting.pages.frame import SITE, Page
@@ -98,7 +99,8 @@ def _write_pages(study: Study, out: Path) -> Path:
     provenance = describe_run(study, read_json(kept / RUN)["run"])
     named = study.make_named(["teacher", "student"])
     scenes = scenes_of(study.first, choose_tracks(study.first, named), named)
-    render_explorer(scenes, out / "explorer.html", PAGES, provenance)
+    carried = {name: model for name, model in first_models(named).items() if name == "student" and not why_not_portable(model)}
+    render_explorer(scenes, out / "explorer.html", PAGES, provenance, models=carried)
     for page in PAGES:
         render_notebook(kept / f"{page.slug}.ipynb", out / f"{page.slug}.html", PAGES, provenance)
     results = collect_results(study, provenance)

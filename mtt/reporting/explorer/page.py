@@ -16,16 +16,19 @@ from PIL import Image
 from mtt.config import ModelConfig
 from mtt.explain.attention import AttentionCurves
 from mtt.models import load_model
+from mtt.models.frontend import TaggingModel
 from mtt.reporting.explorer.player import encode_mp3
+from mtt.reporting.explorer.portable import portable_models
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, file_track, scene_of
 from mtt.reporting.figures.sound import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.reporting.figures.style import BLUE, GREEN, PAGE_COLOURS, PURPLE, VERMILLION, model_colour
-from mtt.reporting.pages.frame import Page, page_text, render_page
+from mtt.reporting.pages.frame import CONTENT_SECURITY_POLICY, Page, page_text, render_page
 
 COLUMNS = 1200  # of a spectrogram's picture, at most
 SHOWN_AT_FIRST = 7  # tags: those that the note is about, the likeliest, and then the true ones
 LIKELIEST = 4
 CURVE_COLOURS = (BLUE, GREEN, VERMILLION, PURPLE)  # the truth has orange
+TICKS = [[f"{hertz / 1000:g} kHz", round(share, 4)] for hertz, share in MEL_TICKS.items() if hertz >= 1000]  # beside a spectrogram
 MARKS = {  # of a tag, by whether it is labelled and whether it is true (None: not known)
     (True, None): ("✓", "in the labels"),
     (True, True): ("✓", "true, and in the labels"),
@@ -35,17 +38,37 @@ MARKS = {  # of a tag, by whether it is labelled and whether it is true (None: n
 
 
 def render_explorer(
-    scenes: Sequence[Scene], out: str | Path, pages: Sequence[Page] = (), provenance: Mapping | None = None, title: str = "Explorer"
+    scenes: Sequence[Scene],
+    out: str | Path,
+    pages: Sequence[Page] = (),
+    provenance: Mapping | None = None,
+    title: str = "Explorer",
+    models: Mapping[str, TaggingModel] | None = None,
 ) -> Path:
-    """Write scenes, one at least, each of one model at least, as one offline page and return ``out``."""
+    """Write scenes, each of one model at least, as one offline page and return ``out``.
+
+    The page carries ``models``, by name, for the reader's own songs; without scenes it waits for one. Raises ``MttError`` for a model that
+    no page can carry.
+    """
     lede = "What do the models hear, when, and where do they look? Play a track; click anywhere to go there."
+    if not scenes:
+        lede = "Drop a song on this page: what is in it, when, and where does the model look?"
     told = {"title": title, "lede": lede, "description": lede, "pages": pages, "provenance": provenance}
-    return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], **told)
+    carried = _carried(models) if models else None
+    policy = f"{CONTENT_SECURITY_POLICY}; worker-src blob:" if models else CONTENT_SECURITY_POLICY
+    return render_page(Path(out), "explorer.html.j2", scenes=[encode_scene(scene) for scene in scenes], carried=carried, csp=policy, **told)
 
 
 def embedded_page(scene: dict) -> str:
     """The explorer of one encoded scene as the document of a frame in a notebook; it goes on where the last one there was."""
-    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", scenes=[scene])
+    return page_text("explorer_embedded.html.j2", "explorer", title="Explorer", scenes=[scene], carried=None)
+
+
+def model_page(models: Sequence[str | Path], out: str | Path) -> Path:
+    """Write a page that tags and explains songs by itself, with the models in these folders. Raises ``MttError`` as ``render_explorer``."""
+    return render_explorer(
+        [], out, title="A music tagger", models={name: load_model(folder) for name, folder in short_names(models).items()}
+    )
 
 
 def explain_file(audio: str | Path, models: Sequence[str | Path], out: str | Path) -> Path:
@@ -94,8 +117,14 @@ def encode_sound(track: Track) -> dict:
     power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
     grey, buffer = quantise(1 + decibels(power, power.max())[::-1] / RANGE_DB), io.BytesIO()  # low frequencies at the bottom
     Image.fromarray(grey).save(buffer, format="JPEG", quality=72, optimize=True)
-    ticks = [[f"{hertz / 1000:g} kHz", round(share, 4)] for hertz, share in MEL_TICKS.items() if hertz >= 1000]
-    return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": ticks}
+    return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": TICKS}
+
+
+def _carried(models: Mapping[str, TaggingModel]) -> dict:
+    """What the page's script needs for a song that comes later: the models, and how spectrograms are drawn."""
+    given = [entry | {"colour": _colour(entry["name"], place)} for place, entry in enumerate(portable_models(models))]
+    settings = {name: getattr(ModelConfig(), name) for name in ("n_fft", "hop", "n_mels", "sample_rate")}
+    return {"models": given, "picture": settings | {"range": RANGE_DB, "columns": COLUMNS}, "ticks": TICKS}
 
 
 def quantise(values: np.ndarray) -> np.ndarray:
@@ -111,16 +140,22 @@ def _encode_tag(tag: str, track: Track, shown: bool) -> dict:
 
 
 def _encode_model(name: str, heard: Heard, tags: list[str], place: int) -> dict:
-    (curves, attention), colour = heard, model_colour(name)
+    curves, attention = heard
     return {
         "name": name,
-        "colour": PAGE_COLOURS[colour if colour in CURVE_COLOURS else CURVE_COLOURS[place % len(CURVE_COLOURS)]],
+        "colour": _colour(name, place),
         "window": round(min(curves.window, 2 * float(curves.times[0])), 3),
         "times": np.round(curves.times, 3).tolist(),
         "columns": [curves.tags.index(tag) if tag in curves.tags else -1 for tag in tags],  # -1 where the model does not know the tag
         "probabilities": _base64(quantise(curves.probabilities.T).tobytes()),  # tag by tag
         "attention": None if attention is None else _encode_attention(attention),
     }
+
+
+def _colour(name: str, place: int) -> str:
+    """The style's name for a model's own colour; for that of its ``place`` where it has none."""
+    colour = model_colour(name)
+    return PAGE_COLOURS[colour if colour in CURVE_COLOURS else CURVE_COLOURS[place % len(CURVE_COLOURS)]]
 
 
 def _encode_attention(attention: AttentionCurves) -> dict:

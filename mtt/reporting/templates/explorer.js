@@ -6,7 +6,9 @@
   const audio = find("sound"), play = find("play"), stage = find("stage"), slider = find("slider"), tracks = find("tracks");
   const hidden = new Set();  // names of models that are switched off
   let view = "rollout";  // of the attention lane
-  let scene, soundUrl = "", numbers = [];  // numbers: what follows the sound beside the lanes, {tag, values}
+  let scene, numbers = [];  // numbers: what follows the sound beside the lanes, {tag, values}
+  let from = 0, to = 1;  // seconds, between which the stage shows the track; played, that part is repeated where it is not all
+  const HEAD = /^layer \d+, head \d+$/, SIDE = "heads side by side";  // views of attention
   const SHAPES = ["svg", "path", "rect"];
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];  // seconds between two ticks
   const PLAY = "M7 4v16l13-8z", PAUSE = "M6 4h4v16H6zM14 4h4v16h-4z";
@@ -19,6 +21,10 @@
   }
   function bytes(text) { return Uint8Array.from(atob(text), letter => letter.charCodeAt(0)); }
   function rows(all, length) { return Array.from({ length: all.length / length }, (_, row) => all.subarray(row * length, (row + 1) * length)); }
+  for (const each of scenes) {
+    each.picture = "data:image/jpeg;base64," + each.spectrogram;
+    each.url = URL.createObjectURL(new Blob([bytes(each.sound)], { type: "audio/mpeg" }));
+  }
   for (const model of scenes.flatMap(each => each.models)) {
     const codes = rows(bytes(model.probabilities), model.times.length), given = model.attention;
     model.curves = model.columns.map(column => codes[column] && Float32Array.from(codes[column], code => code / 255));
@@ -46,7 +52,7 @@
     find("lanes").append(make("div", { class: "lane" }, make("div", { class: "name" }, ...name), made));
   }
   function chart(room, ...shapes) {  // y runs from 0 at the top to 1, with room below
-    return make("svg", { viewBox: `0 -.05 ${scene.seconds} ${1.08 + room}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...shapes);
+    return make("svg", { viewBox: `${from} -.05 ${to - from} ${1.08 + room}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...shapes);
   }
   function curve(model, times, values, top) {  // level beyond the first and the last point; the last model is drawn solid
     const heights = Array.from(values, value => (1 - Math.min(value / top, 1)).toFixed(4));
@@ -57,7 +63,8 @@
   }
   function label(text, bottom) { return make("span", { class: "label", style: `bottom: ${100 * bottom}%` }, text); }
   function spectrogramLane() {
-    const image = make("img", { alt: "", class: "map", draggable: "false", src: "data:image/jpeg;base64," + scene.spectrogram });
+    const wide = scene.seconds / (to - from), style = `max-width: none; width: ${100 * wide}%; margin-left: ${-100 * from / (to - from)}%`;
+    const image = make("img", { alt: "", class: "map", draggable: "false", src: scene.picture, style });
     lane("spectrogram", [make("b", {}, "Spectrogram")], image, ...scene.ticks.map(([text, place]) => label(text, place)));
   }
   function tagLane(tag, index) {
@@ -71,21 +78,26 @@
     lane("tag", [name, beside], chart(tag.spans ? 0.2 : 0, ...curves, ...bars));
     numbers.push({ index, values });
   }
-  function attentionLane() {
-    const name = [make("b", {}, "Attention"), chooser()], models = attending(shownModels());
-    const found = models.map(model => ({ model, values: model.attention.curves[model.attention.names.indexOf(view)] })).filter(each => each.values);
-    const usual = found.map(each => each.values.slice().sort()[Math.floor(0.985 * each.values.length)]);
+  function attentionLanes() {  // one of the chosen view, or one of each head, on one scale
+    const models = attending(shownModels()), pick = chooser(), heads = models.length ? models.at(-1).attention.names.filter(name => HEAD.test(name)) : [];
+    const views = (view === SIDE ? heads : [view]).map(name => ({
+      name, found: models.map(model => ({ model, values: model.attention.curves[model.attention.names.indexOf(name)] })).filter(each => each.values),
+    }));
+    const usual = views.flatMap(({ found }) => found.map(({ values }) => values.slice().sort()[Math.floor(0.985 * values.length)]));
     const top = Math.max(2, ...usual.map(value => 1.3 * value));  // a single peak, such as at the very start, does not flatten the rest
-    const uniform = make("path", { d: `M0 ${1 - 1 / top}H${scene.seconds}`, class: "uniform" });
-    const curves = found.flatMap(({ model, values }) => curve(model, model.attention.times, values, top));
-    lane("attention", name, chart(0, uniform, ...curves), label("1: uniform", 1 / top), label(top.toFixed(1), 0.8));
+    (views.length ? views : [{ name: view, found: [] }]).forEach(({ name, found }, place) => {
+      const uniform = make("path", { d: `M0 ${1 - 1 / top}H${scene.seconds}`, class: "uniform" });
+      const curves = found.flatMap(({ model, values }) => curve(model, model.attention.times, values, top));
+      const said = place ? [make("span", {}, name)] : [make("b", {}, "Attention"), pick, view === SIDE ? make("span", {}, name) : ""];
+      lane("attention", said, chart(0, uniform, ...curves), label("1: uniform", 1 / top), label(top.toFixed(1), 0.8));
+    });
   }
   function chooser() {
-    const names = [...new Set(attending(scene.models).flatMap(model => model.attention.names))];
+    const names = [...new Set(attending(scene.models).flatMap(model => model.attention.names)), SIDE];
     if (!names.includes(view)) view = names[0];
     const options = names.map(name => make("option", name === view ? { selected: "" } : {}, name));
     const choice = make("select", { "aria-label": "Which attention" }, ...options);
-    choice.addEventListener("change", () => { view = choice.value; buildLanes(); find("lanes").querySelector("select").focus(); });
+    choice.addEventListener("change", () => { choose(choice.value); find("lanes").querySelector("select").focus(); });
     return choice;
   }
   function buildLanes() {
@@ -93,25 +105,31 @@
     numbers = [];
     spectrogramLane();
     scene.tags.forEach((tag, index) => { if (tag.shown) tagLane(tag, index); });
-    if (attending(scene.models).length) attentionLane();
+    if (attending(scene.models).length) attentionLanes();
+    dispatch("lanes");
     timeline.draw();
   }
   function drawAxis() {
-    const step = STEPS.find(each => each / scene.seconds * slider.clientWidth >= 62) || STEPS[STEPS.length - 1];
-    const share = seconds => 100 * seconds / scene.seconds;
+    const step = STEPS.find(each => each / (to - from) * slider.clientWidth >= 62) || STEPS[STEPS.length - 1];
+    const share = seconds => 100 * (seconds - from) / (to - from), first = Math.ceil(from / step - 1e-9);
     const text = seconds => scene.seconds > 90 ? clock(seconds).slice(0, -2) : +seconds.toFixed(1) + " s";
-    stage.style.setProperty("--tick", share(step) + "%");
-    const ticks = Array.from({ length: Math.floor(scene.seconds / step + 1e-9) + 1 }, (_, count) => count * step);
+    stage.style.setProperty("--tick", 100 * step / (to - from) + "%");
+    stage.style.setProperty("--first-tick", share(first * step) / (1 - step / (to - from)) + "%");  // as backgrounds count
+    const ticks = Array.from({ length: Math.floor(to / step + 1e-9) + 1 - first }, (_, count) => (first + count) * step);
     find("axis").replaceChildren(...ticks.map(at => make("span", { style: `left: ${share(at)}%`, class: share(at) > 97 ? "end" : "" }, text(at))));
   }
 
   // --- Time ---
   function told(time) {
+    if (time >= to && to < scene.seconds && !audio.paused) audio.currentTime = from;
     find("now").textContent = clock(Math.min(time, scene.seconds));
+    return find("reading").textContent = "At " + heardAt(time, true);
+  }
+  function heardAt(time, beside) {  // beside: the numbers beside the lanes follow
     const said = shownModels().map((model, place) => {
       const heard = numbers.map(({ index, values }) => {
         const value = model.curves[index] && valueAt(model.times, model.curves[index], time);
-        values[place].textContent = value === undefined ? "–" : value.toFixed(2);
+        if (beside) values[place].textContent = value === undefined ? "–" : value.toFixed(2);
         return { name: scene.tags[index].name, value };
       }).filter(each => each.value !== undefined).sort((a, b) => b.value - a.value);
       const list = heard.slice(0, 4).map(each => each.name + " " + each.value.toFixed(2)).join(", ") || "no tag is switched on";
@@ -120,7 +138,7 @@
     const sounding = scene.tags.filter(tag => (tag.spans || []).some(([start, end]) => start <= time && time < end)).map(tag => tag.name);
     const truth = sounding.length ? "; really playing: " + sounding.join(", ") : "";
     const moment = scene.seconds > 90 ? clock(time) : time.toFixed(1) + " s";
-    return find("reading").textContent = `At ${moment}: ${said.join("; ") || "no model is switched on"}${truth}.`;
+    return `${moment}: ${said.join("; ") || "no model is switched on"}${truth}.`;
   }
   let speaking = 0;
   function speak() {  // what a screen reader says: only when nothing plays over it, and once things have settled
@@ -136,9 +154,9 @@
   function open(index) {
     audio.pause();
     scene = scenes[index];
-    URL.revokeObjectURL(soundUrl);
-    audio.src = soundUrl = URL.createObjectURL(new Blob([bytes(scene.sound)], { type: "audio/mpeg" }));
-    slider.dataset.to = scene.seconds;
+    audio.src = scene.url;
+    [from, to] = [0, scene.seconds];
+    [slider.dataset.from, slider.dataset.to] = [from, to];
     slider.setAttribute("aria-valuemax", scene.seconds.toFixed(1));
     const title = find("track-title");
     title.replaceChildren(scene.title, scene.artist && make("small", {}, " " + scene.artist));
@@ -149,6 +167,12 @@
     [...tracks.children].forEach((item, other) => item.firstChild.setAttribute("aria-current", other === index));
     tracks.children[index].scrollIntoView({ block: "nearest", inline: "center" });
     showState(); buildSwitches(); explain(); drawAxis(); buildLanes();
+    dispatch("opened");
+  }
+  function show(first, last) {  // a part of the track, which is repeated when played
+    [from, to] = [first, last];
+    [slider.dataset.from, slider.dataset.to] = [from, to];
+    drawAxis(); buildLanes();
   }
   function switchOf(on, flip, ...content) {
     const button = make("button", { type: "button", "aria-pressed": on }, ...content);
@@ -178,12 +202,25 @@
     find("about-truth").hidden = !timed;
     find("about-attention").hidden = !attending(scene.models).length;
   }
-  tracks.append(...scenes.map((each, index) => {
+  function offer(each) {
     const kind = make("span", { class: "kind" }, each.note.split(/[:.]/)[0]);
     const button = make("button", { type: "button" }, make("b", {}, each.title), make("span", {}, each.artist), kind);
-    button.addEventListener("click", () => open(index));
-    return make("li", {}, button);
-  }));
+    button.addEventListener("click", () => open(scenes.indexOf(each)));
+    tracks.append(make("li", {}, button));
+  }
+  function add(each) {  // a track that was not there when the page was made
+    scenes.push(each);
+    offer(each);
+    find("explorer").classList.toggle("several", scenes.length > 1);
+    tracks.parentElement.hidden = scenes.length < 2;
+    find("explorer").hidden = false;
+    open(scenes.length - 1);
+  }
+  function choose(name) {  // which attention
+    view = name;
+    buildLanes();
+  }
+  scenes.forEach(offer);
 
   // --- Hands ---
   const timeline = mttTimeline(audio, slider, stage, told);
@@ -196,6 +233,7 @@
     find("spoken").textContent = scene.title + (scene.artist ? ", " + scene.artist : "") + ". " + scene.note;
   }
   document.addEventListener("keydown", event => {
+    if (!scene) return;
     const target = event.target.closest("select, button, summary, a, input, textarea");
     if (target && (target.matches("select, input, textarea") || event.key === " ")) return;  // theirs
     timeline.press(event, scenes.length > 1 ? { ArrowUp: () => step(-1), ArrowDown: () => step(1) } : {});
@@ -206,7 +244,6 @@
   audio.addEventListener("error", () => { find("fault").hidden = false; });
 
   // --- In a notebook: a page that takes the place of another goes on where that one was, and its frame is as high as it is ---
-  find("explorer").hidden = false;
   const last = window.frameElement && parent.mttExplorer, trackOf = each => each.artist + "\n" + each.title;
   if (last) {
     view = last.view;
@@ -216,7 +253,15 @@
     for (const tag of scenes[0].tags) tag.shown = last.shown.includes(tag.name);
     audio.addEventListener("loadedmetadata", () => timeline.seek(last.time), { once: true });
   }
-  open(0);
+  const dispatch = name => stage.dispatchEvent(new CustomEvent(name));
+  window.mttStage = {  // what tools.js and own.js build on
+    find, make, clock, bytes, chart, add, open, show, choose, buildSwitches, buildLanes, heardAt, scenes, timeline, audio, stage, shownModels,
+    get scene() { return scene; }, get part() { return [from, to]; }, get view() { return view; },
+  };
+  if (scenes.length) {
+    find("explorer").hidden = false;
+    open(0);
+  }
   if (window.frameElement) {
     window.addEventListener("pagehide", () => {
       const shown = scene.tags.filter(tag => tag.shown).map(tag => tag.name);
@@ -224,5 +269,5 @@
     });
     new ResizeObserver(() => { frameElement.style.height = document.documentElement.offsetHeight + "px"; }).observe(document.body);
   }
-  new ResizeObserver(drawAxis).observe(stage);
+  new ResizeObserver(() => { if (scene) drawAxis(); }).observe(stage);
 })();

@@ -20,7 +20,7 @@ window.mttTimeline = function (audio, area, surface, told) {
     seek(edge("from") + (event.clientX - box.left) / box.width * length());
   }
   surface.addEventListener("pointerdown", event => {
-    if (event.button !== 0 || event.target.closest("select") || event.clientX < area.getBoundingClientRect().left) return;
+    if (event.button !== 0 || event.target.closest("select, input, button") || event.clientX < area.getBoundingClientRect().left) return;
     grip = { x: event.clientX, moved: event.pointerType !== "touch" };  // a touch may be the start of a scroll
     surface.setPointerCapture(event.pointerId);
     if (grip.moved) point(event);

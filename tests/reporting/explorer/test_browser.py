@@ -191,7 +191,8 @@ def test_curves_and_truth_are_drawn_where_they_are(visit):
 def test_attention_of_each_head_can_be_chosen(visit):
     seen = visit()
     chooser = seen.page.get_by_role("combobox", name="Which attention")
-    options, drawn = chooser.locator("option").all_inner_texts(), set()
+    *options, together = chooser.locator("option").all_inner_texts()
+    drawn = set()
     assert len(options) == 2 + 2 * 5
     for option in options:
         chooser.select_option(option)
@@ -199,6 +200,9 @@ def test_attention_of_each_head_can_be_chosen(visit):
         assert chooser.input_value() == option
         drawn.add(seen.page.evaluate("document.querySelector('.attention').innerHTML"))
     assert len(drawn) == len(options)
+    chooser.select_option(together)
+    scales = seen.page.locator(".attention .label:last-child").all_inner_texts()
+    assert len(scales) == 2 * 4 and len(set(scales)) == 1
     assert seen.quiet
 
 
