@@ -29,7 +29,7 @@ def content(kind):
 
 
 def lanes(page):
-    return [text.strip() for text in page.locator(".lane .name b").all_inner_texts()]
+    return [text.strip() for text in page.locator(".lane:visible .name b").all_inner_texts()]
 
 
 # --- What both do ---
@@ -218,7 +218,7 @@ def test_a_screen_reader_hears_the_moment_and_what_is_in_it(visit):
     seen.page.keyboard.press("ArrowLeft")
     seen.wait("document.getElementById('spoken').textContent.startsWith('At 5.0 s: ')")
     assert seen.page.get_by_role("status").count() == 1
-    unnamed = "[...document.querySelectorAll('button, select')].filter(each => !(each.ariaLabel || each.textContent.trim())).length"
+    unnamed = "[...document.querySelectorAll('button, select')].filter(each => !(each.ariaLabel || each.labels?.length || each.textContent.trim())).length"
     assert seen.page.evaluate(unnamed) == 0
 
 

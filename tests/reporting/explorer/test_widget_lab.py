@@ -111,11 +111,11 @@ def test_widget_is_played_with_in_jupyterlab(lab, browser):
 
     frame.locator("#tags button", has_text="middle").click()
     assert frame.locator(".lane .name b", has_text="middle").count() == 0
-    frame.locator("select").select_option("layer 1, head 2")
+    frame.get_by_label("Which attention").select_option("layer 1, head 2")
     page.locator(".widget-checkbox input").first.click()  # one model less
     frame = frame_of(page, other_than=frame)
     assert frame.locator("#models button").all_inner_texts() == ["student"]
-    assert frame.locator("select").input_value() == "layer 1, head 2"  # what was chosen stays
+    assert frame.get_by_label("Which attention").input_value() == "layer 1, head 2"  # what was chosen stays
     assert frame.locator(".lane .name b", has_text="middle").count() == 0
     seen.wait(f"Math.abs({SOUND}.currentTime - .5) < .05", within=frame)
 
