@@ -30,6 +30,7 @@ DASHED = (0, (4, 2))
 DISPLAY_WIDTH = 900  # CSS pixels, at most
 # A figure narrower than this would be too small to read, so it scrolls; a layout of several figures sets the variable.
 LEAST_WIDTH = "var(--mtt-figure,500px)"
+LARGEST_SVG = 120_000  # characters
 PAGE_VARIABLES = {colour.lower(): f"var({name},{colour})" for colour, name in PAGE_COLOURS.items()}
 
 FIGURES: dict[str, Callable[..., "Picture"]] = {}
@@ -43,7 +44,7 @@ def figure(draw: Callable[..., "Picture"]) -> Callable[..., "Picture"]:
 
 @dataclass(frozen=True)
 class Picture:
-    """A matplotlib figure with the text that stands for it. Jupyter shows its PNG: no request, no script."""
+    """A matplotlib figure with the text that stands for it. Jupyter shows it without a request or a script."""
 
     figure: Figure
     alt: str
@@ -55,15 +56,15 @@ class Picture:
         image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
         return buffer.getvalue()
 
-    def svg(self, css_class: str = "figure") -> str:
-        """An ``<svg>`` element for a page: text stays text, and colours follow the page's theme where its style sheet has it."""
+    def svg(self, css_class: str = "figure", least: str = "0") -> str:
+        """An ``<svg>`` element for a page, at ``least`` so wide: text stays text, and colours follow the page's theme where it has one."""
         width, height = self.figure.get_size_inches()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         text = _saved(self.figure, "svg", metadata=nothing, salt=f"{width} {self.alt}").decode()
         inside = text[text.index(">", text.index("<svg ")) + 1 :]
         inside = re.sub(r'<g id="[^"]*"', "<g", inside).replace("'DejaVu Sans'", "var(--sans,'DejaVu Sans',sans-serif)")
         inside = re.sub(r"(?<=: )#[0-9a-f]{6}(?=[;\"])", lambda found: PAGE_VARIABLES.get(found[0], found[0]), inside)
-        size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="max-width:{120 * width:g}px"'
+        size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="min-width:{least};max-width:{120 * width:g}px"'
         return f'<svg class="{css_class}" role="img" aria-label="{html.escape(self.alt)}" {size}>{inside.strip()}'
 
     def image(self, dpi: int = DPI) -> str:
@@ -75,7 +76,10 @@ class Picture:
         return f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" style="{style}" src="data:image/png;base64,{source}">'
 
     def _repr_html_(self) -> str:
-        return f'<figure style="margin:1em 0;max-width:{DISPLAY_WIDTH}px;overflow-x:auto">{self.image()}</figure>'
+        """As SVG, which follows the page's theme; as PNG where that is smaller: a picture of very many points."""
+        drawn = self.svg(least=LEAST_WIDTH)
+        shown = drawn if len(drawn) < LARGEST_SVG else self.image()
+        return f'<figure style="margin:1em 0;max-width:{DISPLAY_WIDTH}px;overflow-x:auto">{shown}</figure>'
 
 
 def _saved(figure: Figure, kind: str, salt: str | None = None, **options) -> bytes:

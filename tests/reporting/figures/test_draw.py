@@ -17,6 +17,7 @@ from PIL import Image
 
 from mtt.config import FULL
 from mtt.reporting import figures
+from mtt.reporting.figures import draw
 from mtt.reporting.figures.draw import Picture, canvas, figure, spread
 from mtt.reporting.figures.style import BLUE, GREY, model_colour, text_colour
 from mtt.study.recipes import lineup
@@ -47,8 +48,11 @@ def test_a_decorated_function_is_a_figure_of_the_house():
         figures.four_bars()
 
 
-def test_html_is_a_figure_that_carries_its_picture_and_its_words():
-    page = three_bars(alt='Bars: "a" < 3')._repr_html_()
+def test_html_is_a_figure_that_carries_its_picture_and_its_words(monkeypatch):
+    drawn = three_bars(alt='Bars: "a" < 3')
+    assert re.fullmatch(r"<figure [^>]*><svg .*</svg></figure>", drawn._repr_html_(), re.DOTALL)
+    monkeypatch.setattr(draw, "LARGEST_SVG", 1000)  # characters
+    page = drawn._repr_html_()
     assert re.fullmatch(r"<figure [^>]*><img [^>]*></figure>", page) and len(page) < 20_000
     assert 'alt="Bars: &quot;a&quot; &lt; 3"' in page and 'width="1200" height="320"' in page
     encoded = re.search(r'src="data:image/png;base64,([^"]+)"', page)[1]
