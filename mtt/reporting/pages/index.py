@@ -47,6 +47,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         pages=pages,
         provenance=results["study"],
         answer=words.answer(entries, curves | borrowed, list(borrowed)),
+        method=Markup(figures.noisy_student().svg(least="500px")),
         way=words.way(results["study"], results["models"]),
         curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
         claims=[(claim, tested.get(claim.id), standing(tested[claim.id]) if claim.id in tested else "") for claim in CLAIMS.values()],
