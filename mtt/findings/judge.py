@@ -135,6 +135,7 @@ class Judge:
         cells = [cell.metrics for cell in result.cells]
         about = {"name": result.name, "label": result.entry.label, "kind": result.entry.kind, "parameters": cells[0]["parameters"]}
         about["exposure"] = result.entry.recipe.exposure if result.entry.recipe else None
+        about["learns_from"] = result.entry.recipe.training_set if result.entry.recipe else recipes.LABELLED
         about["seconds"] = round(float(np.mean([one["training_seconds"] for one in cells])), 1)
         for metric in ("roc_auc", "pr_auc"):
             spread = told(over_replicates(result.values(metric)))

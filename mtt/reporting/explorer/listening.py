@@ -18,7 +18,7 @@ from mtt.reporting.explorer.scenes import Scene, corpus_track, full_title
 
 EXCERPT_SECONDS, EFFECT_SECONDS = 8.0, 5.0
 TAGS = 8  # under one track
-SMALL = 110  # dots an inch, of pictures that stand side by side
+SMALL = 96  # dots an inch, of pictures that stand side by side
 BRIEF = (0.08, 0.2)  # of a track that a brief part sounds for
 FORMS = {
     "build-up": "parts join one after the other, and all play louder towards the end.",

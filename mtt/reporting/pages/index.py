@@ -20,6 +20,7 @@ from mtt.reporting.numbers import number, signed, with_interval
 from mtt.reporting.pages import tables, words
 from mtt.reporting.pages.frame import SITE, Page, render_page
 from mtt.reporting.pages.table import Table, table
+from mtt.study.recipes import LABELLED
 
 CURVES = ("scarcity", "trap")  # that the answer is about
 FOREMOST = "student"  # the model whose explanations are told
@@ -35,6 +36,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
     entries, own = results["claims"], results.get("curves", {})
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
     composed = results["study"]["collection"] == "synthetic"
+    comparable = [row for row in results["models"] if row.get("learns_from", LABELLED) == LABELLED]  # of the same labels
     there = (reference() if known is None else known).get("curves", {}) if composed else {}
     curves = {name: own[name] for name in CURVES if len(own.get(name, [])) > 1}
     borrowed = {name: there[name] for name in CURVES if name not in curves and there.get(name)}
@@ -57,7 +59,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         if len(results["study"]["replicates"]) > 2 and results.get("variance")
         else "",
         models=tables.models(results["models"]) if results["models"] else "",
-        models_plot=_drawn("models_plot", results["models"]) if results["models"] else "",
+        models_plot=_drawn("models_plot", comparable) if comparable else "",
         sentences=[one["sentence"] for one in told if one["model"] == FOREMOST and one["explanation"] != "rollout"],
         cards=[(page, _answer(page, results)) for page in pages],
         limits=words.limits(results["study"], entries),
