@@ -116,6 +116,9 @@ def _controls(entry: Mapping) -> str:
 
 def _headroom(entry: Mapping) -> str:
     text = _controls(entry)
+    each = [f"{name} {_told(one)}" for name, one in entry["beside"].items() if "clean" not in name]
+    if len(each) > 1:
+        text += f" The better model on labels alone is chosen on validation in each replicate; against each by itself: {joined(each)}."
     if recovered := entry["facts"].get("recovered"):
         text += f" {_recovered(recovered)}"
     clean = next((one for name, one in entry["beside"].items() if "clean" in name), None)

@@ -148,3 +148,9 @@ def test_the_way_to_tag_a_collection_is_that_of_the_best_on_validation():
     said = words.way({"collection": "mine"}, models)
     assert said.startswith("To tag this music, take features of musicnn: of 2 models") and "0.800 [0.700, 0.900]" in said
     assert words.way({"collection": "synthetic"}, models) == "" == words.way({"collection": "mine"}, models[:2])
+
+
+def test_the_student_is_told_against_each_control_by_itself_where_validation_chose_now_one_and_now_the_other():
+    both = entry("C4b", UP, beside={"teacher": UP, "labels alone, as long": OPEN, "student that hears the pool clean": UP})
+    assert "against each by itself: teacher +0.030 [" in words.note(both) and "and labels alone, as long +0.001 [" in words.note(both)
+    assert "by itself" not in words.note(entry("C4b", UP, beside={"teacher": UP, "student that hears the pool clean": UP}))
