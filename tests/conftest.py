@@ -16,6 +16,7 @@ from mtt.data.audio import write_audio
 from mtt.data.corpus import Corpus
 from mtt.models import import_official
 from mtt.study.cells import TrainingData
+from mtt.training import fit as training
 from tests.tiny import GOLDEN, N_ARTISTS, write_collection
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores wait for one another
@@ -57,6 +58,19 @@ def golden_model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("golden") / "model"
     import_official(GOLDEN, folder)
     return folder
+
+
+@pytest.fixture
+def killed_once(monkeypatch):
+    """The first training that comes to an evaluation is killed there; a function that lets the next ones go on."""
+    record = training._Run.record
+
+    def killed(run, row):
+        record(run, row)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Run, "record", killed)
+    return lambda: monkeypatch.setattr(training._Run, "record", record)
 
 
 @pytest.fixture

@@ -62,7 +62,11 @@ class Supervised:
     def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
         device = next(model.parameters()).device
         clips = augmented(drawn.clips.to(device, non_blocking=True), self.augmentation, stream_seed(self.seed, step, "augmentation"))
-        return F.binary_cross_entropy_with_logits(model(clips).float(), self.labels[drawn.rows].to(device))
+        return F.binary_cross_entropy_with_logits(model(clips).float(), self.targets(drawn).to(device))
+
+    def targets(self, drawn: Batch) -> Tensor:
+        """What each clip is to be told, (clips, n_tags)."""
+        return self.labels[drawn.rows]
 
 
 def fit(

@@ -18,6 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mtt.config import AugmentConfig
 from mtt.data.augment import augmented, stream_seed
 from mtt.data.batches import Batch, ClipBatches
+from mtt.training.fit import Supervised
 
 
 def clip_scores(scores: np.ndarray, batch: Batch) -> Tensor:
@@ -43,22 +44,14 @@ class MissingLabelMask:
         return (labels > 0) | (clip_scores(self.scores, batch) <= self.thresholds)
 
 
-class Imitation:
+class Imitation(Supervised):
     """The objective of a student without labels: mean binary cross-entropy against the teacher's ``scores`` of the pool's clips."""
 
     def __init__(self, pool: ClipBatches, scores: np.ndarray) -> None:
-        self.pool, self.scores = pool, scores
+        super().__init__(pool, scores, None, 0)
 
-    def draw(self, first: int, last: int) -> Iterator[Batch]:
-        return self.pool.iterate(first, last)
-
-    def tracks(self, drawn: Batch) -> list[str]:
-        return [self.pool.track_ids[row] for row in drawn.rows]
-
-    def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
-        device = next(model.parameters()).device
-        logits = model(drawn.clips.to(device, non_blocking=True)).float()
-        return binary_cross_entropy_with_logits(logits, clip_scores(self.scores, drawn).to(device))
+    def targets(self, drawn: Batch) -> Tensor:
+        return clip_scores(self.labels.numpy(), drawn)
 
 
 class NoisyStudent:

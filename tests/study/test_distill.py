@@ -9,7 +9,6 @@ from mtt.files import MttError
 from mtt.models import load_model
 from mtt.study import distill as module
 from mtt.study.distill import agreement, distill, held_out_sets
-from mtt.training import fit as training
 from tests.tiny import write_collection
 
 
@@ -44,18 +43,13 @@ def test_agreement_is_one_with_oneself_and_none_with_a_constant():
 
 
 @pytest.mark.slow
-def test_a_student_has_the_teachers_tags_and_goes_on_where_it_was_stopped(golden_model, tiny_table, tmp_path, quick, monkeypatch):
-    record = training._Run.record
-
-    def killed(run, row):
-        record(run, row)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training._Run, "record", killed)
+def test_a_student_has_the_teachers_tags_and_goes_on_where_it_was_stopped(
+    golden_model, tiny_table, tmp_path, quick, killed_once, monkeypatch
+):
     with pytest.raises(KeyboardInterrupt):
         distill(tiny_table, golden_model, tmp_path / "mine", minutes=1, progress=False)
     assert not (tmp_path / "mine").exists()
-    monkeypatch.setattr(training._Run, "record", record)
+    killed_once()
     found = distill(tiny_table, golden_model, tmp_path / "mine", minutes=1, progress=False)
     student, teacher = load_model(tmp_path / "mine"), load_model(golden_model)
     assert student.tags == teacher.tags == list(found.agreement.index)
