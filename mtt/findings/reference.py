@@ -1,8 +1,8 @@
 """What the package knows beforehand: the full run's effects, which new replicates are held against, and what tuning corpora showed.
 
 Conventions: ``reference.json`` holds ``study``, ``claims``, ``curves`` and ``models`` of the committed full run's results.json;
-``tuning.json`` what ``mtt.findings.tuning`` wrote, ``anchor.json`` what ``mtt.findings.anchor`` did on a GPU. All are made by the program
-and never edited.
+``tuning.json`` what ``mtt.findings.tuning`` wrote, ``anchor.json`` what ``mtt.findings.anchor`` did on a GPU. All are made by the program;
+no number in them is edited.
 """
 
 from __future__ import annotations
