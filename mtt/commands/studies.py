@@ -74,7 +74,7 @@ def train(
 @app.command()
 def tune(
     profile: Annotated[str, typer.Option(help="whose settings to look at")] = "full",
-    corpora: Annotated[int, typer.Option(min=2, help="how many tuning corpora")] = 2,
+    corpora: Annotated[int, typer.Option(min=1, help="how many tuning corpora; one says nothing of power")] = 2,
 ) -> None:
     """See on corpora of their own whether models are converged and how small an effect a study can see; pages show what was found.
 

@@ -27,34 +27,35 @@ NEEDED = ["student-permuted", "teacher-fresh", "leak-a", "leak-b", recipes.HAND_
 
 
 def tune(config: StudyConfig, corpora: int, progress: bool = True) -> dict:
-    """Look at ``corpora`` tuning corpora with these settings and keep what was found beside the reference; read back what is there."""
+    """Look at ``corpora`` tuning corpora with these settings and keep what was found beside the reference; read back what is there.
+
+    One corpus tells ``convergence`` alone: ``power`` needs a spread.
+    """
     config = replace(config, first_replicate=TUNING, replicates=corpora, retrained=0)
     study = Study(config, home() / "runs" / f"tuning-{config.profile}", progress)
     for replicate in study.replicates:
         replicate.prepare()
-    found = {"settings": to_dict(config), "convergence": convergence(study), "power": power(study)}
+    found = {"settings": to_dict(config), "convergence": convergence(study)}
+    if corpora > 1:
+        found["power"] = power(study)
     write_json(FOLDER / "tuning.json", found)
     return found
 
 
 def convergence(study: Study) -> list[dict]:
     """For each size of the labelled set, of the supervised model and of its student: validation ROC-AUC, and with twice the exposure."""
-    rows = []
-    for artists in sorted({*study.config.scarcity, study.config.labelled_artists or 0}):
-        ending = "" if artists == (study.config.labelled_artists or 0) else f"-{artists}"
-        for name in (f"teacher{ending}", f"student{ending}"):
-            recipe = study.lineup[name].recipe
-            scores = {which: _validation(study, one) for which, one in (("valid", recipe), ("doubled", _doubled(recipe)))}
-            change = np.mean(scores["doubled"]) - np.mean(scores["valid"])
-            about = {"model": name, "artists": artists, "exposure": recipe.exposure, "change": float(change), "margin": CHANGE}
-            rows.append(about | {which: [float(one) for one in values] for which, values in scores.items()})
-    return rows
-
-
-def _validation(study: Study, recipe: Recipe) -> np.ndarray:
-    """Macro ROC-AUC on the validation tracks of each corpus."""
-    cells = make_cells([one.job(recipe) for one in study.replicates], study.progress)
-    return np.array([cell.metrics["valid"]["roc_auc"] for cell in cells])
+    sizes = {n: f"-{n}" for n in study.config.scarcity} | {study.config.labelled_artists or 0: ""}
+    models = [(n, study.lineup[f"{kind}{sizes[n]}"].recipe) for n in sorted(sizes) for kind in ("teacher", "student")]
+    asked = [recipe for _, once in models for recipe in (once, _doubled(once))]
+    cells = make_cells([one.job(recipe) for recipe in asked for one in study.replicates], study.progress)
+    scores = np.reshape([cell.metrics["valid"]["roc_auc"] for cell in cells], (len(models), 2, -1))
+    return [
+        {
+            "model": recipe.name, "artists": artists, "exposure": recipe.exposure, "margin": CHANGE,
+            "change": float(doubled.mean() - valid.mean()), "valid": valid.tolist(), "doubled": doubled.tolist(),
+        }
+        for (artists, recipe), (valid, doubled) in zip(models, scores, strict=True)
+    ]  # fmt: skip
 
 
 def _doubled(recipe: Recipe) -> Recipe:
