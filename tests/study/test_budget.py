@@ -1,12 +1,19 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from mtt.config import SMOKE
+from mtt.config import DEMO, SMOKE
+from mtt.files import MttError
+from mtt.findings.claims import page_claims
+from mtt.findings.judge import Judge
+from mtt.reporting.pages import remarks
 from mtt.study import budget
-from mtt.study.budget import CHANGE, enough
+from mtt.study.budget import CHANGE, enough, fitted_clips
 from mtt.study.parameters import apply_parameters
-from mtt.study.workspace import Study
+from mtt.study.recipes import by_need, lineup
+from mtt.study.workspace import Study, open_study
+from tests.tiny import write_collection
 
 
 def rows(*scores: float) -> list[dict]:
@@ -41,3 +48,92 @@ def test_budgets_double_until_validation_stops_rising_and_are_read_back(tiny_tab
     assert study.config.exposure == enough(study.budgets)
     monkeypatch.setattr(budget, "make_cells", lambda jobs, progress: [job.cell for job in jobs])  # they are there
     assert Study(asked, tmp_path / "study", progress=False).budgets == study.budgets
+
+
+@pytest.fixture
+def asked(tiny_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
+    asked = replace(SMOKE, collection=str(tiny_table), labelled_artists=None, pool_artists=None, scarcity=(), pools=(), exposure=8)
+    return replace(asked, ratios=(0.5, 0.25, 0.25), baselines=(("fcn", 4),), undertrained=())
+
+
+@pytest.fixture
+def paced(monkeypatch):
+    """A machine on which training takes a second for a second of sound, whoever trains, one model at a time."""
+    monkeypatch.setattr(budget, "clips_per_second", lambda replicate: 1.0)
+    monkeypatch.setattr(budget, "side_by_side", lambda: 1)
+    known = budget.read_json
+
+    def read(path):
+        found = known(path)
+        recipe = known(path.with_name("config.json"))["recipe"] if path.name == "metrics.json" else {}
+        return found | {"training_seconds": budget._heard(recipe)} if "train" in recipe else found
+
+    monkeypatch.setattr(budget, "read_json", read)
+
+
+def needed(study: Study, names: list[str]) -> float:
+    """Minutes that these take in one replicate."""
+    recipes = [study.lineup[name].recipe for name in names]
+    return sum(one.train.steps * one.train.batch_size * one.train.clip_seconds for one in recipes if one) / 60
+
+
+@pytest.mark.slow
+def test_a_study_makes_what_its_minutes_suffice_for_and_with_more_it_goes_on(asked, paced, tmp_path):
+    full = Study(asked, tmp_path / "study", progress=False)
+    order = [name for name in by_need(asked) if name in full.lineup]
+    assert order[:2] == ["teacher", "student"] and order[2] == "hand-made"
+    few = Study(asked, tmp_path / "study", progress=False, minutes=needed(full, order[:4]) + 0.01)
+    assert set(few.lineup) == {"teacher", "student", "hand-made", "supervised-long"} and len(few.replicates) == 1
+    weights = {path: path.stat().st_mtime_ns for path in few.folder.rglob("model.safetensors")}
+    assert {path.parent.name for path in weights} == {"teacher", "student", "supervised-long"}
+    judge = Judge(few)
+    assert [page_claims(judge, page) for page in ("02_split_stratification", "03_teacher_training", "04_noisy_student")] == [[], [], []]
+    said = remarks.left_out(few)
+    assert said.startswith(f"Left out, for {few.minutes:g} minutes of training do not suffice: 1 replicate, ") and "other models" in said
+    assert remarks.left_out(few, ["teacher", "fcn"]).split(": ")[1] == "1 replicate and FCN; run with more, what is there is kept."
+    again = Study(asked, tmp_path / "study", progress=False, minutes=few.minutes)  # as a notebook opens it
+    assert again.config == few.config
+    more = Study(asked, tmp_path / "study", progress=False, minutes=2 * needed(full, order) + 0.01)
+    assert more.folder == few.folder and list(more.lineup) == list(full.lineup) and len(more.replicates) == 2
+    assert remarks.left_out(more) == "" and more.config == full.config
+    assert all(path.stat().st_mtime_ns == then for path, then in weights.items())
+    assert all(result.cells for result in full.make("teacher", "student", "fcn"))  # the very cells of a study without a limit
+    assert len(list(more.folder.rglob("model.safetensors"))) == 2 * len([name for name in order if full.lineup[name].recipe])
+
+
+@pytest.mark.slow
+def test_minutes_that_do_not_suffice_for_a_teacher_and_a_student_are_refused_with_those_that_do(asked, paced, tmp_path):
+    least = needed(Study(asked, tmp_path / "study", progress=False), ["teacher", "student"])
+    with pytest.raises(MttError, match=r"minutes: 0.1 are too few, for a teacher and its student take about 0.\d+; give as many") as caught:
+        _ = Study(asked, tmp_path / "study", progress=False, minutes=0.1).config
+    enough = float(str(caught.value).split("about ")[1].split(";")[0])
+    assert least <= enough <= 1.1 * least and not list((tmp_path / "study").rglob("model.safetensors"))
+    assert {"teacher", "student"} <= set(Study(asked, tmp_path / "study", progress=False, minutes=enough).lineup)
+    with pytest.raises(MttError, match="to look for the budget of a collection .* or a budget: -p exposure CLIPS"):
+        _ = Study(replace(asked, exposure=None), tmp_path / "other", progress=False, minutes=0.1).config
+
+
+def test_minutes_are_no_part_of_what_a_study_is(tiny_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    one, other = (open_study(profile="smoke", collection=str(tiny_table), progress=False, **more) for more in ({}, {"minutes": 5}))
+    assert one.folder == other.folder and one.asked == other.asked and other.minutes == 5
+
+
+def test_clips_are_halved_until_half_of_the_tracks_fill_them():
+    config = replace(DEMO, collection="tracks.csv")
+    assert fitted_clips(config, np.array([2.0, 30.0, 30.0])) == config
+    short = fitted_clips(config, np.array([2.0, 2.5, 30.0]))
+    assert (short.train.clip_seconds, short.train_lengths) == (2.0, (1.0, 2.0))
+    assert set(lineup(short)) == {name.replace("-2s", "-1s") for name in lineup(config)}
+    assert fitted_clips(config, np.array([0.1])).train.clip_seconds == 1.0  # what the models need
+
+
+def test_a_clip_length_that_is_asked_for_is_kept_and_the_page_says_what_was_chosen(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path))
+    table = str(write_collection(tmp_path / "music"))  # of 2 s
+    study = open_study(profile="demo", collection=table, exposure=8, progress=False)
+    assert study.config.train.clip_seconds == 2.0 == study.first.config.train.clip_seconds
+    assert "shorter than the profile's clips of 4 s, so clips of 2 s" in remarks.clip_length(study.asked, study.config)
+    kept = open_study(profile="demo", collection=table, exposure=8, clip_seconds=4.0, progress=False)
+    assert kept.config.train.clip_seconds == 4.0 and remarks.clip_length(kept.asked, kept.config) == ""
