@@ -9,10 +9,10 @@ opens the study leaves out the same, and with more minutes the study goes on.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -41,7 +41,6 @@ class Allowance:
     def __init__(self, minutes: float, first: Replicate) -> None:
         self.minutes, self.first = minutes, first
         self.searched = 0.0  # seconds that the search for a budget took
-        self._done: dict[Path, Job] = {}
 
     def seconds(self, jobs: Sequence[Job]) -> float:
         """What these and their teachers take, or took, side by side."""
@@ -64,8 +63,8 @@ class Allowance:
                 return known[job.place]
             recipe = to_dict(job.recipe)
             like = [row for row in rows if _kind(row[1]) == _kind(recipe)] or rows
-            pace = sum(row[2] for row in like) / sum(_heard(row[1]) for row in like) if like else self._measured
-            return pace * _heard(recipe)
+            pace = sum(row[2] for row in like) / sum(heard(row[1]) for row in like) if like else self._measured
+            return pace * heard(recipe)
 
         return predicted
 
@@ -88,10 +87,9 @@ class Allowance:
 
     def choose(self, units: Sequence[Sequence[Job]]) -> list[Job]:
         """What is missing of the first units that there is time for; none where there is no time for more, or all is there."""
-        chosen: list[Job] = []
-        self._done |= {job.place: job for unit in units for job in unit if job.cell}
-        for rest in filter(None, ([job for job in unit if job.place not in self._done] for unit in units)):
-            time = self.searched + self.seconds([*self._done.values(), *chosen, *rest])
+        done, chosen = {job.place: job for unit in units for job in unit if job.cell}, []
+        for rest in filter(None, ([job for job in unit if job.place not in done] for unit in units)):
+            time = self.searched + self.seconds([*done.values(), *chosen, *rest])
             if len(chosen) >= READY * side_by_side() or time > 60 * self.minutes:
                 break
             chosen += rest
@@ -102,7 +100,7 @@ def _kind(recipe: dict) -> tuple:
     return recipe["model"], recipe["train"]["prepared"]
 
 
-def _heard(recipe: dict) -> float:
+def heard(recipe: dict) -> float:
     """Seconds of sound that a model is trained on."""
     return recipe["train"]["steps"] * recipe["train"]["batch_size"] * recipe["train"]["clip_seconds"]
 
@@ -125,7 +123,9 @@ def fitted_clips(config: StudyConfig, seconds: np.ndarray) -> StudyConfig:
     while config.train.clip_seconds > np.median(seconds):
         try:
             train = replace(config.train, clip_seconds=config.train.clip_seconds / 2)
-            config = replace(config, train=train, train_lengths=tuple(length / 2 for length in config.train_lengths))
+            named = [re.sub(r"-([\d.]+)s$", lambda found: f"-{float(found[1]) / 2:g}s", name) for name in config.left_out]
+            lengths = tuple(length / 2 for length in config.train_lengths)
+            config = replace(config, train=train, train_lengths=lengths, left_out=tuple(named))
         except SettingsError:
             break
     return config

@@ -163,20 +163,16 @@ class Study:
         """Train what there is time for: models of the first replicate by need, then whole replicates; the settings with just that."""
         possible = self._possible(self.whole)
         entries = [possible[name] for name in recipes.by_need(self.whole) if name in possible and possible[name].recipe]
-        least = self._jobs(possible["student"], 0)
-        if any(job.cell is None for job in least):
-            allowance.require(least)
-
-        def affordable(units: list[list[Job]]) -> list[bool]:
-            while chosen := allowance.choose(units):
-                self._train(chosen)
-            return [all(job.cell for job in unit) for unit in units]
-
-        made = affordable([self._jobs(entry, 0) for entry in entries])
-        kept = [entry for entry, there in zip(entries, made, strict=True) if there]
-        others = affordable([[job for entry in kept for job in self._jobs(entry, place)] for place in range(1, self.whole.replicates)])
+        if not self._is_made(possible["student"], 0):
+            allowance.require(self._jobs(possible["student"], 0))
+        places = range(1, self.whole.replicates)
+        units = [self._jobs(entry, 0) for entry in entries]
+        units += [[job for entry in entries for job in self._jobs(entry, place)] for place in places]
+        while chosen := allowance.choose(units):
+            self._train(chosen)
+        kept = [entry for entry in entries if self._is_made(entry, 0)]
+        replicates = 1 + len([*takewhile(lambda place: all(self._is_made(entry, place) for entry in kept), places)])
         left_out = [entry.name for entry in entries if entry not in kept]
-        replicates = 1 + len([*takewhile(bool, others)])
         return replace(self.whole, left_out=(*self.whole.left_out, *left_out), replicates=replicates)
 
     @cached_property
@@ -253,6 +249,9 @@ class Study:
         """The training of a model in a replicate, and its second where the study has one."""
         again = [True] if place < self.whole.retrained and entry.name in recipes.core(self.whole) else []
         return [self._planned[place].job(entry.recipe, again=one) for one in (False, *again)]
+
+    def _is_made(self, entry: Entry, place: int) -> bool:
+        return all(job.cell for job in self._jobs(entry, place))
 
     def _train(self, jobs: Sequence[Job]) -> list[Cell]:
         for replicate in self._planned:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from mtt.config import DEMO, SMOKE
-from mtt.files import MttError
+from mtt.files import MttError, write_json
 from mtt.findings.claims import page_claims
 from mtt.findings.judge import Judge
 from mtt.reporting.pages import remarks
-from mtt.study import budget
-from mtt.study.budget import CHANGE, enough, fitted_clips
+from mtt.settings import to_dict
+from mtt.study import budget, workspace
+from mtt.study.budget import CHANGE, enough, fitted_clips, heard
+from mtt.study.cells import cell_fingerprint
 from mtt.study.parameters import apply_parameters
 from mtt.study.recipes import by_need, lineup
 from mtt.study.workspace import Study, open_study
@@ -54,64 +56,85 @@ def test_budgets_double_until_validation_stops_rising_and_are_read_back(tiny_tab
 def asked(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
     asked = replace(SMOKE, collection=str(tiny_table), labelled_artists=None, pool_artists=None, scarcity=(), pools=(), exposure=8)
-    return replace(asked, ratios=(0.5, 0.25, 0.25), baselines=(("fcn", 4),), undertrained=())
+    asked = replace(asked, ratios=(0.5, 0.25, 0.25), baselines=(("fcn", 4),), undertrained=())
+    return replace(asked, train=replace(asked.train, prepared=0))
 
 
 @pytest.fixture
 def paced(monkeypatch):
-    """A machine on which training takes a second for a second of sound, whoever trains, one model at a time."""
+    """A machine that takes a second for a second of sound, one model at a time; its cells have no weights. The names that it trained."""
+    trained: list[str] = []
+
+    def train(jobs, progress):
+        for job in (part for one in jobs for part in (*one.teachers, one)):
+            if job.cell is not None:
+                continue
+            recipe = to_dict(job.recipe)
+            write_json(job.place / "config.json", {"fingerprint": cell_fingerprint(job.recipe, job.data), "recipe": recipe})
+            scores = {name: {"roc_auc": 0.7, "pr_auc": 0.5} for name in ("valid", "test")}
+            write_json(job.place / "metrics.json", {"training_seconds": heard(recipe), "parameters": 1, **scores})
+            trained.append(job.recipe.name)
+        return [job.cell for job in jobs]
+
     monkeypatch.setattr(budget, "clips_per_second", lambda replicate: 1.0)
     monkeypatch.setattr(budget, "side_by_side", lambda: 1)
-    known = budget.read_json
-
-    def read(path):
-        found = known(path)
-        recipe = known(path.with_name("config.json"))["recipe"] if path.name == "metrics.json" else {}
-        return found | {"training_seconds": budget._heard(recipe)} if "train" in recipe else found
-
-    monkeypatch.setattr(budget, "read_json", read)
+    for module in (budget, workspace):
+        monkeypatch.setattr(module, "make_cells", train)
+    return trained
 
 
-def needed(study: Study, names: list[str]) -> float:
-    """Minutes that these take in one replicate."""
-    recipes = [study.lineup[name].recipe for name in names]
-    return sum(one.train.steps * one.train.batch_size * one.train.clip_seconds for one in recipes if one) / 60
+def minutes(study: Study, names: list[str]) -> float:
+    """That these take in one replicate."""
+    return sum(heard(to_dict(study.lineup[name].recipe)) for name in names if study.lineup[name].recipe) / 60
 
 
-@pytest.mark.slow
 def test_a_study_makes_what_its_minutes_suffice_for_and_with_more_it_goes_on(asked, paced, tmp_path):
     full = Study(asked, tmp_path / "study", progress=False)
     order = [name for name in by_need(asked) if name in full.lineup]
-    assert order[:2] == ["teacher", "student"] and order[2] == "hand-made"
-    few = Study(asked, tmp_path / "study", progress=False, minutes=needed(full, order[:4]) + 0.01)
-    assert set(few.lineup) == {"teacher", "student", "hand-made", "supervised-long"} and len(few.replicates) == 1
-    weights = {path: path.stat().st_mtime_ns for path in few.folder.rglob("model.safetensors")}
-    assert {path.parent.name for path in weights} == {"teacher", "student", "supervised-long"}
+    assert order[:4] == ["teacher", "student", "hand-made", "supervised-long"]
+    few = Study(asked, tmp_path / "study", progress=False, minutes=minutes(full, order[:4]) + 0.01)
+    assert set(few.lineup) == {*order[:4]} and len(few.replicates) == 1 and paced == ["teacher", "student", "supervised-long"]
     judge = Judge(few)
+    judge.results = few.make_named(["teacher", "student", "supervised-long"])
     assert [page_claims(judge, page) for page in ("02_split_stratification", "03_teacher_training", "04_noisy_student")] == [[], [], []]
     said = remarks.left_out(few)
     assert said.startswith(f"Left out, for {few.minutes:g} minutes of training do not suffice: 1 replicate, ") and "other models" in said
     assert remarks.left_out(few, ["teacher", "fcn"]).split(": ")[1] == "1 replicate and FCN; run with more, what is there is kept."
     again = Study(asked, tmp_path / "study", progress=False, minutes=few.minutes)  # as a notebook opens it
-    assert again.config == few.config
-    more = Study(asked, tmp_path / "study", progress=False, minutes=2 * needed(full, order) + 0.01)
-    assert more.folder == few.folder and list(more.lineup) == list(full.lineup) and len(more.replicates) == 2
-    assert remarks.left_out(more) == "" and more.config == full.config
-    assert all(path.stat().st_mtime_ns == then for path, then in weights.items())
-    assert all(result.cells for result in full.make("teacher", "student", "fcn"))  # the very cells of a study without a limit
-    assert len(list(more.folder.rglob("model.safetensors"))) == 2 * len([name for name in order if full.lineup[name].recipe])
+    assert again.config == few.config and len(paced) == 3
+    more = Study(asked, tmp_path / "study", progress=False, minutes=2 * minutes(full, order) + 0.01)
+    assert more.folder == few.folder and more.config == full.config and remarks.left_out(more) == ""
+    assert sorted(paced) == sorted([name for name in order if full.lineup[name].recipe] * 2)  # each once in each replicate
+    assert all(job.cell for job in (full.first.job(full.lineup["student"].recipe), full.replicates[1].job(full.lineup["fcn"].recipe)))
 
 
-@pytest.mark.slow
+def test_another_replicate_is_begun_only_where_there_is_time_for_the_whole(asked, paced, tmp_path):
+    full = Study(asked, tmp_path / "study", progress=False)
+    some = Study(asked, tmp_path / "study", progress=False, minutes=1.9 * minutes(full, list(full.lineup)))
+    assert list(some.lineup) == list(full.lineup) and len(some.replicates) == 1 and len(paced) == len(set(paced))
+    assert remarks.left_out(some).split(": ")[1] == "1 replicate; run with more, what is there is kept."
+
+
 def test_minutes_that_do_not_suffice_for_a_teacher_and_a_student_are_refused_with_those_that_do(asked, paced, tmp_path):
-    least = needed(Study(asked, tmp_path / "study", progress=False), ["teacher", "student"])
+    least = minutes(Study(asked, tmp_path / "study", progress=False), ["teacher", "student"])
     with pytest.raises(MttError, match=r"minutes: 0.1 are too few, for a teacher and its student take about 0.\d+; give as many") as caught:
         _ = Study(asked, tmp_path / "study", progress=False, minutes=0.1).config
     enough = float(str(caught.value).split("about ")[1].split(";")[0])
-    assert least <= enough <= 1.1 * least and not list((tmp_path / "study").rglob("model.safetensors"))
+    assert least <= enough <= 1.1 * least and paced == []
     assert {"teacher", "student"} <= set(Study(asked, tmp_path / "study", progress=False, minutes=enough).lineup)
-    with pytest.raises(MttError, match="to look for the budget of a collection .* or a budget: -p exposure CLIPS"):
-        _ = Study(replace(asked, exposure=None), tmp_path / "other", progress=False, minutes=0.1).config
+
+
+def test_the_search_for_a_budget_counts_as_training(asked, paced, tmp_path):
+    asked = replace(asked, exposure=None)
+    with pytest.raises(
+        MttError, match=r"to look for the budget of a collection .* takes about \d+; give as many, or a budget: -p exposure"
+    ):
+        _ = Study(asked, tmp_path / "study", progress=False, minutes=0.1).config
+    clips = 25 * len(Study(asked, tmp_path / "study", progress=False).first.groups["labelled"])
+    least = (clips + 2 * clips + clips + 2 * clips) / 60  # two budgets, the teacher, its student
+    study = Study(asked, tmp_path / "study", progress=False, minutes=1.02 * least)
+    assert set(study.lineup) == {"teacher", "student", "hand-made"} and study.config.exposure == clips
+    assert paced == [f"budget-{clips}", f"budget-{2 * clips}", "teacher", "student"]
 
 
 def test_minutes_are_no_part_of_what_a_study_is(tiny_table, tmp_path, monkeypatch):
