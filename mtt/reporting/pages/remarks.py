@@ -15,7 +15,7 @@ from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.findings.evidence import CHANCE, NAMES, Evidence
 from mtt.findings.pseudo_labels import PseudoLabels
-from mtt.reporting.numbers import counted, interval, joined, number, signed, with_interval
+from mtt.reporting.numbers import counted, interval, joined, listed, number, signed, with_interval
 from mtt.study import recipes
 from mtt.study.budget import CHANGE, enough
 from mtt.study.final import KINDS
@@ -24,7 +24,7 @@ from mtt.study.replicates import Replicate
 from mtt.study.workspace import Study
 
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
-NAMED = 4  # models, at most, where many are left out
+NAMED = 4  # of what is left out, at most
 LITTLE = 0.02  # of probability: what taking frames away costs is little below it
 
 
@@ -128,11 +128,10 @@ def left_out(study: Study, names: Sequence[str] | None = None) -> str:
     """What a page that shows the models ``names`` (None: all) lacks because the minutes did not suffice for it."""
     lacking = [entry.label for entry in study.left_out if names is None or entry.name in names]
     fewer = study.whole.replicates - study.config.replicates
-    parts = [counted(fewer, "replicate")] if fewer else []
-    parts += lacking if len(lacking) <= NAMED else [*lacking[:NAMED], counted(len(lacking) - NAMED, "other model")]
+    parts = ([counted(fewer, "replicate")] if fewer else []) + lacking
     if not parts:
         return ""
-    return f"Left out, for {study.minutes:g} minutes of training do not suffice: {joined(parts)}; run with more, what is there is kept."
+    return f"{study.minutes:g} minutes of training left out {listed(parts, NAMED)}. Run again with more: what is there is kept."
 
 
 def way(study: Mapping, models: Sequence[Mapping], scarcity: Sequence[Mapping] = ()) -> str:
