@@ -268,9 +268,9 @@ def generations(study: StudyConfig) -> list[str]:
 
 
 def by_need(study: StudyConfig) -> list[str]:
-    """Names of the line-up, in the order in which the claims need them: what is asked first, then their models, then all others."""
-    known = lineup(study)
-    first = ("teacher", "student", HAND_MADE, FEATURES, "teacher-from-scratch", "supervised-long", "student-permuted")
+    """Names of the models to train, in the order in which they are needed: for what is asked first, for the other claims, the rest."""
+    known = [name for name, entry in lineup(study).items() if entry.recipe]
+    first = ("teacher", "student", "teacher-from-scratch", "supervised-long", "student-permuted")
     return list(dict.fromkeys(name for name in (*first, *core(study), "leak-a", "leak-b", *known) if name in known))
 
 

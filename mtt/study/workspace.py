@@ -162,7 +162,7 @@ class Study:
     def _within_minutes(self, allowance: Allowance) -> StudyConfig:
         """Train what there is time for: models of the first replicate by need, then whole replicates; the settings with just that."""
         possible = self._possible(self.whole)
-        entries = [possible[name] for name in recipes.by_need(self.whole) if name in possible and possible[name].recipe]
+        entries = [possible[name] for name in recipes.by_need(self.whole) if name in possible]
         if not self._is_made(possible["student"], 0):
             allowance.require(self._jobs(possible["student"], 0))
         places = range(1, self.whole.replicates)
