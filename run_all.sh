@@ -212,7 +212,7 @@ make_environment() {
     fi
     rm -rf "$VENV".old.*
     require_room
-    say "Making the environment in .venv: once, with the network; a few minutes and, with CUDA's libraries, 5.5 GB."
+    say "Making the environment in .venv: once, with the network; it takes a while and, with CUDA's libraries, 5.5 GB."
     SECONDS=0
     mkdir -p "$VENV"
     : >"$UNFINISHED" && : >"$LOG"

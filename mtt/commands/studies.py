@@ -23,12 +23,13 @@ def study(
     collection: Annotated[str, typer.Option(help="what to study: see python -m mtt collections")] = "synthetic",
     out: Annotated[Path | None, typer.Option(help="folder for the pages  [default: reports of the checkout]")] = None,
     teacher: Annotated[str | None, typer.Option(help="model folder whose features join the baselines; it tags music without tags")] = None,
+    minutes: Annotated[float | None, typer.Option(help="that training may take; what they do not suffice for is left out")] = None,
 ) -> None:
     """Run all notebooks and render the reports; -p sets a notebook parameter.
 
     Example: python -m mtt study --profile smoke -p exposure 2000 --out my-pages
     """
-    given = {} if teacher is None else {"features_from": teacher}
+    given = {name: value for name, value in {"features_from": teacher, "minutes": minutes}.items() if value is not None}
     parameters = check_parameters({"profile": profile, "collection": collection, **given, **parse_parameters(context.args)})
     index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
     print(f"{index}")

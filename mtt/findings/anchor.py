@@ -13,18 +13,15 @@ from pathlib import Path
 import torch
 
 from mtt.config import ANCHOR, StudyConfig
-from mtt.data.batches import ClipBatches
 from mtt.evaluation.bootstrap import interval
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import read_json, write_json
 from mtt.findings.judge import Effect, Judge, best_control
-from mtt.models import build_model
 from mtt.settings import to_dict
-from mtt.study.cells import THREADS, threads
-from mtt.study.recipes import LABELLED, baselines
+from mtt.study.budget import clips_per_second
+from mtt.study.recipes import baselines
 from mtt.study.replicates import Replicate
 from mtt.study.workspace import Study
-from mtt.training.fit import Supervised, seconds_a_step
 
 TRAININGS = 10  # of the teacher's exposure, that all the models and their scoring cost together
 
@@ -66,15 +63,3 @@ def _over_artists(judge: Judge, effect: Effect) -> dict:
     """The effect with its 95 % interval over the choice of test artists."""
     values = effect.values.tolist()
     return {"effect": values[0], "interval": list(interval(judge.resamples(effect)[0])), "by_replicate": values}
-
-
-def clips_per_second(replicate: Replicate) -> float:
-    """Clips that the teacher trains on in a second, prepared spectrograms read and all; they are made first."""
-    config, device = replicate.config, pick_device()
-    replicate.prepare()
-    ids, data = replicate.groups[LABELLED], replicate.data
-    batches = ClipBatches(data.mels, ids, config.train.batch_size, config.train.clip_seconds, seed=0)
-    objective = Supervised(batches, data.labels(ids), None, seed=0)
-    model = build_model(config.teacher, len(data.corpus.tags)).to(device)
-    with threads(THREADS):
-        return config.train.batch_size / seconds_a_step(model, objective, config.train, seed=0)

@@ -61,7 +61,7 @@ def trap(judge: Judge) -> list[dict]:
     for share in (*judge.study.config.undertrained, 1.0):
         part = f"{share:.0%}".rstrip("%")
         names = ("teacher", "student") if share == 1.0 else (f"teacher-{part}pc", f"student-{part}pc")
-        if names[0] not in judge.results:
+        if not {*names} <= judge.results.keys():
             continue
         teacher, student = map(judge.score, names)
         values = {"teacher": teacher, "student": student, "over_teacher": student - teacher, "over_control": student - full}
@@ -89,7 +89,7 @@ def _by_style(replicate: Replicate, scores: np.ndarray, style: str) -> float:
 
 def styles(judge: Judge) -> list[dict]:
     """Labels of studio recordings alone: what a pool of either production style adds, on test tracks of either."""
-    if "teacher-studio" not in judge.results:
+    if not {"teacher-studio", "student-studio-studio", "student-studio-home"} <= judge.results.keys():
         return []
     rows = []
     for pool in ("home", "studio"):

@@ -158,6 +158,8 @@ def told(spread: Spread) -> dict:
 def leak_effects(judge: Judge) -> dict[str, np.ndarray] | None:
     """In each replicate: ``effect``, heard minus unheard within groups; and ROC-AUC with none, half and all of the artists heard."""
     rows: dict[str, list[float]] = {"effect": [], "none": [], "half": [], "all": []}
+    if not {"leak-a", "leak-b"} <= judge.results.keys():
+        return None
     for place, replicate in enumerate(judge.study.replicates):
         evaluated = replicate.crossover[replicate.crossover["role"] == "evaluation"] if len(replicate.crossover) else ()
         if not len(evaluated):  # fewer than four test artists with two tracks
@@ -179,8 +181,10 @@ def leak(judge: Judge) -> Measured | None:
     return found and Measured(Effect(found.pop("effect")), facts={"heard": {name: float(one.mean()) for name, one in found.items()}})
 
 
-def baselines(judge: Judge) -> Measured:
-    names, teacher = recipes.baselines(judge.study.config), judge.score("teacher")
+def baselines(judge: Judge) -> Measured | None:
+    names, teacher = [name for name in recipes.baselines(judge.study.config) if name in judge.results], judge.score("teacher")
+    if not names:
+        return None
     effects = {name: teacher - judge.score(name) for name in (*names, recipes.HAND_MADE)}
     strongest = max(names, key=lambda name: judge.results[name].values("roc_auc", "valid").mean())
     return Measured(
@@ -191,8 +195,10 @@ def baselines(judge: Judge) -> Measured:
     )
 
 
-def augmentation(judge: Judge) -> Measured:
+def augmentation(judge: Judge) -> Measured | None:
     """On the waveform chain itself, where the study has a model that hears it; prepared variants beside it."""
+    if "teacher-plain" not in judge.results:
+        return None
     prepared = judge.score("teacher") - judge.score("teacher-plain")
     fresh, beside = "teacher-fresh" in judge.results, {}
     if fresh:
@@ -205,13 +211,15 @@ def augmentation(judge: Judge) -> Measured:
 
 def best_control(judge: Judge) -> tuple[str, ...]:
     """In each replicate, the better supervised control of the student on validation: of equal labelled clips, or of equal clips in all."""
-    names = ("teacher", "supervised-long")
+    names = [name for name in ("teacher", "supervised-long") if name in judge.results]
     scores = np.stack([judge.results[name].values("roc_auc", "valid") for name in names])
     return tuple(names[row] for row in scores.argmax(axis=0))
 
 
-def over_labels(judge: Judge) -> Measured:
+def over_labels(judge: Judge) -> Measured | None:
     """The student minus its better control; beside it minus each that was the better one, and a student that hears the pool clean."""
+    if not {"supervised-long", "student-permuted"} <= judge.results.keys():
+        return None
     chosen, student = best_control(judge), judge.score("student")
     control = judge.score(chosen)
     beside = {judge.results[name].entry.label: student - judge.score(name) for name in dict.fromkeys(chosen)}
@@ -225,15 +233,18 @@ def over_labels(judge: Judge) -> Measured:
     return Measured(student - control, controls=controls, beside=beside, facts=facts)
 
 
-def over_teacher(judge: Judge) -> Measured:
+def over_teacher(judge: Judge) -> Measured | None:
     found = over_labels(judge)
-    return Measured(judge.score("student") - judge.score("teacher"), controls={"labels alone": found.effect, **found.controls})
+    return found and Measured(judge.score("student") - judge.score("teacher"), controls={"labels alone": found.effect, **found.controls})
 
 
-def smaller_student(judge: Judge) -> Measured:
+def smaller_student(judge: Judge) -> Measured | None:
     """The widest of the smaller students minus the equal one; beside it the others, and each minus a model of its width without a pool."""
-    widest, *others = sorted(judge.study.config.student_widths, reverse=True)
-    students = {width: judge.score(f"student-w{width}") for width in (widest, *others)}
+    widths = sorted(judge.study.config.student_widths, reverse=True)
+    students = {width: judge.score(f"student-w{width}") for width in widths if f"student-w{width}" in judge.results}
+    if not students:
+        return None
+    widest, *others = students
     beside = {f"width {width}": students[width] - judge.score("student") for width in others}
     for width, one in students.items():
         if f"supervised-w{width}" in judge.results:
@@ -243,7 +254,7 @@ def smaller_student(judge: Judge) -> Measured:
 
 def further_iterations(judge: Judge) -> Measured | None:
     """Mean change per further generation, from the first student to the last."""
-    first, *others = recipes.generations(judge.study.config)
+    first, *others = [name for name in recipes.generations(judge.study.config) if name in judge.results]
     return Measured(judge.effect({others[-1]: 1 / len(others), first: -1 / len(others)})) if others else None
 
 

@@ -94,14 +94,17 @@ def slopes(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str,
     return {name: judge.spread(one) for name, one in values.items()}
 
 
-def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str, Spread]]:
+def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str, Spread]] | None:
     """Of a model that is trained and tested at each length: mean ROC-AUC by kind of tag (index) and length (columns), and slopes."""
-    lengths = judge.study.config.train_lengths
+    config = judge.study.config
+    lengths = [one for one in config.train_lengths if recipes.with_clip_seconds(config, name, one) in judge.results]
+    if len(lengths) < 2:
+        return None
     rows: dict[str, list[list[float]]] = {}
     for place, replicate in enumerate(judge.study.replicates):
         corpus, ids = replicate.corpus, replicate.ids("test")
         kinds = pd.Series([corpus.tag_kinds.get(tag, "tag") for tag in corpus.tags])
-        own = (judge.results[recipes.with_clip_seconds(judge.study.config, name, seconds)] for seconds in lengths)
+        own = (judge.results[recipes.with_clip_seconds(config, name, seconds)] for seconds in lengths)
         scored = [tag_scores(corpus.true_labels(ids), one.cells[place].scores("test"))["roc_auc"].to_numpy() for one in own]
         for kind, row in pd.DataFrame(dict(zip(lengths, scored, strict=True))).groupby(kinds).mean().dropna().iterrows():
             rows.setdefault(kind, []).append(row.tolist())
@@ -113,7 +116,7 @@ def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str
 def time_steps(config: StudyConfig) -> pd.DataFrame:
     """What clips of the study's length leave of time in each model after its convolutions."""
     rows, lineup = {}, recipes.lineup(config)
-    for name in ("teacher", *recipes.baselines(config)):
+    for name in (one for one in ("teacher", *recipes.baselines(config)) if one in lineup):
         model = build_model(lineup[name].recipe.model, 2, seed=0).eval()
         steps: list[int] = []
         hook = model.blocks.register_forward_hook(lambda _module, _inputs, output, steps=steps: steps.append(output.shape[-1]))

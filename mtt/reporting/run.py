@@ -194,6 +194,7 @@ def describe_run(study: Study, run: Mapping) -> dict:
         "machine": f"{platform.system()} {platform.machine()}, {device}, {precision}",
         **run,
         "training": f"{trained / 60:.0f} min, all models together; those that were there are read back",
+        **({"left_out": lacking} if (lacking := remarks.left_out(study)) else {}),
     }
 
 

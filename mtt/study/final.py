@@ -19,7 +19,7 @@ from mtt.evaluation.regression import fit_linear
 from mtt.files import MttError, read_json
 from mtt.models import build_model, load_model, save_model
 from mtt.study.cells import folder_features
-from mtt.study.recipes import FEATURES, LABELLED, Recipe
+from mtt.study.recipes import FEATURES, LABELLED, Recipe, described_by
 from mtt.study.replicates import Replicate
 from mtt.study.schedule import make_cells
 from mtt.study.workspace import Result, Study
@@ -93,7 +93,7 @@ def _trained(study: Study, whole: Replicate, recipe: Recipe) -> nn.Module:
 
 def _regression(study: Study, whole: Replicate, result: Result) -> nn.Module:
     """The model whose features were given, with the regression on all labels for a last layer."""
-    folder, ids = study.config.features_from.folder, whole.groups[LABELLED]
+    folder, ids = described_by(study.config).folder, whole.groups[LABELLED]
     corpus = replace(whole.corpus, fingerprints={})
     features = over_tracks(partial(folder_features, folder, corpus), ids, FEATURES, study.progress)
     linear = fit_linear(features, whole.data.labels(ids), read_json(result.first.folder / "config.json")["penalty"])

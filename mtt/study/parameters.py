@@ -7,6 +7,7 @@ only models and effects can judge is judged by ``workspace.check_study``.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -30,6 +31,7 @@ PARAMETERS: dict[str, str] = {  # name -> the field of StudyConfig that it sets;
     "iterations": "iterations",
     "init_from": "",
     "features_from": "",
+    "minutes": "",
 }
 TEXTS = ("profile", "study", "init_from", "features_from", "recipe")  # that are no fields of StudyConfig
 
@@ -72,6 +74,9 @@ def check_parameters(given: Mapping[str, object]) -> dict[str, object]:
     if unknown := [name for name in given if name not in PARAMETERS]:
         raise ParameterError(f"unknown parameter {unknown[0]!r}; the parameters are {', '.join(PARAMETERS)}")
     found = {name: value for name, value in given.items() if value is not None}
+    minutes = found.get("minutes", 1)
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
+        raise ParameterError(f"parameter 'minutes': must be a number above 0, not {minutes!r}")
     apply_parameters(found)
     return found
 

@@ -137,7 +137,8 @@ def _entry(recipe: Recipe, kind: Kind, label: str, about: str, colour: str = "")
 def _students(study: StudyConfig) -> Iterator[Entry]:
     """Teacher, generations of students, and what they are compared with."""
     teacher = supervised(study)
-    yield _entry(teacher, "supervised", "teacher", "the Transformer, trained on labels with augmentation")
+    label, what = ("teacher, fine-tuned", "all layers of the given model") if study.init_from else ("teacher", "the Transformer")
+    yield _entry(teacher, "supervised", label, f"{what}, trained on labels with augmentation")
     first = last = student(study, "student", teacher)
     yield _entry(first, "student", "student", "noisy student of the teacher, of its size (KE)")
     for number in range(2, study.iterations + 1):
@@ -208,9 +209,9 @@ def _models(study: StudyConfig) -> Iterator[Entry]:
         yield _entry(model, "baseline", kind.label, kind.about, kind.colour)
         longer[name] = model, kind.colour
     yield Entry(HAND_MADE, "hand-made features", "logistic regression on hand-made features", BLACK, "baseline", None)
-    if study.features_from:
+    if given := described_by(study):
         about = "logistic regression on what the given model makes of a track before its last layer"
-        yield Entry(FEATURES, f"features of {Path(study.features_from.folder).name}", about, VIOLET, "baseline", None)
+        yield Entry(FEATURES, f"features of {Path(given.folder).name}", about, VIOLET, "baseline", None)
     for name in (one for one in LENGTH_MODELS if one in longer):
         recipe, colour = longer[name]
         for seconds in (one for one in study.train_lengths if one != study.train.clip_seconds):
@@ -227,6 +228,11 @@ def _models(study: StudyConfig) -> Iterator[Entry]:
         yield _entry(model, "control", f"no augmentation, {most} artists", f"the teacher on {most} artists without augmentation", SKY)
     if study.init_from:
         yield _entry(supervised(study, "teacher-from-scratch", initial=None), "control", "from scratch", "the teacher from random weights")
+
+
+def described_by(study: StudyConfig) -> InitialWeights | None:
+    """The model whose features are a baseline: the one given for it, else that which the teacher starts from (its head trained alone)."""
+    return study.features_from or study.init_from
 
 
 def _leak(study: StudyConfig) -> Iterator[Entry]:
@@ -259,6 +265,13 @@ def baselines(study: StudyConfig) -> list[str]:
 def generations(study: StudyConfig) -> list[str]:
     """Names of the students in a line, each the teacher of the next."""
     return ["student", *(f"generation-{number}" for number in range(2, study.iterations + 1))]
+
+
+def by_need(study: StudyConfig) -> list[str]:
+    """Names of the models to train, in the order in which they are needed: for what is asked first, for the other claims, the rest."""
+    known = [name for name, entry in lineup(study).items() if entry.recipe]
+    first = ("teacher", "student", "teacher-from-scratch", "supervised-long", "student-permuted")
+    return list(dict.fromkeys(name for name in (*first, *core(study), "leak-a", "leak-b", *known) if name in known))
 
 
 def core(study: StudyConfig) -> list[str]:

@@ -42,6 +42,11 @@ class Job:
         return finished_cell(self.root, self.recipe, self.data)
 
 
+def side_by_side() -> int:
+    """How many trainings run at a time."""
+    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
+
+
 def make_cells(jobs: Sequence[Job], progress: bool = True) -> list[Cell]:
     """Make what is missing of ``jobs`` and of their teachers, several side by side, and return their cells in order."""
     wanted = {part.place: part for job in jobs for part in (*job.teachers, job)}
@@ -55,7 +60,7 @@ def make_cells(jobs: Sequence[Job], progress: bool = True) -> list[Cell]:
 
 def _run_in_order(missing: dict[Path, Job], bar: tqdm) -> None:
     """Start each cell as soon as its teacher is there: one replicate after the other, in each the longest chain of trainings first."""
-    workers = 1 if torch.cuda.is_available() else os.cpu_count() or 1
+    workers = side_by_side()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # packages are imported once, not by every worker of every call
     manager = SyncManager(ctx=context)

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +28,15 @@ from mtt.models.checkpoint import identify
 from mtt.models.handmade import describe_tracks
 from mtt.settings import SettingsError, identity, to_dict
 from mtt.study import recipes
-from mtt.study.budget import enough, find_plateau
+from mtt.study.budget import Allowance, enough, find_plateau, fitted_clips
 from mtt.study.cells import CELL_VERSION, Cell, folder_features, make_regression
 from mtt.study.parameters import PARAMETERS, ParameterError, apply_parameters, check_parameters
 from mtt.study.recipes import Entry
 from mtt.study.replicates import Replicate
-from mtt.study.schedule import make_cells
+from mtt.study.schedule import Job, make_cells
 
 IN_NAME = [
-    name for name in PARAMETERS if name not in ("profile", "collection", "study", "init_from", "features_from")
+    name for name in PARAMETERS if name not in ("profile", "collection", "study", "init_from", "features_from", "minutes")
 ]  # of the folder, where given
 
 
@@ -81,7 +82,8 @@ def open_study(progress: bool = True, **parameters) -> Study:
     parts += [f"{name.replace('_', '-')}{given[name]}" for name in IN_NAME if name in given]
     for word, weights in (("from", config.init_from), ("features", config.features_from)):
         parts += [f"{word}-{weights.weights_sha256[:8]}"] if weights else []
-    return Study(config, home() / "runs" / given.get("study", "-".join(parts)), progress, renamed="study" not in given)
+    place, fitted = home() / "runs" / given.get("study", "-".join(parts)), "clip_seconds" not in given
+    return Study(config, place, progress, renamed="study" not in given, fitted=fitted, minutes=given.get("minutes", 0))
 
 
 def notebook_study(namespace: Mapping[str, object]) -> Study:
@@ -121,47 +123,101 @@ class Result:
 
 
 class Study:
-    """See the module's docstring. Where ``place`` has another study, this one gets a name with a mark if ``renamed``, else an error."""
+    """See the module's docstring. Where ``place`` has another study, this one gets a name with a mark if ``renamed``, else an error.
 
-    def __init__(self, config: StudyConfig, place: Path, progress: bool = True, renamed: bool = False) -> None:
-        self._asked, self.progress, self._place, self._renamed = config, progress, place, renamed
+    ``fitted``: clips of a collection are shortened to what its tracks fill. ``minutes``: of training, or no limit (0).
+    """
+
+    def __init__(
+        self, asked: StudyConfig, place: Path, progress: bool = True, *, renamed: bool = False, fitted: bool = False, minutes: float = 0
+    ) -> None:
+        self.asked, self.progress, self._place, self._renamed = asked, progress, place, renamed
+        self._fitted, self.minutes = fitted, minutes
 
     @cached_property
     def budgets(self) -> list[dict]:
         """The exposures that were tried (``find_plateau``); none where one was asked for."""
-        return [] if self._asked.exposure else find_plateau(self._asked, self.folder, self.progress)
+        return [] if self.asked.exposure else find_plateau(self.first, self._allowance)
+
+    @cached_property
+    def _sized(self) -> StudyConfig:
+        """The settings, with shorter clips where the tracks are short."""
+        own = self._fitted and self.asked.collection != "synthetic"
+        return fitted_clips(self.asked, self._collection.tracks["seconds"].to_numpy()) if own else self.asked
+
+    @cached_property
+    def whole(self) -> StudyConfig:
+        """The settings as they are without a limit of time: with the exposure of the plateau where none was asked for."""
+        return replace(self._sized, exposure=enough(self.budgets)) if self.budgets else self._sized
 
     @cached_property
     def config(self) -> StudyConfig:
-        """The settings, with the exposure of the plateau where none was asked for."""
-        return replace(self._asked, exposure=enough(self.budgets)) if self.budgets else self._asked
+        """The settings without what the minutes do not suffice for; all that they suffice for is there then."""
+        return self.whole if self._allowance is None else self._within_minutes(self._allowance)
+
+    @cached_property
+    def _allowance(self) -> Allowance | None:
+        return Allowance(self.minutes, self.first) if self.minutes else None
+
+    def _within_minutes(self, allowance: Allowance) -> StudyConfig:
+        """Train what there is time for: models of the first replicate by need, then whole replicates; the settings with just that."""
+        possible = self._possible(self.whole)
+        entries = [possible[name] for name in recipes.by_need(self.whole) if name in possible]
+        if not self._is_made(possible["student"], 0):
+            allowance.require(self._jobs(possible["student"], 0))
+        places = range(1, self.whole.replicates)
+        units = [self._jobs(entry, 0) for entry in entries]
+        units += [[job for entry in entries for job in self._jobs(entry, place)] for place in places]
+        while chosen := allowance.choose(units):
+            self._train(chosen)
+        kept = [entry for entry in entries if self._is_made(entry, 0)]
+        replicates = 1 + len([*takewhile(lambda place: all(self._is_made(entry, place) for entry in kept), places)])
+        left_out = [entry.name for entry in entries if entry not in kept]
+        return replace(self.whole, left_out=(*self.whole.left_out, *left_out), replicates=replicates)
+
+    @cached_property
+    def left_out(self) -> list[Entry]:
+        """The models that the minutes did not suffice for."""
+        return [entry for name, entry in self._possible(self.whole).items() if name not in self.lineup]
+
+    @cached_property
+    def _collection(self) -> Corpus:
+        return Replicate(self.asked, self.asked.first_replicate, self._place, self.progress).collection
 
     @cached_property
     def folder(self) -> Path:
         """The study's folder, with ``study.json``. Raises ``MttError`` where it holds another study."""
-        probe = Replicate(self._asked, self._asked.first_replicate, self._place, self.progress)
-        mark = fingerprint([CELL_VERSION, identity(replace(self._asked, replicates=1)), probe.collection.digest])
+        mark = fingerprint([CELL_VERSION, identity(replace(self.asked, replicates=1)), self._collection.digest])
         places = [self._place, *([self._place.with_name(f"{self._place.name}-{mark}")] if self._renamed else [])]
         for place in places:
             found = read_json(place / "study.json")
             if found is None or found.get("mark") == mark:
-                write_json(place / "study.json", {"mark": mark, **to_dict(self._asked)})
+                write_json(place / "study.json", {"mark": mark, **to_dict(self.asked)})
                 return place
         remedy = "name another with -p study NAME, or move it away"
         raise MttError(f"{self._place}: holds a study of other settings or another collection: {remedy}")
 
-    @cached_property
+    @property
     def replicates(self) -> list[Replicate]:
-        numbers = range(self.config.first_replicate, self.config.first_replicate + self.config.replicates)
-        return [Replicate(self.config, number, self.folder / f"{number}", self.progress) for number in numbers]
+        return self._planned[: self.config.replicates]
+
+    @cached_property
+    def _planned(self) -> list[Replicate]:
+        """The replicates that were asked for."""
+        numbers = range(self.asked.first_replicate, self.asked.first_replicate + self.asked.replicates)
+        return [Replicate(self._sized, number, self.folder / f"{number}", self.progress) for number in numbers]
 
     @property
     def first(self) -> Replicate:
         """The replicate whose tracks the pages show and play."""
-        return self.replicates[0]
+        return self._planned[0]
 
     @cached_property
     def lineup(self) -> dict[str, Entry]:
+        """The models of the study."""
+        return self._possible(self.config)
+
+    def _possible(self, config: StudyConfig) -> dict[str, Entry]:
         """The models that the collection can carry: no oracle where nobody labelled the pool, no set of more artists than there are."""
         groups = self.first.groups
         known = self.first.data.labels(groups["pool"]).any() and groups["pool"] != groups[recipes.LABELLED]
@@ -173,33 +229,41 @@ class Study:
             found = [groups.get(name) for name in used if name not in (recipes.LABELLED, "pool")]
             return all(found) and not any(ids in whole for ids in found) and (entry.kind != "oracle" or known)
 
-        return {name: entry for name, entry in recipes.lineup(self.config).items() if possible(entry)}
+        return {name: entry for name, entry in recipes.lineup(config).items() if possible(entry)}
 
     def make(self, *names: str) -> list[Result]:
         """The results of models of the line-up over all replicates; what is missing is trained, side by side, in one go."""
         entries, jobs = [self.lineup[name] for name in names], []
-        twice = set(recipes.core(self.config))
-        for place, replicate in enumerate(self.replicates):
+        for place, _ in enumerate(self.replicates):
             for entry in (one for one in entries if one.recipe):
-                jobs.append(((entry.name, False), replicate.job(entry.recipe)))
-                if place < self.config.retrained and entry.name in twice:
-                    jobs.append(((entry.name, True), replicate.job(entry.recipe, again=True)))
-        for replicate in self.replicates:
-            if any(job.root == replicate.folder and job.cell is None for _, job in jobs):
-                replicate.prepare()
+                jobs += [((entry.name, bool(again)), job) for again, job in enumerate(self._jobs(entry, place))]
         made: dict[tuple[str, bool], list[Cell]] = {}
-        for (key, _), cell in zip(jobs, make_cells([job for _, job in jobs], self.progress), strict=True):
+        for (key, _), cell in zip(jobs, self._train([job for _, job in jobs]), strict=True):
             made.setdefault(key, []).append(cell)
         for name, (describe, about) in self._regressions.items():
             if name in names:
                 made[name, False] = [make_regression(one.folder, name, describe, about, one.data, self.progress) for one in self.replicates]
         return [Result(entry, made[entry.name, False], made.get((entry.name, True), [])) for entry in entries]
 
+    def _jobs(self, entry: Entry, place: int) -> list[Job]:
+        """The training of a model in a replicate, and its second where the study has one."""
+        again = [True] if place < self.whole.retrained and entry.name in recipes.core(self.whole) else []
+        return [self._planned[place].job(entry.recipe, again=one) for one in (False, *again)]
+
+    def _is_made(self, entry: Entry, place: int) -> bool:
+        return all(job.cell for job in self._jobs(entry, place))
+
+    def _train(self, jobs: Sequence[Job]) -> list[Cell]:
+        for replicate in self._planned:
+            if any(job.root == replicate.folder and job.cell is None for job in jobs):
+                replicate.prepare()
+        return make_cells(jobs, self.progress)
+
     @property
     def _regressions(self) -> dict[str, tuple[Callable[[Corpus, list[str]], np.ndarray], list]]:
         """The baselines by regression: what describes tracks, and what identifies it."""
         found: dict = {recipes.HAND_MADE: (describe_tracks, [])}
-        if (given := self.config.features_from) is not None:
+        if (given := recipes.described_by(self.config)) is not None:
             found[recipes.FEATURES] = partial(folder_features, given.folder), [given.weights_sha256]
         return found
 

@@ -51,6 +51,15 @@ def test_a_regression_becomes_the_last_layer_of_the_model_whose_features_it_was_
     assert ours.shape == (3, len(corpus.tags)) and theirs.shape[1] != ours.shape[1]
 
 
+@pytest.mark.slow
+def test_a_model_to_start_from_is_tried_with_its_head_alone_too(study):
+    """The regression on its features is that of the same model given for its features."""
+    given = study.asked.features_from
+    tuned = Study(replace(study.asked, features_from=None, init_from=given), study.folder.with_name("tuned"), progress=False)
+    (alone,), (asked,) = tuned.make(FEATURES), study.make(FEATURES)
+    assert np.array_equal(alone.first.scores("test"), asked.first.scores("test"))
+
+
 def test_what_no_study_has_is_refused(study, tmp_path):
     for name in ("nonsense", recipes.HAND_MADE):
         with pytest.raises(MttError, match=f"{name}: no model of this study"):

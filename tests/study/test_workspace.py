@@ -97,6 +97,7 @@ def test_parameters_reach_the_recipes():
         ({"clip_seconds": 3600}, "'clip_seconds': .*16 clips of 3600 s are 16 hours of audio in a batch; at most 10"),
         *(({"study": name}, "'study': .* is no plain folder name") for name in ("", "..", "a/b", "a\nb", "a\0", "x" * 300)),
         ({"replicates": 0}, "'replicates': must be a whole number from 1 to 1,000, not 0"),
+        *(({"minutes": value}, "'minutes': must be a number above 0, not ") for value in (0, -1, math.inf, math.nan, True, "5")),
         ({"profile": 3}, "'profile': must be text, not 3"),
         ({"collection": 3}, "'collection': must be .*string, not 3"),
         ({"profile": "huge"}, "'profile': 'huge' is none of smoke"),
@@ -115,7 +116,10 @@ def test_a_study_that_starts_from_weights_has_their_shape_and_a_control_without_
     folder = save_model(build_model(shape, 2, seed=0), tmp_path / "model", ["rock", "jazz"])
     config = configure({"profile": "smoke", "init_from": str(folder)})
     assert config.teacher == shape and config.init_from.folder == str(folder)
-    line = {name: entry.recipe for name, entry in recipes.lineup(config).items() if entry.recipe}
+    entries = recipes.lineup(config)
+    assert entries["teacher"].label == "teacher, fine-tuned" and entries["features"].label == "features of model"
+    assert recipes.described_by(replace(config, features_from=replace(config.init_from, folder="other"))).folder == "other"
+    line = {name: entry.recipe for name, entry in entries.items() if entry.recipe}
     scratch = line.pop("teacher-from-scratch")
     assert {name for name, recipe in line.items() if recipe.initial} == {name for name, recipe in line.items() if recipe.model == shape}
     assert line["student-w8"].initial is None and line["short-chunk-resnet"].initial is None

@@ -17,7 +17,7 @@ from mtt.findings.reference import reference, standing
 from mtt.reporting import figures
 from mtt.reporting.figures import Picture
 from mtt.reporting.numbers import number, signed, with_interval
-from mtt.reporting.pages import tables, words
+from mtt.reporting.pages import remarks, tables, words
 from mtt.reporting.pages.frame import SITE, Page, render_page
 from mtt.reporting.pages.table import Table, table
 from mtt.study.recipes import LABELLED
@@ -50,7 +50,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         provenance=results["study"],
         answer=words.answer(entries, curves | borrowed, list(borrowed)),
         method=Markup(figures.noisy_student().svg(least="500px")),
-        way=words.way(results["study"], results["models"]),
+        way=remarks.way(results["study"], results["models"], own.get("scarcity", [])),
         curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
         claims=[(claim, tested.get(claim.id), standing(tested[claim.id]) if claim.id in tested else "") for claim in CLAIMS.values()],
         plot=_drawn("claims_plot", entries) if entries else "",

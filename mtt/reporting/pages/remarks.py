@@ -1,4 +1,4 @@
-"""What notebook pages say beside their tables and figures, worded by the numbers that it quotes, in the order of the pages.
+"""What pages say beside their tables and figures, worded by the numbers that it quotes, in the order of the pages.
 
 Conventions: a function takes numbers (tables, settings, entries of results.json) and gives plain text or Markdown; scores are macro
 ROC-AUC, with their 95% interval in brackets. What there is nothing to say of is "". The sentences of claims are in ``words``.
@@ -15,12 +15,16 @@ from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
 from mtt.findings.evidence import CHANCE, NAMES, Evidence
 from mtt.findings.pseudo_labels import PseudoLabels
-from mtt.reporting.numbers import counted, interval, joined, number, with_interval
+from mtt.reporting.numbers import counted, interval, joined, listed, number, signed, with_interval
 from mtt.study import recipes
 from mtt.study.budget import CHANGE, enough
+from mtt.study.final import KINDS
+from mtt.study.recipes import HAND_MADE, LABELLED
 from mtt.study.replicates import Replicate
+from mtt.study.workspace import Study
 
 WEAK = 0.6  # ROC-AUC below which a score that is surely above chance is called weak; so is one above 0.4 that is surely below
+NAMED = 4  # of what is left out, at most
 LITTLE = 0.02  # of probability: what taking frames away costs is little below it
 
 
@@ -110,14 +114,82 @@ def budgets(rows: Sequence[Mapping]) -> str:
     return f"{text}From {enough(rows):,} on, twice as many add less than {CHANGE:g}: that is what all models get."
 
 
+def clip_length(asked: StudyConfig, config: StudyConfig) -> str:
+    """Why clips are shorter than asked for, where they are (``fitted_clips``)."""
+    if asked.train.clip_seconds == config.train.clip_seconds:
+        return ""
+    return (
+        f"Most tracks of this collection are shorter than the profile's clips of {asked.train.clip_seconds:g} s, so clips of "
+        f"{config.train.clip_seconds:g} s are cut; -p clip_seconds asks for others."
+    )
+
+
+def left_out(study: Study, names: Sequence[str] | None = None) -> str:
+    """What a page that shows the models ``names`` (None: all) lacks because the minutes did not suffice for it."""
+    lacking = [entry.label for entry in study.left_out if names is None or entry.name in names]
+    fewer = study.whole.replicates - study.config.replicates
+    parts = ([counted(fewer, "replicate")] if fewer else []) + lacking
+    if not parts:
+        return ""
+    return f"{study.minutes:g} minutes of training left out {listed(parts, NAMED)}. Run again with more: what is there is kept."
+
+
+def way(study: Mapping, models: Sequence[Mapping], scarcity: Sequence[Mapping] = ()) -> str:
+    """Which model to tag a collection with, as validation has it, by how much, and what more labels did, where ``scarcity`` tells.
+
+    It is "" of composed music, which nobody wants to tag.
+    """
+    able = sorted((row for row in models if row["kind"] in KINDS and row.get("learns_from", LABELLED) == LABELLED), key=_validated)
+    trained = [row for row in able if row["name"] != HAND_MADE]  # those that take-home can make
+    if study["collection"] == "synthetic" or len(trained) < 2:
+        return ""
+    *_, after, best = trained
+    score = with_interval(best["roc_auc"], *(best["roc_auc_interval"] or (np.nan, np.nan)), 3)
+    text = (
+        f"To tag this music, take {best['label']}: with {number(best['valid'])} on validation tracks it is the best of {len(trained)} "
+        f"models, {number(best['valid'] - after['valid'])} before {after['label']}, and has ROC-AUC {score} on tracks of artists that it "
+        "never heard. The command take-home trains it on all labels."
+    )
+    return " ".join(filter(None, [text, _beside_features(best, able), _more_labels(scarcity)]))
+
+
+def _validated(row: Mapping) -> float:
+    return row["valid"]
+
+
+def _beside_features(best: Mapping, able: Sequence[Mapping]) -> str:
+    """Where hand-made features, which cannot be taken home, are at least as good as the best model."""
+    made = next((row for row in able if row["name"] == HAND_MADE), None)
+    if made is None or made["valid"] < best["valid"]:
+        return ""
+    return (
+        f"Hand-made features with a regression have {number(made['valid'])} there: with so few labels a model that is trained on them "
+        "alone is not worth its time yet; what a published model hears may be (--teacher)."
+    )
+
+
+def _more_labels(rows: Sequence[Mapping]) -> str:
+    """What the last step in the number of labelled artists was worth."""
+    if len(rows) < 2:
+        return ""
+    few, many = rows[-2:]
+    gain = signed(many["supervised"]["effect"] - few["supervised"]["effect"], 3)
+    return f"From {few['artists']:,} to {many['artists']:,} labelled artists, training on labels alone gained {gain} ROC-AUC."
+
+
 def student_batches(config: StudyConfig) -> str:
     """What a student sees beside its teacher and the control on labels alone."""
     lineup = recipes.lineup(config)
-    teacher, student, alone = (lineup[name].recipe for name in ("teacher", "student", "supervised-long"))
-    return (
+    teacher, student = lineup["teacher"].recipe, lineup["student"].recipe
+    text = (
         f"The teacher saw {counted(teacher.exposure, 'labelled clip')}. Its student sees {student.exposure:,} too, and as many clips of "
-        f"the pool beside them; *labels alone, as long* sees {alone.exposure:,} labelled clips, as many as the student in all. The student "
-        "is compared with whichever of the two supervised models is better on validation tracks."
+        "the pool beside them"
+    )
+    if "supervised-long" not in lineup:
+        return f"{text}."
+    return (
+        f"{text}; *labels alone, as long* sees {lineup['supervised-long'].recipe.exposure:,} labelled clips, as many as the student in "
+        "all. The student is compared with whichever of the two supervised models is better on validation tracks."
     )
 
 

@@ -17,7 +17,6 @@ from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, VERDICTS
 from mtt.findings.curves import equal_artists
 from mtt.findings.reference import standing
 from mtt.reporting.numbers import counted, joined, number, signed, with_interval
-from mtt.study.final import KINDS
 from mtt.study.replicates import TAGGED
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
@@ -148,10 +147,15 @@ def _slopes(entry: Mapping) -> str:
 ASIDES = {"heard": _heard, "others": _others, "controls": _controls, "headroom": _headroom, "slopes": _slopes}
 
 
-def finding(entries: Sequence[Mapping]) -> str:
-    """The claims of a page in one paragraph; their notes stand where the page measures them."""
+def finding(entries: Sequence[Mapping], left_out: str = "") -> str:
+    """The claims of a page in one paragraph, and what it lacks; their notes stand where the page measures them."""
     unanswered = "What a leak is worth cannot be measured here: it needs four test artists with two tracks each."
-    return " ".join(map(claim, entries)) or unanswered
+    return " ".join(filter(None, [*map(claim, entries), left_out])) or unanswered
+
+
+def report(entry: Mapping | None) -> str:
+    """A claim and what a reader must know beside it."""
+    return f"{claim(entry)} {note(entry)}".strip() if entry else ""
 
 
 def headline(entries: Sequence[Mapping]) -> str:
@@ -180,18 +184,6 @@ def answer(entries: Sequence[Mapping], curves: Mapping, borrowed: Sequence[str] 
     said = [_helps(entry), _when(rows["scarcity"], "scarcity" in borrowed), _sure(entry), _trapped(rows["trap"], "trap" in borrowed)]
     first, when, sure, trapped = said
     return [sentence for sentence in (first, when, f"{sure} {trapped}".strip()) if sentence]
-
-
-def way(study: Mapping, models: Sequence[Mapping]) -> str:
-    """Which model to tag a collection with, as validation has it; "" of composed music, which nobody wants to tag."""
-    able = sorted((row for row in models if row["kind"] in KINDS), key=lambda row: -row["valid"])
-    if study["collection"] == "synthetic" or len(able) < 2:
-        return ""
-    score = with_interval(able[0]["roc_auc"], *(able[0]["roc_auc_interval"] or (np.nan, np.nan)), DIGITS)
-    return (
-        f"To tag this music, take {able[0]['label']}: of {len(able)} models it is best on validation tracks, before {able[1]['label']}, "
-        f"and has ROC-AUC {score} on tracks of artists that it never heard. The command take-home trains it on all labels."
-    )
 
 
 def _helps(entry: Mapping) -> str:
@@ -290,6 +282,7 @@ def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
     found = [
         COMPOSED if composed else f"The collection is {study['collection']}. What was found holds for it and need not for other music."
     ]
+    found += [study["left_out"]] if "left_out" in study else []
     found.append(f"{TUNED}{' ' if CHANGES else ''}{CHANGES}")
     what = "one corpus, its split" if composed else "one split (of a published split, one seed)"
     amount = "This run has one: no interval is bounded." if count == 1 else f"This run has {count}."

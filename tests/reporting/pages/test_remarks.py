@@ -93,3 +93,28 @@ def test_large_models_that_longer_training_still_helps_are_not_called_converged(
     assert "128 channels" in told(0.902) and "converged" not in told(0.902)
     assert "Not converged" in told(0.92) and "add 0.020" in told(0.92)
     assert "not trained yet" in remarks.scale({})
+
+
+def row(label: str, kind: str, valid: float, **about) -> dict:
+    return {"name": label, "label": label, "kind": kind, "valid": valid, "roc_auc": 0.8, "roc_auc_interval": [0.7, 0.9]} | about
+
+
+def test_the_way_to_tag_a_collection_is_that_of_the_best_on_validation():
+    models = [row("oracle", "oracle", 0.99), row("teacher", "supervised", 0.7), row("features of musicnn", "baseline", 0.8)]
+    models.append(row("teacher, 9 artists", "supervised", 0.95, learns_from="labelled-9"))
+    said = remarks.way({"collection": "mine"}, models)
+    assert said.startswith("To tag this music, take features of musicnn: with 0.800 on validation tracks it is the best of 2 models, 0.100")
+    assert "before teacher, and has ROC-AUC 0.800 [0.700, 0.900]" in said and said.endswith("all labels.")
+    assert remarks.way({"collection": "synthetic"}, models) == "" == remarks.way({"collection": "mine"}, models[:2])
+
+
+def test_the_way_says_where_hand_made_features_do_as_well_and_what_more_labels_did():
+    models = [row("teacher", "supervised", 0.7), row("student", "student", 0.72), row("hand-made", "baseline", 0.75)]
+    sizes = [{"artists": artists, "supervised": {"effect": score}} for artists, score in ((12, 0.6), (24, 0.7), (48, 0.72))]
+    said = remarks.way({"collection": "mine"}, models, sizes)
+    assert (
+        said.startswith("To tag this music, take student: with 0.720") and "Hand-made features with a regression have 0.750 there" in said
+    )
+    assert said.endswith("From 24 to 48 labelled artists, training on labels alone gained +0.020 ROC-AUC.")
+    models[-1]["valid"] = 0.71
+    assert "Hand-made" not in remarks.way({"collection": "mine"}, models)

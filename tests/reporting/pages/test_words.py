@@ -140,16 +140,6 @@ def test_no_answer_quotes_more_than_a_reader_can_hold():
             assert len(numbers) <= 7, text  # the five of a claim, and "5 of 5"
 
 
-def test_the_way_to_tag_a_collection_is_that_of_the_best_on_validation():
-    def row(label: str, kind: str, valid: float) -> dict:
-        return {"label": label, "kind": kind, "valid": valid, "roc_auc": 0.8, "roc_auc_interval": [0.7, 0.9]}
-
-    models = [row("oracle", "oracle", 0.99), row("teacher", "supervised", 0.7), row("features of musicnn", "baseline", 0.8)]
-    said = words.way({"collection": "mine"}, models)
-    assert said.startswith("To tag this music, take features of musicnn: of 2 models") and "0.800 [0.700, 0.900]" in said
-    assert words.way({"collection": "synthetic"}, models) == "" == words.way({"collection": "mine"}, models[:2])
-
-
 def test_the_student_is_told_against_each_control_by_itself_where_validation_chose_now_one_and_now_the_other():
     both = entry("C4b", UP, beside={"teacher": UP, "labels alone, as long": OPEN, "student that hears the pool clean": UP})
     assert "against each by itself: teacher +0.030 [" in words.note(both) and "and labels alone, as long +0.001 [" in words.note(both)
