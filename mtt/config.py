@@ -4,8 +4,6 @@ Conventions: durations are in seconds, rates in Hz, sizes in tracks, clips or un
 that a registry owns (architectures, augmentation effects) are judged by their registry.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import field
 from typing import Annotated, Literal

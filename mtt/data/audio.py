@@ -4,8 +4,6 @@ Conventions: inside the program audio is mono float32 in [-1, 1] at ``SAMPLE_RAT
 read by soundfile (WAV, FLAC, MP3, OGG, AIFF, ...) and resampled by soxr; channels are averaged.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import os

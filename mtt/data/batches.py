@@ -5,8 +5,6 @@ it. A training batch depends on (seed, step) alone, never on what was drawn befo
 would have seen.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -9,8 +9,6 @@ Intervals are 95% percentile intervals around the value on the whole test set. I
 in 92 to 94%.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -8,8 +8,6 @@ others. A whole-number weight stands for so many copies of a track. That is how 
 swept with the weights of many resamples side by side.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -4,8 +4,6 @@ Conventions: scores are probabilities, (n_tracks, clips, n_tags) per clip and (n
 evenly over it and its score is their mean (instance-level inference: Won et al. 2020, section 3; the authors' student code averages 8).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal

@@ -6,8 +6,6 @@ as drawn from a normal distribution. One replicate says nothing about others: it
 missing or not finite are a ValueError. Variances are those of a sample, with n - 1 below.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 from collections.abc import Sequence

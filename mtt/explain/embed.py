@@ -5,8 +5,6 @@ Conventions: a recording is heard in windows of the model's clip length, one aft
 brought to mean 0 and deviation 1 over the file.
 """
 
-from __future__ import annotations
-
 import os
 import zipfile
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ written as a copy that takes its place when it is whole; its sound is not touche
 written first.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable, Sequence

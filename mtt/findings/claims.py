@@ -6,8 +6,6 @@ margin, *equivalence* for one between minus and plus the margin; a claim is cont
 claim with *controls* that would explain its effect away is *not shown* unless the effect against each of them is above 0 too.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Conventions: every number is a mean over replicates as ``judge.told`` has it, of
 models for is an empty list. The content of ``curves`` in results.json.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ clips of the model's clip length. The rows of every track are kept in the cell's
 results.json holds under ``explanations``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

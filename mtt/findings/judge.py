@@ -5,8 +5,6 @@ computed within each replicate; what is judged is its mean over replicates with 
 measuring function takes the judge and gives a ``Measured``, or None where the collection cannot answer.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +30,7 @@ class Effect:
     values: np.ndarray  # (n_replicates,)
     weights: Sequence[Weights] = ()  # one a replicate
 
-    def __sub__(self, other: Effect) -> Effect:
+    def __sub__(self, other: "Effect") -> "Effect":
         pairs = zip(self.weights, other.weights, strict=True)
         return Effect(self.values - other.values, [{**a, **{name: a.get(name, 0.0) - b[name] for name in b}} for a, b in pairs])
 

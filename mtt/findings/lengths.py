@@ -4,8 +4,6 @@ Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the le
 tracks at every length, (n_lengths, n_tracks, n_tags); a track's score is the mean over inputs that cover it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

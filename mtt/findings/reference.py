@@ -5,8 +5,6 @@ Conventions: ``reference.json`` holds ``study``, ``claims``, ``curves`` and ``mo
 no number in them is edited.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache

@@ -5,8 +5,6 @@ and production chain are heard on every track, so a model can tell artists apart
 dB, frequencies in Hz.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Conventions: a *step* is one batch and one update, counted from 0. Everything ra
 (seed, step), so training killed at any moment goes on from its last evaluation and ends bit-identical to training left alone.
 """
 
-from __future__ import annotations
-
 import copy
 import io
 import math
@@ -161,7 +159,7 @@ def _train_steps(
         yield loss.detach()
 
 
-def _diverged(what: str, config: TrainConfig, run: _Run) -> MttError:
+def _diverged(what: str, config: TrainConfig, run: "_Run") -> MttError:
     kept = f"the state after {run.step} steps is kept in {run.path}" if run.step else "nothing is kept"
     return MttError(f"the {what}; {kept}: lower the learning rate ({config.learning_rate:g}), or leave faulty tracks out")
 

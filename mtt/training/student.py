@@ -6,8 +6,6 @@ one forward pass. Source: Won et al. 2021, section 3.3 (noisy student, knowledge
 Fonseca et al. 2020, "Addressing missing labels in large-scale sound event recognition using a teacher-student framework with loss masking".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Conventions: rows are those of ``mtt.findings.curves``, estimates as in ``experi
 band; where there are too few replicates for it to tell anything, their range.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -5,8 +5,6 @@ inches wide and shown at its own size. A model keeps its colour on every page.
 Colours: Okabe and Ito's colour-blind-safe set ("Color Universal Design", 2008).
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np
