@@ -22,7 +22,7 @@ CHUNK = 16  # tracks that a process is given at a time
 BATCH_SAMPLES = 96 * SAMPLE_RATE  # samples in a batch: 96 s of audio, whatever the length of a clip
 
 
-def bfloat16_is_fast(device: str | torch.device = "cpu") -> bool:
+def bfloat16_is_fast(device: str | torch.device) -> bool:
     """Whether the device computes in bfloat16 natively."""
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported()
@@ -37,8 +37,6 @@ def pick_device() -> str:
 
 def effective_precision(precision: str, device: str | torch.device) -> Literal["float32", "bfloat16"]:
     """What is computed in: ``precision`` itself, or where it is ``"auto"``, bfloat16 on a device that has it natively."""
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {precision!r}")
     return precision if precision != "auto" else "bfloat16" if bfloat16_is_fast(device) else "float32"
 
 

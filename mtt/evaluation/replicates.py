@@ -18,6 +18,7 @@ from mtt.evaluation.metrics import macro
 from mtt.files import MttError
 
 ALPHA = 0.05  # an interval misses the truth this often; tests are two-sided at this level
+POWER = 0.8  # how often an effect is to be seen
 MOST = 10**6  # replicates that ``replicates_needed`` looks at
 
 
@@ -177,16 +178,16 @@ def _power(separation: float, n: int) -> float:
     return float(stats.ncf.sf(stats.f.isf(ALPHA, 1, n - 1), 1, n - 1, separation**2))
 
 
-def smallest_effect(sd: float, n: int, power: float = 0.8) -> float:
-    """The smallest true effect that n independent replicates with this ``sd`` show as often as ``power``; inf for one replicate."""
+def smallest_effect(sd: float, n: int) -> float:
+    """The smallest true effect that n independent replicates with this ``sd`` show as often as POWER; inf for one replicate."""
     if n < 2:
         return math.inf
-    return optimize.brentq(lambda separation: _power(separation, n) - power, 1e-3, 1e3) * sd / math.sqrt(n)
+    return optimize.brentq(lambda separation: _power(separation, n) - POWER, 1e-3, 1e3) * sd / math.sqrt(n)
 
 
-def replicates_needed(sd: float, effect: float, power: float = 0.8) -> int:
-    """How many independent replicates with this ``sd`` (> 0) show a true ``effect`` (not 0) as often as ``power``; at most MOST."""
-    return 2 + bisect_left(range(2, MOST), power, key=lambda n: _power(effect / sd * math.sqrt(n), n))
+def replicates_needed(sd: float, effect: float) -> int:
+    """How many independent replicates with this ``sd`` (> 0) show a true ``effect`` (not 0) as often as POWER; at most MOST."""
+    return 2 + bisect_left(range(2, MOST), POWER, key=lambda n: _power(effect / sd * math.sqrt(n), n))
 
 
 def components(effects: Sequence[float], artist_errors: Sequence[float], training_pairs: Sequence[Sequence[float]] = ()) -> Components:

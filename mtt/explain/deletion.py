@@ -7,7 +7,7 @@ of ``mtt.explain.localisation``. Draws of a clip depend on its place among the t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Difference, interval
+from mtt.evaluation.bootstrap import Estimate, interval
 from mtt.explain.attention import stacked_maps
 from mtt.explain.localisation import clustered_means
 from mtt.explain.recording import batch_of, evaluating, probabilities, tag_names, to_model
@@ -37,8 +37,8 @@ class DeletionTest:
 
     drops: pd.DataFrame
     summary: pd.DataFrame
-    versus_random: Difference
-    versus_shifted: Difference
+    versus_random: Estimate
+    versus_shifted: Estimate
 
 
 def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Sequence[str], share: float = 0.2) -> pd.DataFrame:
@@ -71,11 +71,9 @@ def summarise_deletion(drops: pd.DataFrame, resamples: int = 1000) -> DeletionTe
     versus = {f"versus_{control}": drops["attended"] - drops[control] for control in MASKS[1:]}  # by track, so paired
     columns = drops[MASKS].assign(**versus)
     effects, *drawn = clustered_means(columns.to_numpy(), drops["artist"].to_numpy(), resamples)
-    found = {
-        name: Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), "probability drop", values)
-        for name, effect, values in zip(columns, effects, np.transpose(drawn), strict=True)
-    }
-    rows = [(found[mask].effect, found[mask].lo, found[mask].hi) for mask in MASKS]
+    rows = zip(columns, effects, np.transpose(drawn), strict=True)
+    found = {name: Estimate(float(effect), *interval(values)) for name, effect, values in rows}
+    rows = [astuple(found[mask]) for mask in MASKS]
     summary = pd.DataFrame(rows, columns=["drop", "lo", "hi"], index=pd.Index(MASKS, name="frames"))
     return DeletionTest(drops, summary, *(found[name] for name in versus))
 

@@ -117,8 +117,8 @@ def records(found: Evidence) -> list[dict]:
     for name, test in found.deletion.items():
         random, shifted = test.versus_random, test.versus_shifted
         entry = {"model": name, "test": "deletion", "explanation": "attention", "metric": "probability drop", "share": SHARE}
-        entry |= {"effect": random.effect, "interval": [random.lo, random.hi]}
-        entry |= {"elsewhere": shifted.effect, "elsewhere_interval": [shifted.lo, shifted.hi]}
+        entry |= {"effect": random.value, "interval": [random.lo, random.hi]}
+        entry |= {"elsewhere": shifted.value, "elsewhere_interval": [shifted.lo, shifted.hi]}
         drops = {row.Index: {"drop": row.drop, "interval": [row.lo, row.hi]} for row in test.summary.itertuples()}
         entries.append(entry | {"drops": drops, "n_tracks": len(test.drops), "n_artists": test.drops["artist"].nunique()})
     return entries

@@ -163,10 +163,10 @@ def test_power_equals_published_numbers_and_a_simulation():
     assert [replicates_needed(1, effect) for effect in (0.2, 0.5, 0.8)] == [199, 34, 15]  # G*Power: one sample or pairs, two tails
     assert replicates_needed(0.02, -0.01) == 34 and replicates_needed(1, 1e-6) == 10**6 and smallest_effect(0.01, 1) == math.inf
     for n in (2, 5, 40):
-        effect = smallest_effect(0.01, n, power=0.7)
-        assert replicates_needed(0.01, 1.0001 * effect, power=0.7) == n
+        effect = smallest_effect(0.01, n)
+        assert replicates_needed(0.01, 1.0001 * effect) == n
         seen = [over_replicates(values).lo > 0 for values in effect + 0.01 * draws(11, n)]
-        assert share(seen) == pytest.approx(0.7, abs=3 * math.sqrt(0.21 / RUNS))
+        assert share(seen) == pytest.approx(0.8, abs=3 * math.sqrt(0.16 / RUNS))
 
 
 def test_components_find_what_a_simulation_was_made_of():

@@ -32,7 +32,7 @@ def test_attention_that_carries_the_tag_is_found_faithful(corpus):
     assert found.summary.at["attended", "drop"] > 0.8
     assert found.summary.loc[["random", "shifted"], "drop"].abs().max() < 0.3
     assert found.versus_random.lo > 0.6 and found.versus_shifted.lo > 0.6
-    assert found.versus_random.effect == pytest.approx(found.summary.at["attended", "drop"] - found.summary.at["random", "drop"])
+    assert found.versus_random.value == pytest.approx(found.summary.at["attended", "drop"] - found.summary.at["random", "drop"])
     assert list(found.drops.columns) == ["track_id", "artist", *MASKS] and list(found.drops["track_id"]) == list(corpus.tracks.index)
 
 
