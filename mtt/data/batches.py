@@ -32,11 +32,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """``clips``; ``rows`` (clips,) into the batches' track_ids; ``slots`` (clips,) which crop of the track it is."""
+    """``clips``; ``rows`` (clips,) into the batches' tracks; ``slots`` (clips,) which crop of it; ``track_ids`` (clips,)."""
 
     clips: Tensor
     rows: np.ndarray
     slots: np.ndarray
+    track_ids: Sequence[str] = ()
 
 
 @dataclass(eq=False)
@@ -76,11 +77,10 @@ class ClipBatches:
         else:
             slots = random.integers(self.slots, size=len(rows))
             starts = np.array([slot_starts(self._seconds[r], self.clip_seconds, self.slots)[s] for r, s in zip(rows, slots, strict=True)])
-        parts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts, random.random(len(rows))))
-        rows, slots, starts, draws = parts
+        rows, slots, starts, draws = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts, random.random(len(rows))))
         ids = [self.track_ids[row] for row in rows]
         clips = self.source.clips(ids, starts, self.clip_seconds, draws if self.varied else None)
-        return Batch(clips.pin_memory() if torch.cuda.is_available() else clips, rows, slots)  # a GPU fetches pinned memory by itself
+        return Batch(clips.pin_memory() if torch.cuda.is_available() else clips, rows, slots, ids)  # a GPU fetches pinned memory by itself
 
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""

@@ -55,7 +55,7 @@ class Supervised:
         return self.batches.iterate(first, last)
 
     def tracks(self, drawn: Batch) -> list[str]:
-        return [self.batches.track_ids[row] for row in drawn.rows]
+        return list(drawn.track_ids)
 
     def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
         device = next(model.parameters()).device

@@ -82,7 +82,7 @@ class NoisyStudent:
 
     def tracks(self, drawn: tuple[Batch, Batch]) -> list[str]:
         labelled, pool = drawn
-        return self.labelled.ids(labelled) + self.pool.ids(pool)
+        return [*labelled.track_ids, *pool.track_ids]
 
     def loss(self, model: nn.Module, step: int, drawn: tuple[Batch, Batch]) -> Tensor:
         labelled, pool = drawn
