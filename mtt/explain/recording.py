@@ -5,7 +5,8 @@ compute in float32, also where the study scores in bfloat16: an explanation shou
 """
 
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, audio_info, read_audio
+from mtt.files import kept_arrays
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 
@@ -102,6 +104,22 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def batch_of(window: float) -> int:
     """Windows of so many seconds in a batch of BATCH_SECONDS."""
     return max(1, int(BATCH_SECONDS / window))
+
+
+def windows(model: nn.Module, recording: Recording, starts: np.ndarray) -> Iterator[Tensor]:
+    """Clips of the model's length from the samples ``starts`` on, in batches (clips, samples); what is lacking at the end is silence."""
+    length, size = round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
+    for part in (starts[first : first + size] for first in range(0, len(starts), size)):
+        waves = [recording.read(start, start + length) for start in part]
+        yield to_model(model, np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves]))
+
+
+def kept_of(path: Path, store: Path | None, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """What ``make`` gives of a file, kept in the folder ``store`` and read from there while size and time of change are the same."""
+    if store is None or not os.path.exists(path):
+        return make()
+    found = os.stat(path)
+    return kept_arrays(store, name, [os.path.abspath(path), found.st_size, found.st_mtime_ns], make)
 
 
 def to_model(model: nn.Module, wave: np.ndarray) -> Tensor:
