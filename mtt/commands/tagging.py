@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 from tqdm import tqdm
@@ -15,12 +15,7 @@ import mtt
 from mtt.commands.options import Force, finished_files
 from mtt.files import MttError, UsageError, output, shown, write_whole
 
-if TYPE_CHECKING:
-    from mtt.explain.tagging import Tagged
-
 app = typer.Typer()
-
-
 Format = Literal["table", "json", "csv", "wide"]
 FORMATS = {None: get_args(Format), ".csv": ("csv", "wide"), ".json": ("json",)}  # by the ending of --out, the usual one first
 
@@ -111,7 +106,7 @@ def _told(faults: list[str]) -> None:
         print(f"mtt: {mtt.printable(fault)}", file=sys.stderr)
 
 
-def _good(progress: tqdm, done: Counter) -> Iterator["Tagged"]:
+def _good(progress: tqdm, done: Counter) -> Iterator["mtt.explain.tagging.Tagged"]:
     """The files that have tags; what is to be said of others, and of these, is told as it comes, and all are counted."""
     for tagged in progress:
         done["tagged" if tagged.tags is not None else "failed"] += 1

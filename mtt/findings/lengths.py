@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.data.batches import Source
 from mtt.evaluation.bootstrap import Bootstrap, estimate, slope_weights
-from mtt.evaluation.metrics import macro, tag_scores
+from mtt.evaluation.metrics import macro, roc_auc
 from mtt.evaluation.predict import clips_to_cover, predict_clips
 from mtt.evaluation.replicates import Spread
 from mtt.files import MttError, kept_arrays, leave_interrupts
@@ -100,7 +100,7 @@ def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str
         corpus, ids = replicate.corpus, replicate.ids("test")
         kinds = pd.Series([corpus.tag_kinds.get(tag, "tag") for tag in corpus.tags])
         own = (judge.results[recipes.with_clip_seconds(judge.study.config, name, seconds)] for seconds in lengths)
-        scored = [tag_scores(corpus.true_labels(ids), one.cells[place].scores("test"))["roc_auc"].to_numpy() for one in own]
+        scored = [roc_auc(corpus.true_labels(ids), one.cells[place].scores("test")) for one in own]
         for kind, row in pd.DataFrame(dict(zip(lengths, scored, strict=True))).groupby(kinds).mean().dropna().iterrows():
             rows.setdefault(kind, []).append(row.tolist())
     values = {kind: np.array(one) for kind, one in rows.items() if len(one) == len(judge.study.replicates)}
