@@ -24,6 +24,7 @@ from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import MusicTaggingTransformer
 
 MASKS = ["attended", "random", "shifted"]
+SHARE = 0.2  # of the frames of a clip, taken away
 CLIPS = 4  # of each track
 DRAWS = 5  # of each control, per clip
 
@@ -41,14 +42,12 @@ class DeletionTest:
     versus_shifted: Estimate
 
 
-def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Sequence[str], share: float = 0.2) -> pd.DataFrame:
-    """Take away the most attended ``share`` of the frames of evenly spaced clips of each track, and as many others.
+def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Sequence[str]) -> pd.DataFrame:
+    """Take away the most attended SHARE of the frames of evenly spaced clips of each track, and as many others.
 
     Columns: ``track_id``, ``artist``, and the mean drop over true tags and clips without each of MASKS; tracks without a true tag are left
     out. Attended is meant by CLS attention of the last layer, mean over heads. What is taken away becomes the clip's mean spectrum.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie between 0 and 1, not {share}")
     names = tag_names(model)
     shared = [tag for tag in names if tag in corpus.tags]
     columns = [names.index(tag) for tag in shared]
@@ -58,7 +57,7 @@ def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Se
     with evaluating(model):
         for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, CLIPS, batch_of(model.clip_seconds)):
             generators = [np.random.default_rng([0, row, slot]) for row, slot in zip(rows, slots, strict=True)]
-            drops = _drops(model, to_model(model, waves.numpy()), share, generators)[..., columns]
+            drops = _drops(model, to_model(model, waves.numpy()), generators)[..., columns]
             of_true = np.where(truth[rows], drops, 0).sum(axis=-1) / truth[rows].sum(axis=-1)  # (masks, clips)
             np.add.at(total, rows, of_true.T / CLIPS)
     return pd.DataFrame({"track_id": ids, "artist": corpus.artists.loc[ids].to_numpy(), **dict(zip(MASKS, total.T, strict=True))})
@@ -78,21 +77,21 @@ def summarise_deletion(drops: pd.DataFrame, resamples: int = 1000) -> DeletionTe
     return DeletionTest(drops, summary, *(found[name] for name in versus))
 
 
-def _drops(model: MusicTaggingTransformer, waves: Tensor, share: float, generators: list[np.random.Generator]) -> np.ndarray:
+def _drops(model: MusicTaggingTransformer, waves: Tensor, generators: list[np.random.Generator]) -> np.ndarray:
     """(masks, clips, tags): probability before minus after, mean over the draws of a control."""
     mel = model.spectrogram(waves)
     tokens = model.tokens(mel)
     before = probabilities(model.score_tokens(tokens))
     attention = stacked_maps(model, tokens)[:, -1, :, 0, 1:].mean(axis=1)
-    masks = torch.from_numpy(_masks(attention, share, generators)).to(mel.device)
+    masks = torch.from_numpy(_masks(attention, generators)).to(mel.device)
     after = [probabilities(model.score_tokens(model.tokens(_without(mel, mask)))) for mask in masks]
     return before - np.stack([after[0], np.mean(after[1 : 1 + DRAWS], axis=0), np.mean(after[1 + DRAWS :], axis=0)])
 
 
-def _masks(attention: np.ndarray, share: float, generators: list[np.random.Generator]) -> np.ndarray:
+def _masks(attention: np.ndarray, generators: list[np.random.Generator]) -> np.ndarray:
     """(1 + 2 DRAWS, clips, frames): the attended frames, at least one and not all, then the draws of random and of shifted ones."""
     frames = attention.shape[1]
-    count = min(max(1, round(share * frames)), frames - 1)
+    count = min(max(1, round(SHARE * frames)), frames - 1)
     attended = np.zeros(attention.shape, dtype=bool)
     np.put_along_axis(attended, np.argsort(-attention, axis=1, kind="stable")[:, :count], True, axis=1)
     clips = []

@@ -41,10 +41,6 @@ class Tagged:
 def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = CLIPS) -> pd.DataFrame:
     """Tags of a recording: columns ``tag`` and ``probability``, the likeliest first, the first ``top`` or all.
 
-    >>> model = mtt.load_model("runs/demo/student")
-    >>> mtt.tag(model, "song.mp3", top=5)            # a DataFrame
-    >>> mtt.tag(model, samples)                      # or samples (n,) at 22 050 Hz
-
     Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for arguments that give no tags.
     """
     if clips < 1 or (top is not None and top < 1):

@@ -70,7 +70,5 @@ def test_masks_hold_the_most_attended_frames_as_many_random_ones_and_the_same_ru
 
 
 def test_what_cannot_be_tested(corpus):
-    with pytest.raises(ValueError, match=r"share must lie between 0 and 1, not 20"):
-        track_deletion(Attends(), corpus, list(corpus.tracks.index), share=20)
     with pytest.raises(ValueError, match="give tracks of two or more, with a tag that the model knows"):
         summarise_deletion(rows(corpus)[:2])
