@@ -61,7 +61,7 @@ def test_the_same_comes_out_again_and_of_other_clips_something_else(corpus, monk
 
 def test_masks_hold_the_most_attended_frames_as_many_random_ones_and_the_same_runs_elsewhere():
     attention = np.random.default_rng(0).random((3, 20))
-    masks = deletion._masks(attention, 0.2, [np.random.default_rng(i) for i in range(3)])
+    masks = deletion._masks(attention, [np.random.default_rng(i) for i in range(3)])
     assert masks.shape == (11, 3, 20) and (masks.sum(axis=2) == 4).all()
     for clip, mask in enumerate(masks[0]):
         assert attention[clip][mask].min() > attention[clip][~mask].max()
