@@ -47,7 +47,7 @@ class Bootstrap:
         names, self.cluster = np.unique(artists if artists.dtype.kind in "iu" else artist_keys(artists), return_inverse=True)
         if names.size < 2:
             raise MttError(f"all tracks are by artist {str(names[0])!r}; resampling artists needs at least two: test on more of them")
-        self.n_tracks, self.n_artists, self.resamples = len(self.labels), names.size, resamples
+        self.n_artists, self.resamples = names.size, resamples
         self._tracks = np.bincount(self.cluster)  # (n_artists,)
         self._positives = np.stack([np.bincount(self.cluster, tag) for tag in self.labels.T], axis=1)
         # (n_artists, resamples): how often each artist was drawn

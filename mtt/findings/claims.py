@@ -70,7 +70,7 @@ def page_claims(judge: Judge, page: str) -> list[dict]:
 def entry(claim: Claim, judge: Judge, found: Measured) -> dict:
     """The claim's entry in ``results.json``, of JSON types."""
     spread, controls = judge.spread(found.effect), {name: judge.spread(one) for name, one in found.controls.items()}
-    together = [one.spread for one in holm([judge.spread(one) for one in found.family])] if found.family else [spread]
+    together = holm([judge.spread(one) for one in found.family]) if found.family else [spread]
     lo, hi = (min(ends) for ends in zip(*((one.lo, one.hi) for one in together), strict=True))
     replicates, values = judge.study.replicates, list(found.effect.values)
     return {name: getattr(claim, name) for name in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
