@@ -87,9 +87,11 @@ class Bootstrap:
         return macro(self.labels, scores)["roc_auc"]
 
 
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Percentile interval: the central LEVEL of the resampled ``values`` (resamples,), none of them NaN."""
-    lo, hi = np.quantile(np.asarray(values, dtype=np.float64), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Percentile interval: the central LEVEL of the resampled ``values`` (resamples,) that are not NaN; NaN of fewer than two."""
+    values = np.asarray(values, dtype=np.float64)
+    known = values[np.isfinite(values)]
+    lo, hi = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if known.size > 1 else (math.nan, math.nan)
     return float(lo), float(hi)
 
 
@@ -102,8 +104,7 @@ def tag_intervals(boot: Bootstrap, scores: np.ndarray, tags: Sequence[str]) -> p
     """Each tag's ``value``, ``lo``, ``hi`` (NaN if undefined) and ``resamples`` (those that define it), by ``tag``."""
     rows = []
     for point, values in zip(roc_auc(boot.labels, scores), boot.per_tag(scores).T, strict=True):
-        kept = values[np.isfinite(values)]
-        rows.append((point, *(interval(kept) if kept.size > 1 else (math.nan, math.nan)), kept.size))
+        rows.append((point, *interval(values), np.isfinite(values).sum()))
     return pd.DataFrame(rows, columns=["value", "lo", "hi", "resamples"], index=pd.Index(list(tags), name="tag"))
 
 

@@ -5,7 +5,8 @@ evenly over it and its score is their mean (instance-level inference: Won et al.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -14,12 +15,11 @@ from joblib import Parallel, delayed
 from torch import nn
 from tqdm import tqdm
 
-from mtt.config import SAMPLE_RATE
 from mtt.data.batches import Source, evaluation_clips
 from mtt.files import leave_interrupts
 
 CHUNK = 16  # tracks that a process is given at a time
-BATCH_SAMPLES = 96 * SAMPLE_RATE  # samples in a batch: 96 s of audio, whatever the length of a clip
+BATCH_SECONDS = 96.0  # of audio in a batch, whatever the length of a clip, overlaps counted
 
 
 def bfloat16_is_fast(device: str | torch.device) -> bool:
@@ -73,20 +73,33 @@ def _alone(function: Callable[[list[str]], np.ndarray], track_ids: list[str]) ->
     return function(track_ids)
 
 
-@torch.inference_mode()
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the model is left in the mode it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def batch_of(clip_seconds: float) -> int:
+    """Clips in a batch of BATCH_SECONDS."""
+    return max(1, int(BATCH_SECONDS / clip_seconds))
+
+
 def _over_clips(
     model: nn.Module, function: Callable, source: Source, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str
 ) -> np.ndarray:
     """``function`` of evenly spaced clips of the tracks, (n_tracks, clips, n)."""
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    out = None
-    batch_size = max(1, int(BATCH_SAMPLES / (clip_seconds * SAMPLE_RATE)))
-    for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips, batch_size):
-        with torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16"):
-            found = function(heard.to(device)).float().cpu().numpy()
-        out = np.zeros((len(track_ids), clips, found.shape[1]), dtype=np.float32) if out is None else out
-        out[rows, slots] = found
-    model.train(was_training)
+    device, out = next(model.parameters()).device, None
+    fast = torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16")
+    with evaluating(model):
+        for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips, batch_of(clip_seconds)):
+            with fast:
+                found = function(heard.to(device)).float().cpu().numpy()
+            out = np.zeros((len(track_ids), clips, found.shape[1]), dtype=np.float32) if out is None else out
+            out[rows, slots] = found
     return out

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.recording import Audio, Recording, batch_of, count_tokens, evaluating, probabilities, tag_names, to_model, token_times
+from mtt.evaluation.predict import batch_of, evaluating
+from mtt.explain.recording import Audio, Recording, count_tokens, probabilities, tag_names, to_model, token_times
 from mtt.models.frontend import score_windows
 from mtt.models.transformer import MusicTaggingTransformer
 

@@ -17,9 +17,10 @@ from torch import Tensor
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Estimate, interval
+from mtt.evaluation.predict import batch_of, evaluating
 from mtt.explain.attention import stacked_maps
 from mtt.explain.localisation import clustered_means
-from mtt.explain.recording import batch_of, evaluating, probabilities, tag_names, to_model
+from mtt.explain.recording import probabilities, tag_names, to_model
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import MusicTaggingTransformer
 

@@ -15,7 +15,8 @@ import pandas as pd
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.recording import Audio, Recording, evaluating, kept_of, windows
+from mtt.evaluation.predict import evaluating
+from mtt.explain.recording import Audio, Recording, kept_of, windows
 from mtt.files import MttError, one_line, read_arrays, shown, write_arrays, write_whole
 
 ARRAYS = {"paths", "starts", "windows", "counts", "model", "weights_sha256"}

@@ -7,7 +7,6 @@ compute in float32, also where the study scores in bfloat16: an explanation shou
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, audio_info, read_audio
+from mtt.evaluation.predict import batch_of
 from mtt.files import kept_arrays
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
@@ -24,7 +24,6 @@ from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 Audio = str | Path | np.ndarray  # the path of a file, or samples (samples,)
 SHORTFALL = SAMPLE_RATE // 10  # samples that a crop may lack at its end, for rounding
 SHORTEST_BLOCK = 64  # tokens
-BATCH_SECONDS = 96.0  # of audio in a batch of windows, overlaps counted
 
 
 class Recording:
@@ -87,23 +86,6 @@ def count_tokens(model: MusicTaggingTransformer, samples: int) -> int:
 def token_times(model: MusicTaggingTransformer, first: np.ndarray, count: int = 1) -> np.ndarray:
     """Centre, in seconds, of ``count`` tokens from token ``first`` on: the middle of the centres of their frames."""
     return (MIN_FRAMES * first + (MIN_FRAMES * count - 1) / 2) * model.config.hop / SAMPLE_RATE
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the model is left in the mode it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was_training)
-
-
-def batch_of(window: float) -> int:
-    """Windows of so many seconds in a batch of BATCH_SECONDS."""
-    return max(1, int(BATCH_SECONDS / window))
 
 
 def windows(model: nn.Module, recording: Recording, starts: np.ndarray) -> Iterator[Tensor]:

@@ -17,15 +17,16 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from mtt.collections.inspection import MINIMUM_SECONDS, SILENCE_DB
 from mtt.collections.listing import CONTROL
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
-from mtt.explain.recording import Recording, evaluating, kept_of, probabilities, tag_names, windows
+from mtt.evaluation.predict import evaluating
+from mtt.explain.recording import Recording, kept_of, probabilities, tag_names, windows
 from mtt.files import MttError, one_line, shown
 
 CLIPS = 8  # of a recording
-SHORT, SILENT = 1.0, -60.0  # seconds, and dB of full scale, below which tags come with a warning, as an audit does
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def _listen(model: nn.Module, recording: Recording, clips: int) -> np.ndarray:
 
 
 def _warning(info: AudioInfo) -> str:
-    silent = "its channels cancel each other" if info.loudest_db >= SILENT else f"silent ({info.loudest_db:.0f} dB)"
-    heard = f"{silent}; its tags say nothing" if info.level_db < SILENT else ""
-    short = f"{info.seconds:.2f} s long; tags of less than {SHORT:g} s say little" if info.seconds < SHORT else ""
+    silent = "its channels cancel each other" if info.loudest_db >= SILENCE_DB else f"silent ({info.loudest_db:.0f} dB)"
+    heard = f"{silent}; its tags say nothing" if info.level_db < SILENCE_DB else ""
+    short = f"{info.seconds:.2f} s long; tags of less than {MINIMUM_SECONDS:g} s say little" if info.seconds < MINIMUM_SECONDS else ""
     return "; ".join(filter(None, (info.fault, short, heard)))
 
 

@@ -11,10 +11,11 @@ import torch
 
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.data.audio import write_audio
+from mtt.evaluation.predict import evaluating
 from mtt.explain import deletion
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import tag_curves
-from mtt.explain.recording import Recording, evaluating
+from mtt.explain.recording import Recording
 from mtt.explain.tagging import tag_files
 from mtt.files import MttError
 from mtt.models import build_model, save_model
