@@ -44,7 +44,7 @@ def plan(tagged: Iterable[Tagged], minimum: float) -> list[Change]:
         mean = sum(scores[1:], scores[0]) / len(scores)
         after = list(mean[mean >= minimum].sort_values(ascending=False, kind="stable").index[:MOST])
         for track in tracks:
-            before = [str(text) for text in says[track.path].get("genre", [])]
+            before = says[track.path].get("genre", [])
             if after and before != after:
                 changes.append(Change(str(track.path.absolute()), before, after))
     return sorted(changes, key=lambda change: change.path)

@@ -174,16 +174,16 @@ class TaggingModel(nn.Module, ABC):
 
 
 class MelTaggingModel(TaggingModel):
-    """A tagging model on mel spectrograms."""
+    """A tagging model on mel spectrograms; unless it scores them otherwise, ``head`` is given the maximum of each channel of ``blocks``."""
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
         self.spectrogram = MelSpectrogram(config)
         self.input_bn = nn.BatchNorm2d(1)
 
-    @abstractmethod
     def score_mel(self, mel: Tensor) -> Tensor:
         """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
+        return self.head(self.blocks(self.as_image(mel)).amax(dim=(2, 3)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (batch, tags) of waveforms, or of mel spectrograms as ``from_mel`` takes them."""
