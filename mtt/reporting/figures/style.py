@@ -1,7 +1,7 @@
 """Colours and matplotlib settings of every figure.
 
-Conventions: a figure is 7.5 inches wide and shown at up to 900 CSS pixels, so that 9 points show as 15 pixels; one drawn for a phone is 3.6
-inches wide and shown at its own size. A model keeps its colour on every page.
+Conventions: a figure is 7.5 inches wide and shown at up to 900 CSS pixels, so that 9 points show as 15 pixels; one drawn for a phone is
+narrower and shown at its own size. A model keeps its colour on every page.
 Colours: Okabe and Ito's colour-blind-safe set ("Color Universal Design", 2008).
 """
 
