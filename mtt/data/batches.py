@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 READ_AHEAD = 4  # batches
+BATCH_SECONDS = 96.0  # of audio in a batch, whatever the length of a clip, overlaps counted
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
@@ -105,14 +106,20 @@ def slot_starts(track_seconds: float, clip_seconds: float, slots: int) -> np.nda
     return np.linspace(0.0, last, slots) if slots > 1 else np.array([last / 2])
 
 
+def batch_of(clip_seconds: float) -> int:
+    """Clips in a batch of BATCH_SECONDS."""
+    return max(1, int(BATCH_SECONDS / clip_seconds))
+
+
 def evaluation_clips(
-    source: Source, track_ids: Sequence[str], clip_seconds: float, slots: int, batch_size: int = 32
+    source: Source, track_ids: Sequence[str], clip_seconds: float, slots: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
     """Every evenly spaced clip of every track, in batches: (row of the track, slot, clips). Read ahead in a thread."""
+    size = batch_of(clip_seconds)
     starts = np.array([slot_starts(length, clip_seconds, slots) for length in source.seconds(track_ids)]).ravel()
     rows, places = np.divmod(np.arange(len(starts)), slots)
 
     def read(part: slice) -> tuple[np.ndarray, np.ndarray, Tensor]:
         return rows[part], places[part], source.clips([track_ids[row] for row in rows[part]], starts[part], clip_seconds)
 
-    return read_ahead(read, [slice(first, first + batch_size) for first in range(0, len(starts), batch_size)])
+    return read_ahead(read, [slice(first, first + size) for first in range(0, len(starts), size)])

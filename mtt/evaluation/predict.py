@@ -5,8 +5,7 @@ evenly over it and its score is their mean (instance-level inference: Won et al.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,9 +16,9 @@ from tqdm import tqdm
 
 from mtt.data.batches import Source, evaluation_clips
 from mtt.files import leave_interrupts
+from mtt.models.frontend import evaluating
 
 CHUNK = 16  # tracks that a process is given at a time
-BATCH_SECONDS = 96.0  # of audio in a batch, whatever the length of a clip, overlaps counted
 
 
 def bfloat16_is_fast(device: str | torch.device) -> bool:
@@ -73,23 +72,6 @@ def _alone(function: Callable[[list[str]], np.ndarray], track_ids: list[str]) ->
     return function(track_ids)
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the model is left in the mode it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was_training)
-
-
-def batch_of(clip_seconds: float) -> int:
-    """Clips in a batch of BATCH_SECONDS."""
-    return max(1, int(BATCH_SECONDS / clip_seconds))
-
-
 def _over_clips(
     model: nn.Module, function: Callable, source: Source, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str
 ) -> np.ndarray:
@@ -97,7 +79,7 @@ def _over_clips(
     device, out = next(model.parameters()).device, None
     fast = torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16")
     with evaluating(model):
-        for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips, batch_of(clip_seconds)):
+        for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips):
             with fast:
                 found = function(heard.to(device)).float().cpu().numpy()
             out = np.zeros((len(track_ids), clips, found.shape[1]), dtype=np.float32) if out is None else out

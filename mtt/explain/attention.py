@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.evaluation.predict import evaluating
 from mtt.explain.curves import token_windows, windows_asked
 from mtt.explain.recording import Audio, Recording, count_tokens, to_model, token_times
 from mtt.files import MttError
+from mtt.models.frontend import evaluating
 from mtt.models.transformer import MusicTaggingTransformer
 
 

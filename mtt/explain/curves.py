@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.evaluation.predict import batch_of, evaluating
+from mtt.data.batches import batch_of
 from mtt.explain.recording import Audio, Recording, count_tokens, probabilities, tag_names, to_model, token_times
-from mtt.models.frontend import score_windows
+from mtt.models.frontend import evaluating, score_windows
 from mtt.models.transformer import MusicTaggingTransformer
 
 Batches = Iterator[tuple[np.ndarray, np.ndarray]]  # times (points,), probabilities (points, tags)

@@ -17,11 +17,10 @@ from torch import Tensor
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Estimate, interval
-from mtt.evaluation.predict import batch_of, evaluating
 from mtt.explain.attention import stacked_maps
 from mtt.explain.localisation import clustered_means
 from mtt.explain.recording import probabilities, tag_names, to_model
-from mtt.models.frontend import MIN_FRAMES
+from mtt.models.frontend import MIN_FRAMES, evaluating
 from mtt.models.transformer import MusicTaggingTransformer
 
 MASKS = ["attended", "random", "shifted"]
@@ -56,7 +55,7 @@ def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Se
     ids, truth = list(pd.Index(track_ids)[truth.any(axis=1)]), truth[truth.any(axis=1)]
     total = np.zeros((len(ids), len(MASKS)))
     with evaluating(model):
-        for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, CLIPS, batch_of(model.clip_seconds)):
+        for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, CLIPS):
             generators = [np.random.default_rng([0, row, slot]) for row, slot in zip(rows, slots, strict=True)]
             drops = _drops(model, to_model(model, waves.numpy()), generators)[..., columns]
             of_true = np.where(truth[rows], drops, 0).sum(axis=-1) / truth[rows].sum(axis=-1)  # (masks, clips)

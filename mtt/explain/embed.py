@@ -15,9 +15,9 @@ import pandas as pd
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.evaluation.predict import evaluating
 from mtt.explain.recording import Audio, Recording, kept_of, windows
 from mtt.files import MttError, one_line, read_arrays, shown, write_arrays, write_whole
+from mtt.models.frontend import evaluating
 
 ARRAYS = {"paths", "starts", "windows", "counts", "model", "weights_sha256"}
 

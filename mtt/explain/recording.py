@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, audio_info, read_audio
-from mtt.evaluation.predict import batch_of
+from mtt.data.batches import batch_of
 from mtt.files import kept_arrays
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer

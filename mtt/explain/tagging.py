@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from mtt.collections.inspection import MINIMUM_SECONDS, SILENCE_DB
 from mtt.collections.listing import CONTROL
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
-from mtt.evaluation.predict import evaluating
 from mtt.explain.recording import Recording, kept_of, probabilities, tag_names, windows
 from mtt.files import MttError, one_line, shown
+from mtt.models.frontend import evaluating
+from mtt.reading.decoding import MINIMUM_SECONDS, SILENCE_DB
 
 CLIPS = 8  # of a recording
 

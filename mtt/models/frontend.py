@@ -10,7 +10,8 @@ one after the other; the result is the logit of their mean *probability*, as the
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,18 @@ def score_windows(score: Callable[[Tensor], Tensor], x: Tensor, longest: int, di
     if windows <= 1:
         return score(x).float()
     return mean_probability(torch.stack([score(part).float() for part in torch.tensor_split(x, windows, dim)]))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the model is left in the mode it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
 
 
 class MelSpectrogram(nn.Module):

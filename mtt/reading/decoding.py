@@ -28,6 +28,7 @@ RATES = 1_000, 1_000_000  # Hz, the lowest and the highest that are believed
 BLOCK = 1 << 17  # samples of all channels that are decoded at once
 FULL_SCALE = 0.999  # samples beyond it count as clipped
 LARGEST = 100.0  # a sample beyond it (40 dB over full scale) was written at another scale, such as that of 16-bit integers
+MINIMUM_SECONDS, SILENCE_DB = 1.0, -60.0  # below which a file cannot serve, or its tags come with a warning
 CUT_SECONDS = 0.1  # that may be missing before a file counts as cut
 MP3_PADDING = 0.15  # seconds behind the end of an MP3: two frames at the lowest rate
 MOST_RESTARTS = 200  # of an MP3 behind damage
