@@ -97,11 +97,8 @@ class Judge:
 
     def resamples(self, effect: Effect) -> list[np.ndarray]:
         """An effect in each resample of the test artists of each replicate."""
-
-        def one(place: int, weights: Weights) -> np.ndarray:
-            return sum(weight * self._resampled_score(place, name) for name, weight in weights.items())
-
-        return [one(place, weights) for place, weights in enumerate(effect.weights)]
+        places = enumerate(effect.weights)
+        return [sum(weight * self._resampled_score(place, name) for name, weight in weights.items()) for place, weights in places]
 
     def _resampled_score(self, place: int, name: str) -> np.ndarray:
         """A model's score in each resample of a replicate's test tracks."""
