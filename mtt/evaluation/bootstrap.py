@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mtt.data.corpus import artist_keys
-from mtt.evaluation.metrics import checked_labels, macro, reweighted, roc_auc
+from mtt.evaluation.metrics import checked_labels, reweighted, roc_auc
 from mtt.files import MttError
 
 LEVEL = 0.95
@@ -82,10 +82,6 @@ class Bootstrap:
         """Macro ROC-AUC in each resample, (resamples,)."""
         return np.nanmean(self.per_tag(scores), axis=1)
 
-    def value(self, scores: np.ndarray) -> float:
-        """Macro ROC-AUC on the whole test set."""
-        return macro(self.labels, scores)["roc_auc"]
-
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """Percentile interval: the central LEVEL of the resampled ``values`` (resamples,) that are not NaN; NaN of fewer than two."""
@@ -93,11 +89,6 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     known = values[np.isfinite(values)]
     lo, hi = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if known.size > 1 else (math.nan, math.nan)
     return float(lo), float(hi)
-
-
-def estimate(boot: Bootstrap, scores: np.ndarray) -> Estimate:
-    """A model's macro ROC-AUC with its interval."""
-    return Estimate(boot.value(scores), *interval(boot.distribution(scores)))
 
 
 def tag_intervals(boot: Bootstrap, scores: np.ndarray, tags: Sequence[str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.data.batches import Source
-from mtt.evaluation.bootstrap import Bootstrap, estimate, slope_weights
+from mtt.evaluation.bootstrap import Bootstrap, interval, slope_weights
 from mtt.evaluation.metrics import macro, roc_auc
 from mtt.evaluation.predict import clips_to_cover, predict_clips
 from mtt.evaluation.replicates import Spread
@@ -71,8 +71,7 @@ def curves(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str,
         table = pd.DataFrame({"seconds": study_lengths(judge.study), "low": np.nan, "high": np.nan})
         table["estimate"] = [macro(labels, scores)["roc_auc"] for scores in sweeps[0]]
         if boot:
-            drawn = [estimate(boot, scores) for scores in sweeps[0]]
-            table["low"], table["high"] = [one.lo for one in drawn], [one.hi for one in drawn]
+            table["low"], table["high"] = zip(*(interval(boot.distribution(scores)) for scores in sweeps[0]), strict=True)
         tables[judge.results[name].entry.label] = table
     return tables
 
