@@ -4,8 +4,6 @@ Conventions: durations are in seconds, rates in Hz, sizes in tracks, clips or un
 that a registry owns (architectures, augmentation effects) are judged by their registry.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import field
 from typing import Annotated, Literal
@@ -175,10 +173,7 @@ class StudyConfig:
     pool_slots: Few = 6  # places in a track from which a student's unlabelled clips are drawn
     minimum_positives: Size = 3  # per set; tags with fewer are listed and left out
     lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (1.0, 2.0, 4.0, 8.0, 24.0)  # seconds, at which a trained model is tested
-    train_lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (
-        2.0,
-        4.0,
-    )  # seconds; models are trained and tested at each
+    train_lengths: Annotated[tuple[Seconds, ...], Field(min_length=2)] = (2.0, 4.0)  # seconds, at which models are trained and tested
     explained_artists: Size = 120  # one track each, on which explanations are tested
     resamples: Annotated[int, within(int, 2, 10**6)] = 1000  # artist-clustered bootstrap
 

@@ -20,11 +20,9 @@ from tqdm import tqdm
 
 from mtt.collections.duplicates import Fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
 from mtt.files import PlaceError, fingerprint, leave_interrupts, one_line, read_arrays, remove_leftovers, write_arrays
-from mtt.reading.decoding import FILE_FAULTS, AudioInfo, Decoding, audio_settings, on_disk
+from mtt.reading.decoding import FILE_FAULTS, MINIMUM_SECONDS, SILENCE_DB, AudioInfo, Decoding, audio_settings, on_disk
 
 log = logging.getLogger(__name__)
-MINIMUM_SECONDS = 1.0
-SILENCE_DB = -60.0
 CANCELLED_DB = 30.0  # by which the mix may be quieter than the loudest channel; one sounding channel of eight makes 18
 VERSION = 4  # raise it with every change of what is measured, or how
 FILES_PER_SHARD = 32

@@ -8,7 +8,8 @@ was stopped goes on with the next track, and a collection whose tags or sets hav
 
 import hashlib
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,28 +47,21 @@ _AGAIN = "make it again with: python -m mtt pack"
 _SPARE = 50_000_000  # bytes: for the tables, and so that a disk is not filled to the brim
 
 
-@dataclass(frozen=True)
-class PackedAudio:
-    """Reads the tracks of a pack."""
-
-    folder: Path
-    sounds: dict[str, tuple[str, int]]  # track_id -> digest and samples
-
-    def read(self, track_id: str, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
-        """As ``read_audio``. Raises ``AudioError`` where there is no sound, ``MttError`` for a file that is gone or cut."""
-        digest, samples = self.sounds[track_id]
-        first = round(start * SAMPLE_RATE)
-        count = samples - first if seconds is None else min(samples - first, round(seconds * SAMPLE_RATE))
-        if count <= 0:
-            raise AudioError(f"{self.folder}: nothing of {track_id!r} at {start:.1f} s; it has {samples / SAMPLE_RATE:.1f} s")
-        path = _sound_path(self.folder, digest)
-        try:
-            found = np.fromfile(path, SAMPLE_TYPE, count, offset=first * SAMPLE_TYPE.itemsize)
-        except OSError as error:
-            raise MttError(f"{path}: {error.strerror}; {_AGAIN}") from error
-        if len(found) < count:
-            raise MttError(f"{path}: is cut, and lacks samples of {track_id!r}; delete it and {_AGAIN}")
-        return found.astype(np.float32) * np.float32(1 / STEPS)
+def _read(folder: Path, sounds: Mapping[str, tuple[str, int]], track_id: str, start: float, seconds: float | None) -> np.ndarray:
+    """As ``read_audio``; ``sounds``: track_id -> digest and samples. Raises ``AudioError`` where there is no sound, else ``MttError``."""
+    digest, samples = sounds[track_id]
+    first = round(start * SAMPLE_RATE)
+    count = samples - first if seconds is None else min(samples - first, round(seconds * SAMPLE_RATE))
+    if count <= 0:
+        raise AudioError(f"{folder}: nothing of {track_id!r} at {start:.1f} s; it has {samples / SAMPLE_RATE:.1f} s")
+    path = _sound_path(folder, digest)
+    try:
+        found = np.fromfile(path, SAMPLE_TYPE, count, offset=first * SAMPLE_TYPE.itemsize)
+    except OSError as error:
+        raise MttError(f"{path}: {error.strerror}; {_AGAIN}") from error
+    if len(found) < count:
+        raise MttError(f"{path}: is cut, and lacks samples of {track_id!r}; delete it and {_AGAIN}")
+    return found.astype(np.float32) * np.float32(1 / STEPS)
 
 
 def load_packed(path: Path) -> Corpus | None:
@@ -100,7 +94,7 @@ def load_packed(path: Path) -> Corpus | None:
         labels=label_matrix(tracks["tags"], index["tags"]),
         problems=problems,
         fingerprints=dict(zip(tracks.index, prints, strict=True)),
-        packed=PackedAudio(folder, dict(zip(tracks.index, sounds, strict=True))).read,
+        packed=partial(_read, folder, dict(zip(tracks.index, sounds, strict=True))),
         **{name: index[name] for name in INDEXED},
     )
 

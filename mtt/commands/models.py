@@ -2,16 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 import mtt
 from mtt.commands.options import Collection, Force, model_folder
 from mtt.files import UsageError, one_line, shown
-
-if TYPE_CHECKING:
-    from mtt.models.frontend import TaggingModel
 
 app = typer.Typer()
 
@@ -78,5 +75,5 @@ def import_musicnn_command(
     print(f"licence: {one_line(made.provenance['licence']).split('. ')[0]}; its notice stands in {shown(out / mtt.MODEL_FILES[1])}")
 
 
-def _size_text(out: Path, model: "TaggingModel") -> str:
+def _size_text(out: Path, model: "mtt.models.frontend.TaggingModel") -> str:
     return f"{out}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(model.tags)} tags"

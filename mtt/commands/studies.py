@@ -14,9 +14,13 @@ from mtt.files import home, output, shown, write_json
 from mtt.study.parameters import check_parameters, parse_parameters
 
 app = typer.Typer()
+WITH_PARAMETERS = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "options_metavar": "[OPTIONS] [-p NAME VALUE]...",
+}
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, options_metavar="[OPTIONS] [-p NAME VALUE]...")
+@app.command(**WITH_PARAMETERS)
 def study(
     context: typer.Context,
     profile: Annotated[str, typer.Option(help=f"sizes of corpus, models and training: {', '.join(PROFILES)}")] = "demo",
@@ -35,11 +39,7 @@ def study(
     print(f"{index}")
 
 
-@app.command(
-    "take-home",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    options_metavar="[OPTIONS] [-p NAME VALUE]...",
-)
+@app.command("take-home", **WITH_PARAMETERS)
 def take_home_command(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="model folder to write")],

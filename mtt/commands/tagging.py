@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 from tqdm import tqdm
@@ -15,12 +15,7 @@ import mtt
 from mtt.commands.options import Force, finished_files
 from mtt.files import MttError, UsageError, output, shown, write_whole
 
-if TYPE_CHECKING:
-    from mtt.explain.tagging import Tagged
-
 app = typer.Typer()
-
-
 Format = Literal["table", "json", "csv", "wide"]
 FORMATS = {None: get_args(Format), ".csv": ("csv", "wide"), ".json": ("json",)}  # by the ending of --out, the usual one first
 
@@ -61,10 +56,9 @@ def _tag(audio: list[Path], folder: Path, format: Format, top: int | None, minim
     hidden = not sys.stderr.isatty() or (out is None and sys.stdout.isatty())  # tags on the terminal are progress enough
     text = io.StringIO() if out else sys.stdout
     with nullcontext() if out is None else finished_files(out, folder) as store:
-        with tqdm(mtt.tag_files(model, found.files, store), "tagging", len(found.files), unit="file", disable=hidden) as progress:
-            pieces = mtt.tag_text(_good(progress, done), format, model.tags, top or (None if format == "wide" else 10), minimum)
-            for piece in pieces:
-                print(piece, end="", flush=True, file=text)
+        tagged = _tagged(model, found.files, store, done, hidden)
+        for piece in mtt.tag_text(tagged, format, model.tags, top or (None if format == "wide" else 10), minimum):
+            print(piece, end="", flush=True, file=text)
         counts = [f"{done[what]:,} {what}" for what in ("tagged", "failed") if done[what]]
         print(f"mtt: {', '.join(filter(None, [*counts, mtt.skipped_text(found.skipped)]))}", file=sys.stderr)
         if out and not done["tagged"]:
@@ -79,8 +73,7 @@ def _write(audio: list[Path], folder: Path, minimum: float, undo: Path, yes: boo
     model, done = mtt.load_model(folder), Counter()
     with output(undo, *audio, endings=[".json"], force=force), finished_files(undo, folder) as store:
         files = mtt.files_of(audio).files
-        with tqdm(mtt.tag_files(model, files, store), "tagging", len(files), unit="file", disable=not sys.stderr.isatty()) as progress:
-            changes = mtt.plan(_good(progress, done), minimum)
+        changes = mtt.plan(_tagged(model, files, store, done, hidden=not sys.stderr.isatty()), minimum)
         for change in changes:
             print(f"{mtt.printable(change.path)}: {', '.join(change.before) or 'no genre'} -> {', '.join(change.after)}")
         faults = mtt.write_genres(changes, undo) if yes and changes else []
@@ -111,15 +104,17 @@ def _told(faults: list[str]) -> None:
         print(f"mtt: {mtt.printable(fault)}", file=sys.stderr)
 
 
-def _good(progress: tqdm, done: Counter) -> Iterator["Tagged"]:
+def _tagged(
+    model: "mtt.models.frontend.TaggingModel", files: list[Path], store: Path | None, done: Counter, hidden: bool
+) -> Iterator["mtt.explain.tagging.Tagged"]:
     """The files that have tags; what is to be said of others, and of these, is told as it comes, and all are counted."""
-    for tagged in progress:
-        done["tagged" if tagged.tags is not None else "failed"] += 1
-        said = tagged.problem or (tagged.warning and f"{tagged.path}: {tagged.warning}")
-        if said:
-            progress.write(f"mtt: {mtt.printable(said)}", file=sys.stderr)
-        if tagged.tags is not None:
-            yield tagged
+    with tqdm(mtt.tag_files(model, files, store), "tagging", len(files), unit="file", disable=hidden) as progress:
+        for tagged in progress:
+            done["tagged" if tagged.tags is not None else "failed"] += 1
+            if said := tagged.problem or (tagged.warning and f"{tagged.path}: {tagged.warning}"):
+                progress.write(f"mtt: {mtt.printable(said)}", file=sys.stderr)
+            if tagged.tags is not None:
+                yield tagged
 
 
 @app.command()

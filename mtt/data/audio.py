@@ -4,8 +4,6 @@ Conventions: inside the program audio is mono float32 in [-1, 1] at ``SAMPLE_RAT
 read by soundfile (WAV, FLAC, MP3, OGG, AIFF, ...) and resampled by soxr; channels are averaged.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import os
@@ -27,41 +25,40 @@ SUBTYPES = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAY
 SUFFIXES = frozenset(".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .w64 .wav .wave".split())  # of the files that are read
 RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
 MP3_MARGIN = 0.75  # seconds read before a crop: MP3 frames borrow bits from earlier ones, and right after a jump they decode to noise
-
 OGG_LAST_PAGE = 10  # seconds before the end that are decoded for a crop in them: a jump into the last page lands in the wrong place
 
 
-def audio_info(path: str | Path, sample_rate: int = SAMPLE_RATE) -> AudioInfo:
+def audio_info(path: str | Path) -> AudioInfo:
     """Decode a whole file for what it holds. Raises ``AudioError``."""
-    decoding = Decoding(path, sample_rate)
+    decoding = Decoding(path)
     for _ in decoding:
         pass
     return decoding.info
 
 
-def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = None, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Mono float32 samples of ``path`` from ``start`` for ``seconds`` (to the end if None), at ``sample_rate``.
+def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
+    """Mono float32 samples of ``path`` from ``start`` for ``seconds`` (to the end if None).
 
     Returns fewer samples where the sound ends early. Raises ``AudioError`` for a file that is missing, not audio, or has no sample there.
     """
     if start < 0 or (seconds is not None and seconds <= 0):
         raise ValueError(f"start must be >= 0 and seconds > 0, not {start} and {seconds}")
-    wave = None if seconds is None else _sought(path, start, seconds, sample_rate)
+    wave = None if seconds is None else _sought(path, start, seconds)
     if wave is not None:
         return wave
-    first, found, at = round(start * sample_rate), [], 0
-    last = math.inf if seconds is None else first + round(seconds * sample_rate)
-    for block in Decoding(path, sample_rate):
+    first, found, at = round(start * SAMPLE_RATE), [], 0
+    last = math.inf if seconds is None else first + round(seconds * SAMPLE_RATE)
+    for block in Decoding(path):
         found.append(block[max(0, first - at) : max(0, min(len(block), last - at))])
         at += len(block)
         if at >= last:
             break
     if at <= first:
-        raise AudioError(f"{path}: nothing at {start:.1f} s; the file has {at / sample_rate:.1f} s")
+        raise AudioError(f"{path}: nothing at {start:.1f} s; the file has {at / SAMPLE_RATE:.1f} s")
     return np.ascontiguousarray(np.concatenate(found), dtype=np.float32)
 
 
-def _sought(path: str | Path, start: float, seconds: float, sample_rate: int) -> np.ndarray | None:
+def _sought(path: str | Path, start: float, seconds: float) -> np.ndarray | None:
     """A crop for which no more is decoded than it needs; None where the file must be decoded from its beginning."""
     with opened(path) as descriptor:
         status = os.fstat(descriptor)
@@ -70,9 +67,9 @@ def _sought(path: str | Path, start: float, seconds: float, sample_rate: int) ->
         try:
             with quiet(), soundfile.SoundFile(descriptor, closefd=False) as file:
                 rate = file.samplerate
-                margin = RESAMPLING_MARGIN if rate != sample_rate else 0.0
+                margin = RESAMPLING_MARGIN if rate != SAMPLE_RATE else 0.0
                 lead = MP3_MARGIN if file.format == "MP3" else margin
-                step = rate // math.gcd(rate, sample_rate)  # a crop starts where a resampled sample lies: it is cut, not shifted
+                step = rate // math.gcd(rate, SAMPLE_RATE)  # a crop starts where a resampled sample lies: it is cut, not shifted
                 first = max(0, round((start - lead) * rate)) // step * step
                 if first >= file.frames or not RATES[0] <= rate <= RATES[1]:
                     return None
@@ -85,8 +82,8 @@ def _sought(path: str | Path, start: float, seconds: float, sample_rate: int) ->
             return None
     if not len(wave) or first + len(wave) < (start + seconds - RESAMPLING_MARGIN) * rate or peak_of(wave, path) > LARGEST:
         return None  # the sound seems to end; how long it is takes decoding to know
-    mono = mix(wave) if rate == sample_rate else soxr.resample(mix(wave), rate, sample_rate)
-    mono = mono[round(start * sample_rate) - first * sample_rate // rate :][: round(seconds * sample_rate)]
+    mono = mix(wave) if rate == SAMPLE_RATE else soxr.resample(mix(wave), rate, SAMPLE_RATE)
+    mono = mono[round(start * SAMPLE_RATE) - first * SAMPLE_RATE // rate :][: round(seconds * SAMPLE_RATE)]
     return np.ascontiguousarray(mono) if len(mono) else None
 
 

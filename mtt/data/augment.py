@@ -7,8 +7,6 @@ an example by no more than rounding. Chain, order, probabilities and ranges: Won
 To add an effect, write its function and give it a line in ``EFFECTS``.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 import zlib

@@ -5,8 +5,6 @@ it. A training batch depends on (seed, step) alone, never on what was drawn befo
 would have seen.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +17,7 @@ import torch
 from torch import Tensor
 
 READ_AHEAD = 4  # batches
+BATCH_SECONDS = 96.0  # of audio in a batch, whatever the length of a clip, overlaps counted
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
@@ -34,11 +33,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """``clips``; ``rows`` (clips,) into the batches' track_ids; ``slots`` (clips,) which crop of the track it is."""
+    """``clips``; ``rows`` (clips,) into the batches' tracks; ``slots`` (clips,) which crop of it; ``track_ids`` (clips,)."""
 
     clips: Tensor
     rows: np.ndarray
     slots: np.ndarray
+    track_ids: Sequence[str] = ()
 
 
 @dataclass(eq=False)
@@ -78,11 +78,10 @@ class ClipBatches:
         else:
             slots = random.integers(self.slots, size=len(rows))
             starts = np.array([slot_starts(self._seconds[r], self.clip_seconds, self.slots)[s] for r, s in zip(rows, slots, strict=True)])
-        parts = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts, random.random(len(rows))))
-        rows, slots, starts, draws = parts
+        rows, slots, starts, draws = (values[self.part[0] :: self.part[1]] for values in (rows, slots, starts, random.random(len(rows))))
         ids = [self.track_ids[row] for row in rows]
         clips = self.source.clips(ids, starts, self.clip_seconds, draws if self.varied else None)
-        return Batch(clips.pin_memory() if torch.cuda.is_available() else clips, rows, slots)  # a GPU fetches pinned memory by itself
+        return Batch(clips.pin_memory() if torch.cuda.is_available() else clips, rows, slots, ids)  # a GPU fetches pinned memory by itself
 
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Batches of the steps first…last-1, read ahead in a thread."""
@@ -107,14 +106,20 @@ def slot_starts(track_seconds: float, clip_seconds: float, slots: int) -> np.nda
     return np.linspace(0.0, last, slots) if slots > 1 else np.array([last / 2])
 
 
+def batch_of(clip_seconds: float) -> int:
+    """Clips in a batch of BATCH_SECONDS."""
+    return max(1, int(BATCH_SECONDS / clip_seconds))
+
+
 def evaluation_clips(
-    source: Source, track_ids: Sequence[str], clip_seconds: float, slots: int, batch_size: int = 32
+    source: Source, track_ids: Sequence[str], clip_seconds: float, slots: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
     """Every evenly spaced clip of every track, in batches: (row of the track, slot, clips). Read ahead in a thread."""
+    size = batch_of(clip_seconds)
     starts = np.array([slot_starts(length, clip_seconds, slots) for length in source.seconds(track_ids)]).ravel()
     rows, places = np.divmod(np.arange(len(starts)), slots)
 
     def read(part: slice) -> tuple[np.ndarray, np.ndarray, Tensor]:
         return rows[part], places[part], source.clips([track_ids[row] for row in rows[part]], starts[part], clip_seconds)
 
-    return read_ahead(read, [slice(first, first + batch_size) for first in range(0, len(starts), batch_size)])
+    return read_ahead(read, [slice(first, first + size) for first in range(0, len(starts), size)])

@@ -7,8 +7,6 @@ row in ``labels`` is empty is unlabelled, unless the collection is ``complete``.
 are one artist if their ``artist_keys`` are equal.
 """
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -148,7 +146,7 @@ class Corpus:
         """The cleanest labels there are: the truth where it is known, the observed labels elsewhere."""
         return (self.labels if self.truth is None else self.truth)[self.rows(track_ids)]
 
-    def keep(self, track_ids: Iterable[str] | None = None, tags: Sequence[str] | None = None) -> Corpus:
+    def keep(self, track_ids: Iterable[str] | None = None, tags: Sequence[str] | None = None) -> "Corpus":
         """The corpus of these tracks and tags alone, in this order; None is all."""
         rows = np.arange(len(self)) if track_ids is None else self.rows(track_ids)
         tags = self.tags if tags is None else list(tags)

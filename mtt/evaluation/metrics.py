@@ -8,10 +8,7 @@ others. A whole-number weight stands for so many copies of a track. That is how 
 swept with the weights of many resamples side by side.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
@@ -101,10 +98,10 @@ def checked_labels(labels: np.ndarray) -> np.ndarray:
     return labels
 
 
-def tag_scores(labels: np.ndarray, scores: np.ndarray, tags: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row per tag (column number, without ``tags``): ``roc_auc`` and ``pr_auc``, NaN where undefined, and ``positives`` (tracks)."""
+def tag_scores(labels: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
+    """One row per tag, by its column: ``roc_auc`` and ``pr_auc``, NaN where undefined, and ``positives`` (tracks)."""
     found = reweighted(labels, scores, np.arange(len(labels)), np.ones((len(labels), 1), np.uint8))
-    table = pd.DataFrame({name: values[0] for name, values in found.items()}, index=tags)
+    table = pd.DataFrame({name: values[0] for name, values in found.items()})
     return table.assign(positives=np.asarray(labels).sum(axis=0, dtype=np.int64)).rename_axis("tag")
 
 

@@ -4,8 +4,6 @@ Conventions: scores are probabilities, (n_tracks, clips, n_tags) per clip and (n
 evenly over it and its score is their mean (instance-level inference: Won et al. 2020, section 3; the authors' student code averages 8).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -16,15 +14,14 @@ from joblib import Parallel, delayed
 from torch import nn
 from tqdm import tqdm
 
-from mtt.config import SAMPLE_RATE
 from mtt.data.batches import Source, evaluation_clips
 from mtt.files import leave_interrupts
+from mtt.models.frontend import evaluating
 
 CHUNK = 16  # tracks that a process is given at a time
-BATCH_SAMPLES = 96 * SAMPLE_RATE  # samples in a batch: 96 s of audio, whatever the length of a clip
 
 
-def bfloat16_is_fast(device: str | torch.device = "cpu") -> bool:
+def bfloat16_is_fast(device: str | torch.device) -> bool:
     """Whether the device computes in bfloat16 natively."""
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported()
@@ -39,8 +36,6 @@ def pick_device() -> str:
 
 def effective_precision(precision: str, device: str | torch.device) -> Literal["float32", "bfloat16"]:
     """What is computed in: ``precision`` itself, or where it is ``"auto"``, bfloat16 on a device that has it natively."""
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', not {precision!r}")
     return precision if precision != "auto" else "bfloat16" if bfloat16_is_fast(device) else "float32"
 
 
@@ -77,20 +72,16 @@ def _alone(function: Callable[[list[str]], np.ndarray], track_ids: list[str]) ->
     return function(track_ids)
 
 
-@torch.inference_mode()
 def _over_clips(
     model: nn.Module, function: Callable, source: Source, track_ids: Sequence[str], clip_seconds: float, clips: int, precision: str
 ) -> np.ndarray:
     """``function`` of evenly spaced clips of the tracks, (n_tracks, clips, n)."""
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    out = None
-    batch_size = max(1, int(BATCH_SAMPLES / (clip_seconds * SAMPLE_RATE)))
-    for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips, batch_size):
-        with torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16"):
-            found = function(heard.to(device)).float().cpu().numpy()
-        out = np.zeros((len(track_ids), clips, found.shape[1]), dtype=np.float32) if out is None else out
-        out[rows, slots] = found
-    model.train(was_training)
+    device, out = next(model.parameters()).device, None
+    fast = torch.autocast(device.type, torch.bfloat16, enabled=effective_precision(precision, device) == "bfloat16")
+    with evaluating(model):
+        for rows, slots, heard in evaluation_clips(source, track_ids, clip_seconds, clips):
+            with fast:
+                found = function(heard.to(device)).float().cpu().numpy()
+            out = np.zeros((len(track_ids), clips, found.shape[1]), dtype=np.float32) if out is None else out
+            out[rows, slots] = found
     return out

@@ -6,8 +6,6 @@ as drawn from a normal distribution. One replicate says nothing about others: it
 missing or not finite are a ValueError. Variances are those of a sample, with n - 1 below.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -20,6 +18,7 @@ from mtt.evaluation.metrics import macro
 from mtt.files import MttError
 
 ALPHA = 0.05  # an interval misses the truth this often; tests are two-sided at this level
+POWER = 0.8  # how often an effect is to be seen
 MOST = 10**6  # replicates that ``replicates_needed`` looks at
 
 
@@ -39,15 +38,6 @@ class Spread:
     @property
     def half_width(self) -> float:
         return (self.hi - self.lo) / 2
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One of several comparisons: its own two-sided p against 0, the one adjusted for all, and its interval at Holm's level."""
-
-    p: float
-    adjusted: float
-    spread: Spread
 
 
 @dataclass(frozen=True)
@@ -121,27 +111,23 @@ def prediction(spread: Spread) -> tuple[float, float]:
     return _around(spread.effect, spread.sd * math.sqrt(1 + 1 / spread.n), spread.n - 1)
 
 
-def holm(spreads: Sequence[Spread]) -> list[Compared]:
-    """Several effects compared with 0 by Holm's (1979) step-down procedure, in the order given.
+def holm(spreads: Sequence[Spread]) -> list[Spread]:
+    """Several effects compared with 0 by Holm's (1979) step-down procedure, in the order given, each with the interval of its comparison.
 
     From the smallest p on, a comparison is decided at ALPHA / k while k are left; the first that fails ends it for all the rest, which
-    share its k. Each interval is the t interval at the level 1 - ALPHA / k of its decision: so it leaves out 0 exactly where the adjusted
-    p is at most ALPHA, as Bonferroni's intervals, all at ALPHA / n, would not. They hold one by one for any true effect (95% or more) and
-    jointly for "none that is 0 is taken for another" (95%); that all hold their true effects at once is promised less often.
-    ValueError for a ``ratio``, which has no t statistic.
+    share its k. Each interval is the t interval at the level 1 - ALPHA / k of its decision: so it leaves out 0 exactly where the effect is
+    found, as Bonferroni's intervals, all at ALPHA / n, would not. They hold one by one for any true effect (95% or more) and jointly for
+    "none that is 0 is taken for another" (95%); that all hold their true effects at once is promised less often. ValueError for a
+    ``ratio``, which has no t statistic.
     """
     if any(math.isnan(spread.standard_error) and spread.n > 1 for spread in spreads):
         raise ValueError("a ratio has no t statistic: compare its numerators with 0")
     p = np.array([_against_zero(spread) for spread in spreads])
     order, left = np.argsort(p, kind="stable"), np.arange(len(p), 0, -1)
-    adjusted = np.minimum(np.maximum.accumulate(p[order] * left), 1.0)
-    failed = adjusted > ALPHA
-    alpha = ALPHA / np.where(failed, left[np.argmax(failed)], left)
-    compared = []
-    for spread, own, place in zip(spreads, p, np.argsort(order), strict=True):
-        lo, hi = _around(spread.effect, spread.standard_error, spread.df, alpha[place])
-        compared.append(Compared(float(own), float(adjusted[place]), replace(spread, lo=lo, hi=hi)))
-    return compared
+    failed = np.maximum.accumulate(p[order] * left) > ALPHA
+    alpha = (ALPHA / np.where(failed, left[np.argmax(failed)], left))[np.argsort(order)]
+    borders = [_around(one.effect, one.standard_error, one.df, level) for one, level in zip(spreads, alpha, strict=True)]
+    return [replace(one, lo=lo, hi=hi) for one, (lo, hi) in zip(spreads, borders, strict=True)]
 
 
 def _against_zero(spread: Spread) -> float:
@@ -179,16 +165,16 @@ def _power(separation: float, n: int) -> float:
     return float(stats.ncf.sf(stats.f.isf(ALPHA, 1, n - 1), 1, n - 1, separation**2))
 
 
-def smallest_effect(sd: float, n: int, power: float = 0.8) -> float:
-    """The smallest true effect that n independent replicates with this ``sd`` show as often as ``power``; inf for one replicate."""
+def smallest_effect(sd: float, n: int) -> float:
+    """The smallest true effect that n independent replicates with this ``sd`` show as often as POWER; inf for one replicate."""
     if n < 2:
         return math.inf
-    return optimize.brentq(lambda separation: _power(separation, n) - power, 1e-3, 1e3) * sd / math.sqrt(n)
+    return optimize.brentq(lambda separation: _power(separation, n) - POWER, 1e-3, 1e3) * sd / math.sqrt(n)
 
 
-def replicates_needed(sd: float, effect: float, power: float = 0.8) -> int:
-    """How many independent replicates with this ``sd`` (> 0) show a true ``effect`` (not 0) as often as ``power``; at most MOST."""
-    return 2 + bisect_left(range(2, MOST), power, key=lambda n: _power(effect / sd * math.sqrt(n), n))
+def replicates_needed(sd: float, effect: float) -> int:
+    """How many independent replicates with this ``sd`` (> 0) show a true ``effect`` (not 0) as often as POWER; at most MOST."""
+    return 2 + bisect_left(range(2, MOST), POWER, key=lambda n: _power(effect / sd * math.sqrt(n), n))
 
 
 def components(effects: Sequence[float], artist_errors: Sequence[float], training_pairs: Sequence[Sequence[float]] = ()) -> Components:

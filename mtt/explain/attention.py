@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.explain.curves import token_windows, windows_asked
-from mtt.explain.recording import Audio, Recording, count_tokens, evaluating, to_model, token_times
+from mtt.explain.recording import Audio, Recording, count_tokens, to_model, token_times
 from mtt.files import MttError
+from mtt.models.frontend import evaluating
 from mtt.models.transformer import MusicTaggingTransformer
 
 
@@ -53,11 +54,6 @@ class AttentionCurves:
 
 def attention_maps(model: nn.Module, audio: Audio, start: float = 0.0, seconds: float | None = None) -> AttentionMaps:
     """Attention of every layer and head over an excerpt of a recording.
-
-    >>> model = mtt.load_model("runs/demo/student")
-    >>> maps = mtt.attention_maps(model, "song.mp3", start=30.0, seconds=3.0)
-    >>> maps.maps[0, 1, 1:, 1:]                      # (frames, frames) of a layer and head: who looks at whom
-    >>> maps.times[maps.cls(layer=-1).argmax()]      # what the last layer's CLS token looks at most
 
     ``audio`` is a path or samples (samples,) at 22 050 Hz; the excerpt is ``seconds`` from ``start``, to the end if None. Raises
     ``MttError`` for a file that cannot be read, an excerpt outside it or of more tokens than the model has positions, a model without

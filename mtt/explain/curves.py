@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.recording import Audio, Recording, batch_of, count_tokens, evaluating, probabilities, tag_names, to_model, token_times
-from mtt.models.frontend import score_windows
+from mtt.data.batches import batch_of
+from mtt.explain.recording import Audio, Recording, count_tokens, probabilities, tag_names, to_model, token_times
+from mtt.models.frontend import evaluating, score_windows
 from mtt.models.transformer import MusicTaggingTransformer
 
 Batches = Iterator[tuple[np.ndarray, np.ndarray]]  # times (points,), probabilities (points, tags)
@@ -44,11 +45,6 @@ class TagCurves:
 
 def tag_curves(model: nn.Module, audio: Audio | Recording, window: float | None = None, hop: float = 0.5) -> TagCurves:
     """Tag curves of a recording.
-
-    >>> model = mtt.load_model("runs/demo/student")
-    >>> curves = mtt.tag_curves(model, "song.mp3", window=3.0, hop=0.5)
-    >>> curves.times, curves.probabilities           # (points,) seconds, (points, tags)
-    >>> curves.times[curves.curve("piano").argmax()]  # when it is likeliest
 
     ``audio`` is a path, samples (samples,) at 22 050 Hz, or a ``Recording`` that is asked again; ``window`` is in seconds, the model's
     ``clip_seconds`` if None; ``hop`` seconds lie between windows, of the Transformer at least a token (0.093 s). Raises ``AudioError`` for

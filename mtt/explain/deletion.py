@@ -7,7 +7,7 @@ of ``mtt.explain.localisation``. Draws of a clip depend on its place among the t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,15 @@ from torch import Tensor
 
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
-from mtt.evaluation.bootstrap import Difference, interval
+from mtt.evaluation.bootstrap import Estimate, interval
 from mtt.explain.attention import stacked_maps
 from mtt.explain.localisation import clustered_means
-from mtt.explain.recording import batch_of, evaluating, probabilities, tag_names, to_model
-from mtt.models.frontend import MIN_FRAMES
+from mtt.explain.recording import probabilities, tag_names, to_model
+from mtt.models.frontend import MIN_FRAMES, evaluating
 from mtt.models.transformer import MusicTaggingTransformer
 
 MASKS = ["attended", "random", "shifted"]
+SHARE = 0.2  # of the frames of a clip, taken away
 CLIPS = 4  # of each track
 DRAWS = 5  # of each control, per clip
 
@@ -37,18 +38,16 @@ class DeletionTest:
 
     drops: pd.DataFrame
     summary: pd.DataFrame
-    versus_random: Difference
-    versus_shifted: Difference
+    versus_random: Estimate
+    versus_shifted: Estimate
 
 
-def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Sequence[str], share: float = 0.2) -> pd.DataFrame:
-    """Take away the most attended ``share`` of the frames of evenly spaced clips of each track, and as many others.
+def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Sequence[str]) -> pd.DataFrame:
+    """Take away the most attended SHARE of the frames of evenly spaced clips of each track, and as many others.
 
     Columns: ``track_id``, ``artist``, and the mean drop over true tags and clips without each of MASKS; tracks without a true tag are left
     out. Attended is meant by CLS attention of the last layer, mean over heads. What is taken away becomes the clip's mean spectrum.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie between 0 and 1, not {share}")
     names = tag_names(model)
     shared = [tag for tag in names if tag in corpus.tags]
     columns = [names.index(tag) for tag in shared]
@@ -56,9 +55,9 @@ def track_deletion(model: MusicTaggingTransformer, corpus: Corpus, track_ids: Se
     ids, truth = list(pd.Index(track_ids)[truth.any(axis=1)]), truth[truth.any(axis=1)]
     total = np.zeros((len(ids), len(MASKS)))
     with evaluating(model):
-        for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, CLIPS, batch_of(model.clip_seconds)):
+        for rows, slots, waves in evaluation_clips(corpus, ids, model.clip_seconds, CLIPS):
             generators = [np.random.default_rng([0, row, slot]) for row, slot in zip(rows, slots, strict=True)]
-            drops = _drops(model, to_model(model, waves.numpy()), share, generators)[..., columns]
+            drops = _drops(model, to_model(model, waves.numpy()), generators)[..., columns]
             of_true = np.where(truth[rows], drops, 0).sum(axis=-1) / truth[rows].sum(axis=-1)  # (masks, clips)
             np.add.at(total, rows, of_true.T / CLIPS)
     return pd.DataFrame({"track_id": ids, "artist": corpus.artists.loc[ids].to_numpy(), **dict(zip(MASKS, total.T, strict=True))})
@@ -71,30 +70,28 @@ def summarise_deletion(drops: pd.DataFrame, resamples: int = 1000) -> DeletionTe
     versus = {f"versus_{control}": drops["attended"] - drops[control] for control in MASKS[1:]}  # by track, so paired
     columns = drops[MASKS].assign(**versus)
     effects, *drawn = clustered_means(columns.to_numpy(), drops["artist"].to_numpy(), resamples)
-    found = {
-        name: Difference(float(effect), *interval(values), float(np.std(values, ddof=1)), "probability drop", values)
-        for name, effect, values in zip(columns, effects, np.transpose(drawn), strict=True)
-    }
-    rows = [(found[mask].effect, found[mask].lo, found[mask].hi) for mask in MASKS]
+    rows = zip(columns, effects, np.transpose(drawn), strict=True)
+    found = {name: Estimate(float(effect), *interval(values)) for name, effect, values in rows}
+    rows = [astuple(found[mask]) for mask in MASKS]
     summary = pd.DataFrame(rows, columns=["drop", "lo", "hi"], index=pd.Index(MASKS, name="frames"))
     return DeletionTest(drops, summary, *(found[name] for name in versus))
 
 
-def _drops(model: MusicTaggingTransformer, waves: Tensor, share: float, generators: list[np.random.Generator]) -> np.ndarray:
+def _drops(model: MusicTaggingTransformer, waves: Tensor, generators: list[np.random.Generator]) -> np.ndarray:
     """(masks, clips, tags): probability before minus after, mean over the draws of a control."""
     mel = model.spectrogram(waves)
     tokens = model.tokens(mel)
     before = probabilities(model.score_tokens(tokens))
     attention = stacked_maps(model, tokens)[:, -1, :, 0, 1:].mean(axis=1)
-    masks = torch.from_numpy(_masks(attention, share, generators)).to(mel.device)
+    masks = torch.from_numpy(_masks(attention, generators)).to(mel.device)
     after = [probabilities(model.score_tokens(model.tokens(_without(mel, mask)))) for mask in masks]
     return before - np.stack([after[0], np.mean(after[1 : 1 + DRAWS], axis=0), np.mean(after[1 + DRAWS :], axis=0)])
 
 
-def _masks(attention: np.ndarray, share: float, generators: list[np.random.Generator]) -> np.ndarray:
+def _masks(attention: np.ndarray, generators: list[np.random.Generator]) -> np.ndarray:
     """(1 + 2 DRAWS, clips, frames): the attended frames, at least one and not all, then the draws of random and of shifted ones."""
     frames = attention.shape[1]
-    count = min(max(1, round(share * frames)), frames - 1)
+    count = min(max(1, round(SHARE * frames)), frames - 1)
     attended = np.zeros(attention.shape, dtype=bool)
     np.put_along_axis(attended, np.argsort(-attention, axis=1, kind="stable")[:, :count], True, axis=1)
     clips = []

@@ -5,9 +5,6 @@ Conventions: a recording is heard in windows of the model's clip length, one aft
 brought to mean 0 and deviation 1 over the file.
 """
 
-from __future__ import annotations
-
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +15,9 @@ import pandas as pd
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.recording import Audio, Recording, batch_of, evaluating, to_model
-from mtt.files import MttError, kept_arrays, one_line, read_arrays, shown, write_arrays, write_whole
+from mtt.explain.recording import Audio, Recording, kept_of, windows
+from mtt.files import MttError, one_line, read_arrays, shown, write_arrays, write_whole
+from mtt.models.frontend import evaluating
 
 ARRAYS = {"paths", "starts", "windows", "counts", "model", "weights_sha256"}
 
@@ -42,24 +40,14 @@ def embed(model: nn.Module, audio: Audio) -> Embedding:
     recording, length = Recording(audio), round(model.clip_seconds * SAMPLE_RATE)
     starts = np.arange(0, max(1, recording.samples - length // 2), length)
     starts = np.minimum(starts, max(0, recording.samples - length))
-    size, parts = batch_of(model.clip_seconds), []
     with evaluating(model):
-        for part in (starts[first : first + size] for first in range(0, len(starts), size)):
-            waves = [recording.read(start, start + length) for start in part]
-            waves = np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves])
-            parts.append(model.features(to_model(model, waves)).cpu().numpy())
+        parts = [model.features(waves).cpu().numpy() for waves in windows(model, recording, starts)]
     return Embedding(starts / SAMPLE_RATE, np.concatenate(parts))
 
 
 def embed_file(model: nn.Module, path: Path, store: Path) -> Embedding:
-    """``embed`` of a file, kept in the folder ``store`` and read from there while size and time of change are the same."""
-    stamp = [os.path.abspath(path), *(os.stat(path)[place] for place in (6, 8))] if path.is_file() else []
-
-    def make() -> dict[str, np.ndarray]:
-        found = embed(model, path)
-        return {"starts": found.starts, "windows": found.windows}
-
-    return Embedding(**kept_arrays(store, "features", stamp, make)) if stamp else embed(model, path)
+    """``embed`` of a file, kept in the folder ``store``."""
+    return Embedding(**kept_of(path, store, "features", lambda: vars(embed(model, path))))
 
 
 def write_embeddings(path: Path, found: Mapping[str, Embedding], model: str, weights_sha256: str) -> None:

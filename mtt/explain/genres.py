@@ -5,8 +5,6 @@ written as a copy that takes its place when it is whole; its sound is not touche
 written first.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -46,7 +44,7 @@ def plan(tagged: Iterable[Tagged], minimum: float) -> list[Change]:
         mean = sum(scores[1:], scores[0]) / len(scores)
         after = list(mean[mean >= minimum].sort_values(ascending=False, kind="stable").index[:MOST])
         for track in tracks:
-            before = [str(text) for text in says[track.path].get("genre", [])]
+            before = says[track.path].get("genre", [])
             if after and before != after:
                 changes.append(Change(str(track.path.absolute()), before, after))
     return sorted(changes, key=lambda change: change.path)

@@ -68,7 +68,7 @@ def summarise_localisation(found: pd.DataFrame, resamples: int = 1000) -> pd.Dat
         by_track = found.pivot(index=["track_id", "artist"], columns="tag", values=name)
         means = clustered_means(by_track.to_numpy(), by_track.index.get_level_values("artist"), resamples)
         means = np.column_stack((means, np.nansum(means, axis=1) / np.isfinite(means).sum(axis=1)))
-        borders = [_interval(drawn, artists) for drawn, artists in zip(means[1:].T, table["artists"], strict=True)]
+        borders = [interval(drawn if artists > 1 else ()) for drawn, artists in zip(means[1:].T, table["artists"], strict=True)]
         table[name] = means[0]
         table[[f"{name}_lo", f"{name}_hi"]] = np.array(borders)
     order = table.index[:-1][np.argsort(-table["curve"].to_numpy()[:-1], kind="stable")]
@@ -88,11 +88,6 @@ def clustered_means(values: np.ndarray, artists: Sequence[str], resamples: int) 
     picks = np.random.default_rng(0).multinomial(names.size, np.full(names.size, 1 / names.size), size=resamples)
     weights = np.concatenate((np.ones((1, names.size)), picks))
     return (weights @ total) / (weights @ count)
-
-
-def _interval(drawn: np.ndarray, artists: int) -> tuple[float, float]:
-    defined = drawn[np.isfinite(drawn)]
-    return interval(defined) if artists > 1 and defined.size > 1 else (np.nan, np.nan)
 
 
 def _sounding(played: pd.DataFrame, times: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ compute in float32, also where the study scores in bfloat16: an explanation shou
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, audio_info, read_audio
+from mtt.data.batches import batch_of
+from mtt.files import kept_arrays
 from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 
 Audio = str | Path | np.ndarray  # the path of a file, or samples (samples,)
 SHORTFALL = SAMPLE_RATE // 10  # samples that a crop may lack at its end, for rounding
 SHORTEST_BLOCK = 64  # tokens
-BATCH_SECONDS = 96.0  # of audio in a batch of windows, overlaps counted
 
 
 class Recording:
@@ -87,21 +88,20 @@ def token_times(model: MusicTaggingTransformer, first: np.ndarray, count: int = 
     return (MIN_FRAMES * first + (MIN_FRAMES * count - 1) / 2) * model.config.hop / SAMPLE_RATE
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the model is left in the mode it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was_training)
+def windows(model: nn.Module, recording: Recording, starts: np.ndarray) -> Iterator[Tensor]:
+    """Clips of the model's length from the samples ``starts`` on, in batches (clips, samples); what is lacking at the end is silence."""
+    length, size = round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
+    for part in (starts[first : first + size] for first in range(0, len(starts), size)):
+        waves = [recording.read(start, start + length) for start in part]
+        yield to_model(model, np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves]))
 
 
-def batch_of(window: float) -> int:
-    """Windows of so many seconds in a batch of BATCH_SECONDS."""
-    return max(1, int(BATCH_SECONDS / window))
+def kept_of(path: Path, store: Path | None, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """What ``make`` gives of a file, kept in the folder ``store`` and read from there while size and time of change are the same."""
+    if store is None or not os.path.exists(path):
+        return make()
+    found = os.stat(path)
+    return kept_arrays(store, name, [os.path.abspath(path), found.st_size, found.st_mtime_ns], make)
 
 
 def to_model(model: nn.Module, wave: np.ndarray) -> Tensor:

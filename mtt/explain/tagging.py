@@ -21,11 +21,12 @@ from mtt.collections.listing import CONTROL
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
-from mtt.explain.recording import Recording, batch_of, evaluating, probabilities, tag_names, to_model
-from mtt.files import MttError, kept_arrays, one_line, shown
+from mtt.explain.recording import Recording, kept_of, probabilities, tag_names, windows
+from mtt.files import MttError, one_line, shown
+from mtt.models.frontend import evaluating
+from mtt.reading.decoding import MINIMUM_SECONDS, SILENCE_DB
 
 CLIPS = 8  # of a recording
-SHORT, SILENT = 1.0, -60.0  # seconds, and dB of full scale, below which tags come with a warning, as an audit does
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,6 @@ class Tagged:
 
 def tag(model: nn.Module, audio: str | Path | np.ndarray, top: int | None = None, clips: int = CLIPS) -> pd.DataFrame:
     """Tags of a recording: columns ``tag`` and ``probability``, the likeliest first, the first ``top`` or all.
-
-    >>> model = mtt.load_model("runs/demo/student")
-    >>> mtt.tag(model, "song.mp3", top=5)            # a DataFrame
-    >>> mtt.tag(model, samples)                      # or samples (n,) at 22 050 Hz
 
     Raises ``AudioError`` for a file that cannot be read and ``ValueError`` for arguments that give no tags.
     """
@@ -60,10 +57,7 @@ def tag_table(names: list[str], found: np.ndarray) -> pd.DataFrame:
 
 
 def tag_file(model: nn.Module, path: Path, store: Path | None = None) -> Tagged:
-    """All tags of one file. Whatever goes wrong with it stays with it: nothing is raised but what stops the program.
-
-    What was found is kept in the folder ``store`` and read from there as long as size and time of change are the same.
-    """
+    """All tags of one file, kept in the folder ``store``. Whatever goes wrong stays with the file: nothing is raised."""
 
     def hear() -> dict[str, np.ndarray]:
         recording = Recording(path)
@@ -72,8 +66,7 @@ def tag_file(model: nn.Module, path: Path, store: Path | None = None) -> Tagged:
     try:
         if os.path.isdir(path):
             raise AudioError(f"{path}: no audio file that can be read in this folder; give files, or a folder that holds some")
-        stamp = [os.path.abspath(path), os.path.getsize(path), os.stat(path).st_mtime_ns] if os.path.exists(path) else []
-        found = kept_arrays(store, "tags", stamp, hear) if store and stamp else hear()
+        found = kept_of(path, store, "tags", hear)
         return Tagged(path, tag_table(tag_names(model), found["probabilities"]), warning=str(found["warning"]))
     except Exception as error:
         said = f"{path}: could not be tagged ({one_line(repr(error))}); re-encode the file or leave it out"
@@ -98,23 +91,18 @@ def files_of(paths: Iterable[str | Path]) -> Found:
 
 def _listen(model: nn.Module, recording: Recording, clips: int) -> np.ndarray:
     """Probabilities (tags,), the mean over the clips. Raises ``AudioError``."""
-    length, size = round(model.clip_seconds * SAMPLE_RATE), batch_of(model.clip_seconds)
     starts = np.rint(slot_starts(recording.seconds, model.clip_seconds, clips) * SAMPLE_RATE).astype(int)
-    total = np.zeros(model.n_tags)
     with evaluating(model):
-        for part in (starts[first : first + size] for first in range(0, clips, size)):
-            waves = [recording.read(start, start + length) for start in part]
-            padded = np.stack([np.pad(wave, (0, length - len(wave))) for wave in waves])
-            total += probabilities(model(to_model(model, padded))).sum(axis=0)
+        total = sum(probabilities(model(waves)).sum(axis=0).astype(float) for waves in windows(model, recording, starts))
     if not np.isfinite(total).all():
         raise AudioError(f"{recording.path or 'audio'}: the model finds no number for it, its values are out of range; re-encode the file")
     return total / clips
 
 
 def _warning(info: AudioInfo) -> str:
-    silent = "its channels cancel each other" if info.loudest_db >= SILENT else f"silent ({info.loudest_db:.0f} dB)"
-    heard = f"{silent}; its tags say nothing" if info.level_db < SILENT else ""
-    short = f"{info.seconds:.2f} s long; tags of less than {SHORT:g} s say little" if info.seconds < SHORT else ""
+    silent = "its channels cancel each other" if info.loudest_db >= SILENCE_DB else f"silent ({info.loudest_db:.0f} dB)"
+    heard = f"{silent}; its tags say nothing" if info.level_db < SILENCE_DB else ""
+    short = f"{info.seconds:.2f} s long; tags of less than {MINIMUM_SECONDS:g} s say little" if info.seconds < MINIMUM_SECONDS else ""
     return "; ".join(filter(None, (info.fault, short, heard)))
 
 

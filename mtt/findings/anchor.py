@@ -4,8 +4,6 @@ Conventions: one corpus and one training of each model, so that intervals speak 
 from the minutes there are and the speed of the machine, before anything is trained.
 """
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import replace
 from pathlib import Path

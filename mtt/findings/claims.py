@@ -6,8 +6,6 @@ margin, *equivalence* for one between minus and plus the margin; a claim is cont
 claim with *controls* that would explain its effect away is *not shown* unless the effect against each of them is above 0 too.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,19 +14,8 @@ from typing import Literal
 import numpy as np
 
 from mtt.evaluation.replicates import Spread, holm, smallest_effect
-from mtt.findings.judge import (
-    Judge,
-    Measured,
-    augmentation,
-    baselines,
-    further_iterations,
-    leak,
-    longer_input,
-    over_labels,
-    over_teacher,
-    smaller_student,
-    told,
-)
+from mtt.findings import judge as measures
+from mtt.findings.judge import Judge, Measured, told
 from mtt.findings.reference import compare
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_SHOWN = VERDICTS = ("supported", "contradicted", "inconclusive", "not shown")
@@ -83,7 +70,7 @@ def page_claims(judge: Judge, page: str) -> list[dict]:
 def entry(claim: Claim, judge: Judge, found: Measured) -> dict:
     """The claim's entry in ``results.json``, of JSON types."""
     spread, controls = judge.spread(found.effect), {name: judge.spread(one) for name, one in found.controls.items()}
-    together = [one.spread for one in holm([judge.spread(one) for one in found.family])] if found.family else [spread]
+    together = holm([judge.spread(one) for one in found.family]) if found.family else [spread]
     lo, hi = (min(ends) for ends in zip(*((one.lo, one.hi) for one in together), strict=True))
     replicates, values = judge.study.replicates, list(found.effect.values)
     return {name: getattr(claim, name) for name in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
@@ -126,7 +113,7 @@ _CLAIMS = (
         contrast="model that has heard a test artist minus model that has not, within groups of artists",
         page="02_split_stratification",
         aside="heard",
-        measure=leak,
+        measure=measures.leak,
         subject="a split that shares artists",
         wording=superiority("overstates, where every test artist was heard,", "understates", "may or may not overstate the score"),
     ),
@@ -137,7 +124,7 @@ _CLAIMS = (
         contrast="Transformer minus the strongest baseline on validation; all baselines together (Holm)",
         page="03_teacher_training",
         aside="others",
-        measure=baselines,
+        measure=measures.baselines,
         subject="the Transformer",
         wording=superiority("beats {versus} in", "falls short of {versus} in", "may or may not beat {versus}"),
         paper=(
@@ -152,7 +139,7 @@ _CLAIMS = (
         contrast="teacher with augmentation minus teacher without",
         page="03_teacher_training",
         aside="others",
-        measure=augmentation,
+        measure=measures.augmentation,
         subject="data augmentation",
         wording=superiority("raises the teacher's", "lowers the teacher's", "may or may not improve the teacher"),
         paper=_TOGETHER,
@@ -164,7 +151,7 @@ _CLAIMS = (
         contrast="student minus its teacher",
         page="04_noisy_student",
         aside="controls",
-        measure=over_teacher,
+        measure=measures.over_teacher,
         subject="the noisy student",
         wording=superiority("beats its teacher in", "falls short of its teacher in", "may or may not beat its teacher"),
         paper=_TOGETHER,
@@ -176,7 +163,7 @@ _CLAIMS = (
         contrast="student minus the better supervised control on validation",
         page="04_noisy_student",
         aside="headroom",
-        measure=over_labels,
+        measure=measures.over_labels,
         subject="unlabelled music",
         wording=superiority("raises", "lowers", "may or may not help"),
     ),
@@ -187,7 +174,7 @@ _CLAIMS = (
         contrast="KD student minus KE student",
         page="04_noisy_student",
         aside="others",
-        measure=smaller_student,
+        measure=measures.smaller_student,
         subject="the smaller student (KD)",
         wording={
             SUPPORTED: "does at least as well as the equal one (KE) up to {margin} ROC-AUC; the difference is {effect}",
@@ -204,7 +191,7 @@ _CLAIMS = (
         "Further iterations bring little.",
         contrast="change per further iteration of teacher and student",
         page="04_noisy_student",
-        measure=further_iterations,
+        measure=measures.further_iterations,
         subject="a further iteration",
         wording={
             SUPPORTED: "changes ROC-AUC by less than {margin}; the change is {effect}",
@@ -223,7 +210,7 @@ _CLAIMS = (
         contrast="slope of the Transformer minus slope of the CNN, per doubling of the length that they are trained and tested at",
         page="05_input_length_robustness",
         aside="slopes",
-        measure=longer_input,
+        measure=measures.longer_input,
         subject="with longer input the Transformer",
         wording={
             SUPPORTED: "gains {size} ROC-AUC more than the {versus} per doubling of the length",

@@ -4,14 +4,12 @@ Conventions: every number is a mean over replicates as ``judge.told`` has it, of
 models for is an empty list. The content of ``curves`` in results.json.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from mtt.evaluation.metrics import macro, tag_scores
+from mtt.evaluation.metrics import macro, roc_auc
 from mtt.evaluation.replicates import ratio
 from mtt.findings.judge import Judge, best_control, told
 from mtt.study import recipes
@@ -128,8 +126,8 @@ def tags(judge: Judge) -> list[dict]:
         test, train = replicate.ids("test"), replicate.groups[recipes.LABELLED]
         truth, there = corpus.true_labels(train), data.labels(train)
         table = pd.DataFrame({"tag": corpus.tags, "kind": [corpus.tag_kinds.get(tag, "tag") for tag in corpus.tags]})
-        table["teacher"] = tag_scores(corpus.true_labels(pool), told_labels)["roc_auc"].to_numpy()
-        scored = [tag_scores(corpus.true_labels(test), cell.scores("test"))["roc_auc"].to_numpy() for cell in (student, control)]
+        table["teacher"] = roc_auc(corpus.true_labels(pool), told_labels)
+        scored = [roc_auc(corpus.true_labels(test), cell.scores("test")) for cell in (student, control)]
         table["gain"] = scored[0] - scored[1]
         table["missing"] = ((truth == 1) & (there == 0)).sum(axis=0) / np.maximum(truth.sum(axis=0), 1)
         rows.append(table)

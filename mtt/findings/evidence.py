@@ -5,8 +5,6 @@ clips of the model's clip length. The rows of every track are kept in the cell's
 results.json holds under ``explanations``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +16,7 @@ from tqdm import tqdm
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.deletion import DeletionTest, summarise_deletion, track_deletion
+from mtt.explain.deletion import SHARE, DeletionTest, summarise_deletion, track_deletion
 from mtt.explain.localisation import EXPLANATIONS, MEAN, summarise_localisation, track_localisation
 from mtt.explain.recording import count_tokens
 from mtt.files import kept_arrays
@@ -29,7 +27,6 @@ from mtt.study.workspace import Result
 
 EVIDENCE_VERSION = 1  # raise when the same cell and tracks would give other rows
 LEAST_ARTISTS = 5  # of whom a tag counts for localisation: one of a single artist would weigh as much as one of thirty
-SHARE = 0.2  # of the frames of a clip, taken away in the deletion test
 NAMES = {"curve": "tag curve", "attention": "CLS attention", "rollout": "attention rollout"}  # of EXPLANATIONS, for readers
 CHANCE = 0.5  # ROC-AUC of a curve that knows nothing
 
@@ -99,7 +96,7 @@ def _rows(test: str, cell: Cell, corpus: Corpus, ids: list[str]) -> pd.DataFrame
 
     def make() -> dict[str, np.ndarray]:
         model = cell.load_model()
-        table = track_deletion(model, corpus, ids, SHARE) if test == "deletion" else track_localisation(model, corpus, ids)
+        table = track_deletion(model, corpus, ids) if test == "deletion" else track_localisation(model, corpus, ids)
         return {name: np.array(list(column)) for name, column in table.items()}
 
     return pd.DataFrame(kept_arrays(cell.folder, test, [EVIDENCE_VERSION, cell.fingerprint, corpus.digest, corpus.tags, ids], make))
@@ -119,8 +116,8 @@ def records(found: Evidence) -> list[dict]:
     for name, test in found.deletion.items():
         random, shifted = test.versus_random, test.versus_shifted
         entry = {"model": name, "test": "deletion", "explanation": "attention", "metric": "probability drop", "share": SHARE}
-        entry |= {"effect": random.effect, "interval": [random.lo, random.hi]}
-        entry |= {"elsewhere": shifted.effect, "elsewhere_interval": [shifted.lo, shifted.hi]}
+        entry |= {"effect": random.value, "interval": [random.lo, random.hi]}
+        entry |= {"elsewhere": shifted.value, "elsewhere_interval": [shifted.lo, shifted.hi]}
         drops = {row.Index: {"drop": row.drop, "interval": [row.lo, row.hi]} for row in test.summary.itertuples()}
         entries.append(entry | {"drops": drops, "n_tracks": len(test.drops), "n_artists": test.drops["artist"].nunique()})
     return entries

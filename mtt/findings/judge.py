@@ -5,8 +5,6 @@ computed within each replicate; what is judged is its mean over replicates with 
 measuring function takes the judge and gives a ``Measured``, or None where the collection cannot answer.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +30,7 @@ class Effect:
     values: np.ndarray  # (n_replicates,)
     weights: Sequence[Weights] = ()  # one a replicate
 
-    def __sub__(self, other: Effect) -> Effect:
+    def __sub__(self, other: "Effect") -> "Effect":
         pairs = zip(self.weights, other.weights, strict=True)
         return Effect(self.values - other.values, [{**a, **{name: a.get(name, 0.0) - b[name] for name in b}} for a, b in pairs])
 
@@ -99,11 +97,8 @@ class Judge:
 
     def resamples(self, effect: Effect) -> list[np.ndarray]:
         """An effect in each resample of the test artists of each replicate."""
-
-        def one(place: int, weights: Weights) -> np.ndarray:
-            return sum(weight * self._resampled_score(place, name) for name, weight in weights.items())
-
-        return [one(place, weights) for place, weights in enumerate(effect.weights)]
+        places = enumerate(effect.weights)
+        return [sum(weight * self._resampled_score(place, name) for name, weight in weights.items()) for place, weights in places]
 
     def _resampled_score(self, place: int, name: str) -> np.ndarray:
         """A model's score in each resample of a replicate's test tracks."""

@@ -4,8 +4,6 @@ Conventions: lengths in seconds; a slope is macro ROC-AUC per doubling of the le
 tracks at every length, (n_lengths, n_tracks, n_tags); a track's score is the mean over inputs that cover it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,8 +13,8 @@ from joblib import Parallel, delayed
 
 from mtt.config import SAMPLE_RATE, StudyConfig
 from mtt.data.batches import Source
-from mtt.evaluation.bootstrap import Bootstrap, estimate, slope_weights
-from mtt.evaluation.metrics import macro, tag_scores
+from mtt.evaluation.bootstrap import Bootstrap, interval, slope_weights
+from mtt.evaluation.metrics import macro, roc_auc
 from mtt.evaluation.predict import clips_to_cover, predict_clips
 from mtt.evaluation.replicates import Spread
 from mtt.files import MttError, kept_arrays, leave_interrupts
@@ -73,8 +71,7 @@ def curves(judge: Judge, found: Mapping[str, Sequence[np.ndarray]]) -> dict[str,
         table = pd.DataFrame({"seconds": study_lengths(judge.study), "low": np.nan, "high": np.nan})
         table["estimate"] = [macro(labels, scores)["roc_auc"] for scores in sweeps[0]]
         if boot:
-            drawn = [estimate(boot, scores) for scores in sweeps[0]]
-            table["low"], table["high"] = [one.lo for one in drawn], [one.hi for one in drawn]
+            table["low"], table["high"] = zip(*(interval(boot.distribution(scores)) for scores in sweeps[0]), strict=True)
         tables[judge.results[name].entry.label] = table
     return tables
 
@@ -105,7 +102,7 @@ def by_kind(judge: Judge, name: str = "teacher") -> tuple[pd.DataFrame, dict[str
         corpus, ids = replicate.corpus, replicate.ids("test")
         kinds = pd.Series([corpus.tag_kinds.get(tag, "tag") for tag in corpus.tags])
         own = (judge.results[recipes.with_clip_seconds(config, name, seconds)] for seconds in lengths)
-        scored = [tag_scores(corpus.true_labels(ids), one.cells[place].scores("test"))["roc_auc"].to_numpy() for one in own]
+        scored = [roc_auc(corpus.true_labels(ids), one.cells[place].scores("test")) for one in own]
         for kind, row in pd.DataFrame(dict(zip(lengths, scored, strict=True))).groupby(kinds).mean().dropna().iterrows():
             rows.setdefault(kind, []).append(row.tolist())
     values = {kind: np.array(one) for kind, one in rows.items() if len(one) == len(judge.study.replicates)}

@@ -4,8 +4,6 @@ Conventions: scores are probabilities of clips, (n_tracks, slots, n_tags), those
 *Missing* labels are positives that the observed labels of the training tracks lack.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,7 +29,7 @@ class PseudoLabels:
     where: str = "unlabelled"
 
     @classmethod
-    def of(cls, replicate: Replicate, teacher: Result) -> PseudoLabels:
+    def of(cls, replicate: Replicate, teacher: Result) -> "PseudoLabels":
         """Read back, or made, for the teacher's cell in the first replicate."""
         corpus, data, train, pool = replicate.corpus, replicate.data, replicate.groups[LABELLED], replicate.groups["pool"]
         replicate.prepare()

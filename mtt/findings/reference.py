@@ -5,8 +5,6 @@ Conventions: ``reference.json`` holds ``study``, ``claims``, ``curves`` and ``mo
 no number in them is edited.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -44,9 +42,8 @@ def keep_reference(results: str | Path) -> Path:
     if not isinstance(about, dict) or (about.get("profile"), about.get("collection")) != ("full", "synthetic"):
         raise MttError(f"{results}: is no results.json of --profile full on the embedded corpus; the reference is such a run")
     kept = {name: found[name] for name in ("study", "claims", "curves", "models")}
-    return write_whole(
-        FOLDER / "reference.json", json.dumps(kept, ensure_ascii=False, separators=(",", ":")) + "\n"
-    )  # for programs: one line
+    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))  # for programs: one line
+    return write_whole(FOLDER / "reference.json", f"{text}\n")
 
 
 def compare(config: StudyConfig, claim: str, values: Sequence[float]) -> dict | None:

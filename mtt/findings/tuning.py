@@ -4,8 +4,6 @@ Conventions: tuning corpora have the numbers TUNING and above; settings are chos
 *Converged* means that twice the exposure changes the validation score by less than CHANGE, as a mean over the tuning corpora.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

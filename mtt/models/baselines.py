@@ -84,9 +84,6 @@ class FCN(MelTaggingModel):
         self.blocks = _conv_blocks(config, sizes, self.pools)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(c // 2, n_tags))
 
-    def score_mel(self, mel: Tensor) -> Tensor:
-        return self.head(self.blocks(self.as_image(mel)).amax(dim=(2, 3)))
-
 
 class CRNN(MelTaggingModel):
     """2-D CNN, then a two-layer GRU over time.
@@ -141,9 +138,6 @@ class ShortChunkResNet(MelTaggingModel):
         self.head = nn.Sequential(
             nn.Linear(4 * c, 4 * c), nn.BatchNorm1d(4 * c), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(4 * c, n_tags)
         )
-
-    def score_mel(self, mel: Tensor) -> Tensor:
-        return self.head(self.blocks(self.as_image(mel)).amax(dim=(2, 3)))
 
 
 class SampleCNN(TaggingModel):

@@ -10,7 +10,8 @@ one after the other; the result is the logit of their mean *probability*, as the
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,18 @@ def score_windows(score: Callable[[Tensor], Tensor], x: Tensor, longest: int, di
     if windows <= 1:
         return score(x).float()
     return mean_probability(torch.stack([score(part).float() for part in torch.tensor_split(x, windows, dim)]))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the model is left in the mode it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
 
 
 class MelSpectrogram(nn.Module):
@@ -174,16 +187,16 @@ class TaggingModel(nn.Module, ABC):
 
 
 class MelTaggingModel(TaggingModel):
-    """A tagging model on mel spectrograms."""
+    """A tagging model on mel spectrograms; unless it scores them otherwise, ``head`` is given the maximum of each channel of ``blocks``."""
 
     def __init__(self, config: ModelConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
         self.spectrogram = MelSpectrogram(config)
         self.input_bn = nn.BatchNorm2d(1)
 
-    @abstractmethod
     def score_mel(self, mel: Tensor) -> Tensor:
         """Logits of a mel spectrogram of MIN_FRAMES to ``max_frames`` frames."""
+        return self.head(self.blocks(self.as_image(mel)).amax(dim=(2, 3)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (batch, tags) of waveforms, or of mel spectrograms as ``from_mel`` takes them."""

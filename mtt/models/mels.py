@@ -6,8 +6,6 @@ starts at the frame nearest to where it was asked for and has as many frames as 
 follows from its sound and its name, not from what else is made.
 """
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Sequence

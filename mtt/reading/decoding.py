@@ -28,6 +28,7 @@ RATES = 1_000, 1_000_000  # Hz, the lowest and the highest that are believed
 BLOCK = 1 << 17  # samples of all channels that are decoded at once
 FULL_SCALE = 0.999  # samples beyond it count as clipped
 LARGEST = 100.0  # a sample beyond it (40 dB over full scale) was written at another scale, such as that of 16-bit integers
+MINIMUM_SECONDS, SILENCE_DB = 1.0, -60.0  # below which a file cannot serve, or its tags come with a warning
 CUT_SECONDS = 0.1  # that may be missing before a file counts as cut
 MP3_PADDING = 0.15  # seconds behind the end of an MP3: two frames at the lowest rate
 MOST_RESTARTS = 200  # of an MP3 behind damage
@@ -43,7 +44,7 @@ class AudioInfo:
     """What was found by decoding a file to its end."""
 
     seconds: float
-    samples: int  # at the rate it was asked for
+    samples: int  # at SAMPLE_RATE
     sample_rate: int  # of the file; of its first stream where it has several
     channels: int
     missing: float  # seconds that are announced or lie in the file, but cannot be decoded
@@ -65,15 +66,15 @@ def audio_settings() -> list:
 
 
 class Decoding:
-    """One pass over the sound of a file, to its end: iterating gives mono blocks at ``sample_rate``, and afterwards there is an ``info``.
+    """One pass over the sound of a file, to its end: iterating gives mono blocks at ``SAMPLE_RATE``, and afterwards there is an ``info``.
 
     What can be decoded of a damaged file is given. Raises ``AudioError`` where that is nothing, and for sound of a wrong scale.
     """
 
     info: AudioInfo
 
-    def __init__(self, path: str | Path, sample_rate: int = SAMPLE_RATE) -> None:
-        self.path, self.sample_rate = path, sample_rate
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
         self._seconds = self._announced = self._loudest = self._mixed = self._peak = 0.0
         self._samples = self._clipped = self._values = 0
         self._format: tuple = ()
@@ -132,7 +133,7 @@ class Decoding:
         if not RATES[0] <= rate <= RATES[1]:
             raise AudioError(f"{self.path}: {rate} Hz is no rate of sound, so its header is wrong; get it again or leave it out")
         self._format = self._format or (rate, file.channels)
-        resample = soxr.ResampleStream(rate, self.sample_rate, 1, dtype="float32").resample_chunk if rate != self.sample_rate else None
+        resample = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32").resample_chunk if rate != SAMPLE_RATE else None
         while len(block := self._read(file, view)):
             frames += len(block)
             self._values += block.size

@@ -101,7 +101,6 @@ class SplitAudit:
     mean_deviation: float  # mean |deviation| over sets x tags
     max_deviation: float
     worst_tag: str | None
-    size_deviation: float  # largest |share of the labelled tracks - ratio|
     leaked_test_share: float  # share of the test tracks whose artist stands in train
 
 
@@ -112,7 +111,6 @@ def audit_split(split: pd.Series, artists: pd.Series, labels, ratios: Sequence[f
     tracks_of = pd.DataFrame({"set": split, "artist": owners, "labels": tracks.labels.getnnz(axis=1)}).groupby("set")
     counts = tracks_of.agg(tracks=("artist", "size"), artists=("artist", "nunique"), labels=("labels", "sum"))
     counts = counts.reindex(SPLIT_VALUES, fill_value=0)
-    sizes = counts["tracks"].loc[list(SETS)].to_numpy()
     test = owners[split == "test"]
     table = _tag_shares(split, tracks, tags)
     deviations = table[[f"{name}_deviation" for name in SETS]].abs().dropna()
@@ -124,7 +122,6 @@ def audit_split(split: pd.Series, artists: pd.Series, labels, ratios: Sequence[f
         mean_deviation=float(deviations.to_numpy().mean()) if len(worst) else 0.0,
         max_deviation=float(worst.max()) if len(worst) else 0.0,
         worst_tag=worst.idxmax() if len(worst) else None,
-        size_deviation=float(np.abs(sizes / max(sizes.sum(), 1) - tracks.ratios).max()),
         leaked_test_share=float(test.isin(owners[split == "train"].dropna()).mean()) if len(test) else 0.0,
     )
 

@@ -5,8 +5,6 @@ and production chain are heard on every track, so a model can tell artists apart
 dB, frequencies in Hz.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,11 +67,6 @@ STYLES: dict[str, dict[str, tuple[float, float]]] = {  # ranges of a chain's fie
 CLEAN = {"studio": 0.7, "home": 0.2}  # share of the artists whose sound is not saturated
 
 
-def draw_style(seed: int, number: int) -> str:
-    """The style of artist ``number``; of every two artists, one has each."""
-    return str(np.random.default_rng([seed, _STYLE, number // 2]).permutation(list(STYLES))[number % 2])
-
-
 def draw_chain(style: str, rng: np.random.Generator) -> Chain:
     """A random but usable chain within the ranges of ``STYLES[style]``."""
     ranges = STYLES[style]
@@ -119,6 +112,9 @@ def make_artists(seed: int, count: int) -> list[Artist]:
         while not name or name in names:
             name = _written(list(_NAMES), rng, list(_NAMES.values()), last=_LAST, other=_FIRST).replace("Wolfs", "Wolves")
         names.add(name)
+        style = str(
+            np.random.default_rng([seed, _STYLE, number // 2]).permutation(list(STYLES))[number % 2]
+        )  # of two artists, one has each
         habits = {
             "tempo_bias": float(rng.uniform(-1.0, 1.0)),
             "minor_bias": float(rng.uniform(-1.0, 1.0)),
@@ -126,9 +122,8 @@ def make_artists(seed: int, count: int) -> list[Artist]:
             "taste": {tag: float(np.exp(rng.normal(0.0, 1.4))) for tag in INSTRUMENTS},
             "levels": {tag: float(rng.normal(0.0, 2.5)) for tag in INSTRUMENTS},
             "leaning": {tag: float(min(np.exp(rng.normal(-0.1, 0.5)), 2.0)) for tag in FORMS},
-            "style": draw_style(seed, number),
         }
-        artists.append(Artist(number, name, genres, **habits, chain=draw_chain(habits["style"], rng)))
+        artists.append(Artist(number, name, genres, **habits, style=style, chain=draw_chain(style, rng)))
     return artists
 
 

@@ -4,8 +4,6 @@ Conventions: times are seconds from the start of the track, tempo is in beats pe
 its form (``mtt.synthetic.form``). Tags and timeline come from the notes, mode, tempo and form, so that they are true of what sounds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,13 +25,13 @@ ROLES = {  # share of the sections in which it plays (unless it is brief), level
     "lead": (0.6, -2.0, 72),
     "fill": (0.5, -7.0, 64),
 }
-MOODS: dict[str, Callable[[Song], bool]] = {
+MOODS: dict[str, Callable[["Song"], bool]] = {
     "happy": lambda song: not song.minor and song.tempo >= 96,
     "sad": lambda song: song.minor and song.tempo <= 104,
     "energetic": lambda song: song.loud and song.tempo >= 112 and song.activity >= 7.0,
     "mellow": lambda song: song.activity <= 4.5 or (not song.loud and song.tempo <= 100),
 }
-TEMPI: dict[str, Callable[[Song], bool]] = {"slow": lambda song: song.tempo < 84, "fast": lambda song: song.tempo >= 132}
+TEMPI: dict[str, Callable[["Song"], bool]] = {"slow": lambda song: song.tempo < 84, "fast": lambda song: song.tempo >= 132}
 _KINDS = {"genre": GENRES, "instrument": INSTRUMENTS, "mood": MOODS, "tempo": TEMPI, "form": FORMS}
 TAG_KINDS: dict[str, str] = {tag: kind for kind, tags in _KINDS.items() for tag in tags}
 

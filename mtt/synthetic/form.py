@@ -6,8 +6,6 @@ are like those of other songs. Every song has an opening theme and a second one 
 end makes a "return", and without the tag the last section is by other players than the first.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

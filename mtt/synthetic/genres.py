@@ -4,8 +4,6 @@ Conventions: programs are General MIDI numbers from 0. Chords are Roman numerals
 major triad on the flat sixth; lower case is minor). Styles are names in the tables of ``mtt.synthetic.patterns``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 # Tag -> part of the texture -> programs. An artist has a favourite of each: its piano stays the same piano. All are drawn, in this

@@ -5,8 +5,6 @@ three beats uses the first twelve. A note is ``(start, duration, pitch, velocity
 pitch as a MIDI note number and velocity in (0, 1]. ``length`` is a bar's, in steps.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -7,8 +7,6 @@ its answer depends on what the same synthesizer rendered before. So each note is
 function of program and pitch, and envelopes, velocities and the mix are applied here.
 """
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -4,8 +4,6 @@ Conventions: a *release* is a row of ``tracks.csv``: a piece (artist and track n
 file. Only numbers are drawn here; the music is made in ``mtt.synthetic.render``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -8,8 +8,6 @@ every usable track: its complete tags, those its annotator observed, published o
 configuration, the tags and their kinds).
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 from pathlib import Path

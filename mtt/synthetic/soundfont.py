@@ -7,8 +7,6 @@ its own, with the pitch that the two mean. And it reads beyond a sample whose lo
 moved towards the start, both ends by the same amount, which keeps the pitch.
 """
 
-from __future__ import annotations
-
 import atexit
 import functools
 import importlib.metadata

@@ -4,8 +4,6 @@ Conventions: a *step* is one batch and one update, counted from 0. Everything ra
 (seed, step), so training killed at any moment goes on from its last evaluation and ends bit-identical to training left alone.
 """
 
-from __future__ import annotations
-
 import copy
 import io
 import math
@@ -57,7 +55,7 @@ class Supervised:
         return self.batches.iterate(first, last)
 
     def tracks(self, drawn: Batch) -> list[str]:
-        return [self.batches.track_ids[row] for row in drawn.rows]
+        return list(drawn.track_ids)
 
     def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
         device = next(model.parameters()).device
@@ -91,7 +89,6 @@ def fit(
     model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     run = _Run(model, optimizer, folder / STATE_FILE, keeps_best=config.schedule == "constant", writes=ranks.first)
-    run.resume()
     shared = ranks.wrap(model)
     while run.step < config.steps and not run.should_stop(config.patience):
         last = min(config.steps, (run.step // config.evaluate_every + 1) * config.evaluate_every)
@@ -103,15 +100,15 @@ def fit(
                 on_step(run.step + len(losses))
         means = ranks.mean(torch.stack(losses))  # read here: a GPU that is asked for a number waits at every step
         for step in run.step + np.flatnonzero(~np.isfinite(means))[:1]:
-            tracks = _some(objective.tracks(next(iter(objective.draw(step, step + 1)))))
-            raise _diverged(f"training loss is {means[step - run.step]} at step {step} (tracks {tracks})", config, run)
+            tracks = objective.tracks(next(iter(objective.draw(step, step + 1))))
+            named = ", ".join(tracks[:8]) + (f" and {len(tracks) - 8} more" if len(tracks) > 8 else "")
+            raise _diverged(f"training loss is {means[step - run.step]} at step {step} (tracks {named})", config, run)
         score = ranks.agree(validate(model) if ranks.first else None)
         if not math.isfinite(score):
             raise _diverged(f"validation score is {score} after step {last - 1}", config, run)
         model.train()
         run.record([last, float(np.mean(means)), float(score), learning_rate(config, last - 1), time.perf_counter() - started])
-    run.finish()
-    return run.history()
+    return run.finish()
 
 
 def seconds_a_step(model: nn.Module, objective: Objective, config: TrainConfig, seed: int) -> float:
@@ -161,29 +158,22 @@ def _train_steps(
         yield loss.detach()
 
 
-def _diverged(what: str, config: TrainConfig, run: _Run) -> MttError:
+def _diverged(what: str, config: TrainConfig, run: "_Run") -> MttError:
     kept = f"the state after {run.step} steps is kept in {run.path}" if run.step else "nothing is kept"
     return MttError(f"the {what}; {kept}: lower the learning rate ({config.learning_rate:g}), or leave faulty tracks out")
 
 
-def _some(tracks: list[str]) -> str:
-    return ", ".join(tracks[:8]) + (f" and {len(tracks) - 8} more" if len(tracks) > 8 else "")
-
-
 class _Run:
-    """Progress of one training: step, best weights so far where they are kept, history; written whole at each evaluation."""
+    """Progress of one training: step, best weights so far where they are kept, history; read back, and written whole at each evaluation."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, keeps_best: bool, writes: bool) -> None:
         self.model, self.optimizer, self.path, self.keeps_best, self.writes = model, optimizer, path, keeps_best, writes
         self.step, self.rows, self.best = 0, [], None
-
-    def resume(self) -> None:
-        if not self.path.exists():
-            return
-        state = torch.load(self.path, weights_only=True, map_location=next(self.model.parameters()).device)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.rows, self.best = state["step"], state["rows"], state["best"]
+        if path.exists():
+            state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            self.step, self.rows, self.best = state["step"], state["rows"], state["best"]
 
     def should_stop(self, patience: int) -> bool:
         return self.keeps_best and bool(self.rows) and len(self.rows) - 1 - self._best_row() >= patience
@@ -194,23 +184,18 @@ class _Run:
         if self.keeps_best and self._best_row() == len(self.rows) - 1:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         if self.writes:
-            write_whole(self.path, self._state())
+            buffer, state = io.BytesIO(), {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+            torch.save({**state, "step": self.step, "rows": self.rows, "best": self.best}, buffer)
+            write_whole(self.path, buffer.getvalue())
 
-    def finish(self) -> None:
+    def finish(self) -> pd.DataFrame:
+        """Give the model the weights that are kept; the history."""
         if self.best is not None:
             self.model.load_state_dict(self.best)
         self.model.eval()
-
-    def history(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=HISTORY_COLUMNS).astype({"step": int})
         kept = self._best_row() if self.keeps_best else len(table) - 1
         return table.assign(kept=[row == kept for row in range(len(table))])
 
     def _best_row(self) -> int:
         return int(np.argmax([row[2] for row in self.rows]))
-
-    def _state(self) -> bytes:
-        buffer = io.BytesIO()
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
-        torch.save({**state, "rows": self.rows, "best": self.best}, buffer)
-        return buffer.getvalue()

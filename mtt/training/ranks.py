@@ -6,8 +6,6 @@ depend on how many there are, but for the noise: augmentation and dropout have a
 rank. The same number of ranks gives the same bits.
 """
 
-from __future__ import annotations
-
 import datetime
 import os
 from collections.abc import Iterator

@@ -6,9 +6,8 @@ one forward pass. Source: Won et al. 2021, section 3.3 (noisy student, knowledge
 Fonseca et al. 2020, "Addressing missing labels in large-scale sound event recognition using a teacher-student framework with loss masking".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -54,6 +53,7 @@ class Imitation(Supervised):
         return clip_scores(self.labels.numpy(), drawn)
 
 
+@dataclass
 class NoisyStudent:
     """The student's objective: labelled loss + ``unlabelled_weight`` x pseudo-label loss, both mean binary cross-entropy.
 
@@ -62,29 +62,22 @@ class NoisyStudent:
     the labelled loss is the mean over the others.
     """
 
-    def __init__(
-        self,
-        labelled: ClipBatches,
-        labels: np.ndarray,
-        pool: ClipBatches,
-        scores: np.ndarray,
-        augmentation: AugmentConfig | None,
-        pool_augmentation: AugmentConfig | None,
-        seed: int,
-        unlabelled_weight: float = 1.0,
-        mask: MissingLabelMask | None = None,
-    ) -> None:
-        self.labelled, self.pool, self.scores, self.mask = labelled, pool, scores, mask
-        self.labels = torch.as_tensor(labels, dtype=torch.float32)
-        self.augmentation, self.pool_augmentation = augmentation, pool_augmentation
-        self.seed, self.unlabelled_weight = seed, unlabelled_weight
+    labelled: ClipBatches
+    labels: np.ndarray
+    pool: ClipBatches
+    scores: np.ndarray
+    augmentation: AugmentConfig | None
+    pool_augmentation: AugmentConfig | None
+    seed: int
+    unlabelled_weight: float = 1.0
+    mask: MissingLabelMask | None = None
 
     def draw(self, first: int, last: int) -> Iterator[tuple[Batch, Batch]]:
         return zip(self.labelled.iterate(first, last), self.pool.iterate(first, last), strict=True)
 
     def tracks(self, drawn: tuple[Batch, Batch]) -> list[str]:
         labelled, pool = drawn
-        return self.labelled.ids(labelled) + self.pool.ids(pool)
+        return [*labelled.track_ids, *pool.track_ids]
 
     def loss(self, model: nn.Module, step: int, drawn: tuple[Batch, Batch]) -> Tensor:
         labelled, pool = drawn
@@ -98,7 +91,7 @@ class NoisyStudent:
         return supervised + self.unlabelled_weight * imitation
 
     def _supervised(self, logits: Tensor, batch: Batch) -> Tensor:
-        labels = self.labels[batch.rows]
+        labels = torch.as_tensor(self.labels[batch.rows], dtype=torch.float32)
         losses = binary_cross_entropy_with_logits(logits, labels.to(logits.device), reduction="none")
         if self.mask is None:
             return losses.mean()

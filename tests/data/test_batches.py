@@ -45,9 +45,10 @@ def test_clips_start_anywhere_without_slots(tiny_corpus, ids):
     assert (batch.slots == -1).all()
 
 
-def test_slots_are_the_clips_that_evaluation_reads(tiny_corpus, ids):
+def test_slots_are_the_clips_that_evaluation_reads(tiny_corpus, ids, monkeypatch):
+    monkeypatch.setattr("mtt.data.batches.BATCH_SECONDS", 3.0)
     batch = ClipBatches(tiny_corpus, ids[:5], 5, 0.75, seed=0, slots=3).batch(0)
-    parts = evaluation_clips(tiny_corpus, ids[:5], 0.75, 3, 4)
+    parts = evaluation_clips(tiny_corpus, ids[:5], 0.75, 3)
     clips = {(r, s): wave for rows, slots, waves in parts for r, s, wave in zip(rows, slots, waves, strict=True)}
     assert len(clips) == 15
     for wave, row, slot in zip(batch.clips, batch.rows, batch.slots, strict=True):

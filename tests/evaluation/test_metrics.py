@@ -74,7 +74,7 @@ def test_known_values():
 def test_undefined_tags_are_nan_and_named():
     labels, scores = example()
     labels[:, 1], labels[:, 3] = 0, 1
-    table = tag_scores(pd.DataFrame(labels), pd.DataFrame(scores), TAGS)
+    table = tag_scores(pd.DataFrame(labels), pd.DataFrame(scores)).set_axis(TAGS)
     assert list(table.index) == TAGS and table["positives"].tolist() == labels.sum(axis=0).tolist()
     assert table.isna().any(axis=1).tolist() == [False, True, False, True]
     np.testing.assert_array_equal(table["roc_auc"], roc_auc(labels, scores))

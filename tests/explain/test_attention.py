@@ -6,9 +6,10 @@ import torch
 
 from mtt.config import SAMPLE_RATE
 from mtt.explain.attention import AttentionMaps, attention_curves, attention_maps
-from mtt.explain.recording import Recording, evaluating
+from mtt.explain.recording import Recording
 from mtt.files import MttError
 from mtt.models import build_model
+from mtt.models.frontend import evaluating
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from mtt.config import SAMPLE_RATE
+from mtt.data import batches
 from mtt.data.audio import encode_audio, read_audio
-from mtt.explain import recording as recordings
 from mtt.explain.curves import tag_curves
-from mtt.explain.recording import Recording, count_tokens, evaluating, token_times
+from mtt.explain.recording import Recording, count_tokens, token_times
 from mtt.models import build_model
-from mtt.models.frontend import MIN_FRAMES, score_windows
+from mtt.models.frontend import MIN_FRAMES, evaluating, score_windows
 from mtt.models.transformer import CONTEXT_TOKENS
 from tests.explain.planted import noise
 from tests.tiny import TINY_MODEL
@@ -124,7 +124,7 @@ def test_a_recording_gives_the_same_curves_again_and_runs_the_front_end_once(mod
 
 @pytest.mark.parametrize(("window", "hop"), [(1.0, 0.25), (0.5, 3.0)])
 def test_other_models_score_cut_windows(window, hop, monkeypatch):
-    monkeypatch.setattr(recordings, "BATCH_SECONDS", 3 * window)
+    monkeypatch.setattr(batches, "BATCH_SECONDS", 3 * window)
     model, wave = made("short_chunk_resnet"), noise(7)
     curves = tag_curves(model, wave, window, hop)
     starts = np.round(np.arange(0, 7 - window + 1e-9, hop) * SAMPLE_RATE).astype(int)

@@ -32,7 +32,7 @@ def test_attention_that_carries_the_tag_is_found_faithful(corpus):
     assert found.summary.at["attended", "drop"] > 0.8
     assert found.summary.loc[["random", "shifted"], "drop"].abs().max() < 0.3
     assert found.versus_random.lo > 0.6 and found.versus_shifted.lo > 0.6
-    assert found.versus_random.effect == pytest.approx(found.summary.at["attended", "drop"] - found.summary.at["random", "drop"])
+    assert found.versus_random.value == pytest.approx(found.summary.at["attended", "drop"] - found.summary.at["random", "drop"])
     assert list(found.drops.columns) == ["track_id", "artist", *MASKS] and list(found.drops["track_id"]) == list(corpus.tracks.index)
 
 
@@ -61,7 +61,7 @@ def test_the_same_comes_out_again_and_of_other_clips_something_else(corpus, monk
 
 def test_masks_hold_the_most_attended_frames_as_many_random_ones_and_the_same_runs_elsewhere():
     attention = np.random.default_rng(0).random((3, 20))
-    masks = deletion._masks(attention, 0.2, [np.random.default_rng(i) for i in range(3)])
+    masks = deletion._masks(attention, [np.random.default_rng(i) for i in range(3)])
     assert masks.shape == (11, 3, 20) and (masks.sum(axis=2) == 4).all()
     for clip, mask in enumerate(masks[0]):
         assert attention[clip][mask].min() > attention[clip][~mask].max()
@@ -70,7 +70,5 @@ def test_masks_hold_the_most_attended_frames_as_many_random_ones_and_the_same_ru
 
 
 def test_what_cannot_be_tested(corpus):
-    with pytest.raises(ValueError, match=r"share must lie between 0 and 1, not 20"):
-        track_deletion(Attends(), corpus, list(corpus.tracks.index), share=20)
     with pytest.raises(ValueError, match="give tracks of two or more, with a tag that the model knows"):
         summarise_deletion(rows(corpus)[:2])

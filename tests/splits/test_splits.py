@@ -183,7 +183,6 @@ def test_audit_by_hand():
     assert audit.tag_shares.loc["jazz", "test_deviation"] == -0.25
     assert audit.mean_deviation == pytest.approx((0 + 0.25 + 0.25 + 0 + 0.25 + 0.25) / 6)
     assert audit.max_deviation == 0.25 and audit.worst_tag == "rock"
-    assert audit.size_deviation == pytest.approx(2 / 6 - 0.25)
     assert audit.leaked_test_share == 0.5
 
 

@@ -51,7 +51,10 @@ def listen(objective, step=0) -> torch.Tensor:
 def test_the_loss_is_the_sum_of_both_halves_as_written_in_the_paper(parts):
     objective = make(parts, None, None, unlabelled_weight=0.5)
     student = build_model(TINY_MODEL, 3, seed=1).eval()
-    labelled, pool = next(iter(objective.draw(0, 1)))
+    labelled, pool = drawn = next(iter(objective.draw(0, 1)))
+    assert objective.tracks(drawn) == [parts["labelled"].track_ids[row] for row in labelled.rows] + [
+        parts["pool"].track_ids[row] for row in pool.rows
+    ]
     y = torch.as_tensor(parts["labels"][labelled.rows], dtype=torch.float32)
     soft = torch.from_numpy(parts["scores"][pool.rows, pool.slots])
     expected = cross_entropy(student(labelled.clips), y) + 0.5 * cross_entropy(student(pool.clips), soft)

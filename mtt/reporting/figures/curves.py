@@ -4,8 +4,6 @@ Conventions: rows are those of ``mtt.findings.curves``, estimates as in ``experi
 band; where there are too few replicates for it to tell anything, their range.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -96,15 +94,12 @@ def scarcity(rows: Sequence[Mapping], reference: Sequence[Mapping] | None = None
     worth = _worth(left, drawn)
     parts = [
         f"{row['artists']:,} artists: " + ", ".join(f"{kind} {number(row[kind]['effect'])}" for kind in KINDS if kind in row)
-        + f", gain {interval_text(row['gain'])}{_share(row)}"
+        + f", gain {interval_text(row['gain'])}"
+        + (f", {row['recovered']['effect']:.0%} of the headroom".replace("-", "−") if row.get("recovered") else "")
         for row in drawn
     ]  # fmt: skip
     whose = "" if own else " Curves are the reference run's, points this run's."
     return Picture(sheet, f"Line charts with bands over replicates, {title}.{whose} {listed(parts)}.{worth}")
-
-
-def _share(row: Mapping) -> str:
-    return f", {row['recovered']['effect']:.0%} of the headroom".replace("-", "−") if row.get("recovered") else ""
 
 
 def _recovered(axes: Axes, rows: Sequence[Mapping]) -> None:

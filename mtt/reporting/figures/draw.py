@@ -118,14 +118,15 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 def dots(
     axes: Axes, table: pd.DataFrame, places: Sequence[float], colour: str, marker: str = "o", *,
-    size: float = 7, hollow: bool = False, edge: str = "white", upright: bool = False, label: str | None = None,
+    size: float = 7, hollow: bool = False, label: str | None = None,
 ) -> None:  # fmt: skip
-    """Each row's estimate as a dot, and its interval, if any, as a bar; ``places``: heights, or with ``upright`` from left to right."""
+    """Each row's estimate as a dot at the height of its place, and its interval, if any, as a bar."""
     if "low" in table:
-        (axes.vlines if upright else axes.hlines)(places, table["low"], table["high"], color=colour, linewidth=2.2, alpha=0.8)
-    fill, edge = ("white", colour) if hollow else (colour, edge)
-    points = (places, table["estimate"]) if upright else (table["estimate"], places)
-    axes.plot(*points, marker, color=fill, markersize=size, markeredgecolor=edge, markeredgewidth=1.2 if hollow else 0.8, label=label)
+        axes.hlines(places, table["low"], table["high"], color=colour, linewidth=2.2, alpha=0.8)
+    look = (
+        {"color": "white", "markeredgecolor": colour, "markeredgewidth": 1.2} if hollow else {"color": colour, "markeredgecolor": "white"}
+    )
+    axes.plot(table["estimate"], places, marker, markersize=size, label=label, **{"markeredgewidth": 0.8, **look})
 
 
 def beside(axes: Axes, row: float, text: str, colour: str = INK, rise: float = 0, **font) -> None:

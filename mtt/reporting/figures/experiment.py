@@ -4,8 +4,6 @@ Conventions: an estimate is what ``mtt.findings.judge.told`` makes: ``effect``, 
 in macro ROC-AUC. Figures of the opening page take a ``width``: on a phone, panels and names stand above each other.
 """
 
-from __future__ import annotations
-
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence

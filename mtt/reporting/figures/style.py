@@ -1,11 +1,9 @@
 """Colours and matplotlib settings of every figure.
 
-Conventions: a figure is 7.5 inches wide and shown at up to 900 CSS pixels, so that 9 points show as 15 pixels; one drawn for a phone is 3.6
-inches wide and shown at its own size. A model keeps its colour on every page.
+Conventions: a figure is 7.5 inches wide and shown at up to 900 CSS pixels, so that 9 points show as 15 pixels; one drawn for a phone is
+narrower and shown at its own size. A model keeps its colour on every page.
 Colours: Okabe and Ito's colour-blind-safe set ("Color Universal Design", 2008).
 """
-
-from __future__ import annotations
 
 import re
 
@@ -15,7 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from mtt.config import FULL
 from mtt.study.recipes import lineup
 
-WIDTH, PHONE = 7.5, 3.6  # inches
+WIDTH = 7.5  # inches
 DPI = 160  # 1200 pixels wide
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"

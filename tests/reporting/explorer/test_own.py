@@ -14,10 +14,11 @@ from mtt.data.audio import write_audio
 from mtt.explain import deletion
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import tag_curves
-from mtt.explain.recording import Recording, evaluating
+from mtt.explain.recording import Recording
 from mtt.explain.tagging import tag_files
 from mtt.files import MttError
 from mtt.models import build_model, save_model
+from mtt.models.frontend import evaluating
 from mtt.reporting.explorer.page import model_page, render_explorer
 from mtt.reporting.explorer.portable import portable_models
 from tests.reporting.explorer.made import Visit, scene
