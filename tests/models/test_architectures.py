@@ -183,10 +183,6 @@ def test_settings_that_make_no_model(changes, message):
         build_model(replace(SMALL, architecture="short_chunk_resnet", **changes), 5)
 
 
-def test_models_have_colours_of_their_own():
-    assert len({model.colour for model in MODELS.values()}) == len(MODELS)
-
-
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
 def test_bfloat16_gradients_of_strided_convolutions_are_those_of_float32(frames):
     """oneDNN leaves parts of the weight gradient unwritten for narrow images; memory is filled with NaN first, so that it would show."""
