@@ -89,7 +89,6 @@ def test_identical_models_differ_by_exactly_nothing_and_swapped_ones_by_the_mirr
     assert (back.effect, back.lo, back.hi) == pytest.approx((-forth.effect, -forth.hi, -forth.lo), abs=1e-15)
 
 
-
 def test_clustering_widens_the_interval_where_artists_matter_and_only_there():
     def widening(labels, scores, artists):
         by_artist, by_track = (estimate(Bootstrap(labels, owners, 1000), scores) for owners in (artists, np.arange(len(labels))))

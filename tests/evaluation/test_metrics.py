@@ -91,7 +91,6 @@ def test_undefined_tags_are_nan_and_named():
         (np.zeros(3), np.zeros(3), r"labels: expected .* shape \(3,\)"),
         (np.array([[0, 1], [np.nan, 1]]), np.zeros((2, 2)), "labels: expected .* of 0 and 1"),
         (np.zeros((3, 2)), np.zeros((2, 3)), r"expected .*\(3, 2\)"),
-
         (np.zeros((1, 2)), np.array([[np.inf, 0.0]]), "scores: expected finite|probabilities: expected"),
     ],
 )
