@@ -122,12 +122,6 @@ def test_pitch_shift_keeps_the_tempo(cents):
         assert heard / SECOND == pytest.approx(onset.item(), abs=bound)
 
 
-def test_no_pitch_shift_gives_the_signal_back():
-    x = filtered(filtered(noise(2, SECOND), 1000.0, False), 1000.0, False)
-    middle = slice(100, -100)
-    assert (effect("pitch", x, pitch_cents=0.0) - x)[:, middle].norm() / x[:, middle].norm() < 0.01
-
-
 def test_chords_keep_their_partials():
     chord = sum(tone(frequency, 2.0) for frequency in (220.0, 277.2, 329.6)) / 3
     y = effect("pitch", chord, pitch_cents=300.0)[0]
@@ -160,21 +154,17 @@ def test_reverb_is_the_convolution_with_its_response():
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_each_effect_survives_silence_and_short_clips(name):
-    assert torch.equal(apply_effect(name, torch.zeros(2, 5000), 0), torch.zeros(2, 5000))
-    for samples in (1, 2, 333, 2000, 4321):
-        y = apply_effect(name, noise(2, samples), 0)
-        assert y.shape == (2, samples) and y.dtype == torch.float32 and y.isfinite().all()
-
-
-@pytest.mark.parametrize("name", EFFECTS)
-def test_apply_effect_changes_every_example_and_keeps_the_input(name):
+def test_each_effect_changes_every_example_keeps_the_input_and_survives_silence_and_short_clips(name):
     x = noise(4, 20_000)
     kept = x.clone()
     y = apply_effect(name, x, 0)
     assert torch.equal(x, kept)
     assert ((y - x).norm(dim=1) / x.norm(dim=1) > 0.02).all()
     assert torch.equal(y, apply_effect(name, x, 0))
+    assert torch.equal(apply_effect(name, torch.zeros(2, 5000), 0), torch.zeros(2, 5000))
+    for samples in (1, 2, 333, 2000, 4321):
+        y = apply_effect(name, noise(2, samples), 0)
+        assert y.shape == (2, samples) and y.dtype == torch.float32 and y.isfinite().all()
 
 
 def chosen_and_drawn(batch: int, seed: int, **settings) -> tuple[dict[str, torch.Tensor], dict[str, dict[str, torch.Tensor]]]:
@@ -212,14 +202,6 @@ def test_draws_follow_the_probabilities_and_ranges():
     untouched = ~torch.stack(list(rows.values())).any(0)
     assert untouched.double().mean().item() == pytest.approx(0.3 + 0.7 * math.prod(1 - p for p in wanted.values()), abs=0.01)
     assert (drawn["filter"]["seed"] % 2).double().mean().item() == pytest.approx(0.5, abs=0.01)  # high-pass where even
-
-
-def test_effects_are_independent_of_each_other():
-    rows, drawn = chosen_and_drawn(40_000, 4, probability=ALWAYS)
-    masks = torch.stack(list(chosen_and_drawn(40_000, 4)[0].values())).double()
-    values = torch.stack([value.double() for one in drawn.values() for value in one.values()])
-    for numbers in (masks, torch.cat([masks, values])):
-        assert (torch.corrcoef(numbers) - torch.eye(len(numbers))).abs().max() < 4.5 / math.sqrt(40_000)
 
 
 def test_changing_or_adding_an_effect_leaves_what_the_others_draw(monkeypatch):

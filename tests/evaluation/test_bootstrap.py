@@ -61,14 +61,6 @@ def test_equals_resampling_the_rows_themselves(data, boot):
         assert difference.half_width == (difference.hi - difference.lo) / 2
 
 
-def test_artists_are_drawn_whole_with_replacement(data):
-    labels, artists, _, _ = data
-    weights = Bootstrap(labels, artists, resamples=2000, seed=1).weights
-    assert weights.mean() == 1.0
-    assert weights.var() == pytest.approx(1 - 1 / 40, abs=0.02)  # of a binomial with 40 draws of probability 1/40
-    assert (weights == 0).mean() == pytest.approx((1 - 1 / 40) ** 40, abs=0.01)
-
-
 def test_the_draws_depend_on_the_seed_and_not_on_the_order_of_rows_or_names_of_artists(data):
     labels, artists, scores, other = data
     first, again, different = (paired_difference(Bootstrap(labels, artists, 60, seed=seed), scores, other) for seed in (5, 5, 6))

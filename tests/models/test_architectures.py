@@ -167,7 +167,6 @@ def test_a_saved_model_comes_back_bit_identical(architecture, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "vgg"}, "architecture: 'vgg' is unknown, choose one of .*transformer"),
         ({"heads": 3}, "heads: 3 does not divide width 16"),
         ({"n_mels": 7}, "n_mels: expected at least 8"),
         ({"architecture": "fcn", "channels": 5}, "channels: expected an even number"),

@@ -7,7 +7,6 @@ other). The checksum of damaged weights is put into the description, so that wha
 import copy
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import pytest

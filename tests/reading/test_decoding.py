@@ -41,12 +41,6 @@ def test_a_file_that_is_no_audio_gives_the_true_reason(tmp_path, name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_levels_are_measured_before_mixing(tmp_path):
-    write_audio(tmp_path / "a.flac", np.stack([sound(), -sound()], axis=1))
-    info = audio_info(tmp_path / "a.flac")
-    assert info.loudest_db == pytest.approx(10 * np.log10(np.mean(sound() ** 2)), abs=0.1) and info.level_db < -100
-
-
 def test_a_crop_from_the_last_page_of_an_ogg_is_cut_from_the_whole(tmp_path):
     """A jump there lands in the wrong place, by as much as the page was trimmed."""
     write_audio(tmp_path / "a.ogg", sound(7.77))
