@@ -205,15 +205,13 @@ def test_every_import_is_a_declared_dependency():
 
 
 def repository_files() -> list[Path]:
-    """What git tracks or would add; without git, all but the usual leftovers."""
+    """What git tracks or would add."""
     listing = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         names = subprocess.run(listing, capture_output=True, check=True).stdout.decode().split("\0")
-        paths = [ROOT / name for name in names if name]
     except (OSError, subprocess.CalledProcessError):
-        left = {".git", ".venv", "runs", "cache", "__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache"}
-        paths = [p for p in ROOT.rglob("*") if not left & set(p.relative_to(ROOT).parts) and ".egg-info" not in str(p)]
-    return sorted(p for p in paths if p.is_file())
+        pytest.skip("no checkout of git")
+    return sorted(ROOT / name for name in names if (ROOT / name).is_file())
 
 
 def test_no_file_fixes_where_packages_come_from_or_names_a_path_of_one_machine():

@@ -6,7 +6,7 @@ import pytest
 
 from mtt.collections import duplicates, inspection
 from mtt.collections.inspection import inspect_tracks
-from mtt.data.audio import encode_audio, write_audio
+from mtt.data.audio import write_audio
 from mtt.reading import decoding
 from tests.collections.trees import noise, write_sounds
 
@@ -79,27 +79,6 @@ def test_what_was_found_belongs_to_the_constants_it_was_found_with(tmp_path, rea
         pd.testing.assert_frame_equal(first, second)
     monkeypatch.undo()
     pd.testing.assert_frame_equal(inspect(tmp_path), first)
-
-
-def test_what_a_file_holds_is_measured(tmp_path):
-    loud = np.clip(20 * noise(3), -1, 1)
-    write_audio(tmp_path / "clipped.flac", np.stack([loud, 0.1 * loud], axis=1), 44_100)
-    write_audio(tmp_path / "same.flac", noise(3))
-    write_audio(tmp_path / "same.wav", np.round(noise(3) * 32768) / 32768)
-    whole = encode_audio(noise(20), format="MP3")
-    (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
-    write_audio(tmp_path / "side.flac", np.stack([noise(3), 0 * noise(3)], axis=1))
-    table = inspect(tmp_path)
-    assert table["problem"].eq("").all()
-    assert table["fault"].ne("").tolist() == [False, True, False, False, False] and "s of 20.0 s" in table.at["cut.mp3", "fault"]
-    clipped = np.mean(np.abs(loud) >= 0.999) / 2  # one channel of two
-    assert table.at["clipped.flac", "clipped"] == pytest.approx(clipped, rel=0.01) and clipped > 0.2
-    assert table.at["same.flac", "clipped"] == 0
-    assert table.loc["clipped.flac", ["sample_rate", "channels"]].tolist() == [44_100, 2]
-    assert table.at["clipped.flac", "seconds"] == pytest.approx(1.5)
-    assert table.at["same.flac", "digest"] == table.at["same.wav", "digest"]
-    assert table.at["same.flac", "level_db"] == pytest.approx(-20, abs=0.2)
-    assert table.at["cut.mp3", "seconds"] == pytest.approx(10, abs=0.5)
 
 
 def test_what_goes_wrong_with_a_file_stays_with_it(tmp_path, monkeypatch):

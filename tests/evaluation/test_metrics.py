@@ -34,19 +34,6 @@ def test_equal_to_scikit_learn(data, n_tracks, tied):
         assert macro(labels, scores)[metric] == pytest.approx(reference(labels, scores), abs=1e-12)
 
 
-@given(st.data(), st.integers(2, 20))
-@settings(max_examples=60, deadline=None)
-def test_a_weight_stands_for_copies_of_a_track(data, n_tracks):
-    labels = data.draw(hnp.arrays(np.uint8, (n_tracks, 2), elements=st.integers(0, 1)))
-    scores = data.draw(hnp.arrays(np.float64, (n_tracks, 2), elements=st.integers(0, 5)))
-    weights = data.draw(hnp.arrays(np.int64, n_tracks, elements=st.integers(0, 3)))
-    assume(weights.sum() > 0)
-    copies = np.repeat(np.arange(n_tracks), weights)
-    expected = tag_scores(labels[copies], scores[copies])
-    for metric, values in reweighted(labels, scores, np.arange(n_tracks), weights[:, None]).items():
-        np.testing.assert_allclose(values[0], expected[metric], rtol=0, atol=1e-12)
-
-
 def test_many_weightings_of_clusters_at_once():
     labels, scores = example()
     generator = np.random.default_rng(2)

@@ -120,15 +120,9 @@ def test_spellings_of_an_artist_stay_in_one_group_of_the_crossover():
         assert table["role"][table["artist"] == "the band"].value_counts().to_dict() == {"train": 4, "evaluation": 4}
 
 
-def test_unlabelled_pool_by_hand():
-    artists = series(["a", "a", "b", "b", "c", None, "   "])
-    labels = np.array([[1], [0], [1], [0], [0], [1], [0]], dtype=np.uint8)
-    split = split_by_artist(artists, labels, (1, 0, 1), seed=0)
-    assert sorted(split.iloc[[0, 2]]) == ["test", "train"]
-    for labelled, unlabelled in ((0, 1), (2, 3)):
-        assert split.iloc[unlabelled] == ("unlabelled" if split.iloc[labelled] == "train" else "excluded")
-    assert split.iloc[4:].tolist() == ["unlabelled", "excluded", "excluded"]
-    marked = split_by_artist(artists, labels, (1, 0, 0), unlabelled=np.array([True, False] * 3 + [True]))  # whatever their labels are
+def test_tracks_that_are_marked_as_unlabelled_are_the_pool_whatever_their_labels_are():
+    artists, labels = series(["a", "a", "b", "b", "c", None, "   "]), np.array([1, 0, 1, 0, 0, 1, 0], dtype=np.uint8)[:, None]
+    marked = split_by_artist(artists, labels, (1, 0, 0), unlabelled=np.array([True, False] * 3 + [True]))
     assert marked.tolist() == ["unlabelled", "train"] * 2 + ["unlabelled", "excluded", "excluded"]
 
 
