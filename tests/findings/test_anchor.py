@@ -18,15 +18,10 @@ def test_the_anchor_sizes_itself_by_the_clock_and_goes_on_where_it_stopped(tmp_p
     scores = {row["name"]: row["roc_auc"] for row in found["models"]}
     assert set(scores) >= {"teacher", "student", "supervised-long", "oracle", "fcn", "student-w8"}
     against = {"teacher": "teacher", "supervised-long": "labels alone, as long"}[found["control"]]
-    for effect, (better, worse) in {
-        "student minus its teacher (C4a)": ("student", "teacher"),
-        f"student minus {against} (C4b)": ("student", found["control"]),
-        "Transformer minus FCN (C2)": ("teacher", "fcn"),
-        "student, width 8 minus student (C5)": ("student-w8", "student"),
-    }.items():
+    pairs = {"student minus its teacher (C4a)": ("student", "teacher"), f"student minus {against} (C4b)": ("student", found["control"])}
+    pairs |= {"Transformer minus FCN (C2)": ("teacher", "fcn"), "student, width 8 minus student (C5)": ("student-w8", "student")}
+    for effect, (better, worse) in pairs.items():
         assert found["effects"][effect]["effect"] == pytest.approx(scores[better] - scores[worse])
-    low, high = found["effects"]["oracle minus student"]["interval"]
-    assert low <= high
     monkeypatch.setattr(module, "clips_per_second", None)  # it is known from then on
     again = anchor(tmp_path / "anchor", 5.0, config, progress=False)
     assert json.loads(json.dumps(again)) == json.loads(json.dumps(found))

@@ -135,9 +135,8 @@ def test_lengths_are_compared_by_their_slopes_per_doubling():
 def test_augmentation_is_judged_on_the_chain_itself_with_prepared_variants_beside():
     scores = {"teacher": TEACHER, "teacher-plain": LONG, "teacher-fresh": STUDENT}
     found = told("C3", judge(scores))
-    assert found["by_replicate"] == pytest.approx([0.02, 0.025, 0.02]) and found["beside"]["prepared variants"]["effect"] == pytest.approx(
-        0.01
-    )
+    assert found["by_replicate"] == pytest.approx([0.02, 0.025, 0.02])
+    assert found["beside"]["prepared variants"]["effect"] == pytest.approx(0.01)
     del scores["teacher-fresh"]
     assert told("C3", judge(scores))["by_replicate"] == pytest.approx([0.01] * 3)
 
