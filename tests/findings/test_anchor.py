@@ -11,6 +11,7 @@ from mtt.findings.anchor import anchor
 @pytest.mark.slow
 def test_the_anchor_sizes_itself_by_the_clock_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setenv("MTT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(module, "baselines", lambda config: ["fcn"])  # one of five
     config = replace(SMOKE, replicates=1, train=replace(SMOKE.train, augment=AugmentConfig(clip_share=0.0)))
     found = anchor(tmp_path / "anchor", 0.001, config, progress=False)
     assert found["exposure"] == max(4, round(0.06 * found["clips_per_second"] / module.TRAININGS))
