@@ -32,7 +32,6 @@ FOUR = ["rock", "pop", "rock", "pop"]
         (PAIR, ["Rock", "rock", "rock ", "pop"], [("t0", "similar_tags", "'Rock' (1 track), 'rock' (2 tracks)")]),
         (PAIR, ["hip hop", "hip-hop", "hip hop", "pop"], [("t1", "similar_tags", "'hip hop' (2 tracks), 'hip-hop' (1 track)")]),
         (PAIR, [*FOUR[:3], "a, b"], [("t3", "joined_tags", "'a, b', on 1 track; if that is several tags, write 'a|b'")]),
-        (PAIR, [*FOUR[:3], "a;b|pop"], [("t3", "joined_tags", "'a;b', on 1 track; if that is several tags, write 'a|b'")]),
     ],
 )
 def test_a_hint_says_what_it_means_and_where(artists, tags, hints):
@@ -49,7 +48,6 @@ def test_a_hint_says_what_it_means_and_where(artists, tags, hints):
         ("Beyoncé", "Beyonce"),
         ("Simon & Garfunkel", "Simon and Garfunkel"),
         ("Radiohead", "Radiohaed"),
-        ("Radiohead", "Radioheads"),
         ("Led Zeppelin", "Led Zepelin"),
         ("Joni Mitchell", "Joni Mitchall"),
     ],

@@ -16,7 +16,6 @@ from tests.tiny import TINY_MODEL
 SMALL = replace(TINY_MODEL, layers=2, max_positions=64, dropout=0.0)
 PUBLISHED = [  # width, parameters, seconds of a clip
     ("transformer", 256, 4_567_732, 10.0),
-    ("transformer", 64, 1_108_852, 10.0),
     ("short_chunk_resnet", 256, 12_104_244, 3.69),
     ("fcn", 256, 447_732, 29.1),
     ("crnn", 32, 394_100, 29.1),
