@@ -55,6 +55,7 @@ def test_whatever_goes_wrong_with_a_file_stays_with_it(model, tmp_path, monkeypa
     for (name, reason), result in zip(reasons.items(), tag_files(model, given), strict=True):
         assert result.path == tmp_path / name and (result.tags is None) == bool(reason)
         assert reason in result.problem and (not reason or str(tmp_path / name) in result.problem)
+    monkeypatch.undo()
     pd.testing.assert_frame_equal(tag(model, tmp_path / "b" / "second.flac"), tag(model, read_audio(tmp_path / "b" / "second.flac")))
 
 
