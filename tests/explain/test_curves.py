@@ -6,7 +6,7 @@ import torch
 
 from mtt.config import SAMPLE_RATE
 from mtt.data import batches
-from mtt.data.audio import encode_audio, read_audio
+from mtt.data.audio import AudioError, encode_audio, read_audio
 from mtt.explain.curves import tag_curves
 from mtt.explain.recording import Recording, count_tokens, token_times
 from mtt.models import build_model
@@ -120,6 +120,15 @@ def test_a_recording_gives_the_same_curves_again_and_runs_the_front_end_once(mod
     assert len(runs) == before
     np.testing.assert_array_equal(longer.probabilities, tag_curves(model, noise(15), 5.0).probabilities)
     assert not np.allclose(tag_curves(made(seed=1), kept).probabilities, once.probabilities)  # tokens of its own
+
+
+def test_an_excerpt_that_a_cut_file_lacks_is_named(tmp_path):
+    content = encode_audio(noise(3), format="FLAC")
+    (tmp_path / "cut.flac").write_bytes(content[: len(content) // 2])  # its header promises more than there is
+    recording = Recording(tmp_path / "cut.flac")
+    assert len(recording.read()) == recording.samples < 2 * SAMPLE_RATE
+    with pytest.raises(AudioError, match=r"cut\.flac: no such excerpt at 2\.0 s of 1\.\d s"):
+        recording.read(2 * SAMPLE_RATE)
 
 
 @pytest.mark.parametrize(("window", "hop"), [(1.0, 0.25), (0.5, 3.0)])

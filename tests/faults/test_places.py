@@ -84,6 +84,7 @@ def test_training_on_a_full_disk_says_which_file_did_not_fit(mtt, tiny_table, sm
         ("explain music/b.flac --model model --out sealed/p.html", "sealed/p.html: nothing can be written in "),
         ("pack music/tracks.csv sealed", "sealed/pack.json: nothing can be written in "),
         ("pack music/tracks.csv sealed/new", "sealed/new/pack.json: nothing can be written in "),
+        ("study --profile smoke --out sealed/pages", "sealed/pages"),
     ],
 )
 def test_a_place_that_can_only_be_read_is_told(mtt, music, model, sealed, command, told):

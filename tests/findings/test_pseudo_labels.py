@@ -50,9 +50,7 @@ def test_without_a_known_truth_nothing_is_said_of_missing_labels(labels):
     assert found.knows_missing and not unknown.knows_missing
     assert {"missing", "separation"} == set(found.quality()) - set(unknown.quality())
     table = unknown.recovered(2)
-    assert (
-        list(table["score"]) == pytest.approx([0.9, 0.1]) and table["tag"][0] == found.corpus.tags[0]
-    )  # the highest scores of absent labels
+    assert list(table["score"]) == pytest.approx([0.9, 0.1]) and table["tag"][0] == found.corpus.tags[0]  # of absent labels
 
 
 @pytest.mark.parametrize(("case", "where"), [("hidden", "unlabelled"), ("unlabelled", "validation"), ("none", "validation")])

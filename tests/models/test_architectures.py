@@ -16,7 +16,6 @@ from tests.tiny import TINY_MODEL
 SMALL = replace(TINY_MODEL, layers=2, max_positions=64, dropout=0.0)
 PUBLISHED = [  # width, parameters, seconds of a clip
     ("transformer", 256, 4_567_732, 10.0),
-    ("transformer", 64, 1_108_852, 10.0),
     ("short_chunk_resnet", 256, 12_104_244, 3.69),
     ("fcn", 256, 447_732, 29.1),
     ("crnn", 32, 394_100, 29.1),
@@ -167,7 +166,6 @@ def test_a_saved_model_comes_back_bit_identical(architecture, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "vgg"}, "architecture: 'vgg' is unknown, choose one of .*transformer"),
         ({"heads": 3}, "heads: 3 does not divide width 16"),
         ({"n_mels": 7}, "n_mels: expected at least 8"),
         ({"architecture": "fcn", "channels": 5}, "channels: expected an even number"),
@@ -181,10 +179,6 @@ def test_settings_that_make_no_model(changes, message):
         build_model(replace(SMALL, **changes), 5)
     if "architecture" not in changes:  # what the Transformer cannot have is nothing to another model
         build_model(replace(SMALL, architecture="short_chunk_resnet", **changes), 5)
-
-
-def test_models_have_colours_of_their_own():
-    assert len({model.colour for model in MODELS.values()}) == len(MODELS)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])

@@ -7,7 +7,6 @@ other). The checksum of damaged weights is put into the description, so that wha
 import copy
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -29,11 +28,10 @@ KINDS = st.sampled_from(["turn", "cut", "put", "write"])
 DAMAGE = st.lists(st.tuples(KINDS, st.integers(0, 2**62), st.binary(max_size=16)), min_size=1, max_size=4)
 
 
-def damaged(content: bytes, damage: list[tuple[str, int, bytes]], start: int = 0) -> bytes:
-    """``content`` after each damage in turn; half of the places are among the first 400 bytes after ``start``, where headers are."""
+def damaged(content: bytes, damage: list[tuple[str, int, bytes]]) -> bytes:
+    """``content`` after each damage in turn; half of the places are among the first 400 bytes, where headers are."""
     for kind, number, new in damage:
-        whole = len(content) - start
-        place = start + (number // 2) % max(1, whole if number % 2 else min(whole, 400))
+        place = (number // 2) % max(1, len(content) if number % 2 else min(len(content), 400))
         if kind == "turn":
             content = content[:place] + bytes([(content[place] if place < len(content) else 0) ^ 1 << number % 8]) + content[place + 1 :]
         elif kind == "cut":
@@ -135,11 +133,3 @@ def test_bytes_of_a_checkpoint(tmp_path, examples):
         check(import_official, path, tmp_path / "out", None, 2)
 
     run(examples, test, damage=DAMAGE, inside=st.booleans())
-
-
-def test_a_reader_that_believed_would_be_found_out(folder):
-    """The fuzz reaches what it is meant to: turned bits of the numbers alone are read as another model, not refused."""
-    weights = (folder / "model.safetensors").read_bytes()
-    start = 8 + int.from_bytes(weights[:8], "little")
-    write_weights(folder, damaged(weights, [("turn", 0, b"")], start))
-    assert load_model(folder).n_tags == 3 and os.path.getsize(folder / "model.safetensors") == len(weights)

@@ -104,12 +104,10 @@ WAV_HEADER = wav()[:44]
 REASONS: dict[str, tuple[bytes | Callable[[Path], object], str]] = {
     "nothing": (b"", "is empty"),
     "text": ("Höre nichts\n".encode() * 999, "not recognised"),
-    "page": (b"<!DOCTYPE html>", "not recognised"),
     "zeros": (bytes(9_999), "not readable as audio"),
     "m4a": (b"\0\0\0\x20ftypM4A \0\0\2\0" + bytes(range(256)), "AAC/M4A: convert it, for example with ffmpeg -i IN OUT.flac"),
     "tagged aac": (b"ID3\3\0\0\0\0\0\5" + bytes(5) + b"\xff\xf1\x50\x80" + bytes(range(256)), "AAC: convert it"),
     "wma": (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(range(256)), "WMA: convert it"),
-    "picture": (b"\xff\xd8\xff\xe0" + bytes(range(256)) * 99, "not readable as audio"),
     "noise": (np.random.default_rng(1).bytes(9_999), "not recognised"),
     "header alone": (put(WAV_HEADER, 40, bytes(4)), "holds no audio"),
     "one hertz": (wav(rate=1), "1 Hz is no rate of sound"),

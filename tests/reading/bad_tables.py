@@ -28,30 +28,23 @@ def separated(sign: str) -> bytes:
 
 
 COMMA_INSIDE = "4 fields, the header 3: a comma stands at its end, or inside a field; remove it"
-COMMA_AT_END = COMMA_INSIDE
 NO_COLUMN = "names none of the columns path, artist, tags; begin the table with a header such as path,artist,tags"
 WINDOWS = "has a path as Windows writes it; write it from the table's folder on, as in Artist/song.mp3"
 
 BAD_TABLES = [
     # fields
-    BadTable("a comma at the end of one row", table(*ROWS, "d.wav,Dan,pop,"), 1, f"line 5 has {COMMA_AT_END}"),
+    BadTable("a comma at the end of one row", table(*ROWS, "d.wav,Dan,pop,"), 1, f"line 5 has {COMMA_INSIDE}"),
     BadTable("a comma at the end of the header", table(header="path,artist,tags,"), 1, "line 2 has 3 fields, the header 4"),
-    BadTable("a comma at the end of every line", table(*(f"{row}," for row in ROWS), header="path,artist,tags,"), 0, ""),
     BadTable("an artist with a comma in another row", table(*ROWS, "d.wav,Earth, Wind & Fire,soul"), 1, f"line 5 has {COMMA_INSIDE}"),
     BadTable("an artist with a comma in quotation marks", table('a.wav,"Earth, Wind & Fire",soul', *ROWS[1:]), 0, ""),
     BadTable("a field too few", table(*ROWS, "d.wav,Dan"), 1, "line 5 has 2 fields, the header 3: a field is missing"),
-    BadTable(
-        "one row with semicolons", table(*ROWS, "d.wav;Dan;pop"), 1, "line 5 has 1 field, the header 3: a field is missing, another sign"
-    ),
     # separators
     BadTable("semicolons, as Excel saves CSV in Europe", separated(";"), 0, "a semicolon separates its columns"),
     BadTable("tabs", separated("\t"), 0, "a tab separates its columns"),
     BadTable("commas with a space", table('a.wav, "Ann, Jr.", rock', *ROWS[1:], header="path, artist, tags"), 0, ""),
-    BadTable("the separator of tags", table().replace(b",", b"|"), 1, f"line 1, 'path|artist|tags', {NO_COLUMN}"),
     BadTable("a line that tells Excel the separator", b"sep=;\n" + separated(";"), 1, f"line 1, 'sep=', {NO_COLUMN}"),
     # quotation marks
     BadTable("a quotation mark that nothing closes", table(ROWS[0], 'b.wav,"Bob,pop', ROWS[2]), 1, "line 3 opens a quotation mark"),
-    BadTable("one that the next closes", table('a.wav,"Ann,rock', 'b.wav,"Bob",pop'), 1, "line 2 has text after a closing quotation mark"),
     BadTable("one that closes in another row", table('"a.wav,Ann,rock', 'b.wav,Bob,pop"'), 1, "opens in it and closes in line 3"),
     BadTable("text after one", table('a.wav,"Ann" live,rock', *ROWS[1:]), 1, "line 2 has text after a closing quotation mark"),
     BadTable("a field of 200 000 characters", table(f"a.wav,{'x' * 200_000},rock"), 1, "field of more than 131,072 characters"),
@@ -62,11 +55,9 @@ BAD_TABLES = [
     BadTable("UTF-16 without its mark", table(encoding="utf-16-le"), 1, "this is no text, or UTF-16 without its mark"),
     BadTable("Windows-1252", table(*ROWS, "d.wav,Beyoncé,pop", encoding="cp1252"), 1, "as Windows-1252 it begins 'd.wav,Beyonc"),
     BadTable("a NUL byte far down", table(*ROWS * 3000, "b.wav,B\0b,pop"), 1, "line 9002 holds a NUL byte"),
-    BadTable("line ends of Windows", table(end="\r\n"), 0, ""),
     BadTable("line ends of old Macs", table(end="\r"), 0, ""),
     # headers
     BadTable("an empty file", b"", 1, "is empty; a header with the columns path, artist, tags and rows are needed"),
-    BadTable("blank lines only", b"\n \n\n", 1, "is empty"),
     BadTable("a header only", table()[:17], 1, "has no rows under its header; write a row for each track"),
     BadTable("no header", table(header=ROWS[0]), 1, f"line 1, 'a.wav, Ann, rock', {NO_COLUMN}"),
     BadTable("column names in other case, with spaces", table(header="Path, ARTIST ,Tags"), 0, ""),
@@ -80,7 +71,6 @@ BAD_TABLES = [
     BadTable("bytes of any kind", bytes(range(128, 256)), 1, "line 1 is not in UTF-8"),
     # paths and ids
     BadTable("a row without path", table(ROWS[0], ROWS[1], " ,Cem,rock"), 1, "line 4 has no path; correct or remove that line"),
-    BadTable("a row without id", table("1,a.wav,A,x", ",b.wav,B,x", header="track_id,path,artist,tags"), 1, "line 3 has no track_id"),
     BadTable("a path twice", table(*ROWS, "a.wav,Dan,pop"), 1, "line 5 repeats the track_id of line 2, 'a.wav'; keep one row per track"),
     BadTable("a path twice, written otherwise", table(*ROWS, "./a.wav,Dan,pop"), 1, "line 5 repeats the path of line 2, 'a.wav'"),
     BadTable("an id twice", table("1,a.wav,A,x", "1,b.wav,B,x", header="Track ID,path,artist,tags"), 1, "line 3 repeats the track_id"),
@@ -88,7 +78,6 @@ BAD_TABLES = [
     BadTable("a drive", table(*ROWS, "C:/Music/d.wav,Dan,pop"), 1, f"line 5 {WINDOWS}"),
     BadTable("an address", table("https://host/a.wav,Ann,rock", *ROWS[1:]), 1, "line 2 has an address for a path"),
     # what no split can be made of
-    BadTable("no tags", table("a.wav,Ann,", "b.wav,Bob,", "c.wav,Cem,"), 1, "of 3 tracks 0 have tags, by 0 named artists"),
     BadTable("no artists", table("a.wav,,rock", "b.wav,,pop", "c.wav, ,pop"), 1, "of 3 tracks 3 have tags, by 0 named artists"),
     BadTable("two artists for three sets", table(*ROWS[:2], "c.wav,bob,pop"), 1, "of 3 tracks 3 have tags, by 2 named artists"),
     BadTable("a track without artist", table(*ROWS, "d.wav,,pop"), 0, "1 of 4 tracks excluded, such as 'd.wav': 1 without artist"),

@@ -41,10 +41,13 @@ def test_a_file_that_is_no_audio_gives_the_true_reason(tmp_path, name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_levels_are_measured_before_mixing(tmp_path):
-    write_audio(tmp_path / "a.flac", np.stack([sound(), -sound()], axis=1))
+def test_levels_and_clipping_are_measured_over_all_channels_before_mixing(tmp_path):
+    loud = np.clip(20 * sound(), -1, 1)
+    write_audio(tmp_path / "a.flac", np.stack([loud, -0.1 * loud], axis=1))
     info = audio_info(tmp_path / "a.flac")
-    assert info.loudest_db == pytest.approx(10 * np.log10(np.mean(sound() ** 2)), abs=0.1) and info.level_db < -100
+    assert info.clipped == pytest.approx(np.mean(np.abs(loud) >= 0.999) / 2, rel=0.01) and info.clipped > 0.2
+    levels = [10 * np.log10(np.mean((gain * loud) ** 2)) for gain in (1.0, 0.45)]
+    assert [info.loudest_db, info.level_db] == pytest.approx(levels, abs=0.1)
 
 
 def test_a_crop_from_the_last_page_of_an_ogg_is_cut_from_the_whole(tmp_path):

@@ -23,17 +23,8 @@ def test_a_table_says_what_is_wrong_with_it_and_is_left_as_it_was(mtt, bad: BadT
         assert {"a.wav", "b.wav", "c.wav"} <= set(read_split("split.csv").index)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("folder", "is a folder; give the table in it"),
-        ("gone.csv", "no such file; give a table"),
-        ("fifo", "no such file"),
-        ("n" * 300, ""),
-    ],
-)
+@pytest.mark.parametrize(("name", "message"), [("", "is a folder; give the table in it"), ("gone.csv", "no such file"), ("n" * 300, "")])
 def test_what_is_no_file_is_refused(tmp_path, name, message):
-    (tmp_path / "folder").mkdir()
     with pytest.raises(MttError, match=f"{name}: {message}"):
         read_collection(tmp_path / name)
 

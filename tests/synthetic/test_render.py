@@ -15,7 +15,6 @@ from scipy import signal
 from mtt.collections.load import load_corpus
 from mtt.config import SAMPLE_RATE, SyntheticConfig
 from mtt.files import MttError, read_json
-from mtt.settings import SettingsError
 from mtt.synthetic import render
 from mtt.synthetic.artists import STYLES
 from mtt.synthetic.compose import TAG_KINDS
@@ -83,11 +82,6 @@ def test_another_corpus_in_the_folder_is_refused(corpus, tmp_path):
     (tmp_path / "tracks.csv").write_text("path,artist,tags\n")  # somebody's own music
     with pytest.raises(MttError, match="something else"):
         make_corpus(tmp_path, CONFIG)
-
-
-def test_senseless_settings_are_refused_by_name():
-    with pytest.raises(SettingsError, match="missing_labels"):
-        replace(CONFIG, missing_labels=1.0)
 
 
 def test_tables_agree(corpus):

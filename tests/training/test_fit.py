@@ -41,7 +41,7 @@ def test_same_seed_same_bits_other_seed_other_weights(tiny_data, tmp_path):
     assert not torch.equal(weights(one), weights(three))
 
 
-@pytest.mark.parametrize(("stop", "schedule"), [(1, "constant"), (2, "constant"), (3, "cosine"), (5, "constant"), (5, "cosine")])
+@pytest.mark.parametrize(("stop", "schedule"), [(1, "constant"), (4, "constant"), (5, "cosine")])
 def test_training_stopped_after_any_step_ends_in_the_same_bits(tiny_data, tmp_path, stop, schedule):
     config = replace(TINY_TRAIN, schedule=schedule)
     whole, history = run(tiny_data, tmp_path / "whole", config)
@@ -102,9 +102,8 @@ def test_a_loss_that_is_no_number_names_step_and_tracks_and_keeps_the_last_good_
         return replace(drawn, clips=drawn.clips * float("inf")) if step == 3 and batches.track_ids == ids else drawn
 
     monkeypatch.setattr(ClipBatches, "batch", faulty)
-    with pytest.raises(
-        MttError, match=r"training loss is nan at step 3 \(tracks .+\); the state after 2 steps is kept in .*: lower"
-    ) as caught:
+    message = r"training loss is nan at step 3 \(tracks .+\); the state after 2 steps is kept in .*: lower"
+    with pytest.raises(MttError, match=message) as caught:
         run(tiny_data, tmp_path / "cut")
     drawn = supervised(tiny_data).batches.batch(3)
     assert ", ".join(ids[row] for row in drawn.rows) in str(caught.value)
@@ -123,23 +122,9 @@ def test_a_validation_score_that_is_no_number_keeps_the_last_good_state(tiny_dat
         train_with_losses(tiny_data, tmp_path / "new", TINY_TRAIN, [float("inf")])
 
 
-def test_the_state_file_is_no_pickle_of_code(tiny_data, tmp_path):
-    run(tiny_data, tmp_path)
-    assert torch.load(tmp_path / STATE_FILE, weights_only=True)["step"] == TINY_TRAIN.steps
-
-
 def test_learning_rates():
     constant = TrainConfig(learning_rate=1e-4)
     assert {learning_rate(constant, step) for step in (0, 10, 999)} == {1e-4}
     cosine = TrainConfig(steps=110, learning_rate=1.0, schedule="cosine", warmup_steps=10)
     np.testing.assert_allclose([learning_rate(cosine, s) for s in (0, 4, 9, 10, 60)], [0.1, 0.5, 1.0, 1.0, 0.5])
     assert learning_rate(cosine, 109) < 0.001
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_precision_is_obeyed(tiny_data, tmp_path, precision):
-    seen = []
-    model = torch.nn.Sequential(torch.nn.AvgPool1d(50), torch.nn.Linear(441, 3))
-    model.register_forward_hook(lambda _, __, logits: seen.append(logits.dtype))
-    fit(model, supervised(tiny_data), lambda _: 1.0, replace(TINY_TRAIN, precision=precision), tmp_path, 0)
-    assert set(seen) == {getattr(torch, precision)}

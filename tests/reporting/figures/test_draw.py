@@ -81,8 +81,6 @@ def test_svg_stands_in_a_page_and_follows_its_theme(hostile):
         ("labels alone, as long", "supervised-long"),
         ("student-w24", "student-w32"),
         ("short_chunk ResNet", "short-chunk-resnet"),
-        ("teacher on validation tracks", "teacher"),
-        ("teacher-plain-seed1", "teacher-plain"),
         ("mystery", None),
     ],
 )
