@@ -8,6 +8,7 @@ is there is written over.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -32,7 +33,7 @@ from mtt.study.cells import CELL_VERSION, Cell, folder_features, make_regression
 from mtt.study.parameters import PARAMETERS, ParameterError, apply_parameters, check_parameters
 from mtt.study.recipes import Entry
 from mtt.study.replicates import Replicate
-from mtt.study.schedule import make_cells
+from mtt.study.schedule import Job, make_cells
 
 IN_NAME = [
     name for name in PARAMETERS if name not in ("profile", "collection", "study", "init_from", "features_from")
@@ -72,6 +73,15 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     except SettingsError as error:
         raise ParameterError(f"parameter 'teacher_width': {error}") from error
     return config
+
+
+def absolute(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Checked parameters whose paths mean the same in every folder."""
+    given = check_parameters(parameters)
+    if "collection" in given:
+        given["collection"] = parse_source(given["collection"]).absolute
+    models = {name: os.path.abspath(os.path.expanduser(given[name])) for name in ("init_from", "features_from") if name in given}
+    return given | models
 
 
 def open_study(progress: bool = True, **parameters) -> Study:
@@ -177,23 +187,37 @@ class Study:
 
     def make(self, *names: str) -> list[Result]:
         """The results of models of the line-up over all replicates; what is missing is trained, side by side, in one go."""
-        entries, jobs = [self.lineup[name] for name in names], []
-        twice = set(recipes.core(self.config))
-        for place, replicate in enumerate(self.replicates):
-            for entry in (one for one in entries if one.recipe):
-                jobs.append(((entry.name, False), replicate.job(entry.recipe)))
-                if place < self.config.retrained and entry.name in twice:
-                    jobs.append(((entry.name, True), replicate.job(entry.recipe, again=True)))
-        for replicate in self.replicates:
-            if any(job.root == replicate.folder and job.cell is None for _, job in jobs):
-                replicate.prepare()
+        entries, jobs = [self.lineup[name] for name in names], self._jobs(names)
         made: dict[tuple[str, bool], list[Cell]] = {}
-        for (key, _), cell in zip(jobs, make_cells([job for _, job in jobs], self.progress), strict=True):
+        for (key, _), cell in zip(jobs, self.train([job for _, job in jobs]), strict=True):
             made.setdefault(key, []).append(cell)
         for name, (describe, about) in self._regressions.items():
             if name in names:
                 made[name, False] = [make_regression(one.folder, name, describe, about, one.data, self.progress) for one in self.replicates]
         return [Result(entry, made[entry.name, False], made.get((entry.name, True), [])) for entry in entries]
+
+    def _jobs(self, names: Sequence[str]) -> list[tuple[tuple[str, bool], Job]]:
+        """((name, whether it is the second training), what to train) of models over all replicates."""
+        jobs, twice = [], set(recipes.core(self.config))
+        for place, replicate in enumerate(self.replicates):
+            for entry in (one for one in map(self.lineup.get, names) if one.recipe):
+                jobs.append(((entry.name, False), replicate.job(entry.recipe)))
+                if place < self.config.retrained and entry.name in twice:
+                    jobs.append(((entry.name, True), replicate.job(entry.recipe, again=True)))
+        return jobs
+
+    @property
+    def cells(self) -> dict[str, Job]:
+        """All that the study trains, teachers too, by ``REPLICATE/NAME``."""
+        jobs = [job for _, job in self._jobs(list(self.lineup))]
+        return {f"{part.root.name}/{part.recipe.name}": part for job in jobs for part in (*job.teachers, job)}
+
+    def train(self, jobs: Sequence[Job]) -> list[Cell]:
+        """The cells of jobs of this study; what is missing is trained, side by side."""
+        for replicate in self.replicates:
+            if any(job.root == replicate.folder and job.cell is None for job in jobs):
+                replicate.prepare()
+        return make_cells(jobs, self.progress)
 
     @property
     def _regressions(self) -> dict[str, tuple[Callable[[Corpus, list[str]], np.ndarray], list]]:
