@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import torch
-from frame import fastest, show
+from frame import fastest, show, size
 
 from mtt.collections.load import load_corpus
 from mtt.config import FULL, SyntheticConfig
@@ -19,7 +19,7 @@ from mtt.models import build_model
 from mtt.models.mels import make_mels
 from mtt.training.fit import Supervised
 
-CORPUS = SyntheticConfig(labelled_artists=12, unlabelled_artists=0, exact_duplicates=0, near_duplicates=0, unusable_files=0)
+CORPUS = SyntheticConfig(labelled_artists=size(12, 1), unlabelled_artists=0, exact_duplicates=0, near_duplicates=0, unusable_files=0)
 
 
 def stepper(source, corpus: Corpus, ids: list[str]):
@@ -46,7 +46,7 @@ def main() -> None:
         mels = make_mels(Path(folder) / "mels", corpus, [], ids, FULL.teacher, train.augment, train.prepared, progress=False)
         made = (time.perf_counter() - started) / len(ids)
         steps = {"every clip afresh": corpus, "prepared spectrograms": mels}
-        show("a step on 16 clips of 4 s, one thread", {name: 1e3 * fastest(stepper(one, corpus, ids), 20) for name, one in steps.items()})
+        show("a step on 16 clips of 4 s, one thread", {name: fastest(stepper(one, corpus, ids), 20) for name, one in steps.items()})
         print(f"  making them takes {1e3 * made:.0f} ms a track, {train.prepared} variants, all cores, starting included")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from frame import fastest, peak_gb, show
+from frame import fastest, peak_gb, show, size
 
 from mtt.collections.load import load_corpus
 from mtt.config import DEMO, SAMPLE_RATE
@@ -48,7 +48,7 @@ def cost(model: TaggingModel, wave: np.ndarray) -> None:
         "attention curve": lambda: attention_curves(model, wave, WINDOW, HOP),
         "naive tag curve": lambda: naive_curve(model, wave),
     }
-    show(f"{len(wave) / SAMPLE_RATE:.0f} s of audio", {name: 1e3 * fastest(function) for name, function in functions.items()})
+    show(f"{len(wave) / SAMPLE_RATE:.0f} s of audio", {name: fastest(function) for name, function in functions.items()})
 
 
 def memory(model: TaggingModel) -> None:
@@ -56,7 +56,7 @@ def memory(model: TaggingModel) -> None:
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.wav"
-        for minutes in (5, 60):
+        for minutes in (size(5, 1), size(60, 2)):
             with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1) as file:
                 for _ in range(minutes):
                     file.write(0.1 * random.standard_normal(60 * SAMPLE_RATE, dtype=np.float32))
@@ -88,7 +88,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     tagger = (load_model(arguments.model) if arguments.model else build_model(DEMO.teacher, 26, seed=0)).eval()
-    cost(tagger, (0.1 * np.random.default_rng(0).standard_normal(120 * SAMPLE_RATE)).astype(np.float32))
+    cost(tagger, (0.1 * np.random.default_rng(0).standard_normal(size(120, 20) * SAMPLE_RATE)).astype(np.float32))
     memory(tagger)
     if arguments.corpus:
         on_music(tagger)

@@ -45,7 +45,7 @@ def main(threads: int, wheel: str | None) -> None:
         "ours, bfloat16": fastest(coarse),
         "spectrogram, with resampling": fastest(lambda: ours.spectrogram(wave)),
     }
-    show("30 s of audio", {name: 1e3 * seconds for name, seconds in took.items()})
+    show("30 s of audio", took)
     expected = plain(theirs, patches)[0].mean(dim=0)
     for name, logits in (("ours", ours.from_mel(mel)), ("ours, bfloat16", coarse())):
         print(f"  {name}: probabilities differ from the port's by at most {(logits.sigmoid()[0] - expected).abs().max():.1e}")
