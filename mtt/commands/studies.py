@@ -49,7 +49,7 @@ def study(
     given = {} if teacher is None else {"features_from": teacher}
     parameters = check_parameters({"profile": profile, "collection": collection, **given, **parse_parameters(context.args)})
     if plan:
-        return print(_plan(mtt.absolute(parameters)))
+        return print(_plan(mtt.absolute_parameters(parameters)))
     index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
     print(f"{index}")
 
@@ -113,7 +113,7 @@ def train(
 
 
 def _made_cell(name: str, parameters: dict[str, object]) -> "Cell":
-    study = mtt.open_study(progress=sys.stderr.isatty(), **mtt.absolute(parameters))
+    study = mtt.open_study(progress=sys.stderr.isatty(), **mtt.absolute_parameters(parameters))
     if name not in (cells := study.cells):
         raise UsageError(f"--cell {name!r}: is none of {', '.join(cells)}")
     return study.train([cells[name]])[0]

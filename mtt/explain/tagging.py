@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from torch import nn
 
 from mtt.collections.listing import CONTROL
@@ -92,7 +92,7 @@ def tag_files(model: nn.Module, paths: Iterable[str | Path], store: Path | None 
     if len(files) < MANY or next(model.parameters()).is_cuda:
         yield from (tag_file(model, path, store) for path in files)
     else:
-        parallel = Parallel(n_jobs=cpu_count(), return_as="generator", initializer=leave_interrupts)
+        parallel = Parallel(n_jobs=effective_n_jobs(), return_as="generator", initializer=leave_interrupts)
         yield from parallel(delayed(_tag_alone)(model, path, store, os.getcwd()) for path in files)
 
 

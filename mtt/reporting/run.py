@@ -35,7 +35,7 @@ from mtt.reporting.pages import remarks, words
 from mtt.reporting.pages.frame import SITE, Page
 from mtt.reporting.pages.index import render_index
 from mtt.reporting.pages.notebook import render_notebook
-from mtt.study.workspace import Study, absolute, open_study
+from mtt.study.workspace import Study, absolute_parameters, open_study
 
 PAGES = (
     Page(1, "01_data_exploration", "Data exploration", "What is in the corpus, and what does augmentation do to it?"),
@@ -52,7 +52,7 @@ RUN = "run.json"  # beside the executed notebooks: what they follow from, when t
 
 def run_study(parameters: Mapping[str, object], out: Path) -> Path:
     """Execute every notebook with ``parameters``, write the pages into ``out``, return the path of the index. Raises ``MttError``."""
-    parameters = absolute(parameters)  # notebooks run in a folder of their own
+    parameters = absolute_parameters(parameters)  # notebooks run in a folder of their own
     study = open_study(**parameters)
     if not NOTEBOOKS.exists():
         raise MttError(f"{NOTEBOOKS}: no notebooks there; run from a checkout of the project")

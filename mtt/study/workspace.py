@@ -75,7 +75,7 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     return config
 
 
-def absolute(parameters: Mapping[str, object]) -> dict[str, object]:
+def absolute_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
     """Checked parameters whose paths mean the same in every folder."""
     given = check_parameters(parameters)
     if "collection" in given:

@@ -52,6 +52,7 @@ def test_commands_on_a_cluster_that_loses_a_worker_give_what_they_give_alone(clu
     for path in alone:
         if path != "tracks.csv":
             (tmp_path / path).unlink()
+    monkeypatch.delenv("LOKY_MAX_CPU_COUNT")
     monkeypatch.setenv("MTT_HOME", str(tmp_path / "other home"))
     monkeypatch.setenv("MTT_DASK", cluster.scheduler.address)
     audit, pack, tag = COMMANDS
