@@ -108,7 +108,7 @@ def train(
     if (config is None) == (cell is None) or (config and given):
         raise UsageError("train: give --config FILE, or --cell REPLICATE/NAME with the study's parameters")
     made = mtt.run_job(mtt.read_job(config)) if config else _made_cell(cell, given)
-    found = cell.metrics["test"]
+    found = made.metrics["test"]
     print(f"{made.folder}: ROC-AUC {found['roc_auc']:.4f}, PR-AUC {found['pr_auc']:.4f} on the test set")
 
 
