@@ -67,14 +67,8 @@ if "train" in sys.orig_argv and "LOCAL_RANK" in os.environ:
 
 def torchrun(*arguments: object, folder: Path, **more: str) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *map(str, arguments)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.getcwd(),
-        "MTT_HOME": str(folder),
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        **more,
-    }
+    one = dict.fromkeys(("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+    environment = {**os.environ, **one, "PYTHONPATH": os.getcwd(), "MTT_HOME": str(folder), "CUDA_VISIBLE_DEVICES": "", **more}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
 
