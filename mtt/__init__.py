@@ -41,6 +41,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "study.distill": ["distill"],
         "study.final": ["take_home"],
         "study.job": ["read_job", "run_job"],
-        "study.workspace": ["notebook_study", "open_study"],
+        "study.workspace": ["absolute_parameters", "notebook_study", "open_study"],
     },
 )

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+
+HOST = platform.node().replace(".", "-") + "-"  # before a process's number, which is of one machine
 
 
 class MttError(ValueError):
@@ -38,7 +41,7 @@ class PlaceError(MttError, OSError):
 def home() -> Path:
     """The folder that holds ``runs/`` and ``cache/``: ``$MTT_HOME``, else the checkout, else the current folder."""
     if os.environ.get("MTT_HOME"):
-        return Path(os.environ["MTT_HOME"])
+        return Path(os.environ["MTT_HOME"]).absolute()  # also for workers in another folder
     checkout = Path(__file__).resolve().parents[1]
     return checkout if (checkout / "run_all.sh").exists() else Path.cwd()
 
@@ -65,7 +68,7 @@ def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Pat
     Raises ``PlaceError``; nothing of it is left then, nor a folder that was made for it.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{HOST}{os.getpid()}.partial")
     missing, content = _missing_folders(path), content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,10 +100,10 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def remove_leftovers(folder: Path, names: str = "*") -> None:
-    """Remove what killed processes had begun to write into ``folder``."""
-    for leftover in folder.glob(f".{names}.*.partial"):
+    """Remove what killed processes of this machine had begun to write into ``folder``, which others may share."""
+    for leftover in folder.glob(f".{names}.{HOST}*.partial"):
         try:
-            os.kill(int(leftover.suffixes[-2][1:]), 0)  # asks, and does nothing
+            os.kill(int(leftover.suffixes[-2].removeprefix(f".{HOST}")), 0)  # asks, and does nothing
         except ProcessLookupError:
             leftover.unlink(missing_ok=True)
         except (ValueError, OverflowError, PermissionError):  # not a number that we wrote, or another user's

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
 from mtt.collections.duplicates import Fingerprint, fingerprint_settings, join_fingerprints, split_fingerprints
@@ -47,7 +47,7 @@ def inspect_tracks(tracks: pd.DataFrame, root: Path, cache: Path, progress: bool
         remove_leftovers(store)
     new = [stamp for stamp in dict.fromkeys(stamps) if stamp not in known]
     shards = [new[i : i + FILES_PER_SHARD] for i in range(0, len(new), FILES_PER_SHARD)]
-    parallel = Parallel(n_jobs=min(cpu_count(), len(shards) or 1), return_as="generator", initializer=leave_interrupts)
+    parallel = Parallel(n_jobs=min(effective_n_jobs(), len(shards) or 1), return_as="generator", initializer=leave_interrupts)
     with tqdm(total=len(new), desc="reading files", unit="file", disable=not progress or not new) as bar:
         for shard, rows in zip(shards, parallel(delayed(_inspect_shard)(root, shard) for shard in shards), strict=True):
             known |= zip(shard, rows, strict=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
 from mtt.collections.duplicates import join_fingerprints, split_fingerprints
@@ -128,7 +128,7 @@ def pack_corpus(corpus: Corpus, out: str | Path, progress: bool = True) -> Corpu
         if needed > free:
             room = f"packing needs {needed / 1e9:,.2f} GB and the disk has {free / 1e9:,.2f} GB free"
             raise MttError(f"{out}: {room}; make room or give a folder on another disk")
-        parallel = Parallel(n_jobs=min(cpu_count(), len(missing) or 1), return_as="generator", initializer=leave_interrupts)
+        parallel = Parallel(n_jobs=min(effective_n_jobs(), len(missing) or 1), return_as="generator", initializer=leave_interrupts)
         jobs = (delayed(_write_sound)(corpus.path(track_id), out.absolute(), digest) for track_id, digest in missing["digest"].items())
         bar = tqdm(parallel(jobs), desc="packing", total=len(missing), unit="track", disable=not progress or missing.empty)
         _write_index(out, corpus, faults={digest: fault for digest, fault in zip(missing["digest"], bar, strict=True) if fault})

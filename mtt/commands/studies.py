@@ -1,23 +1,38 @@
 """Commands that run studies, train models and look at settings."""
 
+import itertools
+import shlex
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import mtt
 from mtt.commands.options import Force, model_folder
 from mtt.config import ANCHOR, PROFILES, SMOKE
-from mtt.files import home, output, shown, write_json
+from mtt.files import UsageError, home, output, shown, write_json
 from mtt.study.parameters import check_parameters, parse_parameters
+
+if TYPE_CHECKING:
+    from mtt.study.cells import Cell
 
 app = typer.Typer()
 WITH_PARAMETERS = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
     "options_metavar": "[OPTIONS] [-p NAME VALUE]...",
 }
+PLAN = """#!/bin/bash
+# {about}, a line each; bash FILE [OPTION OF SBATCH]... submits them
+case ${{SLURM_ARRAY_TASK_ID:-}} in
+{lines}
+"")
+    for wave in {waves}; do
+        last=$(sbatch --parsable ${{last:+--dependency=afterany:$last}} --array="$wave" "$@" "$0") || exit
+    done ;;
+esac"""
 
 
 @app.command(**WITH_PARAMETERS)
@@ -28,6 +43,9 @@ def study(
     out: Annotated[Path | None, typer.Option(help="folder for the pages  [default: reports of the checkout]")] = None,
     teacher: Annotated[str | None, typer.Option(help="model folder whose features join the baselines; it tags music without tags")] = None,
     minutes: Annotated[float | None, typer.Option(help="that training may take; what they do not suffice for is left out")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="print a SLURM script that trains what is missing, a task a model; run nothing")
+    ] = False,
 ) -> None:
     """Run all notebooks and render the reports; -p sets a notebook parameter.
 
@@ -35,11 +53,34 @@ def study(
     """
     given = {name: value for name, value in {"features_from": teacher, "minutes": minutes}.items() if value is not None}
     parameters = check_parameters({"profile": profile, "collection": collection, **given, **parse_parameters(context.args)})
+    if plan:
+        return print(_plan(mtt.absolute_parameters(parameters)))
     index = mtt.run_study(parameters, home() / "reports" if out is None else out)  # imports all there is: mistakes are answered before it
     print(f"{index}")
 
 
 @app.command("take-home", **WITH_PARAMETERS)
+def _plan(parameters: dict[str, object]) -> str:
+    """A shell script that submits itself: a job array a wave, a line of it a task; what a wave needs is made by those before it."""
+    study = mtt.open_study(progress=sys.stderr.isatty(), **parameters)
+    missing = {name: sum(part.cell is None for part in job.teachers) for name, job in study.cells.items() if job.cell is None}
+    ordered = sorted(missing, key=missing.get)
+    words = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
+    lines = [shlex.join([sys.executable, "-m", "mtt", "train", "--cell", name, *words]) for name in ordered]
+    ends = list(itertools.accumulate(Counter(map(missing.get, ordered)).values(), initial=0))
+    waves = " ".join(f"{first + 1}-{last}" for first, last in itertools.pairwise(ends))
+    return PLAN.format(
+        about=f"{len(lines)} models that {shown(study.folder)} lacks",
+        lines="\n".join(f"{number}) exec {line} ;;" for number, line in enumerate(lines, 1)),
+        waves=waves,
+    )
+
+
+@app.command(
+    "take-home",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="[OPTIONS] [-p NAME VALUE]...",
+)
 def take_home_command(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="model folder to write")],
@@ -59,17 +100,29 @@ def take_home_command(
     print(f"expect a ROC-AUC of about {about['expected']['roc_auc']:.3f}, that of {about['expected_from']}")
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, options_metavar="[OPTIONS] [-p NAME VALUE]...")
 def train(
-    config: Annotated[Path, typer.Option(help="TOML or JSON file: collection, recipe, profile, [model], [train], [student]")],
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="TOML or JSON file: collection, recipe, profile, [model], [train], [student]")] = None,
+    cell: Annotated[str | None, typer.Option(metavar="REPLICATE/NAME", help="instead: a model of the study of these -p")] = None,
 ) -> None:
     """Train one model of the study's recipes with settings of your own; its folder is that of a cell of a study.
 
     Stopped, it goes on where it was; done, it is read back. Example: python -m mtt train --config job.toml
     """
-    cell = mtt.run_job(mtt.read_job(config))
-    found = cell.metrics["test"]
-    print(f"{cell.folder}: ROC-AUC {found['roc_auc']:.4f}, PR-AUC {found['pr_auc']:.4f} on the test set")
+    given = parse_parameters(context.args)
+    if (config is None) == (cell is None) or (config and given):
+        raise UsageError("train: give --config FILE, or --cell REPLICATE/NAME with the study's parameters")
+    made = mtt.run_job(mtt.read_job(config)) if config else _made_cell(cell, given)
+    found = made.metrics["test"]
+    print(f"{made.folder}: ROC-AUC {found['roc_auc']:.4f}, PR-AUC {found['pr_auc']:.4f} on the test set")
+
+
+def _made_cell(name: str, parameters: dict[str, object]) -> "Cell":
+    study = mtt.open_study(progress=sys.stderr.isatty(), **mtt.absolute_parameters(parameters))
+    if name not in (cells := study.cells):
+        raise UsageError(f"--cell {name!r}: is none of {', '.join(cells)}")
+    return study.train([cells[name]])[0]
 
 
 @app.command()

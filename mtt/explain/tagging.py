@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
+from joblib import Parallel, delayed, effective_n_jobs
 from torch import nn
 
 from mtt.collections.listing import CONTROL
@@ -22,11 +24,12 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
 from mtt.explain.recording import Recording, kept_of, probabilities, tag_names, windows
-from mtt.files import MttError, one_line, shown
+from mtt.files import MttError, leave_interrupts, one_line, shown
 from mtt.models.frontend import evaluating
 from mtt.reading.decoding import MINIMUM_SECONDS, SILENCE_DB
 
 CLIPS = 8  # of a recording
+MANY = 12  # files, from which on processes are worth their start
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,23 @@ def tag_file(model: nn.Module, path: Path, store: Path | None = None) -> Tagged:
 
 
 def tag_files(model: nn.Module, paths: Iterable[str | Path], store: Path | None = None) -> Iterator[Tagged]:
-    """What came of each file, one by one, kept in ``store`` (of this model alone). Folders are as in ``files_of``."""
-    for path in files_of(paths).files:
-        yield tag_file(model, path, store)
+    """What came of each file, in order, kept in ``store`` (of this model alone). Folders are as in ``files_of``.
+
+    MANY files are heard by parallel processes of a thread each.
+    """
+    files = files_of(paths).files
+    if len(files) < MANY or next(model.parameters()).is_cuda:
+        yield from (tag_file(model, path, store) for path in files)
+    else:
+        parallel = Parallel(n_jobs=effective_n_jobs(), return_as="generator", initializer=leave_interrupts)
+        yield from parallel(delayed(_tag_alone)(model, path, store, os.getcwd()) for path in files)
+
+
+def _tag_alone(model: nn.Module, path: Path, store: Path | None, folder: str) -> Tagged:
+    """``tag_file`` in a process of one thread; relative paths start in ``folder``."""
+    torch.set_num_threads(1)
+    os.chdir(folder)
+    return tag_file(model, path, store)
 
 
 def files_of(paths: Iterable[str | Path]) -> Found:

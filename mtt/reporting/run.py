@@ -22,7 +22,6 @@ import papermill
 import torch
 from papermill.exceptions import PapermillExecutionError
 
-from mtt.collections.load import parse_source
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import MttError, alone, check_place, fingerprint, home, read_json, write_json, write_whole
 from mtt.findings.curves import variance
@@ -36,8 +35,7 @@ from mtt.reporting.pages import remarks, words
 from mtt.reporting.pages.frame import SITE, Page
 from mtt.reporting.pages.index import render_index
 from mtt.reporting.pages.notebook import render_notebook
-from mtt.study.parameters import check_parameters
-from mtt.study.workspace import Study, open_study
+from mtt.study.workspace import Study, absolute_parameters, open_study
 
 PAGES = (
     Page(1, "01_data_exploration", "Data exploration", "What is in the corpus, and what does augmentation do to it?"),
@@ -54,12 +52,7 @@ RUN = "run.json"  # beside the executed notebooks: what they follow from, when t
 
 def run_study(parameters: Mapping[str, object], out: Path) -> Path:
     """Execute every notebook with ``parameters``, write the pages into ``out``, return the path of the index. Raises ``MttError``."""
-    parameters = check_parameters(parameters)
-    if "collection" in parameters:
-        parameters["collection"] = parse_source(parameters["collection"]).absolute  # notebooks run in a folder of their own
-    for name in ("init_from", "features_from"):
-        if name in parameters:
-            parameters[name] = os.path.abspath(os.path.expanduser(parameters[name]))
+    parameters = absolute_parameters(parameters)  # notebooks run in a folder of their own
     study = open_study(**parameters)
     if not NOTEBOOKS.exists():
         raise MttError(f"{NOTEBOOKS}: no notebooks there; run from a checkout of the project")

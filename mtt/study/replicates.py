@@ -18,7 +18,7 @@ from mtt.collections.load import load_corpus
 from mtt.config import InitialWeights, StudyConfig, SyntheticConfig
 from mtt.data.corpus import Corpus
 from mtt.evaluation.predict import over_tracks, predict_clips
-from mtt.files import MttError, fingerprint, home, kept_arrays
+from mtt.files import MttError, alone, fingerprint, home, kept_arrays
 from mtt.models.checkpoint import loaded
 from mtt.models.mels import Mels, make_mels
 from mtt.settings import SettingsError
@@ -196,7 +196,9 @@ class Replicate:
         model, train = self.config.teacher, self.config.train
         if train.prepared:
             whole, trained = self._heard
-            make_mels(self.mels.folder, self.data.corpus, whole, trained, model, train.augment, train.prepared, self.progress)
+            folder = self.mels.folder
+            with alone(folder.with_name(f".{folder.name}.lock")):  # cells of a cluster start together
+                make_mels(folder, self.data.corpus, whole, trained, model, train.augment, train.prepared, self.progress)
 
     def job(self, recipe, again: bool = False) -> Job:
         """The cell of a recipe in this replicate, or its second training."""

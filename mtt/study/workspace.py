@@ -8,6 +8,7 @@ is there is written over.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -73,6 +74,15 @@ def configure(parameters: Mapping[str, object]) -> StudyConfig:
     except SettingsError as error:
         raise ParameterError(f"parameter 'teacher_width': {error}") from error
     return config
+
+
+def absolute_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Checked parameters whose paths mean the same in every folder."""
+    given = check_parameters(parameters)
+    if "collection" in given:
+        given["collection"] = parse_source(given["collection"]).absolute
+    models = {name: os.path.abspath(os.path.expanduser(given[name])) for name in ("init_from", "features_from") if name in given}
+    return given | models
 
 
 def open_study(progress: bool = True, **parameters) -> Study:
@@ -169,7 +179,7 @@ class Study:
         units = [self._jobs(entry, 0) for entry in entries]
         units += [[job for entry in entries for job in self._jobs(entry, place)] for place in places]
         while chosen := allowance.choose(units):
-            self._train(chosen)
+            self.train(chosen)
         kept = [entry for entry in entries if self._is_made(entry, 0)]
         replicates = 1 + len([*takewhile(lambda place: all(self._is_made(entry, place) for entry in kept), places)])
         left_out = [entry.name for entry in entries if entry not in kept]
@@ -238,7 +248,7 @@ class Study:
             for entry in (one for one in entries if one.recipe):
                 jobs += [((entry.name, bool(again)), job) for again, job in enumerate(self._jobs(entry, place))]
         made: dict[tuple[str, bool], list[Cell]] = {}
-        for (key, _), cell in zip(jobs, self._train([job for _, job in jobs]), strict=True):
+        for (key, _), cell in zip(jobs, self.train([job for _, job in jobs]), strict=True):
             made.setdefault(key, []).append(cell)
         for name, (describe, about) in self._regressions.items():
             if name in names:
@@ -253,7 +263,15 @@ class Study:
     def _is_made(self, entry: Entry, place: int) -> bool:
         return all(job.cell for job in self._jobs(entry, place))
 
-    def _train(self, jobs: Sequence[Job]) -> list[Cell]:
+    @property
+    def cells(self) -> dict[str, Job]:
+        """All that the study trains, teachers too, by ``REPLICATE/NAME``."""
+        entries = [entry for entry in self.lineup.values() if entry.recipe]
+        jobs = [job for place, _ in enumerate(self.replicates) for entry in entries for job in self._jobs(entry, place)]
+        return {f"{part.root.name}/{part.recipe.name}": part for job in jobs for part in (*job.teachers, job)}
+
+    def train(self, jobs: Sequence[Job]) -> list[Cell]:
+        """The cells of jobs of this study; what is missing is trained, side by side."""
         for replicate in self._planned:
             if any(job.root == replicate.folder and job.cell is None for job in jobs):
                 replicate.prepare()

@@ -69,7 +69,7 @@ def _render(folder: Path, config: SyntheticConfig, workers: int | None, progress
     for release in releases:
         batches.setdefault(release.artist, []).append(release)
     alike = sorted((artists[number] for number in batches), key=lambda artist: list(artist.genres))  # the same genres share samples
-    jobs = min(workers or joblib.cpu_count(), len(alike))
+    jobs = min(workers or joblib.effective_n_jobs(), len(alike))
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, initializer=leave_interrupts)
     facts: dict[int, Facts] = {}
     with tqdm(total=len(releases), unit="track", desc="Rendering", disable=not progress) as bar:

@@ -13,7 +13,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pandas as pd
-from frame import fastest, music, show
+from frame import fastest, music, show, size
 
 from mtt.collections.inspection import inspect_tracks
 from mtt.collections.load import load_corpus
@@ -23,7 +23,7 @@ from mtt.data.audio import encode_audio, read_audio, write_audio
 from mtt.data.corpus import Corpus
 from mtt.synthetic.render import make_corpus
 
-SECONDS, CROPS = 30.0, 300
+SECONDS, CROPS = 30.0, size(300, 3)
 KINDS = {
     "FLAC, 44 100 Hz stereo": ("flac", 44_100, 2),
     "MP3, 44 100 Hz stereo": ("mp3", 44_100, 2),
@@ -49,15 +49,15 @@ def audit(root: Path, tracks: int) -> None:
         "audit": fastest(lambda: inspect_tracks(table, folder, next(caches), progress=False), 1),
         "audit, from its cache": fastest(lambda: inspect_tracks(table, folder, folder / "0", progress=False), 1),
     }
-    show("a track of 30 s", {name: 1e3 * seconds / tracks for name, seconds in took.items()})
+    show("a track of 30 s", {name: seconds / tracks for name, seconds in took.items()})
     print(f"  the audit: {SECONDS * tracks / took['audit']:.0f} x real time")
 
 
-def crop_milliseconds(corpus: Corpus, seconds: float) -> float:
+def crop(corpus: Corpus, seconds: float) -> float:
     random = np.random.default_rng(0)
     ids = random.choice(corpus.tracks.index.to_numpy(), CROPS).tolist()
     starts = (random.random(CROPS) * (SECONDS - seconds - 0.1)).tolist()
-    return 1e3 / CROPS * fastest(lambda: [corpus.read(track, start, seconds) for track, start in zip(ids, starts, strict=True)])
+    return fastest(lambda: [corpus.read(track, start, seconds) for track, start in zip(ids, starts, strict=True)]) / CROPS
 
 
 def crops(root: Path, tracks: int) -> None:
@@ -67,7 +67,7 @@ def crops(root: Path, tracks: int) -> None:
         corpora[kind] = load_corpus(str(folder / "tracks.csv"), cache=root / "cache", progress=False)
     corpora["packed"] = pack_corpus(corpora[kind], root / "pack", progress=False)
     for seconds in (3.0, 10.0):
-        show(f"a random crop of {seconds:g} s", {kind: crop_milliseconds(corpus, seconds) for kind, corpus in corpora.items()})
+        show(f"a random crop of {seconds:g} s", {kind: crop(corpus, seconds) for kind, corpus in corpora.items()})
 
 
 def embedded(root: Path, tracks: int) -> None:
@@ -78,11 +78,11 @@ def embedded(root: Path, tracks: int) -> None:
     seconds = (time.perf_counter() - started) / len(made)
     wave = read_audio(root / "corpus" / made["path"].iloc[0])
     encoding = fastest(lambda: encode_audio(wave, format="MP3"))
-    show(f"a track of the embedded corpus, {config.seconds:g} s", {"encoding it as MP3": 1e3 * encoding, "making it": 1e3 * seconds})
+    show(f"a track of the embedded corpus, {config.seconds:g} s", {"encoding it as MP3": encoding, "making it": seconds})
 
 
 if __name__ == "__main__":
     os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # all in this process, whose time is taken
     for part in (audit, crops, embedded):
         with tempfile.TemporaryDirectory() as name:
-            part(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+            part(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else size(20, 2))

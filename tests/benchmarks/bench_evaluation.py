@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pandas as pd
-from frame import fastest, peak_gb, show
+from frame import fastest, peak_gb, show, size
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mtt.evaluation.bootstrap import Bootstrap
@@ -21,7 +21,7 @@ from mtt.splits.check import compare_splits
 from mtt.splits.make import comparator_splits, split_by_artist
 
 RESAMPLES, RATIOS = 1000, (0.6, 0.2, 0.2)
-CASES = {"small": (500, 28, 90), "CALS test set": (35_000, 50, 6_000)}  # tracks, tags, artists
+CASES = {"small": (500, 28, 90), "CALS test set": (size(35_000, 1000), 50, size(6_000, 200))}  # tracks, tags, artists
 
 
 def metrics(name: str, n_tracks: int, n_tags: int, n_artists: int) -> None:
@@ -31,15 +31,16 @@ def metrics(name: str, n_tracks: int, n_tags: int, n_artists: int) -> None:
     artists = random.integers(0, n_artists, n_tracks)
     expected = [metric(labels, scores, average=None) for metric in (roc_auc_score, average_precision_score)]
     error = np.abs(np.stack(expected) - tag_scores(labels, scores)[list(METRICS)].to_numpy().T).max()
-    once = 1e3 * fastest(lambda: (roc_auc_score(labels, scores), average_precision_score(labels, scores)))
-    ours = 1e3 * fastest(lambda: macro(labels, scores))
+    once = fastest(lambda: (roc_auc_score(labels, scores), average_precision_score(labels, scores)))
+    ours = fastest(lambda: macro(labels, scores))
 
     def resample() -> None:
-        Bootstrap(labels, artists, RESAMPLES).distribution(scores)
+        boot = Bootstrap(labels, artists, RESAMPLES)
+        _ = [boot.distribution(scores, metric) for metric in METRICS]
 
     title = f"{name}, {n_tracks} tracks x {n_tags} tags, {n_artists} artists; largest difference {error:.1e}"
     show(title, {"scikit-learn": once, "both metrics": ours})
-    show(f"{name}, {RESAMPLES} resamples", {"scikit-learn": RESAMPLES * once, "bootstrap": 1e3 * fastest(resample, 1)})
+    show(f"{name}, {RESAMPLES} resamples", {"scikit-learn": RESAMPLES * once, "bootstrap": fastest(resample, 1)})
 
 
 def jamendo(path: str) -> tuple[pd.Series, np.ndarray, dict[str, pd.Series]]:
@@ -49,7 +50,7 @@ def jamendo(path: str) -> tuple[pd.Series, np.ndarray, dict[str, pd.Series]]:
     return table["artist_id"], table["tags"].str.get_dummies("|").to_numpy(np.uint8), official
 
 
-def generated(n_tracks: int = 1_000_000, n_artists: int = 45_000, n_tags: int = 50) -> tuple[pd.Series, np.ndarray, dict]:
+def generated(n_tracks: int, n_artists: int, n_tags: int = 50) -> tuple[pd.Series, np.ndarray, dict]:
     """Artists of unequal size, each with its own taste, so that its tracks share tags; a tenth of them is unlabelled."""
     random = np.random.default_rng(0)
     size = random.pareto(1.5, n_artists) + 0.3
@@ -78,4 +79,4 @@ def splits(artists: pd.Series, labels: np.ndarray, compared: dict[str, pd.Series
 if __name__ == "__main__":
     for case, sizes in CASES.items():
         metrics(case, *sizes)
-    splits(*(jamendo(sys.argv[1]) if len(sys.argv) > 1 else generated()))
+    splits(*(jamendo(sys.argv[1]) if len(sys.argv) > 1 else generated(size(1_000_000, 10_000), size(45_000, 500))))

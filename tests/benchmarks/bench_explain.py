@@ -1,4 +1,4 @@
-"""Cost and borders of the explanations, on one thread, for a model of the demo profile's size.
+"""Cost, memory and borders of the explanations, on one thread, for a model of the demo profile's size.
 
     python tests/benchmarks/bench_explain.py [--model runs/demo/teacher --corpus]
 
@@ -7,10 +7,13 @@ embedded corpus's music, for localisation, deletion and the borders of windows.
 """
 
 import argparse
+import tempfile
+from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
-from frame import fastest, show
+from frame import fastest, peak_gb, show, size
 
 from mtt.collections.load import load_corpus
 from mtt.config import DEMO, SAMPLE_RATE
@@ -45,7 +48,20 @@ def cost(model: TaggingModel, wave: np.ndarray) -> None:
         "attention curve": lambda: attention_curves(model, wave, WINDOW, HOP),
         "naive tag curve": lambda: naive_curve(model, wave),
     }
-    show(f"{len(wave) / SAMPLE_RATE:.0f} s of audio", {name: 1e3 * fastest(function) for name, function in functions.items()})
+    show(f"{len(wave) / SAMPLE_RATE:.0f} s of audio", {name: fastest(function) for name, function in functions.items()})
+
+
+def memory(model: TaggingModel) -> None:
+    """From five minutes of audio in a file to an hour."""
+    random = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.wav"
+        for minutes in (size(5, 1), size(60, 2)):
+            with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1) as file:
+                for _ in range(minutes):
+                    file.write(0.1 * random.standard_normal(60 * SAMPLE_RATE, dtype=np.float32))
+            points = len(tag_curves(model, path, WINDOW, HOP).times)
+            print(f"a file of {minutes} min: {points} points, peak memory so far {peak_gb():.2f} GB")
 
 
 def on_music(model: TaggingModel) -> None:
@@ -72,7 +88,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     tagger = (load_model(arguments.model) if arguments.model else build_model(DEMO.teacher, 26, seed=0)).eval()
-    cost(tagger, (0.1 * np.random.default_rng(0).standard_normal(120 * SAMPLE_RATE)).astype(np.float32))
-
+    cost(tagger, (0.1 * np.random.default_rng(0).standard_normal(size(120, 20) * SAMPLE_RATE)).astype(np.float32))
+    memory(tagger)
     if arguments.corpus:
         on_music(tagger)

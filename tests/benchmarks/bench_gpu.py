@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from frame import fastest, music
+from frame import Seconds, fastest, keep, music
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -40,8 +40,8 @@ class Bench:
     seconds: float
     device: str
 
-    def clock(self, function: Callable[[], object]) -> float:
-        """Seconds of the fastest run, the device's work included."""
+    def clock(self, function: Callable[[], object]) -> Seconds:
+        """The time of the fastest run, the device's work included."""
 
         def run() -> None:
             function()
@@ -53,7 +53,7 @@ class Bench:
     def peak(self, size: int) -> float:
         """Operations a second of a bfloat16 matrix product."""
         a, b = (torch.randn(size, size, device=self.device, dtype=torch.bfloat16) for _ in range(2))
-        return 2 * size**3 / self.clock(lambda: a @ b)
+        return 2 * size**3 / float(self.clock(lambda: a @ b))
 
     def operations(self, train: bool) -> int:
         """To score one clip or to train on it, as torch counts them."""
@@ -69,8 +69,8 @@ class Bench:
         waves = np.stack([music(self.seconds, SAMPLE_RATE, seed=seed)[:, 0] for seed in range(4)])
         return torch.from_numpy(waves).repeat(-(-batch // 4), 1)[:batch].to(self.device)
 
-    def training(self, batch: int, heard: str, fast: bool = True) -> float:
-        """Clips a second of whole steps on "spectrograms", "waveforms" or waveforms that are "augmented"; not ``fast``: the baseline."""
+    def training(self, batch: int, heard: str, fast: bool = True) -> Seconds:
+        """For a clip, of whole steps on "spectrograms", "waveforms" or waveforms that are "augmented"; not ``fast``: the baseline."""
         model = build_model(self.config, TAGS, seed=0).train()
         model.to(self.device, memory_format=torch.channels_last if fast else torch.contiguous_format)
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fast)
@@ -86,12 +86,13 @@ class Bench:
             nn.functional.binary_cross_entropy_with_logits(logits.float(), labels).backward()
             optimizer.step()
 
-        return batch / self.clock(step)
+        return self.clock(step) / batch
 
-    def scoring(self, batch: int) -> float:
-        """Clips a second, from waveforms."""
-        model, clips = build_model(self.config, TAGS, seed=0).to(self.device, memory_format=torch.channels_last).eval(), self.clips(batch)
-        return batch / self.clock(lambda: self.probabilities(model, clips, bfloat16_is_fast(self.device)))
+    def scoring(self, batch: int, fast: bool = True) -> Seconds:
+        """For a clip, from its waveform; not ``fast``: the baseline."""
+        form = torch.channels_last if fast else torch.contiguous_format
+        model, clips = build_model(self.config, TAGS, seed=0).to(self.device, memory_format=form).eval(), self.clips(batch)
+        return self.clock(lambda: self.probabilities(model, clips, fast and bfloat16_is_fast(self.device))) / batch
 
     @torch.inference_mode()
     def probabilities(self, model: nn.Module, clips: torch.Tensor, bfloat16: bool) -> torch.Tensor:
@@ -116,25 +117,27 @@ class Bench:
 
 
 def main(tiny: bool) -> None:
-    config, device, batches = PAPER.teacher, pick_device(), (2, 4) if tiny else (32, 128)
+    config, device, batches = PAPER.teacher, pick_device(), (2, 4) if tiny else (8,)
+    batches = (32, 128) if device == "cuda" and not tiny else batches
     bench = Bench(replace(config, channels=8, width=32, layers=1) if tiny else config, 1.0 if tiny else PAPER.train.clip_seconds, device)
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     peak, whole, forward = bench.peak(512 if tiny else 8192), bench.operations(True), bench.operations(False)
     print(f"{name}, torch {torch.__version__}: {peak / 1e12:.1f} TFLOP/s in a bfloat16 matrix product")
     print(f"clips of {bench.seconds:g} s, {whole / 1e9:.1f} GFLOP each to train on, {forward / 1e9:.1f} to score")
     print(f"{'':42s} {'clips/s':>9s} {'of peak':>9s} {'baseline':>9s}")
-    baseline = bench.training(batches[0], "augmented", fast=False)
-    print(f"{'training, float32, contiguous, one by one':42s} {baseline:9.1f} {baseline * whole / peak:9.1%} {1:9.2f}")
+    trained = {"float32, contiguous, one by one": bench.training(batches[0], "augmented", fast=False)}
     for batch in batches:
-        for heard in ("spectrograms", "waveforms", "augmented"):
-            rate = bench.training(batch, heard)
-            print(f"{f'training, {heard}, {batch} at a time':42s} {rate:9.1f} {rate * whole / peak:9.1%} {rate / baseline:9.2f}")
-    scored = bench.scoring(batches[-1])
-    print(f"{f'scoring, waveforms, {batches[-1]} at a time':42s} {scored:9.1f} {scored * forward / peak:9.1%}")
+        trained |= {f"{heard}, {batch} at a time": bench.training(batch, heard) for heard in ("spectrograms", "waveforms", "augmented")}
+    scored = {"float32, contiguous": bench.scoring(batches[-1], fast=False), f"{batches[-1]} at a time": bench.scoring(batches[-1])}
+    for doing, took, operations in (("training", trained, whole), ("scoring", scored, forward)):
+        baseline = next(iter(took.values()))
+        for how, seconds in took.items():
+            print(f"{f'{doing}, {how}':42s} {1 / seconds:9.1f} {operations / seconds / peak:9.1%} {baseline / seconds:9.2f}")
+        keep(f"{doing}, a clip of {bench.seconds:g} s at {bench.config.channels} channels on {name}", took)
     print(f"{'reading crops of WAV files, one thread':42s} {bench.reading(batches[-1]):9.1f}")
     exact, rounded = bench.differences()
     print(f"probabilities differ from those of the CPU in float32 by {exact:.1e} in float32, {rounded:.1e} in bfloat16, at most")
-    hours = LABELLED / rate / 3600
+    hours = LABELLED * trained[f"augmented, {batches[-1]} at a time"] / 3600
     print(f"Million Song Dataset, augmented: {hours:.2f} h an epoch of the teacher, {2 * hours:.2f} h of a student (half is unlabelled)")
     print(f"at most 200 epochs: teacher {200 * hours:.0f} h, student {400 * hours:.0f} h; early stopping after 40 epochs without gain")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtt.files import PlaceError, alone, kept_arrays, place_fault, write_whole
+from mtt.files import HOST, PlaceError, alone, kept_arrays, place_fault, write_whole
 from tests.tiny import GOLDEN
 
 FULL = "no space left on device; free some room, or give another place"
@@ -123,11 +123,12 @@ def test_what_cannot_be_kept_is_made_each_time(tmp_path, limit):
 def test_leftovers_of_a_killed_process_go_when_the_file_is_written_again(tmp_path):
     process = subprocess.Popen(["true"])
     process.wait()
-    dead, living = (tmp_path / f".a[1].csv.{pid}.partial" for pid in (process.pid, os.getppid()))
-    for path in (dead, living):
+    owners = (f"{HOST}{process.pid}", f"{HOST}{os.getppid()}", f"other-host-{process.pid}")
+    dead, living, elsewhere = (tmp_path / f".a[1].csv.{owner}.partial" for owner in owners)
+    for path in (dead, living, elsewhere):
         path.write_text("half a fi")
     write_whole(tmp_path / "a[1].csv", "whole")
-    assert below(tmp_path) == [living.name, "a[1].csv"]
+    assert below(tmp_path) == sorted([living.name, elsewhere.name, "a[1].csv"])
 
 
 def test_errors_of_the_system_are_told_in_words(tmp_path):

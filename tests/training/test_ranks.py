@@ -5,6 +5,7 @@ import os
 import pickle  # of our own object, between our own processes
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,10 +40,36 @@ with joined() as ranks:
 """
 
 
-def torchrun(*arguments: object, folder: Path) -> None:
+# Of two ranks the second is killed, once, after the first evaluation; each tells at which step it begins.
+KILL = """
+import os, signal, sys, time
+from pathlib import Path
+if "train" in sys.orig_argv and "LOCAL_RANK" in os.environ:
+    from mtt.training.fit import _Run
+    notes, rank, record, resume = Path(os.environ["NOTES"]), os.environ["LOCAL_RANK"], _Run.record, _Run.resume
+
+    def killed(run, row):
+        record(run, row)
+        if rank == "1" and not (notes / "killed").exists():
+            while not run.path.exists():  # which the first rank writes
+                time.sleep(0.01)
+            (notes / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def told(run):
+        resume(run)
+        with open(notes / "begun", "a") as file:
+            file.write(f"{rank}{run.step}\\n")
+
+    _Run.record, _Run.resume = killed, told
+"""
+
+
+def torchrun(*arguments: object, folder: Path, **more: str) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "MTT_HOME": str(folder), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    one = dict.fromkeys(("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+    environment = {**os.environ, **one, "PYTHONPATH": os.getcwd(), "MTT_HOME": str(folder), "CUDA_VISIBLE_DEVICES": "", **more}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -81,12 +108,18 @@ def test_two_ranks_learn_what_one_does(tiny_data, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_job_under_torchrun_makes_the_same_folder_each_time(tiny_table, tmp_path):
+def test_a_job_under_torchrun_makes_the_same_folder_also_where_a_rank_is_killed(tiny_table, tmp_path):
     """A student and its teacher: with augmentation, dropout and batch normalisation."""
     lines = [f"collection = {json.dumps(str(tiny_table))}", "profile = 'smoke'", "recipe = 'student'", "ratios = [0.4, 0.3, 0.3]"]
     (tmp_path / "job.toml").write_text("\n".join([*lines, "exposure = 16", "[train]", "evaluate_every = 2"]))
-    for home in ("one", "two"):
-        torchrun("-m", "mtt", "train", "--config", tmp_path / "job.toml", folder=tmp_path / home)
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook" / "sitecustomize.py").write_text(KILL)
+    hooked = {"PYTHONPATH": f"{tmp_path / 'hook'}:{os.getcwd()}", "NOTES": str(tmp_path / "hook")}
+    command = ("-m", "mtt", "train", "--config", tmp_path / "job.toml")
+    torchrun(*command, folder=tmp_path / "one")
+    torchrun("--max-restarts", "1", *command, folder=tmp_path / "two", **hooked)
+    begun = Counter((tmp_path / "hook" / "begun").read_text().split())
+    assert begun == {"00": 2, "10": 2, "02": 1, "12": 1}  # rank and step: of teacher and student, and of the teacher once more
     folders = [tmp_path / home / "runs" / "job-job" / "0" for home in ("one", "two")]
     for name in ("teacher", "student"):
         one, two = (load_model(folder / name).state_dict() for folder in folders)
