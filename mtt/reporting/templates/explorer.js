@@ -72,12 +72,13 @@
   function tagLane(tag, index) {
     const models = shownModels().filter(model => model.curves[index]);
     const values = shownModels().map(model => make("span", { style: `color: var(${model.colour})` }));
-    const mark = make("span", { class: "mark" }, tag.mark && " " + tag.mark);
+    const mark = make("span", { class: "mark" }, tag.mark && " " + tag.mark), { times } = lastModel();
+    const edges = make("path", { d: `M0-.05H${times[0]}V1H0ZM${times.at(-1)}-.05H${scene.seconds}V1H${times.at(-1)}Z`, class: "edge" });
     const curves = models.flatMap(model => curve(model, model.times, model.curves[index], 1));
     const bars = (tag.spans || []).map(([start, end]) => make("rect", { x: start, y: 1.06, width: end - start, height: 0.16, class: "truth" }));
     if (tag.spans) bars.unshift(make("rect", { x: 0, y: 1.03, width: scene.seconds, height: 0.25, class: "known" }));
     const name = make("div", {}, make("b", {}, tag.name), mark), beside = make("span", { class: "values", "aria-hidden": "true" }, ...values);
-    lane("tag", [name, beside], chart(tag.spans ? 0.2 : 0, ...curves, ...bars));
+    lane("tag", [name, beside], chart(tag.spans ? 0.2 : 0, ...curves, edges, ...bars));
     numbers.set(index, values);
   }
   function attentionViews(of) {  // the chosen view, or each head, with the models' values, and the top of their one scale
@@ -172,7 +173,10 @@
     find("fault").hidden = true;
     find("track-why").textContent = scene.note;
     find("length").textContent = clock(scene.seconds);
-    [...tracks.children].forEach((item, other) => item.firstChild.setAttribute("aria-current", other === index));
+    [...tracks.children].forEach(({ firstChild: button }, other) => {  // one stop of Tab, so that Play is near; arrows go on from there
+      button.setAttribute("aria-current", other === index);
+      button.tabIndex = other === index ? 0 : -1;
+    });
     tracks.children[index].scrollIntoView({ block: "nearest", inline: "center" });
     showState(); buildSwitches(); drawAxis(); buildLanes();
     if (!hero) explain();

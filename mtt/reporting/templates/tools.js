@@ -42,15 +42,16 @@
   // --- Links to a moment: #track=…&t=12.7&head=2/3 ---
   let noting = 0;
   function soon() { clearTimeout(noting); noting = setTimeout(note, 300); }  // browsers complain of an address that changes all the time
+  const nameOf = each => scenes.filter(other => other.title === each.title).length > 1 ? `${each.artist} – ${each.title}` : each.title;
   function note() {
     if (framed || !page.scene) return;
     const [, layer, head] = /^layer (\d+), (?:head (\d+)|mean)$/.exec(page.view) || [];
     const place = layer ? `&head=${layer}${head ? "/" + head : ""}` : "";
-    history.replaceState(null, "", `#track=${encodeURIComponent(page.scene.title)}&t=${audio.currentTime.toFixed(1)}${place}`);
+    history.replaceState(null, "", `#track=${encodeURIComponent(nameOf(page.scene))}&t=${audio.currentTime.toFixed(1)}${place}`);
   }
   function follow() {
     const asked = new URLSearchParams(location.hash.slice(1)), [, layer, head] = /^(\d+)(?:\/(\d+))?$/.exec(asked.get("head")) || [];
-    const index = scenes.findIndex(each => each.title === asked.get("track"));
+    const index = scenes.findIndex(each => nameOf(each) === asked.get("track"));
     if (asked.has("track") && index < 0) find("reading").textContent = `There is no track “${asked.get("track")}” on this page.`;
     if (index < 0 || framed) return;
     if (scenes[index] !== page.scene) page.open(index);

@@ -148,6 +148,8 @@ def test_keys_and_clicks_change_the_track_and_stop_the_sound(visit):
     assert seen.page.locator("#tracks [aria-current=true]").inner_text().startswith("Second tune")
     keyboard.press("ArrowUp")
     assert title.inner_text().startswith("First tune")
+    keyboard.press("Tab")
+    assert seen.page.evaluate("document.activeElement.id") == "play"
     seen.page.locator("#tracks button").nth(1).click()
     assert seen.paused() and title.inner_text().startswith("Second tune")
     seen.page.locator(".lane .name").nth(1).click()  # a name is no moment

@@ -98,7 +98,8 @@ def test_a_track_plays_near_the_top_and_the_models_take_turns(site, visit):
     assert page.evaluate(pressed) == ["true", "false"] and page.evaluate(shares)[::599] == pytest.approx([64, 64], abs=2)
     assert page.locator("#reading").inner_text().startswith("At 0.0 s: teacher: drums 0.80")
     page.locator("#play").click()
-    page.wait_for_function("document.getElementById('sound').currentTime > .2")
+    moves = "done => document.getElementById('sound').addEventListener('timeupdate', event => event.target.currentTime > .2 && done())"
+    page.evaluate(f"() => new Promise({moves})")
     assert complaints == []
 
 
