@@ -27,8 +27,8 @@ from mtt.files import MttError, alone, check_place, fingerprint, home, read_json
 from mtt.findings.curves import variance
 from mtt.findings.reference import agreement, scale_anchor
 from mtt.reporting import figures
-from mtt.reporting.explorer.choices import choose_tracks, first_models, scenes_of
-from mtt.reporting.explorer.page import render_explorer
+from mtt.reporting.explorer.choices import choose_tracks, first_models, liveliest, scenes_of
+from mtt.reporting.explorer.page import encode_scene, render_explorer
 from mtt.reporting.explorer.portable import why_not_portable
 from mtt.reporting.numbers import counted
 from mtt.reporting.pages import remarks, words
@@ -91,7 +91,9 @@ def _write_pages(study: Study, out: Path) -> Path:
     kept = study.folder / "notebooks"
     provenance = describe_run(study, read_json(kept / RUN)["run"])
     named = study.make_named(["teacher", "student"])
-    scenes = scenes_of(study.first, choose_tracks(study.first, named), named)
+    chosen = choose_tracks(study.first, named)
+    scenes = scenes_of(study.first, chosen, named)
+    (opening,) = scenes_of(study.first, [liveliest(chosen, scenes)], study.make_named(["teacher", "student", "oracle"]))
     carried = {name: model for name, model in first_models(named).items() if name == "student" and not why_not_portable(model)}
     render_explorer(scenes, out / "explorer.html", PAGES, provenance, models=carried)
     for page in PAGES:
@@ -99,7 +101,7 @@ def _write_pages(study: Study, out: Path) -> Path:
     results = collect_results(study, provenance)
     write_json(out / "results.json", results)
     write_whole(out / "claims.png", figures.claims_plot(results["claims"]).png())
-    return render_index(results, out / "index.html", PAGES)
+    return render_index(results, out / "index.html", PAGES, hero=encode_scene(opening))
 
 
 def check_reports(out: Path) -> None:

@@ -154,7 +154,7 @@ def browser():
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         pytest.skip("no chromium or google-chrome on this machine")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--use-fake-device-for-media-stream"]
     with playwright.sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=executable, args=arguments)
         yield running
@@ -174,7 +174,7 @@ def visit(browser):
         page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address, wait_until="networkidle" if patient else "load")
-        return page, [url for url in requests if not url.startswith("data:")], complaints
+        return page, [url for url in requests if not url.startswith(("data:", "blob:"))], complaints
 
     yield opened
     for context in contexts:

@@ -62,6 +62,12 @@ def choose_tracks(replicate: Replicate, results: Mapping[str, Result], count: in
     return _in_turn(rules, corpus.artists, count) or [Choice(richest, "The test track with the most tags.")]
 
 
+def liveliest(choices: Sequence[Choice], scenes: Sequence[Scene]) -> Choice:
+    """The choice in whose scene the last model's curves move most."""
+    moved = [list(scene.heard.values())[-1].curves.probabilities.std(axis=0).mean() for scene in scenes]
+    return choices[int(np.argmax(moved))]
+
+
 def worst_errors(labels: np.ndarray, scores: np.ndarray, count: int = 4) -> list[tuple[int, int, bool]]:
     """The most confident errors as (row, tag, whether it is a miss), one a track and a tag: misses and as many false alarms in turn.
 

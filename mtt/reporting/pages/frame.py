@@ -61,6 +61,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
         "current": next((page for page in pages if page.slug == name), None),
         "badge": words.badge((provenance or {}).get("collection", "")),
+        "plays": name == "explorer", "hero": None,
         "lede": "", "description": content.get("lede", ""), "contents": [],
     }  # fmt: skip
     return environment().get_template(template).render(frame | content)

@@ -27,11 +27,13 @@ FOREMOST = "student"  # the model whose explanations are told
 WIDTHS = {"wide": 7.5, "narrow": 4.0}  # inches of a figure; the page shows the one that fits it
 
 
-def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known: Mapping | None = None) -> Path:
+def render_index(
+    results: Mapping, out: str | Path, pages: Sequence[Page], known: Mapping | None = None, hero: Mapping | None = None
+) -> Path:
     """Write the opening page from the content of ``results.json``; the pages and the explorer are to stand beside ``out``.
 
     ``known`` are the results of the reference run (the package's by default), whose curves stand in on composed music where this run has
-    none of its own.
+    none of its own. ``hero`` is a scene that plays near the top, as ``encode_scene`` gives it.
     """
     entries, own = results["claims"], results.get("curves", {})
     tested, told = {entry["id"]: entry for entry in entries}, results["explanations"]
@@ -63,6 +65,7 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         sentences=[one["sentence"] for one in told if one["model"] == FOREMOST and one["explanation"] != "rollout"],
         cards=[(page, _answer(page, results)) for page in pages],
         limits=words.limits(results["study"], entries),
+        hero=hero,
     )
 
 

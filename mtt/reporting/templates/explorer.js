@@ -4,9 +4,11 @@
   const find = id => document.getElementById(id);
   const scenes = JSON.parse(find("scenes").textContent);
   const audio = find("sound"), play = find("play"), stage = find("stage"), slider = find("slider"), tracks = find("tracks");
+  const hero = find("explorer").classList.contains("hero");  // one track, one model at a time, tags as rows
+  const framed = Boolean(window.frameElement);  // in a notebook
   const hidden = new Set();  // names of models that are switched off
   let view = "rollout";  // of the attention lane
-  let scene, numbers = [];  // numbers: what follows the sound beside the lanes, {tag, values}
+  let scene, numbers = new Map();  // what follows the sound beside the lane of a tag, a number for each model
   let from = 0, to = 1;  // seconds, between which the stage shows the track; played, that part is repeated where it is not all
   const HEAD = /^layer \d+, head \d+$/, SIDE = "heads side by side";  // views of attention
   const SHAPES = ["svg", "path", "rect"];
@@ -42,7 +44,7 @@
     const share = (time - times[after - 1]) / (times[after] - times[after - 1]);
     return (1 - share) * values[after - 1] + share * values[after];
   }
-  const shownModels = () => scene.models.filter(model => !hidden.has(model.name));
+  const shownModels = (of = scene) => of.models.filter(model => !hidden.has(model.name));
   const lastModel = () => scene.models[scene.models.length - 1];
   const attending = models => models.filter(model => model.attention);
 
@@ -70,22 +72,26 @@
   function tagLane(tag, index) {
     const models = shownModels().filter(model => model.curves[index]);
     const values = shownModels().map(model => make("span", { style: `color: var(${model.colour})` }));
-    const mark = make("span", { class: "mark" }, tag.mark && " " + tag.mark);
+    const mark = make("span", { class: "mark" }, tag.mark && " " + tag.mark), { times } = lastModel();
+    const edges = make("path", { d: `M0-.05H${times[0]}V1H0ZM${times.at(-1)}-.05H${scene.seconds}V1H${times.at(-1)}Z`, class: "edge" });
     const curves = models.flatMap(model => curve(model, model.times, model.curves[index], 1));
     const bars = (tag.spans || []).map(([start, end]) => make("rect", { x: start, y: 1.06, width: end - start, height: 0.16, class: "truth" }));
     if (tag.spans) bars.unshift(make("rect", { x: 0, y: 1.03, width: scene.seconds, height: 0.25, class: "known" }));
     const name = make("div", {}, make("b", {}, tag.name), mark), beside = make("span", { class: "values", "aria-hidden": "true" }, ...values);
-    lane("tag", [name, beside], chart(tag.spans ? 0.2 : 0, ...curves, ...bars));
-    numbers.push({ index, values });
+    lane("tag", [name, beside], chart(tag.spans ? 0.2 : 0, ...curves, edges, ...bars));
+    numbers.set(index, values);
   }
-  function attentionLanes() {  // one of the chosen view, or one of each head, on one scale
-    const models = attending(shownModels()), pick = chooser(), heads = models.length ? models.at(-1).attention.names.filter(name => HEAD.test(name)) : [];
-    const views = (view === SIDE ? heads : [view]).map(name => ({
+  function attentionViews(of) {  // the chosen view, or each head, with the models' values, and the top of their one scale
+    const models = attending(shownModels(of)), heads = models.length ? models.at(-1).attention.names.filter(name => HEAD.test(name)) : [];
+    const views = (view === SIDE && models.length ? heads : [view]).map(name => ({
       name, found: models.map(model => ({ model, values: model.attention.curves[model.attention.names.indexOf(name)] })).filter(each => each.values),
     }));
     const usual = views.flatMap(({ found }) => found.map(({ values }) => values.slice().sort()[Math.floor(0.985 * values.length)]));
-    const top = Math.max(2, ...usual.map(value => 1.3 * value));  // a single peak, such as at the very start, does not flatten the rest
-    (views.length ? views : [{ name: view, found: [] }]).forEach(({ name, found }, place) => {
+    return { views, top: Math.max(2, ...usual.map(value => 1.3 * value)) };  // a single peak, such as at the very start, does not flatten the rest
+  }
+  function attentionLanes() {
+    const pick = chooser(), { views, top } = attentionViews(scene);
+    views.forEach(({ name, found }, place) => {
       const uniform = make("path", { d: `M0 ${1 - 1 / top}H${scene.seconds}`, class: "uniform" });
       const curves = found.flatMap(({ model, values }) => curve(model, model.attention.times, values, top));
       const said = place ? [make("span", {}, name)] : [make("b", {}, "Attention"), pick, view === SIDE ? make("span", {}, name) : ""];
@@ -102,21 +108,24 @@
   }
   function buildLanes() {
     find("lanes").replaceChildren();
-    numbers = [];
+    numbers = new Map();
     spectrogramLane();
-    scene.tags.forEach((tag, index) => { if (tag.shown) tagLane(tag, index); });
-    if (attending(scene.models).length) attentionLanes();
+    scene.tags.forEach((tag, index) => { if (tag.shown && !hero) tagLane(tag, index); });
+    if (attending(scene.models).length && !hero) attentionLanes();
     dispatch("lanes");
     timeline.draw();
   }
-  function drawAxis() {
-    const step = STEPS.find(each => each / (to - from) * slider.clientWidth >= 62) || STEPS[STEPS.length - 1];
-    const share = seconds => 100 * (seconds - from) / (to - from), first = Math.ceil(from / step - 1e-9);
+  function ticks(first, last, pixels) {  // of an axis: where it begins, how far they are apart, and what stands beside each
+    const step = STEPS.find(each => each / (last - first) * pixels >= 62) || STEPS.at(-1), least = Math.ceil(first / step - 1e-9);
     const text = seconds => scene.seconds > 90 ? clock(seconds).slice(0, -2) : +seconds.toFixed(1) + " s";
+    const marks = Array.from({ length: Math.floor(last / step + 1e-9) + 1 - least }, (_, count) => [(least + count) * step, text((least + count) * step)]);
+    return { start: least * step, step, marks };
+  }
+  function drawAxis() {
+    const { start, step, marks } = ticks(from, to, slider.clientWidth), share = seconds => 100 * (seconds - from) / (to - from);
     stage.style.setProperty("--tick", 100 * step / (to - from) + "%");
-    stage.style.setProperty("--first-tick", share(first * step) / (1 - step / (to - from)) + "%");  // as backgrounds count
-    const ticks = Array.from({ length: Math.floor(to / step + 1e-9) + 1 - first }, (_, count) => (first + count) * step);
-    find("axis").replaceChildren(...ticks.map(at => make("span", { style: `left: ${share(at)}%`, class: share(at) > 97 ? "end" : "" }, text(at))));
+    stage.style.setProperty("--first-tick", share(start) / (1 - step / (to - from)) + "%");  // as backgrounds count
+    find("axis").replaceChildren(...marks.map(([at, text]) => make("span", { style: `left: ${share(at)}%`, class: share(at) > 97 ? "end" : "" }, text)));
   }
 
   // --- Time ---
@@ -127,10 +136,10 @@
   }
   function heardAt(time, beside) {  // beside: the numbers beside the lanes follow
     const said = shownModels().map((model, place) => {
-      const heard = numbers.map(({ index, values }) => {
-        const value = model.curves[index] && valueAt(model.times, model.curves[index], time);
-        if (beside) values[place].textContent = value === undefined ? "–" : value.toFixed(2);
-        return { name: scene.tags[index].name, value };
+      const heard = scene.tags.map(({ name, shown }, index) => {
+        const value = shown && model.curves[index] ? valueAt(model.times, model.curves[index], time) : undefined;
+        if (beside && numbers.has(index)) numbers.get(index)[place].textContent = value === undefined ? "–" : value.toFixed(2);
+        return { name, value };
       }).filter(each => each.value !== undefined).sort((a, b) => b.value - a.value);
       const list = heard.slice(0, 4).map(each => each.name + " " + each.value.toFixed(2)).join(", ") || "no tag is switched on";
       return (scene.models.length > 1 ? model.name + ": " : "") + list;
@@ -164,9 +173,13 @@
     find("fault").hidden = true;
     find("track-why").textContent = scene.note;
     find("length").textContent = clock(scene.seconds);
-    [...tracks.children].forEach((item, other) => item.firstChild.setAttribute("aria-current", other === index));
+    [...tracks.children].forEach(({ firstChild: button }, other) => {  // one stop of Tab, so that Play is near; arrows go on from there
+      button.setAttribute("aria-current", other === index);
+      button.tabIndex = other === index ? 0 : -1;
+    });
     tracks.children[index].scrollIntoView({ block: "nearest", inline: "center" });
-    showState(); buildSwitches(); explain(); drawAxis(); buildLanes();
+    showState(); buildSwitches(); drawAxis(); buildLanes();
+    if (!hero) explain();
     dispatch("opened");
   }
   function show(first, last) {  // a part of the track, which is repeated when played
@@ -180,10 +193,12 @@
     return button;
   }
   function buildSwitches() {
-    find("models").replaceChildren(...scene.models.map(model => {
+    find("switches").replaceChildren(...scene.models.map(model => {
       const key = make("i", { class: model === lastModel() ? "" : "dashed", style: `border-color: var(${model.colour})` });
-      return switchOf(!hidden.has(model.name), () => hidden.delete(model.name) || !hidden.add(model.name), key, model.name);
+      if (framed) return make("span", {}, key, model.name);  // they are switched beside the page
+      return switchOf(!hidden.has(model.name), () => hero ? alone(model) : hidden.delete(model.name) || !hidden.add(model.name), key, model.name);
     }));
+    if (hero) return;
     const order = [...scene.tags].sort((a, b) => b.shown - a.shown);
     find("tags").replaceChildren(...order.map(tag => {
       const made = switchOf(tag.shown, () => tag.shown = !tag.shown, tag.name);
@@ -193,6 +208,13 @@
       }
       return made;
     }));
+  }
+  function alone(model) {
+    scene.models.forEach((each, place) => {
+      if (each === model) hidden.delete(each.name); else hidden.add(each.name);
+      find("switches").children[place].setAttribute("aria-pressed", each === model);
+    });
+    return true;
   }
   function explain() {
     const marks = new Set(scene.tags.filter(tag => tag.mark).map(tag => tag.mark + ": " + tag.means)), timed = scene.tags.some(tag => tag.spans);
@@ -216,6 +238,11 @@
     find("explorer").hidden = false;
     open(scenes.length - 1);
   }
+  function save(blob, ending) {  // as a file of the track's name
+    const url = URL.createObjectURL(blob);
+    make("a", { href: url, download: scene.title.replace(/[^\p{L}\p{N} ._-]/gu, "_") + ending }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  }
   function choose(name) {  // which attention
     view = name;
     buildLanes();
@@ -227,16 +254,17 @@
   function step(by) {
     const next = scenes.indexOf(scene) + by;
     if (!scenes[next]) return;
-    const within = tracks.contains(document.activeElement);
     open(next);
-    if (within) tracks.children[next].firstChild.focus();
+    tracks.children[next].firstChild.focus();
     find("spoken").textContent = scene.title + (scene.artist ? ", " + scene.artist : "") + ". " + scene.note;
   }
-  document.addEventListener("keydown", event => {
-    if (!scene) return;
-    const target = event.target.closest("select, button, summary, a, input, textarea");
-    if (target && (target.matches("select, input, textarea") || event.key === " ")) return;  // theirs
-    timeline.press(event, scenes.length > 1 ? { ArrowUp: () => step(-1), ArrowDown: () => step(1) } : {});
+  const { ArrowLeft, ArrowRight } = timeline.keys;
+  slider.addEventListener("keydown", event => timeline.press(event, { ArrowDown: ArrowLeft, ArrowUp: ArrowRight }));
+  tracks.addEventListener("keydown", event => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    step(by);
   });
   play.addEventListener("click", timeline.toggle);
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, showState);
@@ -244,28 +272,27 @@
   audio.addEventListener("error", () => { find("fault").hidden = false; });
 
   // --- In a notebook: a page that takes the place of another goes on where that one was, and its frame is as high as it is ---
-  const last = window.frameElement && parent.mttExplorer, trackOf = each => each.artist + "\n" + each.title;
-  if (last) {
-    view = last.view;
-    last.hidden.forEach(name => hidden.add(name));
-  }
+  const last = framed && parent.mttExplorer, trackOf = each => each.artist + "\n" + each.title;
+  if (last) view = last.view;
   if (last && last.track === trackOf(scenes[0])) {
     for (const tag of scenes[0].tags) tag.shown = last.shown.includes(tag.name);
     audio.addEventListener("loadedmetadata", () => timeline.seek(last.time), { once: true });
   }
   const dispatch = name => stage.dispatchEvent(new CustomEvent(name));
-  window.mttStage = {  // what tools.js and own.js build on
-    find, make, clock, bytes, chart, add, open, show, choose, buildSwitches, buildLanes, heardAt, scenes, timeline, audio, stage, shownModels,
+  window.mttStage = {  // what gram.js, tools.js and own.js build on
+    find, make, clock, bytes, chart, add, open, show, choose, save, ticks, buildSwitches, buildLanes, heardAt, attentionViews, shownModels,
+    scenes, timeline, audio, stage, hero, framed,
     get scene() { return scene; }, get part() { return [from, to]; }, get view() { return view; },
   };
+  if (hero) scenes[0].models.forEach(({ name }, place) => { if (place !== Math.min(1, scenes[0].models.length - 1)) hidden.add(name); });
   if (scenes.length) {
     find("explorer").hidden = false;
     open(0);
   }
-  if (window.frameElement) {
+  if (framed) {
     window.addEventListener("pagehide", () => {
       const shown = scene.tags.filter(tag => tag.shown).map(tag => tag.name);
-      parent.mttExplorer = { track: trackOf(scene), time: audio.currentTime, view, hidden: [...hidden], shown };
+      parent.mttExplorer = { track: trackOf(scene), time: audio.currentTime, view, shown };
     });
     new ResizeObserver(() => { frameElement.style.height = document.documentElement.offsetHeight + "px"; }).observe(document.body);
   }

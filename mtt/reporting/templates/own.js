@@ -158,12 +158,15 @@
   document.addEventListener("drop", event => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    if (find("own-work").hidden) hearAll([...event.dataTransfer.files]);
+    const files = [...event.dataTransfer.files];
+    if (!files.length) say("What was dropped is no file: save the sound to a file, and drop that.", true);
+    else if (find("own-work").hidden) hearAll(files);
   });
   let recorder = null;
   find("own-record").addEventListener("click", async () => {
     if (recorder) return recorder.stop();
     try {
+      if (!navigator.mediaDevices) throw new Error("this browser gives no microphone to a page like this");
       const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
       const parts = [], name = `Recording ${new Date().toLocaleTimeString()}`;
       recorder = new MediaRecorder(stream);
@@ -179,7 +182,7 @@
       find("own-record").textContent = "Stop recording";
       say("Recording …");
     } catch (error) {
-      say(`No recording: ${error.message || "this browser gives no microphone"}; choose a file.`, true);
+      say(`No recording: ${error.message}; allow the microphone in the browser, or choose a file.`, true);
     }
   });
   stage.addEventListener("opened", () => { tell(); refresh(); });
@@ -248,23 +251,30 @@
       ? `Without what the model attends to, ${model.tags[top]} ${drop(attended)}; without as much at random, it ${drop(random)}.`
       : "The window is too short, or longer than the model sees at once: nothing can be taken away.");
     for (const name of ["attended", "random"]) find("hear-" + name).disabled = !attended;
-    if (maps) drawMaps(model, maps, start / RATE, token); else find("maps").replaceChildren();
+    find("maps").parentElement.hidden = !maps;
+    if (maps) drawMaps(model, maps, start / RATE, token);
     const bar = (mask, y, kind) => mask.map(at => make("rect", { x: start / RATE + at * token, width: token, y, height: 0.45, class: kind }));
     const frame = make("rect", { x: start / RATE, width: length / RATE, y: -0.05, height: 1.1, class: "frame" });
     taken.querySelector(".plot").replaceChildren(page.chart(0, frame, ...(attended ? [...bar(masks[0], 0, "attended"), ...bar(masks[1], 0.55, "random")] : [])));
   }
-  function drawMaps({ heads }, maps, start, token) {  // rows look at columns, CLS first; a click goes to the moment that is looked at
+  function drawMaps({ heads }, maps, start, token) {  // rows look at columns, CLS first; that of the cursor's moment is framed, and told
     const n = Math.sqrt(maps[0].length / heads), top = maps.reduce((most, map) => map.reduce((top, value) => Math.max(top, value), most), 0);
+    const ink = page.colour("--ink"), now = Math.min(Math.max(1, 1 + Math.floor((audio.currentTime - start) / token)), n - 1);
+    const moment = column => column ? `${(start + (column - 0.5) * token).toFixed(1)} s` : "CLS", share = value => `${Math.round(100 * value)} %`;
+    find("maps-said").textContent = `At ${moment(now)}:`;
     find("maps").replaceChildren(...maps.flatMap((map, layer) => Array.from({ length: heads }, (_, head) => {
       const canvas = make("canvas", { width: n, height: n, "aria-hidden": "true" }), brush = canvas.getContext("2d"), image = brush.createImageData(n, n);
-      const own = map.subarray(head * n * n, (head + 1) * n * n);
-      own.forEach((value, i) => image.data.set([110, 110, 110, 255 * value / top], 4 * i));
+      const own = map.subarray(head * n * n, (head + 1) * n * n), looks = own.subarray(now * n, (now + 1) * n);
+      const order = [...looks.keys()].sort((a, b) => looks[b] - looks[a]).slice(0, 2).map(column => `${moment(column)} (${share(looks[column])})`);
+      own.forEach((value, i) => image.data.set([...ink, 255 * value / top], 4 * i));
       brush.putImageData(image, 0, 0);
       canvas.addEventListener("click", event => {
         const column = Math.floor(event.offsetX / canvas.clientWidth * n);
         if (column) timeline.seek(start + (column - 0.5) * token);
       });
-      return make("figure", {}, canvas, make("figcaption", {}, `${layer + 1}/${head + 1}: CLS keeps ${Math.round(100 * own[0])} %`));
+      const frame = make("i", { style: `top: ${100 * now / n}%; height: ${100 / n}%` });
+      const said = `${layer + 1}/${head + 1}: looks most at ${order.join(" and ")}; CLS keeps ${share(own[0])}`;
+      return make("figure", {}, make("div", {}, canvas, frame), make("figcaption", {}, said));
     })));
   }
   async function refresh() {

@@ -31,7 +31,10 @@ window.mttTimeline = function (audio, area, surface, told) {
     grip.moved = grip.moved || ours && Math.abs(event.clientX - grip.x) > 8;
     if (grip.moved) point(event);
   });
-  surface.addEventListener("pointerup", event => { if (grip) point(event); grip = null; });
+  surface.addEventListener("pointerup", event => {
+    if (grip) { point(event); area.focus({ preventScroll: true }); }  // keys go on where the hand was
+    grip = null;
+  });
   surface.addEventListener("pointercancel", () => { grip = null; });
   for (const name of ["timeupdate", "seeking", "seeked", "loadedmetadata", "pause"]) audio.addEventListener(name, draw);
   audio.addEventListener("play", follow);

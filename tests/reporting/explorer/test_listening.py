@@ -13,9 +13,9 @@ from mtt.data.audio import write_audio
 from mtt.data.augment import EFFECTS
 from mtt.data.corpus import Corpus
 from mtt.explain.curves import TagCurves
-from mtt.reporting.explorer.choices import choose_tracks, scenes_of, worst_errors
+from mtt.reporting.explorer.choices import Choice, choose_tracks, liveliest, scenes_of, worst_errors
 from mtt.reporting.explorer.listening import effects, error_players, examples, peculiar, recovered_players
-from tests.reporting.explorer.made import noise
+from tests.reporting.explorer.made import noise, scene, scene_of_curves
 
 TAGS = ["rock", "piano", "drums", "sad"]
 
@@ -148,3 +148,8 @@ def test_rules_that_need_the_truth_are_silent_without_it_and_some_track_is_alway
         replicate.corpus = dataclasses.replace(replicate.corpus, truth=None, timeline=None, labels=replicate.corpus.labels * kept)
         (choice,) = choose_tracks(replicate, {"student": result(np.where(replicate.corpus.labels, 0.8, 0.2))})
         assert choice.track_id == "t0" and choice.note.startswith(note)
+
+
+def test_the_liveliest_track_is_that_whose_curves_move_most():
+    choices, scenes = [Choice("still", ""), Choice("moving", "")], [scene_of_curves({"student": {"piano": 0.9}}), scene()]
+    assert liveliest(choices, scenes).track_id == "moving" and liveliest(choices[:1], scenes[:1]).track_id == "still"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.data.audio import write_audio
@@ -76,10 +77,22 @@ def page(browser, tmp_path):
         context.close()
 
 
-def give(visit, path, said=" was heard in "):
+def give(visit, path, text=" was heard in "):
     """The file through the page's own control; what the page then says."""
     visit.page.set_input_files("#own-file", path)
-    visit.wait("all => all.every(text => document.getElementById('own-said').textContent.includes(text))", [path.name, said])
+    visit.wait("all => all.every(text => document.getElementById('own-said').textContent.includes(text))", [path.name, text])
+    return visit.page.locator("#own-said").inner_text()
+
+
+def drop(visit, data):
+    """What a hand does that drags files, or text, from another window onto the page."""
+    hand, data = visit.page.context.new_cdp_session(visit.page), {"items": [], "dragOperationsMask": 1} | data
+    for step in ("dragEnter", "dragOver", "drop"):
+        hand.send("Input.dispatchDragEvent", {"type": step, "x": 300, "y": 200, "data": data})
+
+
+def said(visit, text):
+    visit.wait("text => document.getElementById('own-said').textContent.includes(text)", text)
     return visit.page.locator("#own-said").inner_text()
 
 
@@ -145,6 +158,66 @@ def test_what_cannot_be_heard_is_told_in_one_line_and_names_do_not_run(page, tmp
     assert seen.quiet
 
 
+@pytest.mark.parametrize("name", ["song.wav", "song.mp3"])
+def test_a_dropped_file_has_the_tags_of_the_program(page, tmp_path, demo, name):
+    write_audio(tmp_path / name, song())
+    seen = page(demo)
+    drop(seen, {"files": [str(tmp_path / name)]})
+    said(seen, f"{name} was heard in ")
+    found = seen.page.evaluate(HEARD)
+    assert worst(found["names"], found["whole"], tmp_path / name, demo) < EXACT
+    assert seen.quiet
+
+
+def test_what_is_dropped_and_no_sound_is_told_in_one_line(page, tmp_path, demo):
+    seen = page(demo)
+    (tmp_path / "notes.txt").write_text("no music")
+    (tmp_path / "empty.wav").touch()
+    for name in ("notes.txt", "empty.wav"):
+        drop(seen, {"files": [str(tmp_path / name)]})
+        assert said(seen, f"{name}: this browser finds no sound in it").count("\n") == 0
+    drop(seen, {"items": [{"mimeType": "text/plain", "data": "a song"}]})
+    assert said(seen, "What was dropped is no file") and seen.page.locator("#own-said.fault").count() == 1
+    assert not seen.page.locator("#explorer").is_visible() and seen.quiet
+
+
+def test_a_recording_is_heard_and_a_refused_microphone_is_told(page, demo):
+    """Chromium's own microphone for tests beeps once a second."""
+    seen = page(demo)
+    record = seen.page.locator("#own-record")
+    record.click()
+    assert said(seen, "No recording: ").endswith("or choose a file.") and record.inner_text() == "Record"
+    seen.page.context.grant_permissions(["microphone"])
+    record.click()
+    said(seen, "Recording …")
+    assert record.inner_text() == "Stop recording"
+    seen.page.wait_for_timeout(2500)
+    record.click()
+    assert "silent" not in said(seen, " was heard in ")
+    assert seen.page.locator("#track-title").inner_text().startswith("Recording ") and record.inner_text() == "Record"
+    assert seen.page.evaluate("mttStage.scene.seconds") > 1
+    seen.wait("mttStage.audio.duration > 1 && Math.abs(mttStage.audio.duration - mttStage.scene.seconds) < .1")
+    assert seen.quiet
+
+
+def test_two_tracks_stand_side_by_side_and_what_is_seen_is_a_picture(page, demo):
+    seen = page(demo, scene(), scene("Second & tune", truth={"piano": [(1.0, 2.0)]}))
+    seen.page.get_by_role("button", name="All tags", exact=True).click()
+    assert seen.page.locator("#gram .timed rect.truth").count() == 2 and not seen.page.locator("#pair").is_visible()
+    seen.page.get_by_label("Beside").select_option("2 · Second & tune")
+    pair = seen.page.locator("#pair")
+    assert pair.locator(".row").count() == 6 and pair.locator(".row canvas").count() == 12 and not seen.page.locator("#gram").is_visible()
+    with seen.page.expect_download() as download:
+        seen.page.get_by_role("button", name="All tags as PNG").click()
+    picture = np.asarray(Image.open(download.value.path()).convert("RGB"), int)
+    assert download.value.suggested_filename == "First tune.png" and picture.shape[1] > 2000
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+    box = pair.locator(".row .plot").nth(1).bounding_box()
+    seen.page.mouse.click(box["x"] + box["width"] / 4, box["y"] + 5)  # of the second track, which is opened there
+    seen.wait("mttStage.scene.title === 'Second & tune' && Math.abs(mttStage.audio.currentTime - 2) < .05")
+    assert pair.locator("button").first.inner_text() == "First tune" and seen.quiet
+
+
 def test_stop_ends_a_long_song_and_the_page_goes_on(page, tmp_path, demo):
     seen = page(demo)
     write_audio(tmp_path / "long.wav", np.tile(song(20.0), 30))
@@ -177,7 +250,9 @@ def test_what_is_taken_away_is_what_the_program_takes_away(page, tmp_path, demo)
     head, changed = compared(seen)
     assert head[2] == "changed" and all(changed[tag][0] == found[tag][0] for tag in found)
     assert max(abs(values[1] - values[0]) for values in changed.values()) > 1e-2
-    assert seen.page.locator("#maps canvas").count() == 2 * 4
+    assert seen.page.locator("#maps canvas").count() == 2 * 4 and seen.page.locator("#maps-said").inner_text() == "At 0.2 s:"
+    looks = re.findall(r"looks most at (?:[\d.]+ s|CLS) \((\d+) %\)", seen.page.locator("#maps").inner_text())
+    assert len(looks) == 2 * 4 and all(0 < int(share) <= 100 for share in looks)
     assert seen.page.locator("#taken rect.attended").count() >= 1 and seen.page.locator("#taken rect.random").count() >= 1
     assert seen.page.get_by_role("button", name="without the attended").is_enabled() and seen.quiet
 
@@ -200,7 +275,7 @@ def test_parts_links_all_tags_and_numbers(page, demo):
         seen.page.get_by_role("button", name="Curves as CSV").click()
     rows = download.value.path().read_text().splitlines()
     assert rows[0] == "model,tag,seconds,probability" and '"student","piano",4.000,0.5020' in rows and len(rows) == 1 + 2 * 4 * 5
-    seen.page.get_by_role("button", name="All tags").click()
+    seen.page.get_by_role("button", name="All tags", exact=True).click()
     names = lambda: seen.page.locator("#gram button").all_inner_texts()  # noqa: E731
     assert names()[:2] == ["drums", "jazz"] and len(names()) == 6
     seen.page.get_by_label("Order").select_option("by name")
@@ -228,7 +303,7 @@ def test_all_is_reached_by_keyboard_and_has_a_name(page, tmp_path, demo, width):
     for _ in range(80):
         seen.page.keyboard.press("Tab")
         reached.add(seen.page.evaluate("document.activeElement.id || document.activeElement.textContent"))
-    ids = "own-choose own-record play slider part-from part-to part-all speed gram-on csv gram-find gram-order hear-changed hear-attended"
+    ids = "own-choose own-record play slider part-from part-to part-all speed gram-on csv png gram-find gram-order hear-attended"
     assert set(ids.split()) <= reached
     named = "each => each.ariaLabel || each.textContent.trim() || each.labels?.[0]?.textContent.trim()"
     assert (

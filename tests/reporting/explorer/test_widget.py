@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data.audio import write_audio
 from mtt.reporting.explorer import widget
 from mtt.reporting.explorer.choices import Choice
-from mtt.reporting.explorer.widget import ExplorerWidget
+from mtt.reporting.explorer.widget import ExplorerWidget, explore
 from tests.reporting.explorer.made import noise, page_data
 
 
@@ -80,14 +83,45 @@ def test_a_file_of_ones_own_goes_before_the_track_until_a_track_is_chosen(made, 
     assert (scene_in(made)["note"], scene_in(made)["seconds"]) == ("The first 2.0 s of 3.0 s.", 2.0)
 
 
-def test_faults_are_told_in_a_line_and_the_page_stays(made, tmp_path, hostile):
-    before = made.stage.value
+def test_search_narrows_the_tracks_and_opens_the_first(made):
+    names = [name for name, _ in made.offered]
+    made.search.value = names[2].upper()
+    assert [name for name, _ in made.track.options] == names[2:3] and scene_in(made)["title"] == names[2]
+    made.search.value = "<b>nobody"
+    assert "&lt;b&gt;nobody" in made.status.value and len(made.track.options) == 3
+    made.search.value = ""
+    assert len(made.track.options) == 3 and made.status.value == ""
+
+
+def test_an_uploaded_file_is_heard_and_python_says_that_it_works(made, tmp_path):
+    write_audio(tmp_path / "mine.wav", noise(2))
+    told, now = [], datetime.datetime.now(datetime.UTC)
+    made.status.observe(lambda change: told.append(change["new"]), names="value")
+    content = memoryview((tmp_path / "mine.wav").read_bytes())
+    made.upload.value = ({"name": "../mine.wav", "type": "audio/wav", "size": len(content), "content": content, "last_modified": now},)
+    assert scene_in(made)["title"] == "mine.wav" and Path(made.file.value).is_file() and made.status.value == ""
+    assert told == ['<p role="status">Listening …</p>', ""]
+
+
+def test_a_model_that_is_barely_trained_is_named(tiny_corpus, models):
+    scores = {"teacher": 0.64, "student": 0.66}
+
+    def result(name):
+        return SimpleNamespace(first=SimpleNamespace(metrics={"valid": {"roc_auc": scores[name]}}, load_model=lambda: models[name]))
+
+    replicate = SimpleNamespace(corpus=tiny_corpus, ids=lambda _: list(tiny_corpus.tracks.index[:2]))
+    made = explore(replicate, {name: result(name) for name in scores}, [], ["student"])
+    said = [child.value for child in made.children if "barely" in str(getattr(child, "value", ""))]
+    assert len(said) == 1 and said[0].startswith("<p>teacher is barely trained: its ROC-AUC on validation tracks is 0.64")
+
+
+def test_faults_are_told_in_a_line_and_the_old_page_is_gone(made, tmp_path, hostile):
     (tmp_path / "words.mp3").write_text("no music")
     cases = [("words.mp3", "words.mp3"), ("gone.flac", "no such file"), (hostile, "no such file"), (".", str(tmp_path)), ("x" * 300, "xxx")]
     for name, reason in cases:
         made.file.value = str(tmp_path / name)
         assert reason in made.status.value and "<script" not in made.status.value and made.status.value.startswith('<p role="alert">')
-        assert made.stage.value == before
+        assert made.stage.value == ""
     made.file.value = ""
     assert made.status.value == ""
     made.switches["teacher"].value = made.switches["student"].value = False

@@ -114,7 +114,7 @@ def test_widget_is_played_with_in_jupyterlab(lab, browser):
     frame.get_by_label("Which attention").select_option("layer 1, head 2")
     page.locator(".widget-checkbox input").first.click()  # one model less
     frame = frame_of(page, other_than=frame)
-    assert frame.locator("#models button").all_inner_texts() == ["student"]
+    assert frame.locator("#switches > span").all_inner_texts() == ["student"]
     assert frame.get_by_label("Which attention").input_value() == "layer 1, head 2"  # what was chosen stays
     assert frame.locator(".lane .name b", has_text="middle").count() == 0
     seen.wait(f"Math.abs({SOUND}.currentTime - .5) < .05", within=frame)
@@ -122,7 +122,7 @@ def test_widget_is_played_with_in_jupyterlab(lab, browser):
     page.locator(".widget-dropdown select").first.select_option(index=1)
     frame = frame_of(page, other_than=frame)
     assert frame.locator("#track-title").inner_text() != first
-    page.locator(".widget-text input").fill("gone.mp3")
-    page.locator(".widget-text input").press("Enter")
+    page.get_by_placeholder("or the path of a file").fill("gone.mp3")
+    page.get_by_placeholder("or the path of a file").press("Enter")
     page.locator("[role=alert]", has_text="gone.mp3: no such file").wait_for()
     assert faults == []

@@ -9,8 +9,10 @@ import threading
 import nbformat
 import pytest
 
+from mtt.reporting.explorer.page import encode_scene
 from mtt.reporting.pages.index import render_index
 from mtt.reporting.pages.notebook import render_notebook
+from tests.reporting.explorer.made import scene
 
 SLUG = "04_noisy_student"
 # Elements whose own text has less than 4.5:1 on its ground, by the WCAG 2 formula.
@@ -33,7 +35,7 @@ def site(notebook, pages, study, results, tmp_path):
     """A folder with the opening page and one page of the study."""
     nbformat.write(notebook, tmp_path / "executed.ipynb")
     render_notebook(tmp_path / "executed.ipynb", tmp_path / f"{SLUG}.html", pages, study)
-    render_index(results, tmp_path / "index.html", pages)
+    render_index(results, tmp_path / "index.html", pages, hero=encode_scene(scene()))
     return tmp_path
 
 
@@ -82,6 +84,23 @@ def test_the_body_never_scrolls_sideways(site, visit, name):
             width,
         )
         assert outside == []
+
+
+def test_a_track_plays_near_the_top_and_the_models_take_turns(site, visit):
+    page, _, complaints = visit((site / "index.html").as_uri())
+    assert page.locator("#track-title").inner_text() == "First tune Somebody"
+    assert page.locator("#gram .row .name b").all_inner_texts()[:2] == ["piano", "drums"]
+    assert page.locator("#gram rect.truth").count() == 2 and page.locator("#lanes .plot").count() == 1
+    pressed = "[...document.querySelectorAll('#switches button')].map(each => each.getAttribute('aria-pressed'))"
+    shares = "[...document.querySelector('#gram canvas').getContext('2d').getImageData(0, 0, 600, 1).data].filter((_, i) => i % 4 === 3)"
+    assert page.evaluate(pressed) == ["false", "true"] and page.evaluate(shares)[::599] == pytest.approx([0, 255], abs=2)
+    page.get_by_role("button", name="teacher").click()
+    assert page.evaluate(pressed) == ["true", "false"] and page.evaluate(shares)[::599] == pytest.approx([64, 64], abs=2)
+    assert page.locator("#reading").inner_text().startswith("At 0.0 s: teacher: drums 0.80")
+    page.locator("#play").click()
+    moves = "done => document.getElementById('sound').addEventListener('timeupdate', event => event.target.currentTime > .2 && done())"
+    page.evaluate(f"() => new Promise({moves})")
+    assert complaints == []
 
 
 def test_the_first_tab_stop_skips_the_navigation(site, visit):
