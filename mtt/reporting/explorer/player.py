@@ -32,8 +32,10 @@ class Player:
 
     def __init__(self, waveform: np.ndarray, picture: Picture, title: str, description: str = "", dpi: int = DPI) -> None:
         self.title, self.description = title, description
+        picture.figure.suptitle("")  # the player has a title
         self.sound = base64.b64encode(encode_mp3(waveform)).decode("ascii")
-        self.image = Markup(picture.image(dpi))
+        drawn = picture.svg(least=LEAST_WIDTH, dpi=dpi)
+        self.image = Markup(drawn.replace('style="', 'style="display:block;width:100%;', 1))  # or the cursor would lie too low
         self.area = time_area(picture.figure)  # of a drawn figure: drawing settles its layout
 
     def _repr_html_(self) -> str:
@@ -42,10 +44,11 @@ class Player:
 
 class Gallery(NamedTuple):
     players: Sequence[Player]
-    style: str
+    style: str = ""
+    choice: bool = False  # one at a time; the first is what the others were made from. Without scripts all stand below each other.
 
     def _repr_html_(self) -> str:
-        return _html(self.players, self.style) if self.players else "<p>There is no track to hear here.</p>"
+        return _html(*self) if self.players else "<p>There is no track to hear here.</p>"
 
 
 def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
@@ -55,9 +58,9 @@ def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
     return Gallery(players, f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}")
 
 
-def _html(players: Sequence[Player], style: str = "") -> str:
+def _html(players: Sequence[Player], style: str = "", choice: bool = False) -> str:
     template = environment().get_template("player.html.j2")
-    return template.render(players=players, style=style, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
+    return template.render(players=players, style=style, choice=choice, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
 
 
 def encode_mp3(waveform: np.ndarray) -> bytes:

@@ -55,6 +55,7 @@ def _plain(name: str) -> str:
     return re.sub(r"\d", "", name.lower()).replace("_", "-").replace(" ", "-")
 
 
+LABELS = {entry.name: entry.label for entry in lineup(FULL).values()}
 MODEL_COLOURS = {_plain(known): entry.colour for entry in lineup(FULL).values() for known in (entry.name, entry.label)}
 
 

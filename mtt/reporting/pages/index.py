@@ -52,9 +52,10 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         method=Markup(figures.noisy_student().svg(least="500px")),
         way=words.way(results["study"], results["models"]),
         curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
-        claims=[(claim, tested.get(claim.id), standing(tested[claim.id]) if claim.id in tested else "") for claim in CLAIMS.values()],
+        claims=[(claim, *_told(tested.get(claim.id))) for claim in CLAIMS.values()],
         plot=_drawn("claims_plot", entries) if entries else "",
         numbers=_numbers(entries),
+        published=_published(tested),
         budget=_drawn("variance_budget", results["variance"])
         if len(results["study"]["replicates"]) > 2 and results.get("variance")
         else "",
@@ -64,6 +65,20 @@ def render_index(results: Mapping, out: str | Path, pages: Sequence[Page], known
         cards=[(page, _answer(page, results)) for page in pages],
         limits=words.limits(results["study"], entries),
     )
+
+
+def _told(entry: Mapping | None) -> tuple[str, str]:
+    """A claim's verdict and its short sentence; empty where it was not tested."""
+    return (standing(entry), words.short(entry)) if entry else ("", "")
+
+
+def _published(tested: Mapping[str, Mapping]) -> Table:
+    """What each claim compares, what stands beside it, and what others reported."""
+    rows = []
+    for claim in CLAIMS.values():
+        note = tested[claim.id]["note"] if claim.id in tested else ""
+        rows.append((f"{claim.id} {claim.label}", f"{claim.contrast[0].upper()}{claim.contrast[1:]}.", note or "–", claim.paper or "–"))
+    return table(("claim", "measured", "beside it", "published"), rows)
 
 
 def _answer(page: Page, results: Mapping) -> str:

@@ -6,6 +6,7 @@ import pytest
 from mtt.config import DEMO, SMOKE
 from mtt.reporting.pages import remarks, tables
 from mtt.study import recipes
+from tests.reporting.reading import walls
 
 
 def test_models_are_converged_where_twice_the_clips_change_little():
@@ -22,7 +23,7 @@ def test_models_are_converged_where_twice_the_clips_change_little():
         for artists, ending, change in ((12, "-12", 0.004), (48, "", -0.002))
         for model in ("teacher", "student")
     ]
-    assert "**Not converged: the teacher of 12 artists and the student of 12 artists.**" in remarks.convergence(rows)
+    assert "**Not converged: 2 of the 4 below.**" in remarks.convergence(rows)
     assert list(tables.convergence(rows)["check"]) == ["not converged"] * 2 + ["converged"] * 2
     assert "holds for every size" in remarks.convergence(rows[2:])
     assert "it is not known that models are converged" in remarks.convergence([])
@@ -36,11 +37,11 @@ def test_a_student_is_told_to_see_as_many_labelled_clips_as_its_teacher():
 
 
 def test_the_smallest_effect_is_that_of_tuning_corpora_where_they_were_looked_at():
-    entries = [{"id": "C4b", "smallest_effect": 0.0042, "replicates": 5}, {"id": "C5", "smallest_effect": None, "replicates": 5}]
-    assert remarks.power([], entries).endswith("C4b 0.004.") and "As much as they vary here, 5 replicates" in remarks.power([], entries)
-    foreseen = [{"id": name, "sd": 0.01, "smallest": {"2": 0.1, "5": 0.02}} for name in ("C1", "C4b")]
-    assert remarks.power(foreseen, entries).startswith("By tuning corpora") and remarks.power(foreseen, entries).endswith(": C4b 0.020.")
-    assert "does not say" in remarks.power([], entries[1:])
+    entries = [{"id": "C4b", "smallest_effect": 0.0042, "replicates": 5}]
+    assert remarks.power([], entries).endswith("0.004 ROC-AUC.") and "As much as it varies here, 5 replicates" in remarks.power([], entries)
+    foreseen = [{"id": name, "sd": 0.01, "smallest": {"2": 0.1, "5": size}} for name, size in (("C1", 0.03), ("C4b", 0.02))]
+    assert remarks.power(foreseen, entries).startswith("By tuning corpora") and remarks.power(foreseen, entries).endswith("0.020 ROC-AUC.")
+    assert "does not say" in remarks.power([], [entries[0] | {"smallest_effect": None}])
 
 
 def test_a_curve_that_a_profile_has_no_models_for_is_the_references():
@@ -79,8 +80,9 @@ def test_the_words_on_deletion_follow_both_controls_and_their_size(random, elsew
     about = {"test": "deletion", "model": "student", "explanation": "attention", "share": 0.2, "drops": {"attended": {"drop": 0.3}}}
     about |= {"effect": float(np.mean(random)), "interval": random, "elsewhere": float(np.mean(elsewhere)), "elsewhere_interval": elsewhere}
     text = remarks.explanation(about)
-    assert says in text and "Without the 20% of frames" in text and "lose 0.300" in text
-    assert f"{'more' if random[0] > 0 else 'less'} than without random frames" in text and "faithful" not in text
+    assert says in text and text.startswith("Taking away the 20% of frames") and "costs the true tags 0.300" in text
+    assert walls(f"<p>{text}</p>") == []
+    assert f"{'more' if random[0] > 0 else 'less'} than random frames" in text and "faithful" not in text
 
 
 def test_large_models_that_longer_training_still_helps_are_not_called_converged():
@@ -93,3 +95,9 @@ def test_large_models_that_longer_training_still_helps_are_not_called_converged(
     assert "128 channels" in told(0.902) and "converged" not in told(0.902)
     assert "Not converged" in told(0.92) and "add 0.020" in told(0.92)
     assert "not trained yet" in remarks.scale({})
+
+
+def test_attention_that_cls_keeps_for_itself_is_told_beside_an_even_share():
+    maps = np.full((2, 3, 4, 4), 0.25)
+    maps[-1, :, 0, 0] = 0.1, 0.4, 0.9
+    assert "keeps 10% to 90%" in remarks.cls_share(maps) and remarks.cls_share(maps).endswith("an even share would be 25%.")
