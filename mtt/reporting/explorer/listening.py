@@ -17,11 +17,12 @@ from mtt.reporting.explorer.choices import worst_errors
 from mtt.reporting.explorer.player import Gallery, Player
 from mtt.reporting.explorer.scenes import Scene, corpus_track, full_title
 from mtt.reporting.figures.sound import mel_power
+from mtt.reporting.figures.style import HALF
 from mtt.reporting.numbers import number
 
 EXCERPT_SECONDS, EFFECT_SECONDS = 8.0, 5.0
 TAGS = 8  # under one track
-SMALL = 84  # dots an inch, of pictures that stand side by side
+SMALL = 100  # dots an inch of a spectrogram that stands beside others: about one for each frame of an excerpt
 UNITS = {"db": "dB", "hz": "Hz", "seconds": "s", "ratio": "of the music’s level"}  # by the end of a parameter's name
 BRIEF = (0.08, 0.2)  # of a track that a brief part sounds for
 FORMS = {
@@ -80,7 +81,7 @@ def peculiar(corpus: Corpus) -> list[Player]:
 def effects(corpus: Corpus, track_id: str) -> Gallery:
     """Each augmentation effect alone on the same excerpt, all pictures on one scale, to be heard in turn with the clean one."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)
-    picture = functools.partial(figures.mel_spectrogram, loudest=float(mel_power(clean).max()))
+    picture = functools.partial(figures.mel_spectrogram, loudest=float(mel_power(clean).max()), width=HALF)
     sounds = {"without": (clean, "The excerpt as it is.")}
     for name, effect in EFFECTS.items():
         wave = apply_effect(name, torch.from_numpy(clean)[None], seed=0)[0].numpy()
@@ -141,11 +142,11 @@ def _track_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A track's excerpt with its mel spectrogram."""
     wave, track = _excerpt(corpus, track_id, EXCERPT_SECONDS), corpus.tracks.loc[track_id]
     title = full_title(track["artist"], track["title"] or str(track_id))
-    return Player(wave, figures.mel_spectrogram(wave, title), title, description, SMALL)
+    return Player(wave, figures.mel_spectrogram(wave, title, width=HALF), title, description, SMALL)
 
 
 def _timeline_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A whole track with who plays when."""
     track = corpus_track(corpus, track_id)
     sounding = {tag: spans for tag, spans in track.truth.items() if spans}
-    return Player(track.wave, figures.timeline(sounding, track.wave, "Who plays when"), track.name, description, SMALL)
+    return Player(track.wave, figures.timeline(sounding, track.wave, "Who plays when", HALF), track.name, description, SMALL)

@@ -35,7 +35,7 @@ class Player:
         picture.figure.suptitle("")  # the player has a title
         self.sound = base64.b64encode(encode_mp3(waveform)).decode("ascii")
         drawn = picture.svg(least=LEAST_WIDTH, dpi=dpi)
-        self.image = Markup(drawn.replace('style="', 'style="display:block;width:100%;', 1))  # or the cursor would lie too low
+        self.image = Markup(drawn.replace('style="', 'style="display:block;width:100%;max-width:none!important;', 1))  # the cursor's frame
         self.area = time_area(picture.figure)  # of a drawn figure: drawing settles its layout
 
     def _repr_html_(self) -> str:

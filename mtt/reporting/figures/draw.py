@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 from scipy.optimize import isotonic_regression
 
@@ -164,8 +164,8 @@ def signed_axis(axes: Axes) -> None:
 def log_axis(axis: Axis, room: float) -> None:
     """Plain numbers on a logarithmic ``axis`` whose data are drawn: the fewer decades, the more of each; ``room``: for how many."""
     low, high = axis.get_data_interval()
-    steps = (1, 1.5, 2, 3, 5, 7) if high < low * 5 else (1, 2, 5) if high < low * 10**room else (1,)
-    axis.set_major_locator(LogLocator(subs=steps))
+    decades = LogLocator(subs=(1, 2, 5) if high < low * 10**room else (1,))
+    axis.set_major_locator(MaxNLocator(5) if high < low * 4 else decades)
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.findings.evidence import CHANCE, NAMES
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
-from mtt.reporting.figures.style import BLUE, GREY, GRID, INK, LABELS, ORANGE, model_colour, text_colour
+from mtt.reporting.figures.style import BLUE, GREY, GRID, INK, LABELS, ORANGE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, number, with_interval
 
 RANGE_DB = 80.0  # shown below the loudest point
@@ -30,16 +30,16 @@ Segments = Sequence[tuple[float, float]]
 
 
 @figure
-def mel_spectrogram(waveform: np.ndarray, title: str, loudest: float = 0.0) -> Picture:
+def mel_spectrogram(waveform: np.ndarray, title: str, loudest: float = 0.0, width: float = WIDTH) -> Picture:
     """A waveform as a model sees it; ``loudest``: the power that levels are relative to, where figures share one and it is more than any
     here.
     """
     power, seconds = mel_power(waveform), waveform.size / SAMPLE_RATE
     loudest = max(loudest, power.max(), 1e-10)
-    sheet, ((axes,),) = canvas(title, 3.05)
+    sheet, ((axes,),) = canvas(title, 0.45 + 0.35 * width, width=width)
     image = draw_mel(axes, power, loudest)
     time_axis(axes, seconds)
-    sheet.colorbar(image, ax=axes, aspect=14, pad=0.015, shrink=0.9).set_label("dB relative to the loudest")
+    sheet.colorbar(image, ax=axes, aspect=14, pad=0.015, shrink=0.9).set_label("dB (loudest: 0)")
     level = number(10 * np.log10(max(power.mean() / loudest, 1e-10)), 0)
     return Picture(sheet, f"Mel spectrogram over {seconds:.1f} s, {title}: mean {level} dB, relative to the loudest.")
 
@@ -103,10 +103,10 @@ def tag_curves(
 
 
 @figure
-def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str) -> Picture:
+def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str, width: float = WIDTH) -> Picture:
     """When each instrument of ``truth`` sounds, as bars under the spectrogram, the first to enter on top."""
     order = sorted(truth, key=lambda tag: (min((start for start, _ in truth[tag]), default=np.inf), tag))
-    sheet, panel = _under_spectrogram(title, 0.24 * max(len(order), 3), waveform)
+    sheet, panel = _under_spectrogram(title, 0.24 * max(len(order), 3), waveform, width)
     for row, tag in enumerate(order):
         panel.barh(
             [row] * len(truth[tag]), [stop - start for start, stop in truth[tag]], 0.5, [start for start, _ in truth[tag]], color=ORANGE
@@ -117,9 +117,11 @@ def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str) ->
     return Picture(sheet, f"Mel spectrogram over {seconds:.1f} s and bars of who plays when, {title}. Sounding: {shares}.")
 
 
-def _under_spectrogram(title: str, height: float, waveform: np.ndarray) -> tuple[Figure, Axes]:
+def _under_spectrogram(title: str, height: float, waveform: np.ndarray, width: float = WIDTH) -> tuple[Figure, Axes]:
     """A panel of about ``height`` inches over time, below the spectrogram of ``waveform``."""
-    sheet, axes = canvas(title, 2.9 + height, rows=2, sharex=True, height_ratios=[1.3, max(height, 0.8)])
+    sheet, axes = canvas(
+        title, 0.8 + 0.28 * width + height, rows=2, width=width, sharex=True, height_ratios=[0.17 * width, max(height, 0.8)]
+    )
     power = mel_power(waveform)
     draw_mel(axes[0, 0], power, power.max())
     for panel in axes[:, 0]:

@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex, to_rgb
 from mtt.config import FULL
 from mtt.study.recipes import lineup
 
-WIDTH, PHONE = 7.5, 3.6  # inches
+WIDTH, HALF, PHONE = 7.5, 4.2, 3.6  # inches; HALF: of a picture beside another
 DPI = 160  # 1200 pixels wide
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"

@@ -82,9 +82,10 @@ def _published(tested: Mapping[str, Mapping]) -> Table:
 
 
 def _answer(page: Page, results: Mapping) -> str:
-    """How a page's claims stand; of a page without claims, the beginning of what it found."""
+    """How a page's claims stand; of a page without claims, the beginning of what it found, where the opening page does not say it."""
     stands = [f"{entry['id']} {standing(entry)}" for entry in results["claims"] if CLAIMS[entry["id"]].page == page.slug]
-    return ", ".join(stands) or results["findings"].get(page.slug, "").partition(". ")[0]
+    begins = results["findings"].get(page.slug, "").partition(". ")[0]
+    return ", ".join(stands) or ("" if any(one["sentence"].startswith(begins) for one in results["explanations"]) else begins)
 
 
 def _curves(own: Mapping, borrowed: Mapping, points: Sequence[Mapping]) -> Iterator[tuple[str, Markup]]:

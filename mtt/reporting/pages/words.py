@@ -141,7 +141,7 @@ def _headroom(entry: Mapping) -> str:
 
 
 def _recovered(one: Mapping) -> str:
-    share = f"{100 * one['effect']:.0f} %".replace("-", "−")
+    share = f"{100 * one['effect']:.0f}%".replace("-", "−")
     if one["interval"] is None:
         return f"What share of the pool’s own labels’ worth that is ({share}) is not known: its interval is unbounded."
     low, high = (f"{100 * end:.0f}".replace("-", "−") for end in one["interval"])

@@ -19,7 +19,7 @@ from mtt.reporting import figures
 from mtt.reporting.figures import method
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS
 from mtt.reporting.figures.sound import mel_power
-from mtt.reporting.figures.style import BLUE, VERMILLION
+from mtt.reporting.figures.style import BLUE, HALF, VERMILLION
 from tests.reporting import entries
 from tests.reporting.conftest import explanations
 
@@ -87,6 +87,8 @@ def pictures():
         "models_plot": figures.models_plot(entries.models()),
         "models_plot, phone": figures.models_plot(entries.models(), width=4.0),
         "mel_spectrogram": figures.mel_spectrogram(tone(), "A tone"),
+        "mel_spectrogram, half": figures.mel_spectrogram(tone(), "A tone", width=HALF),
+        "timeline, half": figures.timeline({"electric guitar": [(0.0, 10.0)], "drums": [(2.0, 3.0)]}, sound, "Who plays when", HALF),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
         "timeline": figures.timeline({"piano": [(0.0, 10.0)], "drums": [(2.0, 3.0), (5.0, 6.0)]}, sound, "Who plays when"),
         "explanations": figures.explanations(explanations(), "localisation"),
@@ -188,7 +190,7 @@ def test_images_are_1200_pixels_wide_light_and_the_same_each_time(pictures):
 
 def test_time_figures_are_marked_for_the_player(pictures):
     marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
-    assert marked == {"mel_spectrogram", "tag_curves", "timeline"}
+    assert marked == {"mel_spectrogram", "mel_spectrogram, half", "tag_curves", "timeline", "timeline, half"}
 
 
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
@@ -232,7 +234,7 @@ def test_pictures_that_share_a_scale_can_be_compared():
     before = figures.mel_spectrogram(tone(), "A tone")
     after = figures.mel_spectrogram(0.1 * tone(), "The same, quieter", loudest=mel_power(tone()).max())
     (clean, bar), (changed, _) = before.figure.axes, after.figure.axes
-    assert clean.images[0].get_clim() == changed.images[0].get_clim() and bar.get_ylabel() == "dB relative to the loudest"
+    assert clean.images[0].get_clim() == changed.images[0].get_clim() and bar.get_ylabel() == "dB (loudest: 0)"
     assert clean.images[0].get_array().max() == pytest.approx(0, abs=1e-4)
     assert changed.images[0].get_array().max() == pytest.approx(-20, abs=0.01)
 

@@ -71,7 +71,7 @@ def test_notes_follow_the_intervals_of_what_stands_beside_a_claim():
     slopes = words.note(entry("C7", DOWN, beside={"teacher": OPEN, "FCN": UP}))
     assert slopes == "Each for itself, per doubling: teacher is not shown to gain or lose and FCN gains."
     bounded = {"recovered": {"effect": 0.27, "interval": [0.1, 0.45]}}
-    assert "that is 27 % [10, 45]." in words.note(entry("C4b", UP, facts=bounded))
+    assert "that is 27% [10, 45]." in words.note(entry("C4b", UP, facts=bounded))
     assert "is not known: its interval is unbounded" in words.note(entry("C4b", UP, facts={"recovered": {"effect": 3.1, "interval": None}}))
     assert words.note(entry("C6", OPEN)) == "" == words.note(entry("C3", OPEN))
 
