@@ -119,9 +119,8 @@ def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str, wi
 
 def _under_spectrogram(title: str, height: float, waveform: np.ndarray, width: float = WIDTH) -> tuple[Figure, Axes]:
     """A panel of about ``height`` inches over time, below the spectrogram of ``waveform``."""
-    sheet, axes = canvas(
-        title, 0.8 + 0.28 * width + height, rows=2, width=width, sharex=True, height_ratios=[0.17 * width, max(height, 0.8)]
-    )
+    heights = [0.6 + 0.093 * width, max(height, 0.8)]
+    sheet, axes = canvas(title, 1.1 + 0.24 * width + height, rows=2, width=width, sharex=True, height_ratios=heights)
     power = mel_power(waveform)
     draw_mel(axes[0, 0], power, power.max())
     for panel in axes[:, 0]:
