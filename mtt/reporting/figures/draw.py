@@ -64,6 +64,7 @@ class Picture:
         inside = text[text.index(">", text.index("<svg ")) + 1 :]
         inside = re.sub(r'<g id="[^"]*"', "<g", inside).replace("'DejaVu Sans'", "var(--sans,'DejaVu Sans',sans-serif)")
         inside = re.sub(r"(?<=: )#[0-9a-f]{6}(?=[;\"])", lambda found: PAGE_VARIABLES.get(found[0], found[0]), inside)
+        inside = re.sub(r"(<text[^>]*fill: )(#[0-9a-f]{6})", rf"\1color-mix(in srgb,\2,var(--ink,{INK}) var(--lift,0%))", inside)
         inside = re.sub(r"(?<=data:image/png;base64,)[^\"]+", lambda found: _base64(_in_palette(base64.b64decode(found[0]))), inside)
         size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="min-width:{least};max-width:{120 * width:g}px"'
         return f'<svg class="{css_class}" role="img" aria-label="{html.escape(self.alt)}" {size}>{inside.strip()}'
