@@ -28,7 +28,10 @@ FAULTS = """() => {
   levels.forEach((level, place) => { if (level > (levels[place - 1] || 0) + 1) faults.push(['heading-order', place + ': h' + level]); });
   return faults; }"""
 
-OPENED = "document.querySelectorAll('details').forEach(d => { d.open = true; })"
+# Opens what is folded, and waits until the page has seen it.
+OPENED = """() => new Promise(done => {
+  document.querySelectorAll('details').forEach(d => { d.open = true; });
+  requestAnimationFrame(() => requestAnimationFrame(() => done())); })"""
 # Elements whose own text has less than 4.5:1 on its ground, by the WCAG 2 formula.
 POOR_CONTRAST = """() => {
   const rgb = c => c.match(/[\\d.]+/g).map(Number);
