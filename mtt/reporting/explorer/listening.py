@@ -22,7 +22,7 @@ from mtt.reporting.numbers import number
 
 EXCERPT_SECONDS, EFFECT_SECONDS = 8.0, 5.0
 TAGS = 8  # under one track
-SMALL = 100  # dots an inch of a spectrogram that stands beside others: about one for each frame of an excerpt
+SMALL = 88  # dots an inch of a spectrogram that stands beside others: about one for each frame of an excerpt
 UNITS = {"db": "dB", "hz": "Hz", "seconds": "s", "ratio": "of the music’s level"}  # by the end of a parameter's name
 BRIEF = (0.08, 0.2)  # of a track that a brief part sounds for
 FORMS = {
