@@ -14,7 +14,7 @@ from mtt.data.augment import EFFECTS, apply_effect
 from mtt.data.corpus import Corpus
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import worst_errors
-from mtt.reporting.explorer.player import Gallery, Player
+from mtt.reporting.explorer.player import PHONE_STYLE, Gallery, Player
 from mtt.reporting.explorer.scenes import Scene, corpus_track, full_title
 from mtt.reporting.figures.sound import mel_power
 from mtt.reporting.figures.style import HALF
@@ -87,7 +87,7 @@ def effects(corpus: Corpus, track_id: str) -> Gallery:
         wave = apply_effect(name, torch.from_numpy(clean)[None], seed=0)[0].numpy()
         sounds[name] = (wave, f"{effect.about[0].upper()}{effect.about[1:]}.{_drawn(name)}")
     players = [Player(wave, picture(wave, name), name, said, SMALL) for name, (wave, said) in sounds.items()]
-    return Gallery(players, choice=True)
+    return Gallery(players, PHONE_STYLE, choice=True)
 
 
 def _drawn(name: str, seed: int = 0) -> str:

@@ -22,6 +22,7 @@ from mtt.reporting.pages.frame import environment
 
 COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
 FIGURE_WIDTH = 400  # CSS pixels, the least width of a gallery's columns
+PHONE_STYLE = "--mtt-figure:320px"  # how narrow a picture may become that is drawn to stand beside another
 
 
 class Player:
@@ -55,7 +56,8 @@ def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
     """``players`` in a grid that gives way to one column on a narrow page; ``columns`` limits how many stand side by side."""
     share = f"max({FIGURE_WIDTH}px,calc({100 / columns:.4f}% - 1.2em))" if columns else f"{FIGURE_WIDTH}px"
     grid = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{share}),1fr))"
-    return Gallery(players, f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}")
+    least = f"--mtt-figure:{FIGURE_WIDTH}px" if columns else PHONE_STYLE
+    return Gallery(players, f"{least};display:grid;gap:0 1.2em;{grid}")
 
 
 def _html(players: Sequence[Player], style: str = "", choice: bool = False) -> str:
