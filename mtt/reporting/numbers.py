@@ -6,6 +6,7 @@ Conventions: a minus is "−" (U+2212), never a hyphen; a zero has no sign; comm
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 
@@ -30,6 +31,11 @@ def interval(low: float, high: float, digits: int | None = 3, sign: bool = False
 def with_interval(value: float, low: float, high: float, digits: int | None = 3, sign: bool = False) -> str:
     """ "0.912 [0.905, 0.919]"; the number alone where a bound is NaN."""
     return " ".join([number(value, digits, sign), *([] if math.isnan(low + high) else [interval(low, high, digits, sign)])])
+
+
+def minus(text: str) -> str:
+    """``text`` of others whose negative numbers begin with a hyphen."""
+    return re.sub(r"(?<=\s)-(?=\d)", "−", text)
 
 
 def counted(amount: int, noun: str) -> str:

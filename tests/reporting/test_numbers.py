@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mtt.reporting.numbers import counted, duration, interval, joined, listed, number, signed, with_interval
+from mtt.reporting.numbers import counted, duration, interval, joined, listed, minus, number, signed, with_interval
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,7 @@ from mtt.reporting.numbers import counted, duration, interval, joined, listed, n
 )
 def test_words_of_numbers(text, expected):
     assert text == expected
+
+
+def test_hyphens_before_numbers_of_others_become_minus_signs():
+    assert minus("level -90 dB; a-1.wav, 2030-01-02 and (3-4)") == "level −90 dB; a-1.wav, 2030-01-02 and (3-4)"

@@ -1,6 +1,7 @@
 """The whole study, as a user runs it: smoke profile, the embedded corpus and a folder of files in four formats."""
 
 import csv
+import html
 import json
 import os
 import re
@@ -16,10 +17,12 @@ import pytest
 from mtt.collections.load import load_corpus
 from mtt.data.audio import write_audio
 from mtt.findings.claims import CLAIMS
+from mtt.reporting.pages import words
 from mtt.reporting.pages.notebook import render_notebook
 from mtt.reporting.run import PAGES, execute_notebook, study_marks
 from mtt.study.parameters import PARAMETERS, ParameterError, parse_parameters
 from mtt.study.workspace import open_study
+from tests.reporting.reading import FAULTS, OPENED, POOR_CONTRAST, walls
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -53,6 +56,20 @@ def test_every_page_and_the_index_are_there(embedded):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["index", *(page.slug for page in PAGES)])
+def test_a_page_is_no_wall_of_numbers_and_has_no_fault_of_access(embedded, visit, name):
+    path = embedded / "reports" / f"{name}.html"
+    assert walls(path.read_text()) == []
+    for width in (1200, 390):
+        page, requests, complaints = visit(path.as_uri(), width)
+        page.evaluate(OPENED)
+        assert page.evaluate(FAULTS) == [] and (requests, complaints) == ([path.as_uri()], [])
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(POOR_CONTRAST) == []
+
+
+@pytest.mark.slow
 def test_results_answer_every_claim_and_the_index_quotes_them(embedded):
     results = results_of(embedded)
     assert [entry["id"] for entry in results["claims"]] == list(CLAIMS)
@@ -60,7 +77,7 @@ def test_results_answer_every_claim_and_the_index_quotes_them(embedded):
     for entry in results["claims"]:
         assert len(entry["by_replicate"]) == entry["replicates"] == 2
         assert min(entry["by_replicate"]) <= entry["effect"] <= max(entry["by_replicate"])
-        assert entry["sentence"].split(":")[1].strip()[:40] in re.sub(r"<[^>]+>", "", index)
+        assert words.short(entry) in html.unescape(re.sub(r"<[^>]+>", "", index))
     assert {"teacher", "teacher-plain", "short-chunk-resnet", "crnn", "fcn", "sample-cnn", "hand-made", "student"} <= {
         row["name"] for row in results["models"]
     }

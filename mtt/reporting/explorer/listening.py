@@ -3,6 +3,7 @@
 Conventions: an excerpt is the middle of a track; a player's title names the track, its description says what to hear.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,12 +14,16 @@ from mtt.data.augment import EFFECTS, apply_effect
 from mtt.data.corpus import Corpus
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import worst_errors
-from mtt.reporting.explorer.player import Player
+from mtt.reporting.explorer.player import PHONE_STYLE, Gallery, Player
 from mtt.reporting.explorer.scenes import Scene, corpus_track, full_title
+from mtt.reporting.figures.sound import mel_power
+from mtt.reporting.figures.style import HALF
+from mtt.reporting.numbers import number
 
 EXCERPT_SECONDS, EFFECT_SECONDS = 8.0, 5.0
 TAGS = 8  # under one track
-SMALL = 96  # dots an inch, of pictures that stand side by side
+SMALL = 88  # dots an inch of a spectrogram that stands beside others: about one for each frame of an excerpt
+UNITS = {"db": "dB", "hz": "Hz", "seconds": "s", "ratio": "of the music’s level"}  # by the end of a parameter's name
 BRIEF = (0.08, 0.2)  # of a track that a brief part sounds for
 FORMS = {
     "build-up": "parts join one after the other, and all play louder towards the end.",
@@ -73,15 +78,28 @@ def peculiar(corpus: Corpus) -> list[Player]:
     return players
 
 
-def effects(corpus: Corpus, track_id: str) -> list[Player]:
-    """The clean excerpt, then each augmentation effect alone."""
+def effects(corpus: Corpus, track_id: str) -> Gallery:
+    """Each augmentation effect alone on the same excerpt, all pictures on one scale, to be heard in turn with the clean one."""
     clean = _excerpt(corpus, track_id, EFFECT_SECONDS)
-    players = [Player(clean, figures.mel_spectrograms({"waveform": clean}, "Clean"), "clean", dpi=SMALL)]
+    picture = functools.partial(figures.mel_spectrogram, loudest=float(mel_power(clean).max()), width=HALF)
+    sounds = {"without": (clean, "The excerpt as it is.")}
     for name, effect in EFFECTS.items():
         wave = apply_effect(name, torch.from_numpy(clean)[None], seed=0)[0].numpy()
-        picture = figures.mel_spectrograms({"before": clean, f"after: {name}": wave}, f"What {name} does")
-        players.append(Player(wave, picture, name, effect.about, SMALL))
-    return players
+        sounds[name] = (wave, f"{effect.about[0].upper()}{effect.about[1:]}.{_drawn(name)}")
+    players = [Player(wave, picture(wave, name), name, said, SMALL) for name, (wave, said) in sounds.items()]
+    return Gallery(players, PHONE_STYLE, choice=True)
+
+
+def _drawn(name: str, seed: int = 0) -> str:
+    """What ``apply_effect`` draws for one excerpt, in words."""
+    _, drawn = EFFECTS[name].draw(1, {}, seed)
+    unheard = "low_pass_hz" if drawn["seed"].item() % 2 == 0 else "high_pass_hz"  # of the filter's two
+    parts = []
+    for parameter in (one for one in EFFECTS[name].ranges if one != unheard):
+        what, _, unit = parameter.rpartition("_")
+        value, unit = drawn[parameter].item(), UNITS.get(unit, unit)
+        parts.append(f"{what.replace('_', '-')} {number(value, 0 if abs(value) >= 10 else 2)} {unit}".strip())
+    return f" Here: {', '.join(parts)}." if parts else ""
 
 
 def error_players(corpus: Corpus, track_ids: Sequence[str], scores: np.ndarray, count: int = 4) -> list[Player]:
@@ -123,12 +141,12 @@ def _excerpt(corpus: Corpus, track_id: str, seconds: float) -> np.ndarray:
 def _track_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A track's excerpt with its mel spectrogram."""
     wave, track = _excerpt(corpus, track_id, EXCERPT_SECONDS), corpus.tracks.loc[track_id]
-    picture = figures.mel_spectrograms({"waveform": wave}, "Mel spectrogram")
-    return Player(wave, picture, full_title(track["artist"], track["title"] or str(track_id)), description, SMALL)
+    title = full_title(track["artist"], track["title"] or str(track_id))
+    return Player(wave, figures.mel_spectrogram(wave, title, width=HALF), title, description, SMALL)
 
 
 def _timeline_player(corpus: Corpus, track_id: str, description: str) -> Player:
     """A whole track with who plays when."""
     track = corpus_track(corpus, track_id)
     sounding = {tag: spans for tag, spans in track.truth.items() if spans}
-    return Player(track.wave, figures.timeline(sounding, track.wave, "Who plays when"), track.name, description, SMALL)
+    return Player(track.wave, figures.timeline(sounding, track.wave, "Who plays when", HALF), track.name, description, SMALL)

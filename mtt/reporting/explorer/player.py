@@ -22,6 +22,7 @@ from mtt.reporting.pages.frame import environment
 
 COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
 FIGURE_WIDTH = 400  # CSS pixels, the least width of a gallery's columns
+PHONE_STYLE = "--mtt-figure:320px"  # how narrow a picture may become that is drawn to stand beside another
 
 
 class Player:
@@ -32,8 +33,10 @@ class Player:
 
     def __init__(self, waveform: np.ndarray, picture: Picture, title: str, description: str = "", dpi: int = DPI) -> None:
         self.title, self.description = title, description
+        picture.figure.suptitle("")  # the player has a title
         self.sound = base64.b64encode(encode_mp3(waveform)).decode("ascii")
-        self.image = Markup(picture.image(dpi))
+        drawn = picture.svg(least=LEAST_WIDTH, dpi=dpi)
+        self.image = Markup(drawn.replace('style="', 'style="display:block;width:100%;max-width:none!important;', 1))  # the cursor's frame
         self.area = time_area(picture.figure)  # of a drawn figure: drawing settles its layout
 
     def _repr_html_(self) -> str:
@@ -42,22 +45,24 @@ class Player:
 
 class Gallery(NamedTuple):
     players: Sequence[Player]
-    style: str
+    style: str = ""
+    choice: bool = False  # one at a time; the first is what the others were made from. Without scripts all stand below each other.
 
     def _repr_html_(self) -> str:
-        return _html(self.players, self.style) if self.players else "<p>There is no track to hear here.</p>"
+        return _html(*self) if self.players else "<p>There is no track to hear here.</p>"
 
 
 def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
     """``players`` in a grid that gives way to one column on a narrow page; ``columns`` limits how many stand side by side."""
     share = f"max({FIGURE_WIDTH}px,calc({100 / columns:.4f}% - 1.2em))" if columns else f"{FIGURE_WIDTH}px"
     grid = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{share}),1fr))"
-    return Gallery(players, f"--mtt-figure:{FIGURE_WIDTH}px;display:grid;gap:0 1.2em;{grid}")
+    least = f"--mtt-figure:{FIGURE_WIDTH}px" if columns else PHONE_STYLE
+    return Gallery(players, f"{least};display:grid;gap:0 1.2em;{grid}")
 
 
-def _html(players: Sequence[Player], style: str = "") -> str:
+def _html(players: Sequence[Player], style: str = "", choice: bool = False) -> str:
     template = environment().get_template("player.html.j2")
-    return template.render(players=players, style=style, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
+    return template.render(players=players, style=style, choice=choice, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
 
 
 def encode_mp3(waveform: np.ndarray) -> bytes:

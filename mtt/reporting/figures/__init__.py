@@ -5,8 +5,8 @@ one of these: adding a figure touches only the module that it stands in, be it a
 
 ``style``     colours and matplotlib settings
 ``draw``      ``Picture``, ``@figure`` and what figures are made of: canvases, rows of dots with intervals, lines
-``method``    the Transformer with its shapes, and the noisy student with its controls
-``data``      a collection: tracks per tag
+``method``    the Transformer with its shapes, the noisy student with its controls, how C1 is measured
+``data``      a collection: artists per set, tracks per tag
 ``experiment``  claims over replicates, variances, models
 ``curves``    scarcity, the trap, pools, styles, clip lengths, what each tag gains
 ``scores``    tags, training, input length, calibration, missing labels

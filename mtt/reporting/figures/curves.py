@@ -134,13 +134,13 @@ def trap(rows: Sequence[Mapping], width: float = WIDTH) -> Picture:
     narrow = width < WIDTH
     sheet, ((axes,),) = canvas(title, 4.1 if narrow else 3.4, width=width)
     sides = {
-        "over_teacher": (VERMILLION, "minus its own teacher", "s"),
-        "over_control": (GREEN, "minus the teacher trained to the end", "o"),
+        "over_teacher": (VERMILLION, "student minus its own teacher", "s"),
+        "over_control": (GREEN, "student minus the teacher trained to the end", "o"),
     }
     for what, (colour, name, marker) in sides.items():
         _curve(axes, rows, "share", what, colour, label=name, marker=marker)
     _numbers_axis(axes, [row["share"] for row in rows], "share of its exposure that the teacher had", "{:.0%}")
-    _gain_axis(axes, "student's ROC-AUC …")
+    _gain_axis(axes, "difference in ROC-AUC")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=1 if narrow else 2, borderaxespad=0.2, handletextpad=0.4)
     parts = [f"{row['share']:.0%}: " + ", ".join(f"{sides[what][1]} {interval_text(row[what])}" for what in sides) for row in rows]
     return Picture(sheet, f"Line chart with bands over replicates, {title}. By the teacher's share of its exposure: {listed(parts)}.")

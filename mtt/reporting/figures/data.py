@@ -1,4 +1,4 @@
-"""Figures of a collection: tracks per tag, written down and true, and which tags come together."""
+"""Figures of a collection: artists per set; tracks per tag, written down and true, and which tags come together."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -9,10 +9,26 @@ import seaborn
 from matplotlib.ticker import MaxNLocator
 
 from mtt.reporting.figures.draw import Picture, canvas, figure, row_canvas
-from mtt.reporting.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, text_colour
+from mtt.reporting.figures.style import BLUE, EDGE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, text_colour
 from mtt.reporting.numbers import listed
 
+SET_COLOURS = {"train": BLUE, "valid": SKY, "test": ORANGE, "unlabelled": GREEN}
 KIND_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, GREY)
+
+
+@figure
+def split_sets(counts: pd.DataFrame) -> Picture:
+    """How many artists each set has, and beside the bar its tracks and labels; ``counts`` has a row a set."""
+    sheet, axes = row_canvas("Artists in each set", counts.index, per_row=0.34)
+    axes.barh(range(len(counts)), counts["artists"], height=0.62, color=[SET_COLOURS.get(name, EDGE) for name in counts.index])
+    texts = [f"{row.artists:,} artists, {row.tracks:,} tracks, {row.labels:,} labels" for row in counts.itertuples()]
+    for row, text in enumerate(texts):
+        axes.annotate(text, (counts["artists"].iloc[row], row), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
+    axes.set_xlim(0, counts["artists"].max() * 1.7)
+    axes.set_xlabel("artists")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    told = listed(f"{name} {text}" for name, text in zip(counts.index, texts, strict=True))
+    return Picture(sheet, f"Bar chart of the artists of each set: {told}.")
 
 
 @figure

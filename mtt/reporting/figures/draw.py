@@ -18,11 +18,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 from scipy.optimize import isotonic_regression
 
-from mtt.reporting.figures.style import DPI, INK, PAGE_COLOURS, STYLE, WIDTH, model_colour, text_colour
+from mtt.reporting.figures.style import DPI, EDGE, INK, PAGE_COLOURS, STYLE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, signed, with_interval
 
 TIME_AXIS = "time"
@@ -51,19 +51,21 @@ class Picture:
 
     def png(self, dpi: int = DPI) -> bytes:
         """The whole canvas (never cropped, so that places on it hold), 1200 pixels wide, in 256 colours: no figure has more that count."""
-        full, buffer = _saved(self.figure, "png", dpi=dpi, metadata={"Software": None}), io.BytesIO()
-        image = Image.open(io.BytesIO(full)).convert("RGB")
-        image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-        return buffer.getvalue()
+        return _in_palette(_saved(self.figure, "png", dpi=dpi, metadata={"Software": None}))
 
-    def svg(self, css_class: str = "figure", least: str = "0") -> str:
-        """An ``<svg>`` element for a page, at ``least`` so wide: text stays text, and colours follow the page's theme where it has one."""
+    def svg(self, css_class: str = "figure", least: str = "0", dpi: int = DPI) -> str:
+        """An ``<svg>`` element for a page, at ``least`` so wide: text stays text, and colours follow the page's theme where it has one.
+
+        What is drawn as dots all the same, a spectrogram say, has ``dpi`` of them an inch.
+        """
         width, height = self.figure.get_size_inches()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        text = _saved(self.figure, "svg", metadata=nothing, salt=f"{width} {self.alt}").decode()
+        text = _saved(self.figure, "svg", metadata=nothing, salt=f"{width} {self.alt}", dpi=dpi).decode()
         inside = text[text.index(">", text.index("<svg ")) + 1 :]
         inside = re.sub(r'<g id="[^"]*"', "<g", inside).replace("'DejaVu Sans'", "var(--sans,'DejaVu Sans',sans-serif)")
         inside = re.sub(r"(?<=: )#[0-9a-f]{6}(?=[;\"])", lambda found: PAGE_VARIABLES.get(found[0], found[0]), inside)
+        inside = re.sub(r"(<text[^>]*fill: )(#[0-9a-f]{6})", rf"\1color-mix(in srgb,\2,var(--ink,{INK}) var(--lift,0%))", inside)
+        inside = re.sub(r"(?<=data:image/png;base64,)[^\"]+", lambda found: _base64(_in_palette(base64.b64decode(found[0]))), inside)
         size = f'viewBox="0 0 {72 * width:g} {72 * height:g}" style="min-width:{least};max-width:{120 * width:g}px"'
         return f'<svg class="{css_class}" role="img" aria-label="{html.escape(self.alt)}" {size}>{inside.strip()}'
 
@@ -71,15 +73,29 @@ class Picture:
         """An ``<img>`` with the PNG inside it, as wide as its frame."""
         png = self.png(dpi)
         width, height = Image.open(io.BytesIO(png)).size
-        source = base64.b64encode(png).decode("ascii")
         style = f"display:block;width:100%;min-width:{LEAST_WIDTH};max-width:none;height:auto"
-        return f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" style="{style}" src="data:image/png;base64,{source}">'
+        source = f"data:image/png;base64,{_base64(png)}"
+        return f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" style="{style}" src="{source}">'
 
     def _repr_html_(self) -> str:
         """As SVG, which follows the page's theme; as PNG where that is smaller: a picture of very many points."""
         drawn = self.svg(least=LEAST_WIDTH)
         shown = drawn if len(drawn) < LARGEST_SVG else self.image()
         return f'<figure style="margin:1em 0;max-width:{DISPLAY_WIDTH}px;overflow-x:auto">{shown}</figure>'
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _in_palette(png: bytes) -> bytes:
+    """A PNG in 256 colours; one that lets the page shine through as it is."""
+    image, buffer = Image.open(io.BytesIO(png)), io.BytesIO()
+    if "A" in image.getbands() and image.getextrema()[-1][0] < 255:
+        return png
+    image = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _saved(figure: Figure, kind: str, salt: str | None = None, **options) -> bytes:
@@ -148,9 +164,10 @@ def signed_axis(axes: Axes) -> None:
 
 
 def log_axis(axis: Axis, room: float) -> None:
-    """Plain numbers on a logarithmic ``axis`` whose data are drawn: 1, 2 and 5 of each decade where there is ``room`` for the decades."""
+    """Plain numbers on a logarithmic ``axis`` whose data are drawn: the fewer decades, the more of each; ``room``: for how many."""
     low, high = axis.get_data_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < low * 10**room else (1,)))
+    decades = LogLocator(subs=(1, 2, 5) if high < low * 10**room else (1,))
+    axis.set_major_locator(MaxNLocator(5) if high < low * 4 else decades)
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -182,7 +199,8 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], height
     ends = sorted(ends, key=lambda end: end[1])
     wanted = [float(to_fraction.transform((x, y))[1]) for x, y, _, _ in ends]
     for (x, y, text, colour), place in zip(ends, spread(wanted, 0.19 / height, 0.0, 1.0), strict=True):
-        arrow = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 3}
+        # Grey and dotted: a leader is no curve.
+        arrow = {"arrowstyle": "-", "color": EDGE, "linewidth": 0.8, "linestyle": (0, (1, 2)), "shrinkA": 1, "shrinkB": 3}
         where = {"xytext": (1.03, place), "textcoords": "axes fraction", "va": "center"}
         axes.annotate(text, (x, y), color=text_colour(colour), arrowprops=arrow, **where)
 

@@ -1,4 +1,4 @@
-"""Pictures of the method, drawn from the settings in use: the Transformer with its shapes, and the noisy student with its controls."""
+"""Pictures of the method, drawn from the settings in use: the Transformer with its shapes, the noisy student with its controls, C1."""
 
 from collections.abc import Sequence
 
@@ -106,4 +106,26 @@ def noisy_student() -> Picture:
     told = "; ".join(f"{row}, {name}: {change}" for row, (name, (change, _)) in enumerate(CONTROLS.items(), 1))
     return Picture(
         sheet, f"Diagram: a teacher learns from labels and scores the clean pool; a student learns from both, with noise. Controls: {told}."
+    )
+
+
+@figure
+def crossover() -> Picture:
+    """How C1 is measured: two models, each of which has heard one group of the test artists, score both groups."""
+    sheet, axes = _sheet("What a leak is worth: two models cross over", 2.45)
+    groups = {"A": (1.7, BLUE, "B"), "B": (0.55, GREEN, "A")}
+    for name, (y, colour, other) in groups.items():
+        _box(axes, (0.95, y, 1.6, 0.5), f"group {name}\nhalf of the test artists", GREY)
+        _box(axes, (3.35, y, 1.3, 0.5), f"model {name}\nknows group {name}", colour)
+        _box(axes, (6.4, y, 2.0, 0.5), f"the rest of group {name}\nscore of {name} minus score of {other}", GREY)
+        _path(axes, [(1.75, y), (2.7, y)], "half its tracks", (2.2, y + 0.12))
+        _path(axes, [(4.0, y), (5.4, y)], "heard these artists", (4.7, y + 0.12), colour)
+        across, far = groups[other][0], 0.14 if y < 1 else -0.14
+        _path(axes, [(4.0, y + far), (5.4, across - far)], colour=GREY)
+    axes.text(5.0, 1.12, "never heard", ha="left", va="center", fontsize=8, color=text_colour(GREY))
+    return Picture(
+        sheet,
+        "Diagram of how C1 is measured: the test artists are dealt into groups A and B. Each model learns from half the tracks of one "
+        "group; both score the other halves of both. What a leak is worth is, within a group, the score of the model that heard it minus "
+        "the other's.",
     )

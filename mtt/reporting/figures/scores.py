@@ -95,6 +95,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame]) -> Picture:
         rings.append(f"{name} {kept['valid_roc_auc']:.3f} at step {kept['step']:,.0f} of {history['step'].iloc[-1]:,.0f}")
     axes[1, 0].set_xlabel("optimiser steps")
     axes[1, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes[1, 0].xaxis.set_major_formatter("{x:,.0f}")
     text = (
         f"Line charts of validation ROC-AUC and training loss, {title}. Validation ROC-AUC of the weights that are kept: {listed(rings)}."
     )

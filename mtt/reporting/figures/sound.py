@@ -19,34 +19,29 @@ from matplotlib.ticker import MaxNLocator
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.findings.evidence import CHANCE, NAMES
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
-from mtt.reporting.figures.style import BLUE, INK, ORANGE, model_colour
+from mtt.reporting.figures.style import BLUE, GREY, GRID, INK, LABELS, ORANGE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, number, with_interval
 
 RANGE_DB = 80.0  # shown below the loudest point
 # The share of the (HTK) mel axis that lies below each of these frequencies, in Hz.
 MEL_TICKS = {hertz: float(np.log1p(hertz / 700) / np.log1p(SAMPLE_RATE / 2 / 700)) for hertz in (500, 1000, 2000, 4000, 8000)}
-NOTE = {"x": 0.01, "fontsize": 8.5, "color": "#666666"}  # the look of what explains a panel
+NOTE = {"x": 0.01, "fontsize": 8.5, "color": text_colour(GREY)}  # the look of what explains a panel
 Segments = Sequence[tuple[float, float]]
 
 
 @figure
-def mel_spectrograms(waveforms: Mapping[str, np.ndarray], title: str) -> Picture:
-    """Named waveforms, one above the other, all on one colour scale and one time axis; one alone goes without its name."""
-    powers = {name: mel_power(wave) for name, wave in waveforms.items()}
-    seconds = max(wave.size for wave in waveforms.values()) / SAMPLE_RATE
-    loudest = max(max(power.max() for power in powers.values()), 1e-10)
-    sheet, axes = canvas(title, 0.85 + (2.2 if len(powers) == 1 else 1.75 * len(powers)), rows=len(powers), sharex=True)
-    parts = []
-    for panel, (name, power) in zip(axes[:, 0], powers.items(), strict=True):
-        image = draw_mel(panel, power, loudest)
-        time_axis(panel, seconds)
-        if len(powers) > 1:
-            panel.set_title(name, color=INK)
-        level = number(10 * np.log10(max(power.mean() / loudest, 1e-10)), 0)
-        parts.append(f"{name} mean {level} dB")
-    bar = sheet.colorbar(image, ax=list(axes[:, 0]), aspect=14 * len(powers), pad=0.015, shrink=0.9)
-    bar.set_label("dB relative to the loudest")
-    return Picture(sheet, f"Mel spectrograms over {seconds:.1f} s on one colour scale, {title}: {listed(parts)}.")
+def mel_spectrogram(waveform: np.ndarray, title: str, loudest: float = 0.0, width: float = WIDTH) -> Picture:
+    """A waveform as a model sees it; ``loudest``: the power that levels are relative to, where figures share one and it is more than any
+    here.
+    """
+    power, seconds = mel_power(waveform), waveform.size / SAMPLE_RATE
+    loudest = max(loudest, power.max(), 1e-10)
+    sheet, ((axes,),) = canvas(title, 0.45 + 0.35 * width, width=width)
+    image = draw_mel(axes, power, loudest)
+    time_axis(axes, seconds)
+    sheet.colorbar(image, ax=axes, aspect=14, pad=0.015, shrink=0.9).set_label("dB (loudest: 0)")
+    level = number(10 * np.log10(max(power.mean() / loudest, 1e-10)), 0)
+    return Picture(sheet, f"Mel spectrogram over {seconds:.1f} s, {title}: mean {level} dB, relative to the loudest.")
 
 
 def mel_power(waveform: np.ndarray) -> np.ndarray:
@@ -91,7 +86,7 @@ def tag_curves(
     for row, tag in enumerate(order):
         curve = probabilities[:, list(tags).index(tag)]
         floor, height = row + 0.24, 0.64  # of the grey band, which spans 0–1; the truth is a bar right under it
-        panel.axhspan(floor - height, floor, color="#F3F3F3", linewidth=0, zorder=0)
+        panel.axhspan(floor - height, floor, color=GRID, alpha=0.5, linewidth=0, zorder=0)
         panel.fill_between(times, floor, floor - height * curve, color=BLUE, alpha=0.3, linewidth=0)
         panel.plot(times, floor - height * curve, color=BLUE, linewidth=1.4)
         for start, stop in truth.get(tag, ()):
@@ -108,10 +103,10 @@ def tag_curves(
 
 
 @figure
-def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str) -> Picture:
+def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str, width: float = WIDTH) -> Picture:
     """When each instrument of ``truth`` sounds, as bars under the spectrogram, the first to enter on top."""
     order = sorted(truth, key=lambda tag: (min((start for start, _ in truth[tag]), default=np.inf), tag))
-    sheet, panel = _under_spectrogram(title, 0.24 * max(len(order), 3), waveform)
+    sheet, panel = _under_spectrogram(title, 0.24 * max(len(order), 3), waveform, width)
     for row, tag in enumerate(order):
         panel.barh(
             [row] * len(truth[tag]), [stop - start for start, stop in truth[tag]], 0.5, [start for start, _ in truth[tag]], color=ORANGE
@@ -122,9 +117,10 @@ def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str) ->
     return Picture(sheet, f"Mel spectrogram over {seconds:.1f} s and bars of who plays when, {title}. Sounding: {shares}.")
 
 
-def _under_spectrogram(title: str, height: float, waveform: np.ndarray) -> tuple[Figure, Axes]:
+def _under_spectrogram(title: str, height: float, waveform: np.ndarray, width: float = WIDTH) -> tuple[Figure, Axes]:
     """A panel of about ``height`` inches over time, below the spectrogram of ``waveform``."""
-    sheet, axes = canvas(title, 2.9 + height, rows=2, sharex=True, height_ratios=[1.3, max(height, 0.8)])
+    heights = [0.6 + 0.093 * width, max(height, 0.8)]
+    sheet, axes = canvas(title, 1.1 + 0.24 * width + height, rows=2, width=width, sharex=True, height_ratios=heights)
     power = mel_power(waveform)
     draw_mel(axes[0, 0], power, power.max())
     for panel in axes[:, 0]:
@@ -168,11 +164,11 @@ def explanations(entries: Sequence[Mapping], test: str) -> Picture:
     local, rows = test == "localisation", {}
     title = "Do curves and attention point at who plays when?" if local else "Do the tags rest on what is attended to most?"
     for one in (entry for entry in entries if entry["test"] == test):
-        what = NAMES[one["explanation"]] if local else "than without random frames"
+        what = NAMES[one["explanation"]] if local else "beside random frames"
         rows[one["model"], what] = (one["effect"], *(one["interval"] or (np.nan, np.nan)))
         if not local:
-            rows[one["model"], "than without as many elsewhere"] = (one["elsewhere"], *one["elsewhere_interval"])
-    names, look = [f"{model}: {what}" for model, what in rows], {"digits": 3 if local else 4, "sign": not local}
+            rows[one["model"], "beside as many elsewhere"] = (one["elsewhere"], *one["elsewhere_interval"])
+    names, look = [f"{LABELS.get(model, model)}: {what}" for model, what in rows], {"digits": 3 if local else 4, "sign": not local}
     table = pd.DataFrame(list(rows.values()), names, ["estimate", "low", "high"])
     sheet, axes = row_canvas(title, names, per_row=0.27)
     if local:
@@ -184,5 +180,6 @@ def explanations(entries: Sequence[Mapping], test: str) -> Picture:
         beside(axes, row, with_interval(*table.iloc[row], **look), model_colour(model))
     axes.margins(x=0.08)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(f"{'ROC-AUC within a track; dashed: chance' if local else 'more probability of the true tags lost'} (95% interval)")
+    what = "ROC-AUC within a track; dashed: chance" if local else "probability of the true tags lost, more than by the control"
+    axes.set_xlabel(f"{what} (95% interval)")
     return Picture(sheet, f"Dot plot with 95% intervals, {title} {told(table, **look)}.")

@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from mtt.config import FULL
 from mtt.study.recipes import lineup
 
-WIDTH = 7.5  # inches
+WIDTH, HALF = 7.5, 4.2  # inches; HALF: of a picture beside another
 DPI = 160  # 1200 pixels wide
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -53,6 +53,7 @@ def _plain(name: str) -> str:
     return re.sub(r"\d", "", name.lower()).replace("_", "-").replace(" ", "-")
 
 
+LABELS = {entry.name: entry.label for entry in lineup(FULL).values()}
 MODEL_COLOURS = {_plain(known): entry.colour for entry in lineup(FULL).values() for known in (entry.name, entry.label)}
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from mtt.collections.audit import Audit
 from mtt.files import MttError, write_whole
+from mtt.reporting.numbers import minus
 from mtt.reporting.pages.frame import render_page
 from mtt.reporting.pages.table import table
 
@@ -55,7 +56,8 @@ def _write_page(audit: Audit, out: Path) -> Path:
     sections = []
     for problem, rows in _by_problem(audit):
         more = f"The first {ON_PAGE} of {len(rows):,}; a report in CSV lists all." if len(rows) > ON_PAGE else ""
-        listed = rows[["track_id", "path", "detail"]].head(ON_PAGE).itertuples(index=False)
+        first = rows.head(ON_PAGE).assign(detail=lambda found: found["detail"].map(minus))
+        listed = first[["track_id", "path", "detail"]].itertuples(index=False)
         sections.append((problem, _name(problem), more, table(("track", "path", "detail"), listed)))
     return render_page(
         out,

@@ -58,7 +58,7 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
     """
     frame = {
         "site": SITE, "csp": CONTENT_SECURITY_POLICY, "css": source("style.css"), "js": source("page.js"),
-        "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index",
+        "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index", "name": name,
         "current": next((page for page in pages if page.slug == name), None),
         "badge": words.badge((provenance or {}).get("collection", "")),
         "plays": name == "explorer", "hero": None,

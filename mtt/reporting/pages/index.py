@@ -54,9 +54,10 @@ def render_index(
         method=Markup(figures.noisy_student().svg(least="500px")),
         way=remarks.way(results["study"], results["models"], own.get("scarcity", [])),
         curves=list(_curves(curves, borrowed, own.get("scarcity", []))),
-        claims=[(claim, tested.get(claim.id), standing(tested[claim.id]) if claim.id in tested else "") for claim in CLAIMS.values()],
+        claims=[(claim, *_told(tested.get(claim.id))) for claim in CLAIMS.values()],
         plot=_drawn("claims_plot", entries) if entries else "",
         numbers=_numbers(entries),
+        published=_published(tested),
         budget=_drawn("variance_budget", results["variance"])
         if len(results["study"]["replicates"]) > 2 and results.get("variance")
         else "",
@@ -69,10 +70,25 @@ def render_index(
     )
 
 
+def _told(entry: Mapping | None) -> tuple[str, str]:
+    """A claim's verdict and its short sentence; empty where it was not tested."""
+    return (standing(entry), words.short(entry)) if entry else ("", "")
+
+
+def _published(tested: Mapping[str, Mapping]) -> Table:
+    """What each claim compares, what stands beside it, and what others reported."""
+    rows = []
+    for claim in CLAIMS.values():
+        note = tested[claim.id]["note"] if claim.id in tested else ""
+        rows.append((f"{claim.id} {claim.label}", f"{claim.contrast[0].upper()}{claim.contrast[1:]}.", note or "–", claim.paper or "–"))
+    return table(("claim", "measured", "beside it", "published"), rows)
+
+
 def _answer(page: Page, results: Mapping) -> str:
-    """How a page's claims stand; of a page without claims, the beginning of what it found."""
+    """How a page's claims stand; of a page without claims, the beginning of what it found, where the opening page does not say it."""
     stands = [f"{entry['id']} {standing(entry)}" for entry in results["claims"] if CLAIMS[entry["id"]].page == page.slug]
-    return ", ".join(stands) or results["findings"].get(page.slug, "").partition(". ")[0]
+    begins = results["findings"].get(page.slug, "").partition(". ")[0]
+    return ", ".join(stands) or ("" if any(one["sentence"].startswith(begins) for one in results["explanations"]) else begins)
 
 
 def _curves(own: Mapping, borrowed: Mapping, points: Sequence[Mapping]) -> Iterator[tuple[str, Markup]]:

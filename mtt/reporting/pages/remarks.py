@@ -13,9 +13,10 @@ import pandas as pd
 
 from mtt.config import StudyConfig
 from mtt.data.corpus import Corpus
+from mtt.findings.claims import HEADLINE
 from mtt.findings.evidence import CHANCE, NAMES, Evidence
 from mtt.findings.pseudo_labels import PseudoLabels
-from mtt.reporting.numbers import counted, interval, joined, listed, number, signed, with_interval
+from mtt.reporting.numbers import counted, joined, listed, number, signed, with_interval
 from mtt.study import recipes
 from mtt.study.budget import CHANGE, enough
 from mtt.study.final import KINDS
@@ -32,10 +33,16 @@ def collection(corpus: Corpus, summary: pd.DataFrame, missing: float | None) -> 
     """One sentence on size, labels and flaws, from ``tables.corpus_summary``; ``missing``: share of the true tags, where it is known."""
     text = (
         f"{summary.at['labelled', 'tracks']:,} labelled tracks of {counted(summary.at['labelled', 'artists'], 'artist')} carry "
-        f"{summary.at['labelled', 'tags per track']:.1f} of {len(corpus.tags)} tags on average; "
-        f"{summary.at['unlabelled', 'tracks']:,} tracks have none, and {counted(len(corpus.problems), 'file')} could not be used."
+        f"{summary.at['labelled', 'tags per track']:.1f} tags on average, and {summary.at['unlabelled', 'tracks']:,} tracks have no labels."
     )
     return text if missing is None else f"{text} Of the true tags, {missing:.0%} are missing from the labels."
+
+
+def unusable(corpus: Corpus, most: int) -> str:
+    """How many files could not be used, where a table shows the first ``most`` of them."""
+    count = len(corpus.problems)
+    first = f"; the first {most} of them:" if count > most else ":" if count else "."
+    return f"{counted(count, 'file')} could not be used{first}"
 
 
 def split(replicate: Replicate) -> str:
@@ -98,20 +105,19 @@ def convergence(rows: Sequence[Mapping]) -> str:
     """What ``tuning()["convergence"]`` says: whether models are done learning at the exposure that they get."""
     if not rows:
         return "Whether twice as many clips would change the scores was not looked at yet: it is not known that models are converged."
-    late = [f"the {row['model'].split('-')[0]} of {row['artists']} artists" for row in rows if abs(row["change"]) >= row["margin"]]
+    late = sum(abs(row["change"]) >= row["margin"] for row in rows)
     rule = f"A model counts as converged where twice as many clips change its validation score by less than {rows[0]['margin']:g}"
     if late:
-        return f"{rule}. **Not converged: {joined(late)}.** Effects there may change with longer training."
+        return f"{rule}. **Not converged: {late} of the {len(rows)} below.** Effects there may change with longer training."
     return f"{rule}: on the tuning corpora that holds for every size of the labelled set."
 
 
 def budgets(rows: Sequence[Mapping]) -> str:
     """How the exposure was found (``Study.budgets``)."""
-    tried = joined(f"{row['exposure']:,} clips {number(row['valid'])}" for row in rows)
-    text = f"On this collection the teacher reached, on validation tracks: {tried}. "
+    text = "On this collection the teacher was trained with more and more clips. "
     if enough(rows) == rows[-1]["exposure"]:
         return f"{text}It was still gaining with the largest of these budgets, which all models get: they are not known to be converged."
-    return f"{text}From {enough(rows):,} on, twice as many add less than {CHANGE:g}: that is what all models get."
+    return f"{text}From {enough(rows):,} on, twice as many add less than {CHANGE:g} on validation tracks: that is what all models get."
 
 
 def clip_length(asked: StudyConfig, config: StudyConfig) -> str:
@@ -124,33 +130,33 @@ def clip_length(asked: StudyConfig, config: StudyConfig) -> str:
     )
 
 
-def left_out(study: Study, names: Sequence[str] | None = None) -> str:
-    """What a page that shows the models ``names`` (None: all) lacks because the minutes did not suffice for it."""
+def left_out(study: Study, names: Sequence[str] | None = None) -> list[str]:
+    """What a page that shows the models ``names`` (None: all) lacks because the minutes did not suffice for it, if anything."""
     lacking = [entry.label for entry in study.left_out if names is None or entry.name in names]
     fewer = study.whole.replicates - study.config.replicates
     parts = ([counted(fewer, "replicate")] if fewer else []) + lacking
     if not parts:
-        return ""
-    return f"{study.minutes:g} minutes of training left out {listed(parts, NAMED)}. Run again with more: what is there is kept."
+        return []
+    return [f"{study.minutes:g} minutes of training left out {listed(parts, NAMED)}. Run again with more: what is there is kept."]
 
 
-def way(study: Mapping, models: Sequence[Mapping], scarcity: Sequence[Mapping] = ()) -> str:
+def way(study: Mapping, models: Sequence[Mapping], scarcity: Sequence[Mapping] = ()) -> list[str]:
     """Which model to tag a collection with, as validation has it, by how much, and what more labels did, where ``scarcity`` tells.
 
-    It is "" of composed music, which nobody wants to tag.
+    Nothing of composed music, which nobody wants to tag.
     """
     able = sorted((row for row in models if row["kind"] in KINDS and row.get("learns_from", LABELLED) == LABELLED), key=_validated)
     trained = [row for row in able if row["name"] != HAND_MADE]  # those that take-home can make
     if study["collection"] == "synthetic" or len(trained) < 2:
-        return ""
+        return []
     *_, after, best = trained
     score = with_interval(best["roc_auc"], *(best["roc_auc_interval"] or (np.nan, np.nan)), 3)
     text = (
-        f"To tag this music, take {best['label']}: with {number(best['valid'])} on validation tracks it is the best of {len(trained)} "
-        f"models, {number(best['valid'] - after['valid'])} before {after['label']}, and has ROC-AUC {score} on tracks of artists that it "
+        f"To tag this music, take {best['label']}: with {number(best['valid'])} on validation tracks it is the best model, "
+        f"{number(best['valid'] - after['valid'])} before {after['label']}, and has ROC-AUC {score} on tracks of artists that it "
         "never heard. The command take-home trains it on all labels."
     )
-    return " ".join(filter(None, [text, _beside_features(best, able), _more_labels(scarcity)]))
+    return [*filter(None, [text, _beside_features(best, able), _more_labels(scarcity)])]
 
 
 def _validated(row: Mapping) -> float:
@@ -194,15 +200,14 @@ def student_batches(config: StudyConfig) -> str:
 
 
 def power(rows: Sequence[Mapping], entries: Sequence[Mapping]) -> str:
-    """How small an effect the claims can see: by tuning corpora (``tuning()["power"]``), or where there are none by these entries."""
-    names = [entry["id"] for entry in entries]
-    foreseen = {row["id"]: row["smallest"]["5"] for row in rows if row["id"] in names}
-    seen = foreseen or {entry["id"]: entry["smallest_effect"] for entry in entries if entry["smallest_effect"]}
-    if not seen:
+    """How small a headline could be seen: by tuning corpora (``tuning()["power"]``), or where there are none by its own entry."""
+    entry = next(one for one in entries if one["id"] == HEADLINE)
+    foreseen = next((row["smallest"]["5"] for row in rows if row["id"] == HEADLINE), None)
+    size = entry["smallest_effect"] if foreseen is None else foreseen
+    if size is None:
         return "One replicate does not say how small an effect it could show."
-    whence = "By tuning corpora, five replicates" if foreseen else f"As much as they vary here, {entries[0]['replicates']} replicates"
-    sizes = ", ".join(f"{name} {number(size)}" for name, size in seen.items())
-    return f"{whence} show an effect four times of five if it is at least so large (ROC-AUC): {sizes}."
+    whence = f"As much as it varies here, {entry['replicates']} replicates" if foreseen is None else "By tuning corpora, five replicates"
+    return f"{whence} show a gain over labels alone four times of five if it is at least {number(size)} ROC-AUC."
 
 
 def whose(rows: object, drawn: object) -> str:
@@ -220,7 +225,7 @@ def pseudo_labels(labels: PseudoLabels) -> str:
     """Quality of a teacher's pseudo-labels on the pool and on missing labels."""
     found, against = labels.quality(), "the hidden truth" if labels.where == "unlabelled" else "their labels"
     text = (
-        f"On {found['tracks']:,} {labels.where} tracks the teacher reaches ROC-AUC {found['roc_auc']:.4f} and PR-AUC {found['pr_auc']:.4f} "
+        f"On {found['tracks']:,} {labels.where} tracks the teacher reaches ROC-AUC {found['roc_auc']:.3f} "
         f"against {against}; its probabilities are off by {found['calibration_error']:.3f} on average."
     )
     if "missing" not in found:
@@ -239,14 +244,23 @@ def scale(found: Mapping) -> str:
     model, longer = settings["teacher"], scores["supervised-long"] - scores["teacher"]
     text = (
         f"Models of {model['channels']} channels and width {model['width']} learned from clips of {settings['train']['clip_seconds']:g} s "
-        f"of {settings['labelled_artists']:,} labelled artists, composed as the others ({found['machine']}; {found['date']}). There is one "
-        "training of each, so intervals hold the choice of test artists alone."
+        f"of {settings['labelled_artists']:,} labelled artists, composed as the others. There is one training of each, so intervals "
+        "hold the choice of test artists alone."
     )
     if longer < CHANGE:
         return text
     return (
-        f"{text} **Not converged**: twice as many labelled clips add {number(longer)} to the teacher. What is seen is how fast each way of "
-        "training gets on within the same few minutes, not where it ends."
+        f"{text}\n\n**Not converged**: twice as many labelled clips add {number(longer)} to the teacher. What is seen is how fast each way "
+        "of training gets on within the same few minutes, not where it ends."
+    )
+
+
+def cls_share(maps: np.ndarray) -> str:
+    """How much of its attention the CLS token keeps for itself in the last layer of ``maps`` (layers, heads, tokens, tokens), CLS first."""
+    own = maps[-1, :, 0, 0]
+    return (
+        f"Not drawn is the CLS token. In the last layer it keeps {own.min():.0%} to {own.max():.0%} of its attention for itself, head by "
+        f"head, where an even share would be {1 / maps.shape[-1]:.0%}."
     )
 
 
@@ -272,7 +286,7 @@ def _deletion(entry: Mapping) -> str:
     controls = {"random frames": (entry["effect"], *entry["interval"])}
     controls["as many frames elsewhere"] = (entry["elsewhere"], *entry["elsewhere_interval"])
     drop = entry["drops"]["attended"]["drop"]
-    digits = 3 if min(map(abs, [drop, *sum(controls.values(), ())])) >= 0.0005 else 4
+    digits = 3 if min(map(abs, [drop, *(effect for effect, *_ in controls.values())])) >= 0.0005 else 4
     if all(low > 0 for _, low, _ in controls.values()):
         weak = "only a little more " if max(high for *_, high in controls.values()) < LITTLE else "more "
         verdict = f"in this test the tags rest {weak}on what it attends to"
@@ -281,16 +295,12 @@ def _deletion(entry: Mapping) -> str:
         verdict = f"in this test the tags rest {'a little ' if least > -LITTLE else ''}less on what it attends to than on other frames"
     else:
         verdict = "it is not shown that the tags rest more on what it attends to"
-    compared = [
-        f"{number(abs(effect), digits)} {'more' if effect >= 0 else 'less'} than without {what} ({interval(*bounds, digits, sign=True)})"
-        for what, (effect, *bounds) in controls.items()
-    ]
+    compared = [f"{number(abs(effect), digits)} {'more' if effect >= 0 else 'less'} than {what}" for what, (effect, *_) in controls.items()]
     who = f"the {entry['share']:.0%} of frames that the {entry['model']} attends to most"
-    change = f"{'lose' if drop >= 0 else 'gain'} {number(abs(drop), digits)} of probability"
-    return f"Without {who}, the true tags {change}. That is {joined(compared)}: {verdict}."
+    return f"Taking away {who} costs the true tags {number(drop, digits)} of probability, {joined(compared)}: {verdict}."
 
 
-def explanations_finding(entries: Sequence[Mapping], found: Evidence, model: str) -> str:
+def explanations_finding(entries: Sequence[Mapping], found: Evidence, model: str) -> list[str]:
     """The sentences on ``model``'s tag curve, its attention and the deletion test, or why there is none."""
     own = [explanation(entry) for entry in entries if entry["model"] == model and entry["explanation"] != "rollout"]
-    return " ".join([*own, *found.missing.values()])
+    return [*own, *found.missing.values()]

@@ -20,7 +20,7 @@ from mtt.evaluation.bootstrap import tag_intervals
 from mtt.evaluation.replicates import Spread
 from mtt.findings.judge import Judge
 from mtt.findings.lengths import resamples
-from mtt.reporting.numbers import counted, duration, number, signed, with_interval
+from mtt.reporting.numbers import counted, duration, minus, number, signed, with_interval
 from mtt.reporting.pages.table import Table, table
 from mtt.splits.check import audit_split
 from mtt.splits.make import comparator_splits
@@ -66,10 +66,15 @@ def true_counts(corpus: Corpus) -> pd.Series | None:
     return pd.Series(counts, index=pd.Index(corpus.tags, name="tag"))
 
 
+def problems(corpus: Corpus, most: int) -> pd.DataFrame:
+    """The first files that could not be used."""
+    return corpus.problems.head(most).assign(detail=lambda found: found["detail"].map(minus)).set_index("track_id")
+
+
 def cleaning_summary(replicate: Replicate) -> pd.DataFrame:
     """Problems by kind: how many tracks were left out, with an example; beside them how many were planted, where that is known."""
     found = pd.concat([replicate.collection.problems, replicate.cleaned[1]], ignore_index=True)
-    found["problem"] = found["problem"].str.replace("_", " ")
+    found = found.assign(problem=found["problem"].str.replace("_", " "), detail=found["detail"].map(minus))
     table = found.groupby("problem").agg(tracks=("track_id", "nunique"), example=("track_id", "first"), detail=("detail", "first"))
     planted = replicate.collection.planted
     if planted is None:
@@ -135,8 +140,18 @@ def convergence(rows: Sequence[Mapping]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=names).set_index("model")
 
 
-def models(entries: Sequence[Mapping]) -> Table:
-    """Models as ``Judge.model_row`` tells of them, best ROC-AUC first; a score is bold if its interval does not touch the runner-up's."""
+def budgets(rows: Sequence[Mapping]) -> pd.DataFrame:
+    """How far the teacher got with each number of clips that was tried (``Study.budgets``)."""
+    return pd.DataFrame([(f"{row['exposure']:,}", row["valid"]) for row in rows], columns=["labelled clips", "valid ROC-AUC"]).set_index(
+        "labelled clips"
+    )
+
+
+def models(entries: Sequence[Mapping], about: str = "") -> Table:
+    """Models as ``Judge.model_row`` tells of them, best ROC-AUC first; a score is bold if its interval does not touch the runner-up's.
+
+    ``about`` follows the caption: where they were trained, if not here.
+    """
     models = sorted(entries, key=lambda model: -model["roc_auc"])
     winners = {metric: _clear_winner(models, metric) for metric in METRICS}
     rows = []
@@ -148,7 +163,7 @@ def models(entries: Sequence[Mapping]) -> Table:
         name = Markup('{}<br><span class="about">{}</span>').format(model["label"], model["kind"])
         rows.append((name, *scores, model["parameters"], model["exposure"] or math.nan, duration(model["seconds"])))
     bold = " Bold: the best, where its interval does not touch the next one’s." if any(winners.values()) else ""
-    caption = f"Scores on the test tracks, with 95\u00a0% intervals over replicates where there are several.{bold}"
+    caption = f"Scores on the test tracks, with 95\u00a0% intervals over replicates where there are several.{bold} {about}".strip()
     return table(("model", *METRICS.values(), "parameters", "labelled clips seen", "training"), rows, digits=0, caption=caption)
 
 
@@ -174,7 +189,7 @@ def effects(found: Mapping[str, Mapping], digits: int = 3, sign: bool = True) ->
     for name, one in found.items():
         mean = with_interval(one["effect"], *(one["interval"] or (math.nan, math.nan)), digits, sign)
         rows[name] = (mean, ", ".join(number(value, digits, sign) for value in one["by_replicate"]))
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "by replicate"])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "by replicate"]).rename_axis("effect")
 
 
 def headroom(rows: Sequence[Mapping]) -> pd.DataFrame:

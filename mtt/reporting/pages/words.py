@@ -1,8 +1,8 @@
 """Every sentence on claims and on the opening page, worded by the numbers that it quotes.
 
-Conventions: a function takes entries and curves of results.json and gives plain text; scores are macro ROC-AUC, a difference is shown as
-"effect [lo, hi]" with its 95% interval over replicates. Words follow intervals: what an interval does not settle is "not shown", which is
-not "does not". What there is nothing to say of is "".
+Conventions: a function takes entries and curves of results.json and gives plain text; scores are macro ROC-AUC, an interval is that of 95%
+over replicates. Words follow intervals: what an interval does not settle is "not shown", which is not "does not". A paragraph quotes at
+most five numbers: what a figure or a table beside it shows is left to that. What there is nothing to say of is "".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mtt.evaluation.replicates import over_replicates
 from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, VERDICTS
 from mtt.findings.curves import equal_artists
 from mtt.findings.reference import standing
-from mtt.reporting.numbers import counted, joined, number, signed, with_interval
+from mtt.reporting.numbers import counted, joined, number, signed
 from mtt.study.replicates import TAGGED
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
@@ -47,17 +47,26 @@ def claim(entry: Mapping) -> str:
     """A sentence that reports an entry of results.json: its verdict, or beside a reference how far this run agrees."""
     known, replicates = CLAIMS[entry["id"]], counted(entry["replicates"], "replicate")
     if there := entry["reference"]:
-        here = ", ".join(signed(value, DIGITS) for value in entry["by_replicate"])
         where = f"where the reference run ({_shown(there)}, {there['verdict']}) expects them"
-        return f"{standing(entry).capitalize()}: {sum(there['agrees'])} of {replicates} ({here}) lie {where}."
+        return f"{standing(entry).capitalize()}: {sum(there['agrees'])} of {replicates} ({_shown(entry)} on average) lie {where}."
     numbers = (entry["effect"], *(entry["interval"] or ()))
     digits = _decimals(numbers, (0.0, *known.borders))
-    effect, size = signed(entry["effect"], digits), number(entry["effect"], digits)
-    text = known.wording[entry["verdict"]].format(effect=effect, size=size, margin=f"{abs(known.margin):g}", versus=entry["versus"])
     bounds = "no interval"
     if entry["interval"]:
-        bounds = f"95% interval {' to '.join(number(end, digits) for end in entry['interval'])}"
-    return f"{entry['verdict'].capitalize()}: {known.subject} {text} ({bounds}; {replicates})."
+        bounds = f"interval {' to '.join(number(end, digits) for end in entry['interval'])}"
+    return f"{entry['verdict'].capitalize()}: {_worded(entry, digits)} ({bounds}; {replicates})."
+
+
+def short(entry: Mapping) -> str:
+    """``claim`` for a place that shows verdict and interval beside it."""
+    text = claim(entry).partition(": ")[2] if entry["reference"] else f"{_worded(entry, DIGITS).partition(';')[0]}."
+    return text[0].upper() + text[1:]
+
+
+def _worded(entry: Mapping, digits: int) -> str:
+    known, effect, size = CLAIMS[entry["id"]], signed(entry["effect"], digits), number(entry["effect"], digits)
+    wording = known.wording[entry["verdict"]]
+    return f"{known.subject} {wording.format(effect=effect, size=size, margin=f'{abs(known.margin):g}', versus=entry['versus'])}"
 
 
 def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = DIGITS) -> int:
@@ -71,10 +80,6 @@ def _decimals(values: Sequence[float], borders: Sequence[float], fewest: int = D
 
 def _shown(one: Mapping) -> str:
     return signed(one["effect"], DIGITS)
-
-
-def _told(one: Mapping) -> str:
-    return with_interval(one["effect"], *(one["interval"] or (np.nan, np.nan)), DIGITS, sign=True)
 
 
 def _side(one: Mapping) -> int:
@@ -98,13 +103,17 @@ def _heard(entry: Mapping) -> str:
 
 
 def _others(entry: Mapping) -> str:
-    """On which side of 0 the comparisons beside a claim lie."""
+    return _placed("Beside it", entry["beside"])
+
+
+def _placed(what: str, found: Mapping[str, Mapping]) -> str:
+    """On which side of 0 each of ``found`` lies."""
     sides: dict[int, list[str]] = {1: [], 0: [], -1: []}
-    for name, one in entry["beside"].items():
-        sides[_side(one)].append(f"{name} ({_shown(one)})")
+    for name, one in found.items():
+        sides[_side(one)].append(name)
     says = {1: "above zero", 0: "not shown to differ from zero", -1: "below zero"}
     parts = [f"{says[side]}: {joined(names)}" for side, names in sides.items() if names]
-    return f"Beside it, {'; '.join(parts)}." if parts else ""
+    return f"{what}, {'; '.join(parts)}." if parts else ""
 
 
 def _controls(entry: Mapping) -> str:
@@ -118,20 +127,20 @@ def _controls(entry: Mapping) -> str:
 
 def _headroom(entry: Mapping) -> str:
     text = _controls(entry)
-    each = [f"{name} {_told(one)}" for name, one in entry["beside"].items() if "clean" not in name]
+    each = {name: one for name, one in entry["beside"].items() if "clean" not in name}
     if len(each) > 1:
-        text += f" The better model on labels alone is chosen on validation in each replicate; against each by itself: {joined(each)}."
+        text += f" {_placed('The better model on labels alone is chosen on validation in each replicate; against each by itself', each)}"
     if recovered := entry["facts"].get("recovered"):
         text += f" {_recovered(recovered)}"
     clean = next((one for name, one in entry["beside"].items() if "clean" in name), None)
     if clean:
         says = {1: "helps", 0: "is not shown to help", -1: "does harm"}[_side(clean)]
-        text += f" Noise on the pool {says} ({_shown(clean)})."
+        text += f" Noise on the pool {says}."
     return text.strip()
 
 
 def _recovered(one: Mapping) -> str:
-    share = f"{100 * one['effect']:.0f} %".replace("-", "−")
+    share = f"{100 * one['effect']:.0f}%".replace("-", "−")
     if one["interval"] is None:
         return f"What share of the pool’s own labels’ worth that is ({share}) is not known: its interval is unbounded."
     low, high = (f"{100 * end:.0f}".replace("-", "−") for end in one["interval"])
@@ -140,22 +149,27 @@ def _recovered(one: Mapping) -> str:
 
 def _slopes(entry: Mapping) -> str:
     says = {1: "gains", 0: "is not shown to gain or lose", -1: "loses"}
-    parts = [f"{name} {says[_side(one)]} ({_shown(one)})" for name, one in entry["beside"].items()]
+    parts = [f"{name} {says[_side(one)]}" for name, one in entry["beside"].items()]
     return f"Each for itself, per doubling: {joined(parts)}." if parts else ""
 
 
 ASIDES = {"heard": _heard, "others": _others, "controls": _controls, "headroom": _headroom, "slopes": _slopes}
 
 
-def finding(entries: Sequence[Mapping], left_out: str = "") -> str:
-    """The claims of a page in one paragraph, and what it lacks; their notes stand where the page measures them."""
+def finding(entries: Sequence[Mapping], left_out: Sequence[str] = ()) -> list[str]:
+    """The claims of a page, a paragraph each, and what it lacks; their notes stand where the page measures them."""
     unanswered = "What a leak is worth cannot be measured here: it needs four test artists with two tracks each."
-    return " ".join(filter(None, [*map(claim, entries), left_out])) or unanswered
+    return [*map(claim, entries), *left_out] or [unanswered]
+
+
+def block(paragraphs: Sequence[str]) -> str:
+    """A page's finding as Markdown."""
+    return "\n>\n> ".join(["> **Finding.** " + paragraphs[0], *paragraphs[1:]])
 
 
 def report(entry: Mapping | None) -> str:
-    """A claim and what a reader must know beside it."""
-    return f"{claim(entry)} {note(entry)}".strip() if entry else ""
+    """A claim and what a reader must know beside it, as Markdown."""
+    return f"{claim(entry)}\n\n{note(entry)}".strip() if entry else ""
 
 
 def headline(entries: Sequence[Mapping]) -> str:
@@ -173,35 +187,28 @@ def headline(entries: Sequence[Mapping]) -> str:
 
 
 def answer(entries: Sequence[Mapping], curves: Mapping, borrowed: Sequence[str] = ()) -> list[str]:
-    """Whether unlabelled music helps here, when, and how sure that is, in a sentence or two each; nothing where it was not tested.
+    """Whether unlabelled music helps here, when, and how sure that is, in a sentence each; nothing where it was not tested.
 
     ``curves`` are those that the page shows, and those named in ``borrowed`` the reference run's.
     """
     entry = next((one for one in entries if one["id"] == HEADLINE), None)
     if entry is None:
         return []
-    rows = {name: curves.get(name, []) for name in ("scarcity", "trap")}
-    said = [_helps(entry), _when(rows["scarcity"], "scarcity" in borrowed), _sure(entry), _trapped(rows["trap"], "trap" in borrowed)]
-    first, when, sure, trapped = said
-    return [sentence for sentence in (first, when, f"{sure} {trapped}".strip()) if sentence]
+    said = [_helps(entry), _when(curves.get("scarcity", []), "scarcity" in borrowed), _sure(entry)]
+    return [sentence for sentence in said if sentence]
 
 
 def _helps(entry: Mapping) -> str:
     there = entry["reference"]
-    source, where = (there, "In the reference run") if there else (entry, "Here")
-    text, verdict = _told(source), source["verdict"]
-    against = "the best model that has the same labels alone"
+    where, verdict = ("in the reference run", there["verdict"]) if there else ("here", entry["verdict"])
+    tagger, best = "a tagger that also learns from it", "the best one that has the same labels alone"
     said = {
-        "supported": f"{where} unlabelled music helps: a noisy student scores {text} ROC-AUC above {against}",
-        "contradicted": f"{where} unlabelled music does harm: a noisy student scores {text} ROC-AUC against {against}",
-        "not shown": f"{where} it is not shown that unlabelled music helps: a noisy student scores {text} ROC-AUC above {against}, "
-        "but a control does so as well",
-        INCONCLUSIVE: f"{where} it is open whether unlabelled music helps: a noisy student scores {text} ROC-AUC against {against}",
+        "supported": f"Yes, {where} unlabelled music helps: {tagger} is better than {best}",
+        "contradicted": f"No, {where} unlabelled music does harm: {tagger} is worse than {best}",
+        "not shown": f"It is not shown that unlabelled music helps {where}: {tagger} is better than {best}, but a control may explain that",
+        INCONCLUSIVE: f"It is open whether unlabelled music helps {where}: {tagger} may be better than {best}, or no better",
     }[verdict]
-    if not there:
-        return f"{said}."
-    agrees = {"agrees": "agrees with that", "differs": "differs from that"}[standing(entry)]
-    return f"{said}; this run, with {_shown(entry)}, {agrees}."
+    return f"{said}; this run {standing(entry)}." if there else f"{said}."
 
 
 def _when(rows: Sequence[Mapping], borrowed: bool) -> str:
@@ -210,14 +217,14 @@ def _when(rows: Sequence[Mapping], borrowed: bool) -> str:
         return ""
     first, last = rows[0], rows[-1]
     change = over_replicates(np.subtract(first["gain"]["by_replicate"], last["gain"]["by_replicate"]))
-    says = "it is not shown to depend on how many labels there are"
+    says = "The gain is not shown to depend on how many labels there are"
     if change.lo > 0:
-        says = "the fewer labels, the more the pool adds"
+        says = "The fewer labels, the more it adds"
     elif change.hi < 0:
-        says = "the more labels, the more the pool adds"
-    whose = "There, from" if borrowed else "From"
-    ends = " to ".join(_shown(row["gain"]) for row in (first, last))
-    return f"{whose} {first['artists']:,} to {last['artists']:,} labelled artists its gain goes from {ends}: {says}.{_worth(rows)}"
+        says = "The more labels, the more it adds"
+    whose = " in the reference run" if borrowed else ""
+    ends = f"{_shown(first['gain'])} with {first['artists']:,} labelled artists, {_shown(last['gain'])} with {last['artists']:,}"
+    return f"{says}{whose}: {ends}.{_worth(rows)}"
 
 
 def _worth(rows: Sequence[Mapping]) -> str:
@@ -227,38 +234,35 @@ def _worth(rows: Sequence[Mapping]) -> str:
     if not found:
         return ""
     more, _ = max(found, key=lambda one: one[0] / one[1]["artists"])
-    return f" Where it is worth most, the pool replaces the labels of about {counted(round(more), 'artist')}."
+    return f" At best it replaces the labels of about {counted(round(more), 'artist')}."
 
 
 def _sure(entry: Mapping) -> str:
-    """In how many replicates the student is ahead, and how small an effect so many would show."""
-    sides = [("there", entry["reference"]), ("here", entry)] if entry["reference"] else [("", entry)]
-    ahead = [f"{sum(value > 0 for value in one['by_replicate'])} of {len(one['by_replicate'])} {where}".strip() for where, one in sides]
-    if len(sides) == 1 and entry["replicates"] == 1:
-        return "A single replicate says nothing of others."
-    text = f"The student is ahead in {joined(ahead)} replicates" if len(sides) == 1 else f"Of the replicates it is ahead in {joined(ahead)}"
-    if len(sides) == 1 and entry["smallest_effect"]:
-        text += f"; so many would show an effect of {number(entry['smallest_effect'])} four times of five"
-    return f"{text}."
+    """In how many replicates the student is ahead, by how much, and between which bounds that is known."""
+    if there := entry["reference"]:
+        first = f"in {_ahead(there)} repetitions of the whole experiment there, by {_shown(there)} in score (ROC-AUC) on average"
+        return f"How sure: it is ahead {first}, and in {_ahead(entry)} here."
+    if entry["replicates"] == 1:
+        return "How sure: a single run of the experiment says nothing of others."
+    bounds = f" (interval {' to '.join(signed(end, DIGITS) for end in entry['interval'])})" if entry["interval"] else ""
+    average = f"by {_shown(entry)} in score (ROC-AUC) on average{bounds}"
+    return f"How sure: it is ahead in {_ahead(entry)} repetitions of the whole experiment, {average}."
 
 
-def _trapped(rows: Sequence[Mapping], borrowed: bool) -> str:
-    """Whether a student's gain over its own teacher depends on how far that was trained."""
-    if len(rows) < 2:
-        return ""
-    first, last = rows[0]["over_teacher"], rows[-1]["over_teacher"]
-    change = over_replicates(np.subtract(first["by_replicate"], last["by_replicate"]))
-    says = "that comparison tells how far the teacher was trained" if change.lo > 0 else "no trap is shown here"
-    whose = "In the reference run its gain" if borrowed else "Its gain"
-    return f"{whose} over its own teacher is {_shown(first)} where that was stopped early and {_shown(last)} where it was not: {says}."
+def _ahead(one: Mapping) -> str:
+    return f"{sum(value > 0 for value in one['by_replicate'])} of {len(one['by_replicate'])}"
 
 
 def scarcity(own: bool) -> str:
     """What the curves against labelled artists are; ``own``: of this run, else of the reference."""
-    text = (
+    return (
         "The supervised model has the same labels alone; the oracle learns from the pool with its own labels. What lies between them is "
-        f"the headroom. Bands are 95% intervals over replicates; with fewer than {LEAST} of them, their range."
+        f"the headroom. {bands(own)}"
     )
+
+
+def bands(own: bool) -> str:
+    text = f"Bands are 95% intervals over replicates; with fewer than {LEAST} of them, their range."
     return text if own else f"{text} The curves are the reference run’s, points those of this run, which has one number of artists."
 
 
@@ -282,7 +286,7 @@ def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
     found = [
         COMPOSED if composed else f"The collection is {study['collection']}. What was found holds for it and need not for other music."
     ]
-    found += [study["left_out"]] if "left_out" in study else []
+    found += study.get("left_out", [])
     found.append(f"{TUNED}{' ' if CHANGES else ''}{CHANGES}")
     what = "one corpus, its split" if composed else "one split (of a published split, one seed)"
     amount = "This run has one: no interval is bounded." if count == 1 else f"This run has {count}."

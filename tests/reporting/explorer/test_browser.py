@@ -94,7 +94,7 @@ def test_hostile_words_do_not_run(visit, hostile):
     picture = figures.Picture(timeline().figure, hostile)
     seen = visit(Player(tune(), picture, hostile, hostile)._repr_html_())
     assert seen.page.evaluate("window.hacked === undefined")
-    assert seen.page.locator("strong").inner_text() == hostile and seen.page.locator("img").get_attribute("alt") == hostile
+    assert seen.page.locator("strong").inner_text() == hostile and seen.page.locator("svg").get_attribute("aria-label") == hostile
     assert seen.quiet
     assert seen.page.get_by_role("slider", name="Position in " + hostile).count() == 1
     known = {"title": hostile, "artist": hostile, "note": hostile, "labels": [hostile], "truth": {hostile: [(0, 1)]}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,9 +58,27 @@ def test_examples_are_by_different_artists_and_carry_the_tag(tiny_corpus):
 
 
 def test_every_effect_is_heard_and_told(tiny_corpus):
-    clean, *changed = effects(tiny_corpus, tiny_corpus.tracks.index[0])
-    assert [(player.title, player.description) for player in changed] == [(name, effect.about) for name, effect in EFFECTS.items()]
-    assert len({player.sound for player in [clean, *changed]}) == len(EFFECTS) + 1
+    clean, *changed = effects(tiny_corpus, tiny_corpus.tracks.index[0]).players
+    assert [player.title for player in changed] == list(EFFECTS) and len({player.sound for player in [clean, *changed]}) == len(EFFECTS) + 1
+    assert all(effect.about[1:] in player.description for player, effect in zip(changed, EFFECTS.values(), strict=True))
+    told = {player.title: player.description.partition(" Here: ")[2] for player in changed}
+    assert re.fullmatch(r"gain −\d+(\.\d+)? dB\.", told["gain"]) and re.fullmatch(r"(low|high)-pass [\d,]+ Hz\.", told["filter"])
+    assert told["polarity"] == ""
+
+
+def test_effects_are_chosen_and_switched_at_the_same_moment(tiny_corpus, visit):
+    seen = visit(effects(tiny_corpus, tiny_corpus.tracks.index[0])._repr_html_())
+    page = seen.page
+    shown = "[...document.querySelectorAll('.mtt-player')].filter(e => !e.hidden).map(e => e.getAttribute('aria-label'))"
+    at = "[...document.querySelectorAll('.mtt-player')].find(e => !e.hidden).querySelector('audio').currentTime"
+    assert page.evaluate(shown) == ["polarity"] and page.locator(".bar button").all_inner_texts() == [*EFFECTS, "without"]
+    page.get_by_role("button", name="reverb").click()
+    page.evaluate("document.querySelector('[aria-label=reverb] audio').currentTime = 0.5")
+    page.get_by_role("button", name="without").click()
+    assert page.evaluate(shown) == ["without"] and page.evaluate(at) == pytest.approx(0.5)
+    pressed = page.locator(".bar [aria-pressed=true]").all_inner_texts()
+    page.get_by_role("button", name="without").click()
+    assert pressed == ["reverb", "without"] and page.evaluate(shown) == ["reverb"] and seen.quiet
 
 
 def test_what_a_corpus_was_given_on_purpose_is_found_and_by_different_artists(tmp_path):

@@ -15,7 +15,8 @@ from mtt.models import build_model
 from mtt.reporting import figures
 from mtt.reporting.figures import method
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS
-from mtt.reporting.figures.style import BLUE, VERMILLION
+from mtt.reporting.figures.sound import mel_power
+from mtt.reporting.figures.style import BLUE, HALF, VERMILLION
 from tests.reporting import entries
 from tests.reporting.conftest import explanations
 
@@ -57,6 +58,8 @@ def pictures():
         "architecture": figures.architecture(FULL, 28),
         "architecture, paper": figures.architecture(PAPER, 50),
         "noisy_student": figures.noisy_student(),
+        "crossover": figures.crossover(),
+        "split_sets": figures.split_sets(pd.DataFrame({"tracks": [552, 15], "artists": [186, 5], "labels": [2825, 86]}, ["train", "test"])),
         "tag_cooccurrence": figures.tag_cooccurrence(np.array([[1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 1, 1]]), TAGS),
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
         "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
@@ -80,8 +83,9 @@ def pictures():
         "trained_lengths": figures.trained_lengths(CURVES["lengths"]),
         "models_plot": figures.models_plot(entries.models()),
         "models_plot, phone": figures.models_plot(entries.models(), width=4.0),
-        "mel_spectrograms, one": figures.mel_spectrograms({"waveform": tone()}, "A tone"),
-        "mel_spectrograms": figures.mel_spectrograms({"before": tone(), "after: gain": 0.1 * tone()}, "What a gain of −20 dB does"),
+        "mel_spectrogram": figures.mel_spectrogram(tone(), "A tone"),
+        "mel_spectrogram, half": figures.mel_spectrogram(tone(), "A tone", width=HALF),
+        "timeline, half": figures.timeline({"electric guitar": [(0.0, 10.0)], "drums": [(2.0, 3.0)]}, sound, "Who plays when", HALF),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
         "timeline": figures.timeline({"piano": [(0.0, 10.0)], "drums": [(2.0, 3.0), (5.0, 6.0)]}, sound, "Who plays when"),
         "explanations": figures.explanations(explanations(), "localisation"),
@@ -157,13 +161,16 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
         ("claims_plot, phone", "C5 smaller student is no worse: −0.003"),
         ("scarcity", "12 artists: supervised 0.740, student 0.774, oracle 0.860, gain +0.034 [+0.029, +0.039], 28% of the headroom"),
         ("scarcity, phone", "Curves are the reference run's, points this run's."),
-        ("trap", "8%: minus its own teacher +0.071"),
+        ("trap", "8%: student minus its own teacher +0.071"),
         ("variance_budget", "C1: artists 0.0012, training 0.0018, corpus 0.0021, together 0.0030, 6 replicates"),
         ("timeline", "piano 100%; drums 20%"),
         ("reliability", "teacher 0.046; student 0.046"),  # (900 * 0.05 + 90 * 0 + 9 * 0.1) / 999
-        ("mel_spectrograms", "before mean −"),
+        ("mel_spectrogram", "A tone: mean −"),
         ("explanations", "student: tag curve 0.740 [0.710, 0.770]; student: CLS attention 0.500"),
-        ("explanations, deletion", "teacher: than without random frames +0.0120 [+0.0020, +0.0220]; teacher: than"),
+        (
+            "explanations, deletion",
+            "teacher: beside random frames +0.0120 [+0.0020, +0.0220]; teacher: beside",
+        ),
     ],
 )
 def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
@@ -172,7 +179,7 @@ def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
 
 def test_time_figures_are_marked_for_the_player(pictures):
     marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
-    assert marked == {"mel_spectrograms, one", "mel_spectrograms", "tag_curves", "timeline"}
+    assert marked == {"mel_spectrogram", "mel_spectrogram, half", "tag_curves", "timeline", "timeline, half"}
 
 
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
@@ -202,7 +209,7 @@ def test_learning_curves_mark_the_weights_that_are_kept_and_pass_over_steps_with
 
 def test_a_tone_shows_at_its_frequency_and_time():
     sound = np.concatenate([np.zeros(RATE, np.float32), tone(2000, 1.0)])
-    axes = figures.mel_spectrograms({"waveform": sound}, "A tone").figure.axes[0]
+    axes = figures.mel_spectrogram(sound, "A tone").figure.axes[0]
     level, (left, right, low, high) = axes.images[0].get_array(), axes.images[0].get_extent()
     place = low + (level.max(axis=1).argmax() + 0.5) / len(level) * (high - low)
     tick = axes.get_yticks()[[label.get_text() for label in axes.get_yticklabels()].index("2")]
@@ -212,11 +219,13 @@ def test_a_tone_shows_at_its_frequency_and_time():
     assert axes.get_xlim() == (0, 2)
 
 
-def test_before_and_after_share_one_scale(pictures):
-    before, after, bar = pictures["mel_spectrograms"].figure.axes
-    assert before.images[0].get_clim() == after.images[0].get_clim() and bar.get_ylabel() == "dB relative to the loudest"
-    assert before.images[0].get_array().max() == pytest.approx(0, abs=1e-4)
-    assert after.images[0].get_array().max() == pytest.approx(-20, abs=0.01)
+def test_pictures_that_share_a_scale_can_be_compared():
+    before = figures.mel_spectrogram(tone(), "A tone")
+    after = figures.mel_spectrogram(0.1 * tone(), "The same, quieter", loudest=mel_power(tone()).max())
+    (clean, bar), (changed, _) = before.figure.axes, after.figure.axes
+    assert clean.images[0].get_clim() == changed.images[0].get_clim() and bar.get_ylabel() == "dB (loudest: 0)"
+    assert clean.images[0].get_array().max() == pytest.approx(0, abs=1e-4)
+    assert changed.images[0].get_array().max() == pytest.approx(-20, abs=0.01)
 
 
 def test_tag_curves_put_known_truth_first_and_its_bars_below():

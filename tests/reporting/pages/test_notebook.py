@@ -54,7 +54,7 @@ def test_contents_and_navigation_name_headings_and_pages(soup, pages):
     assert [link.text for link in links] == ["How it works", "Results"]
     assert [soup.find(id=link["href"][1:]).name for link in links] == ["h2", "h2"]
     links = soup.select("header.site nav a")
-    assert [link["href"] for link in links] == ["index.html", *(f"{page.slug}.html" for page in pages)]
+    assert [link["href"] for link in links] == ["index.html", *(f"{page.slug}.html" for page in pages), "explorer.html"]
     assert [link["href"] for link in links if link.get("aria-current") == "page"] == ["04_noisy_student.html"]
 
 

@@ -6,6 +6,7 @@ import pytest
 from mtt.config import DEMO, SMOKE
 from mtt.reporting.pages import remarks, tables
 from mtt.study import recipes
+from tests.reporting.reading import walls
 
 
 def test_models_are_converged_where_twice_the_clips_change_little():
@@ -22,7 +23,7 @@ def test_models_are_converged_where_twice_the_clips_change_little():
         for artists, ending, change in ((12, "-12", 0.004), (48, "", -0.002))
         for model in ("teacher", "student")
     ]
-    assert "**Not converged: the teacher of 12 artists and the student of 12 artists.**" in remarks.convergence(rows)
+    assert "**Not converged: 2 of the 4 below.**" in remarks.convergence(rows)
     assert list(tables.convergence(rows)["check"]) == ["not converged"] * 2 + ["converged"] * 2
     assert "holds for every size" in remarks.convergence(rows[2:])
     assert "it is not known that models are converged" in remarks.convergence([])
@@ -36,11 +37,11 @@ def test_a_student_is_told_to_see_as_many_labelled_clips_as_its_teacher():
 
 
 def test_the_smallest_effect_is_that_of_tuning_corpora_where_they_were_looked_at():
-    entries = [{"id": "C4b", "smallest_effect": 0.0042, "replicates": 5}, {"id": "C5", "smallest_effect": None, "replicates": 5}]
-    assert remarks.power([], entries).endswith("C4b 0.004.") and "As much as they vary here, 5 replicates" in remarks.power([], entries)
-    foreseen = [{"id": name, "sd": 0.01, "smallest": {"2": 0.1, "5": 0.02}} for name in ("C1", "C4b")]
-    assert remarks.power(foreseen, entries).startswith("By tuning corpora") and remarks.power(foreseen, entries).endswith(": C4b 0.020.")
-    assert "does not say" in remarks.power([], entries[1:])
+    entries = [{"id": "C4b", "smallest_effect": 0.0042, "replicates": 5}]
+    assert remarks.power([], entries).endswith("0.004 ROC-AUC.") and "As much as it varies here, 5 replicates" in remarks.power([], entries)
+    foreseen = [{"id": name, "sd": 0.01, "smallest": {"2": 0.1, "5": size}} for name, size in (("C1", 0.03), ("C4b", 0.02))]
+    assert remarks.power(foreseen, entries).startswith("By tuning corpora") and remarks.power(foreseen, entries).endswith("0.020 ROC-AUC.")
+    assert "does not say" in remarks.power([], [entries[0] | {"smallest_effect": None}])
 
 
 def test_a_curve_that_a_profile_has_no_models_for_is_the_references():
@@ -79,8 +80,9 @@ def test_the_words_on_deletion_follow_both_controls_and_their_size(random, elsew
     about = {"test": "deletion", "model": "student", "explanation": "attention", "share": 0.2, "drops": {"attended": {"drop": 0.3}}}
     about |= {"effect": float(np.mean(random)), "interval": random, "elsewhere": float(np.mean(elsewhere)), "elsewhere_interval": elsewhere}
     text = remarks.explanation(about)
-    assert says in text and "Without the 20% of frames" in text and "lose 0.300" in text
-    assert f"{'more' if random[0] > 0 else 'less'} than without random frames" in text and "faithful" not in text
+    assert says in text and text.startswith("Taking away the 20% of frames") and "costs the true tags 0.300" in text
+    assert walls(f"<p>{text}</p>") == []
+    assert f"{'more' if random[0] > 0 else 'less'} than random frames" in text and "faithful" not in text
 
 
 def test_large_models_that_longer_training_still_helps_are_not_called_converged():
@@ -95,6 +97,12 @@ def test_large_models_that_longer_training_still_helps_are_not_called_converged(
     assert "not trained yet" in remarks.scale({})
 
 
+def test_attention_that_cls_keeps_for_itself_is_told_beside_an_even_share():
+    maps = np.full((2, 3, 4, 4), 0.25)
+    maps[-1, :, 0, 0] = 0.1, 0.4, 0.9
+    assert "keeps 10% to 90%" in remarks.cls_share(maps) and remarks.cls_share(maps).endswith("an even share would be 25%.")
+
+
 def row(label: str, kind: str, valid: float, **about) -> dict:
     return {"name": label, "label": label, "kind": kind, "valid": valid, "roc_auc": 0.8, "roc_auc_interval": [0.7, 0.9]} | about
 
@@ -102,19 +110,18 @@ def row(label: str, kind: str, valid: float, **about) -> dict:
 def test_the_way_to_tag_a_collection_is_that_of_the_best_on_validation():
     models = [row("oracle", "oracle", 0.99), row("teacher", "supervised", 0.7), row("features of musicnn", "baseline", 0.8)]
     models.append(row("teacher, 9 artists", "supervised", 0.95, learns_from="labelled-9"))
-    said = remarks.way({"collection": "mine"}, models)
-    assert said.startswith("To tag this music, take features of musicnn: with 0.800 on validation tracks it is the best of 2 models, 0.100")
+    (said,) = remarks.way({"collection": "mine"}, models)
+    assert said.startswith("To tag this music, take features of musicnn: with 0.800 on validation tracks it is the best model, 0.100")
     assert "before teacher, and has ROC-AUC 0.800 [0.700, 0.900]" in said and said.endswith("all labels.")
-    assert remarks.way({"collection": "synthetic"}, models) == "" == remarks.way({"collection": "mine"}, models[:2])
+    assert remarks.way({"collection": "synthetic"}, models) == [] == remarks.way({"collection": "mine"}, models[:2])
 
 
 def test_the_way_says_where_hand_made_features_do_as_well_and_what_more_labels_did():
     models = [row("teacher", "supervised", 0.7), row("student", "student", 0.72), row("hand-made", "baseline", 0.75)]
     sizes = [{"artists": artists, "supervised": {"effect": score}} for artists, score in ((12, 0.6), (24, 0.7), (48, 0.72))]
-    said = remarks.way({"collection": "mine"}, models, sizes)
-    assert (
-        said.startswith("To tag this music, take student: with 0.720") and "Hand-made features with a regression have 0.750 there" in said
-    )
-    assert said.endswith("From 24 to 48 labelled artists, training on labels alone gained +0.020 ROC-AUC.")
+    said, beside, more = remarks.way({"collection": "mine"}, models, sizes)
+    assert said.startswith("To tag this music, take student: with 0.720")
+    assert beside.startswith("Hand-made features with a regression have 0.750 there")
+    assert more == "From 24 to 48 labelled artists, training on labels alone gained +0.020 ROC-AUC."
     models[-1]["valid"] = 0.71
-    assert "Hand-made" not in remarks.way({"collection": "mine"}, models)
+    assert len(remarks.way({"collection": "mine"}, models)) == 1

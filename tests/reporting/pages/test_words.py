@@ -5,6 +5,7 @@ import pytest
 from mtt.findings.claims import CLAIMS
 from mtt.reporting.pages import words
 from tests.reporting.entries import around, curves, entries, entry, scarcity, trap
+from tests.reporting.reading import walls
 
 UP, DOWN, OPEN = around(0.03), around(-0.03), around(0.0005)
 SENTENCES = {
@@ -12,14 +13,14 @@ SENTENCES = {
         "C1",
         0.026,
     ): "Supported: a split that shares artists overstates, where every test artist was heard, ROC-AUC by 0.026 "
-    "(95% interval 0.022 to 0.030; 5 replicates).",
+    "(interval 0.022 to 0.030; 5 replicates).",
     (
         "C5",
         -0.001,
     ): "Supported: the smaller student (KD) does at least as well as the equal one (KE) up to 0.005 ROC-AUC; the difference "
-    "is −0.0010 (95% interval −0.0047 to 0.0027; 5 replicates).",
+    "is −0.0010 (interval −0.0047 to 0.0027; 5 replicates).",
     ("C7", -0.02): "Contradicted: with longer input the Transformer gains less than the ResNet (the strongest baseline on validation); the "
-    "difference is −0.020 ROC-AUC per doubling of the length (95% interval −0.024 to −0.016; 5 replicates).",
+    "difference is −0.020 ROC-AUC per doubling of the length (interval −0.024 to −0.016; 5 replicates).",
 }
 
 
@@ -55,7 +56,7 @@ def test_what_a_control_explains_is_not_called_supported():
 def test_beside_a_reference_a_run_agrees_or_differs_and_judges_nothing():
     same = entry("C4b", around(0.011, n=2), reference=around(0.01))
     assert words.claim(same) == (
-        "Agrees: 2 of 2 replicates (+0.013, +0.009) lie where the reference run (+0.010, supported) expects them."
+        "Agrees: 2 of 2 replicates (+0.011 on average) lie where the reference run (+0.010, supported) expects them."
     )  # fmt: skip
     other = entry("C4b", around(0.05, n=2), reference=around(0.01))
     assert words.claim(other).startswith("Differs: 0 of 2 replicates")
@@ -66,11 +67,11 @@ def test_notes_follow_the_intervals_of_what_stands_beside_a_claim():
     heard = words.note(entry("C1", UP, facts={"heard": {"none": 0.87, "half": 0.88, "all": 0.89}}))
     assert heard.startswith("That is at most: here every test artist was heard. ROC-AUC goes from 0.870")
     others = words.note(entry("C2", UP, beside={"FCN": UP, "CRNN": OPEN, "hand-made": DOWN}))
-    assert others == "Beside it, above zero: FCN (+0.030); not shown to differ from zero: CRNN (+0.001); below zero: hand-made (−0.030)."
+    assert others == "Beside it, above zero: FCN; not shown to differ from zero: CRNN; below zero: hand-made."
     slopes = words.note(entry("C7", DOWN, beside={"teacher": OPEN, "FCN": UP}))
-    assert slopes == "Each for itself, per doubling: teacher is not shown to gain or lose (+0.001) and FCN gains (+0.030)."
+    assert slopes == "Each for itself, per doubling: teacher is not shown to gain or lose and FCN gains."
     bounded = {"recovered": {"effect": 0.27, "interval": [0.1, 0.45]}}
-    assert "that is 27 % [10, 45]." in words.note(entry("C4b", UP, facts=bounded))
+    assert "that is 27% [10, 45]." in words.note(entry("C4b", UP, facts=bounded))
     assert "is not known: its interval is unbounded" in words.note(entry("C4b", UP, facts={"recovered": {"effect": 3.1, "interval": None}}))
     assert words.note(entry("C6", OPEN)) == "" == words.note(entry("C3", OPEN))
 
@@ -78,31 +79,37 @@ def test_notes_follow_the_intervals_of_what_stands_beside_a_claim():
 @pytest.mark.parametrize(
     ("values", "controls", "says"),
     [
-        (UP, {}, "Here unlabelled music helps:"),
-        (UP, {"permuted pseudo-labels": OPEN}, "Here it is not shown that unlabelled music helps:"),
-        (OPEN, {}, "Here it is open whether unlabelled music helps:"),
-        (DOWN, {}, "Here unlabelled music does harm:"),
-        (around(0.01, n=1), {}, "Here it is open whether"),
+        (UP, {}, "Yes, here unlabelled music helps:"),
+        (UP, {"permuted pseudo-labels": OPEN}, "It is not shown that unlabelled music helps here:"),
+        (OPEN, {}, "It is open whether unlabelled music helps here:"),
+        (DOWN, {}, "No, here unlabelled music does harm:"),
+        (around(0.01, n=1), {}, "It is open whether"),
     ],
 )
 def test_the_answer_is_that_of_the_headline(values, controls, says):
     first, sure = words.answer([entry("C4b", values, controls=controls)], {})
     assert first.startswith(says)
-    ahead = f"The student is ahead in {sum(values > 0)} of 5 replicates; so many would show"
-    assert sure.startswith(ahead if len(values) > 1 else "A single replicate says nothing of others.")
+    ahead = f"How sure: it is ahead in {sum(values > 0)} of 5 repetitions of the whole experiment, by"
+    assert sure.startswith(ahead if len(values) > 1 else "How sure: a single run of the experiment says nothing of others.")
 
 
-def test_when_it_helps_follows_the_curve_and_the_trap():
+def test_when_it_helps_follows_the_curve():
     found, known = entries(), curves()
     _, when, sure = words.answer(found, known)
-    assert when.startswith("From 12 to 192 labelled artists its gain goes from +0.034 to +0.005: the fewer labels, the more the pool adds.")
-    assert "the pool replaces the labels of about 6 artists." in when
-    assert sure.endswith("that comparison tells how far the teacher was trained.")
+    assert when.startswith("The fewer labels, the more it adds: +0.034 with 12 labelled artists, +0.005 with 192.")
+    assert when.endswith("At best it replaces the labels of about 6 artists.") and sure.endswith("(interval +0.005 to +0.013).")
     flat = [row | {"gain": known["scarcity"][-1]["gain"]} for row in scarcity()]
-    assert "it is not shown to depend on how many labels there are" in words.answer(found, {"scarcity": flat})[1]
-    _, when, sure = words.answer(entries(2, reference=True), known, ["scarcity", "trap"])
-    assert when.startswith("There, from") and "In the reference run its gain" in sure and "in 5 of 5 there and " in sure
-    assert words.answer(found[:1], known) == []
+    assert "is not shown to depend on how many labels there are" in words.answer(found, {"scarcity": flat})[1]
+    helps, when, sure = words.answer(entries(2, reference=True), known, ["scarcity", "trap"])
+    assert helps.startswith("Yes, in the reference run") and helps.endswith("; this run agrees.")
+    assert "more it adds in the reference run:" in when and "in 5 of 5 repetitions of the whole experiment there" in sure
+    assert sure.endswith("and in 2 of 2 here.") and words.answer(found[:1], known) == []
+
+
+def test_where_verdict_and_interval_are_shown_the_sentence_does_without():
+    assert words.short(entry("C3", OPEN)) == "Data augmentation may or may not improve the teacher."
+    assert words.short(entry("C3", UP)) == "Data augmentation raises the teacher's ROC-AUC by 0.030."
+    assert words.short(entry("C3", around(0.011, n=2), reference=around(0.01))).startswith("2 of 2 replicates (+0.011 on average) lie")
 
 
 def test_the_trap_is_told_by_its_intervals():
@@ -133,14 +140,17 @@ def test_limits_say_what_the_run_was(monkeypatch):
     assert "This run has one: no interval is bounded." in " ".join(words.limits(study | {"replicates": [100]}, entries(1)))
 
 
-def test_no_answer_quotes_more_than_a_reader_can_hold():
-    for found, borrowed in ((entries(), []), (entries(2, reference=True), ["scarcity", "trap"])):
-        for text in [*words.answer(found, curves(), borrowed), *map(words.claim, found)]:
-            numbers = [one for one in text.replace("95%", "").replace("ROC-AUC", "").split() if any(letter.isdigit() for letter in one)]
-            assert len(numbers) <= 7, text  # the five of a claim, and "5 of 5"
+def test_no_paragraph_quotes_more_than_a_reader_can_hold():
+    for found, borrowed in ((entries(), []), (entries(2, reference=True), ["scarcity", "trap"]), (entries(1), [])):
+        study = {"collection": "synthetic", "profile": "full", "replicates": [100] * found[0]["replicates"]}
+        texts = [*words.answer(found, curves(), borrowed), *map(words.claim, found), *map(words.note, found), *words.limits(study, found)]
+        texts += [words.trap(trap(), own=True), words.scarcity(own=False), words.headline(found)]
+        assert walls("".join(f"<p>{text}</p>" for text in texts)) == []
+    assert len(walls("<p>1 2.5 −3 4,000 +5 6</p><p>1 2 3 4 5</p>")) == 1
+    assert words.block(["One.", "Two."]) == "> **Finding.** One.\n>\n> Two."
 
 
 def test_the_student_is_told_against_each_control_by_itself_where_validation_chose_now_one_and_now_the_other():
     both = entry("C4b", UP, beside={"teacher": UP, "labels alone, as long": OPEN, "student that hears the pool clean": UP})
-    assert "against each by itself: teacher +0.030 [" in words.note(both) and "and labels alone, as long +0.001 [" in words.note(both)
+    assert "against each by itself, above zero: teacher; not shown to differ from zero: labels alone, as long." in words.note(both)
     assert "by itself" not in words.note(entry("C4b", UP, beside={"teacher": UP, "student that hears the pool clean": UP}))
