@@ -96,13 +96,13 @@ def test_a_study_makes_what_its_minutes_suffice_for_and_with_more_it_goes_on(ask
     judge = Judge(few)
     judge.results = few.make_named(["teacher", "student", "supervised-long"])
     assert [page_claims(judge, page) for page in ("02_split_stratification", "03_teacher_training", "04_noisy_student")] == [[], [], []]
-    said = remarks.left_out(few)
+    (said,) = remarks.left_out(few)
     assert said.startswith(f"{few.minutes:g} minutes of training left out 1 replicate; ") and " more. Run again with more: " in said
-    assert "left out 1 replicate; FCN. Run again" in remarks.left_out(few, ["teacher", "fcn"])
+    assert "left out 1 replicate; FCN. Run again" in remarks.left_out(few, ["teacher", "fcn"])[0]
     again = Study(asked, tmp_path / "study", progress=False, minutes=few.minutes)  # as a notebook opens it
     assert again.config == few.config and len(paced) == 3
     more = Study(asked, tmp_path / "study", progress=False, minutes=2 * minutes(full, order) + 0.01)
-    assert more.folder == few.folder and more.config == full.config and remarks.left_out(more) == ""
+    assert more.folder == few.folder and more.config == full.config and remarks.left_out(more) == []
     assert sorted(paced) == sorted(order * 2)  # each once in each replicate
     assert all(job.cell for job in (full.first.job(full.lineup["student"].recipe), full.replicates[1].job(full.lineup["fcn"].recipe)))
 
@@ -111,7 +111,7 @@ def test_another_replicate_is_begun_only_where_there_is_time_for_the_whole(asked
     full = Study(asked, tmp_path / "study", progress=False)
     some = Study(asked, tmp_path / "study", progress=False, minutes=1.9 * minutes(full, list(full.lineup)))
     assert list(some.lineup) == list(full.lineup) and len(some.replicates) == 1 and len(paced) == len(set(paced))
-    assert "training left out 1 replicate. Run again" in remarks.left_out(some)
+    assert "training left out 1 replicate. Run again" in remarks.left_out(some)[0]
 
 
 def test_minutes_that_do_not_suffice_for_a_teacher_and_a_student_are_refused_with_those_that_do(asked, paced, tmp_path):
