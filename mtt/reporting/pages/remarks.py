@@ -105,11 +105,16 @@ def convergence(rows: Sequence[Mapping]) -> str:
     """What ``tuning()["convergence"]`` says: whether models are done learning at the exposure that they get."""
     if not rows:
         return "Whether twice as many clips would change the scores was not looked at yet: it is not known that models are converged."
-    late = sum(abs(row["change"]) >= row["margin"] for row in rows)
+    corpora = len(rows[0]["valid"])
+    where = f"on {corpora} tuning corpora" if corpora > 1 else "on one tuning corpus"
     rule = f"A model counts as converged where twice as many clips change its validation score by less than {rows[0]['margin']:g}"
-    if late:
-        return f"{rule}. **Not converged: {late} of the {len(rows)} below.** Effects there may change with longer training."
-    return f"{rule}: on the tuning corpora that holds for every size of the labelled set."
+    gaining, losing = (sum(sign * row["change"] >= row["margin"] for row in rows) for sign in (1, -1))
+    if not gaining + losing:
+        return f"{rule}: {where} that holds for every size of the labelled set."
+    return (
+        f"{rule}. **Not converged, {where}: {gaining + losing} of the {len(rows)} below.** Of these, {gaining} would gain by longer "
+        f"training and {losing} would lose. Single trainings also differ by chance, and effects there may change with their length."
+    )
 
 
 def budgets(rows: Sequence[Mapping]) -> str:
