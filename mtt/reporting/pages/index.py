@@ -13,7 +13,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from mtt.findings.claims import CLAIMS, Claim
-from mtt.findings.reference import reference, standing
+from mtt.findings.reference import reference, standing, tuning
 from mtt.reporting import figures
 from mtt.reporting.figures import Picture
 from mtt.reporting.numbers import number, signed, with_interval
@@ -42,6 +42,7 @@ def render_index(
     there = (reference() if known is None else known).get("curves", {}) if composed else {}
     curves = {name: own[name] for name in CURVES if len(own.get(name, [])) > 1}
     borrowed = {name: there[name] for name in CURVES if name not in curves and there.get(name)}
+    converged = [remarks.convergence(tuning().get("convergence", []))] if composed else []
     return render_page(
         out,
         "index.html.j2",
@@ -65,7 +66,7 @@ def render_index(
         models_plot=_drawn("models_plot", comparable) if comparable else "",
         sentences=[one["sentence"] for one in told if one["model"] == FOREMOST and one["explanation"] != "rollout"],
         cards=[(page, _answer(page, results)) for page in pages],
-        limits=words.limits(results["study"], entries),
+        limits=words.limits(results["study"], entries) + converged,
         hero=hero,
     )
 
