@@ -59,7 +59,6 @@ def study(
     print(f"{index}")
 
 
-@app.command("take-home", **WITH_PARAMETERS)
 def _plan(parameters: dict[str, object]) -> str:
     """A shell script that submits itself: a job array a wave, a line of it a task; what a wave needs is made by those before it."""
     study = mtt.open_study(progress=sys.stderr.isatty(), **parameters)
@@ -76,11 +75,7 @@ def _plan(parameters: dict[str, object]) -> str:
     )
 
 
-@app.command(
-    "take-home",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    options_metavar="[OPTIONS] [-p NAME VALUE]...",
-)
+@app.command("take-home", **WITH_PARAMETERS)
 def take_home_command(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="model folder to write")],
@@ -100,7 +95,7 @@ def take_home_command(
     print(f"expect a ROC-AUC of about {about['expected']['roc_auc']:.3f}, that of {about['expected_from']}")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, options_metavar="[OPTIONS] [-p NAME VALUE]...")
+@app.command(**WITH_PARAMETERS)
 def train(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="TOML or JSON file: collection, recipe, profile, [model], [train], [student]")] = None,

@@ -22,7 +22,7 @@ FAULTS = """() => {
   scrolls.filter(e => !stops(e)).forEach(e => faults.push(['scrollable-region-focusable', told(e)]));
   scrolls.filter(e => scrolls.some(other => other !== e && other.contains(e))).forEach(e => faults.push(['scrolls within', told(e)]));
   all('th').filter(e => !e.textContent.trim()).forEach(e => faults.push(['empty-table-header', told(e.closest('table'))]));
-  all('button, summary, a, [role=slider], [role=group], audio, img, svg[role=img]')
+  all('button, summary, a, [role=slider], [role=group], audio[controls], img:not([alt=""]), svg[role=img]')
     .filter(e => !(label(e) || e.textContent.trim() || e.alt)).forEach(e => faults.push(['has no name', told(e)]));
   const levels = all('h1, h2, h3, h4').map(e => Number(e.tagName[1]));
   levels.forEach((level, place) => { if (level > (levels[place - 1] || 0) + 1) faults.push(['heading-order', place + ': h' + level]); });

@@ -46,7 +46,7 @@ import os, signal, sys, time
 from pathlib import Path
 if "train" in sys.orig_argv and "LOCAL_RANK" in os.environ:
     from mtt.training.fit import _Run
-    notes, rank, record, resume = Path(os.environ["NOTES"]), os.environ["LOCAL_RANK"], _Run.record, _Run.resume
+    notes, rank, record, begin = Path(os.environ["NOTES"]), os.environ["LOCAL_RANK"], _Run.record, _Run.__init__
 
     def killed(run, row):
         record(run, row)
@@ -56,12 +56,12 @@ if "train" in sys.orig_argv and "LOCAL_RANK" in os.environ:
             (notes / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def told(run):
-        resume(run)
+    def told(run, *given):
+        begin(run, *given)
         with open(notes / "begun", "a") as file:
             file.write(f"{rank}{run.step}\\n")
 
-    _Run.record, _Run.resume = killed, told
+    _Run.record, _Run.__init__ = killed, told
 """
 
 

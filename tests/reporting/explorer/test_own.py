@@ -239,7 +239,7 @@ def test_what_is_taken_away_is_what_the_program_takes_away(page, tmp_path, demo)
     assert head == ["Tag", "as it is", "without the attended", "without others at random"]
     with evaluating(demo):
         wave = torch.from_numpy(song(8.0)[None, : 3 * SAMPLE_RATE])
-        drops = deletion._drops(demo, wave, 0.2, [np.random.default_rng(0)])[:, 0]
+        drops = deletion._drops(demo, wave, [np.random.default_rng(0)])[:, 0]
         before = torch.sigmoid(demo(wave))[0].numpy()
     for column, name in enumerate(demo.tags):
         assert found[name][0] == pytest.approx(before[column], abs=6e-3)
