@@ -213,7 +213,7 @@ def best_control(judge: Judge) -> tuple[str, ...]:
 
 def over_labels(judge: Judge) -> Measured | None:
     """The student minus its better control; beside it minus each that was the better one, and a student that hears the pool clean."""
-    if not {"supervised-long", "student-permuted"} <= judge.results.keys():
+    if "supervised-long" not in judge.results:
         return None
     chosen, student = best_control(judge), judge.score("student")
     control = judge.score(chosen)
@@ -224,7 +224,9 @@ def over_labels(judge: Judge) -> Measured | None:
         facts |= {"oracle": told(judge.spread(room)), "recovered": told(ratio((student - control).values, room.values))}
     if "student-clean" in judge.results:
         beside["student that hears the pool clean"] = student - judge.score("student-clean")
-    controls = {"permuted pseudo-labels": student - judge.score("student-permuted")}
+    controls = {}
+    if "student-permuted" in judge.results:
+        controls["permuted pseudo-labels"] = student - judge.score("student-permuted")
     return Measured(student - control, controls=controls, beside=beside, facts=facts)
 
 

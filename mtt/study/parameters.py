@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mtt.config import PROFILES, SplitConfig, StudyConfig
+from mtt.config import PROFILES, YARDSTICKS, SplitConfig, StudyConfig
 from mtt.files import UsageError
 from mtt.settings import SettingsError, read_settings
 
@@ -58,7 +58,7 @@ def settings_of(given: Mapping[str, object], changes: Mapping[str, object], name
         raise SettingsError(f"{name}: cannot be given with init_from, whose folder's model has its own shape")
     default = PROFILES[profile]
     if changes.get("collection", "synthetic") != "synthetic":
-        default = replace(default, ratios=OWN_RATIOS)
+        default = replace(default, ratios=OWN_RATIOS, left_out=tuple(name for name in default.left_out if name not in YARDSTICKS))
         if profile in ("demo", "full"):  # all labels that there are, for as long as it takes
             default = replace(default, labelled_artists=None, pool_artists=None, exposure=None)
     try:
