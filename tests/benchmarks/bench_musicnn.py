@@ -1,6 +1,6 @@
 """musicnn on 30 s of audio: ours in float32 and in bfloat16 beside a plain port of the published code, and how far their answers differ.
 
-    python tests/benchmarks/bench_musicnn.py [--threads 1] [--wheel musicnn-0.1.0-py3-none-any.whl]
+    PYTHONPATH=. python tests/benchmarks/bench_musicnn.py [--threads 1] [--wheel musicnn-0.1.0-py3-none-any.whl]
 
 Without the wheel, weights are random: they take as long, and answer otherwise. The port computes all patches at once, layer by layer.
 """
@@ -10,13 +10,13 @@ import zipfile
 
 import torch
 from frame import fastest, music, show
-from plain_musicnn import plain, random_tensors
 
 from mtt.config import SAMPLE_RATE
 from mtt.models import build_model
 from mtt.models.musicnn import PATCH, PUBLISHED
 from mtt.models.official import MUSICNN_NAMES, musicnn_state
 from mtt.reading.tensorbundle import read_bundle
+from tests.models.plain_musicnn import plain, random_tensors
 
 
 def published_tensors(wheel: str) -> dict:
@@ -46,7 +46,7 @@ def main(threads: int, wheel: str | None) -> None:
         "spectrogram, with resampling": fastest(lambda: ours.spectrogram(wave)),
     }
     show("30 s of audio", took)
-    expected = plain(theirs, patches)[0].mean(dim=0)
+    expected = plain(theirs, patches).mean(dim=0)
     for name, logits in (("ours", ours.from_mel(mel)), ("ours, bfloat16", coarse())):
         print(f"  {name}: probabilities differ from the port's by at most {(logits.sigmoid()[0] - expected).abs().max():.1e}")
 
