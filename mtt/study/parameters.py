@@ -58,9 +58,10 @@ def settings_of(given: Mapping[str, object], changes: Mapping[str, object], name
         raise SettingsError(f"{name}: cannot be given with init_from, whose folder's model has its own shape")
     default = PROFILES[profile]
     if changes.get("collection", "synthetic") != "synthetic":
-        default = replace(default, ratios=OWN_RATIOS, left_out=tuple(name for name in default.left_out if name not in YARDSTICKS))
+        default = replace(default, ratios=OWN_RATIOS)
         if profile in ("demo", "full"):  # all labels that there are, for as long as it takes
-            default = replace(default, labelled_artists=None, pool_artists=None, exposure=None)
+            left_out = tuple(name for name in default.left_out if name not in YARDSTICKS)
+            default = replace(default, labelled_artists=None, pool_artists=None, exposure=None, left_out=left_out)
     try:
         return read_settings(StudyConfig, changes, default)
     except SettingsError as error:
