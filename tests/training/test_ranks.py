@@ -56,8 +56,8 @@ if "train" in sys.orig_argv and "LOCAL_RANK" in os.environ:
             (notes / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def told(run, *given):
-        begin(run, *given)
+    def told(run, *given, **named):
+        begin(run, *given, **named)
         with open(notes / "begun", "a") as file:
             file.write(f"{rank}{run.step}\\n")
 
