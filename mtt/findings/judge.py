@@ -153,11 +153,9 @@ def told(spread: Spread) -> dict:
 def leak_effects(judge: Judge) -> dict[str, np.ndarray] | None:
     """In each replicate: ``effect``, heard minus unheard within groups; and ROC-AUC with none, half and all of the artists heard."""
     rows: dict[str, list[float]] = {"effect": [], "none": [], "half": [], "all": []}
-    if not {"leak-a", "leak-b"} <= judge.results.keys():
-        return None
     for place, replicate in enumerate(judge.study.replicates):
         evaluated = replicate.crossover[replicate.crossover["role"] == "evaluation"] if len(replicate.crossover) else ()
-        if not len(evaluated):  # fewer than four test artists with two tracks
+        if not len(evaluated) or not {"leak-a", "leak-b"} <= judge.results.keys():  # fewer than four test artists with two tracks
             return None
         at = pd.Index(replicate.ids("test")).get_indexer(evaluated.index)
         by = {name: judge.results[f"leak-{name}"].cells[place].scores("test")[at] for name in "ab"}

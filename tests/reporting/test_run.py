@@ -135,7 +135,7 @@ def test_what_is_gone_is_made_again_and_says_the_same(inside, tmp_path):
 
 @pytest.mark.slow
 def test_a_notebook_runs_alone_with_papermill_and_a_parameter_changes_what_it_says(inside, tmp_path):
-    parameters = {"profile": "smoke", "student_width": 4, "study": "narrow"}
+    parameters = {"profile": "smoke", "student_width": 4, "study": "narrow", "replicates": 1}
     execute_notebook(ROOT / "notebooks" / "04_noisy_student.ipynb", tmp_path, parameters)
     names = [("narrow", "student-w4"), ("narrow", "student"), ("smoke", "student-w8"), ("smoke", "student")]
     recipes = [json.loads((inside / "runs" / study / "100" / model / "config.json").read_text())["recipe"] for study, model in names]
@@ -163,7 +163,7 @@ def encoded_collection(home: Path, folder: Path) -> Path:
 @pytest.mark.slow
 def test_own_files_in_four_formats_are_explored_split_and_trained_on(inside, tmp_path):
     table = encoded_collection(inside, tmp_path / "music")
-    parameters = {"profile": "smoke", "collection": str(table), "study": "own"}
+    parameters = {"profile": "smoke", "collection": str(table), "study": "own", "replicates": 1}
     for page in (PAGES[0], PAGES[2], PAGES[5]):
         notebook = execute_notebook(ROOT / "notebooks" / f"{page.slug}.ipynb", tmp_path, parameters)
         render_notebook(notebook, tmp_path / f"{page.slug}.html", PAGES, {})
