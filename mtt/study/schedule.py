@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import operator
 import os
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import MutableMapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing.managers import SyncManager
 from pathlib import Path
 
@@ -58,6 +57,19 @@ def make_cells(jobs: Sequence[Job], progress: bool = True) -> list[Cell]:
     return [job.cell for job in jobs]
 
 
+@dataclass
+class _Told:
+    """Tells how many steps of a cell are done, a few times a second: each telling is a message to another process."""
+
+    steps: MutableMapping[str, int]
+    place: str
+    at: float = 0.0
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self.at > 0.3:
+            self.steps[self.place], self.at = done, time.monotonic()
+
+
 def _run_in_order(missing: dict[Path, Job], bar: tqdm) -> None:
     """Start each cell as soon as its teacher is there: one replicate after the other, in each the longest chain of trainings first."""
     workers = side_by_side()
@@ -83,14 +95,14 @@ def _run_in_order(missing: dict[Path, Job], bar: tqdm) -> None:
                     job = missing[place]
                     if len(running) < workers and not any(part.place in unmade for part in job.teachers):
                         waiting.remove(place)
-                        told = partial(operator.setitem, steps, str(place))
-                        running[pool.submit(make_cell, job.root, job.recipe, job.data, told)] = place
+                        running[pool.submit(make_cell, job.root, job.recipe, job.data, _Told(steps, str(place)))] = place
                 done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 bar.update(sum(steps.values()) - bar.n)
                 bar.set_postfix_str(", ".join(place.name for place in running.values()), refresh=False)
                 for future in done:
                     future.result()
-                    running.pop(future)
+                    place = running.pop(future)
+                    steps[str(place)] = missing[place].recipe.train.steps
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list((getattr(pool, "_processes", None) or {}).values()):

@@ -93,15 +93,25 @@ def _write_batch(folder: Path, config: SyntheticConfig, artist: Artist, releases
     """Write the files of an artist's releases that are not there yet; the facts of all, by serial."""
     facts = {}
     for release in releases:
-        rng = np.random.default_rng([config.seed, _PIECE, artist.number, release.track, 0])
-        genre = str(rng.choice(list(artist.genres), p=list(artist.genres.values())))
-        song = compose(genre, artist, config.seconds, config.brief_parts, rng)
+        song = song_of(config, artist, release.track)
         cut = _trim(config, release)
         shifted = [(tag, round(max(start - cut, 0.0), 3), round(end - cut, 3)) for tag, start, end in song.timeline]
         facts[release.serial] = song.tags, [(tag, start, end) for tag, start, end in shifted if end > start]
         if not (folder / release.path).is_file():
             write_whole(folder / release.path, _file_bytes(config, release, artist, song))
     return facts
+
+
+def song_of(config: SyntheticConfig, artist: Artist, track: int) -> Song:
+    """The artist's song of this number."""
+    rng = np.random.default_rng([config.seed, _PIECE, artist.number, track, 0])
+    genre = str(rng.choice(list(artist.genres), p=list(artist.genres.values())))
+    return compose(genre, artist, config.seconds, config.brief_parts, rng)
+
+
+def recording(config: SyntheticConfig, artist: Artist, track: int, song: Song) -> np.ndarray:
+    """(samples,) of a song of the artist's, played and produced."""
+    return produce(mix(song), artist.chain, np.random.default_rng([config.seed, _PIECE, artist.number, track, 1]))
 
 
 def _file_bytes(config: SyntheticConfig, release: Release, artist: Artist, song: Song) -> bytes:
@@ -111,7 +121,7 @@ def _file_bytes(config: SyntheticConfig, release: Release, artist: Artist, song:
         return b"" if release.serial % 2 else _encoded(np.zeros(SAMPLE_RATE, dtype=np.float32))[:36]
     if release.problem == "silent":
         return _encoded(np.zeros(round(config.seconds * SAMPLE_RATE), dtype=np.float32))
-    audio = produce(mix(song), artist.chain, np.random.default_rng([config.seed, _PIECE, artist.number, release.track, 1]))
+    audio = recording(config, artist, release.track, song)
     return _encoded(audio if release.copy is None else _remaster(config, release, audio))
 
 

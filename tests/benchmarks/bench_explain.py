@@ -1,4 +1,5 @@
-"""Cost, memory and borders of the explanations, on one thread, for a model of the demo profile's size.
+"""Cost, memory and borders of the explanations, on one thread, for a model of the demo profile's size; of an hour, on two, for the paper's
+compact student.
 
     python tests/benchmarks/bench_explain.py [--model runs/demo/teacher --corpus]
 
@@ -8,6 +9,7 @@ embedded corpus's music, for localisation, deletion and the borders of windows.
 
 import argparse
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import torch
 from frame import fastest, peak_gb, show, size
 
 from mtt.collections.load import load_corpus
-from mtt.config import DEMO, SAMPLE_RATE
+from mtt.config import DEMO, SAMPLE_RATE, ModelConfig
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import tag_curves
 from mtt.explain.deletion import summarise_deletion, track_deletion
@@ -60,8 +62,12 @@ def memory(model: TaggingModel) -> None:
             with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1) as file:
                 for _ in range(minutes):
                     file.write(0.1 * random.standard_normal(60 * SAMPLE_RATE, dtype=np.float32))
+            started = time.perf_counter()
             points = len(tag_curves(model, path, WINDOW, HOP).times)
+            attention_curves(model, path, WINDOW, HOP)
+            took = time.perf_counter() - started
             print(f"a file of {minutes} min: {points} points, peak memory so far {peak_gb():.2f} GB")
+            show(f"curves and attention of a file of {minutes} min", {"listening to it": 60.0 * minutes, "ours": took})
 
 
 def on_music(model: TaggingModel) -> None:
@@ -89,6 +95,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     tagger = (load_model(arguments.model) if arguments.model else build_model(DEMO.teacher, 26, seed=0)).eval()
     cost(tagger, (0.1 * np.random.default_rng(0).standard_normal(size(120, 20) * SAMPLE_RATE)).astype(np.float32))
-    memory(tagger)
+    torch.set_num_threads(2)
+    memory(build_model(ModelConfig(width=64), 50, seed=0).eval())
+    torch.set_num_threads(1)
     if arguments.corpus:
         on_music(tagger)

@@ -3,12 +3,14 @@
     python tests/benchmarks/bench_models.py [--threads 2] [--seconds 3]
 
 Each step stands beside the same model in float32 with the default (contiguous) memory format; effects, applied to every clip, and the
-chain with its default probabilities, beside one plain FFT there and back of the same batch.
+chain with its default probabilities, beside one plain FFT there and back of the same batch, and beside audiomentations where it is
+installed.
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import torch
 from frame import fastest, show
@@ -40,6 +42,26 @@ def step(model: nn.Module, waveform: torch.Tensor, bfloat16: bool) -> Callable[[
     return run
 
 
+def equivalent_chain() -> Callable:
+    """The chain's effects with their probabilities and ranges, as far as audiomentations has them: its room is a convolution here too."""
+    import audiomentations as theirs
+
+    ranges = {name: {part: limits for part, limits in effect.ranges.items()} for name, effect in EFFECTS.items()}
+    low, high = ranges["filter"]["low_pass_hz"], ranges["filter"]["high_pass_hz"]
+    filters = [theirs.LowPassFilter(*low, p=1.0), theirs.HighPassFilter(*high, p=1.0)]
+    cents = ranges["pitch"]["pitch_cents"]
+    effects = {
+        "polarity": theirs.PolarityInversion,
+        "noise": theirs.AddGaussianSNR,
+        "gain": lambda p: theirs.Gain(*ranges["gain"]["gain_db"], p=p),
+        "filter": lambda p: theirs.OneOf(filters, p=p),
+        "delay": theirs.Shift,
+        "pitch": lambda p: theirs.PitchShift(cents[0] / 100, cents[1] / 100, p=p),
+        "reverb": lambda p: theirs.RoomSimulator(p=p),
+    }
+    return theirs.Compose([effects[name](p=effect.probability) for name, effect in EFFECTS.items()])
+
+
 def main(threads: int, seconds: float) -> None:
     torch.set_num_threads(threads)
     x = 0.1 * torch.randn(16, round(seconds * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
@@ -56,6 +78,12 @@ def main(threads: int, seconds: float) -> None:
     took |= {name: clip(lambda name=name: [apply_effect(name, x, seed) for seed in range(4)]) / 4 for name in EFFECTS}
     took["chain"] = clip(lambda: [augment(x, AugmentConfig(), seed) for seed in range(16)]) / 16
     show(f"augmentation of {seconds:g} s", took)
+    if find_spec("audiomentations"):
+        chain, clips = equivalent_chain(), x[:4].numpy()
+        theirs = fastest(lambda: [chain(one, SAMPLE_RATE) for one in clips], 3, time.perf_counter) / len(clips)
+        show(f"augmentation of {seconds:g} s beside another library", {"audiomentations": theirs, "chain": took["chain"]})
+    else:
+        print("audiomentations is not installed: pip install audiomentations puts it beside the chain")
 
 
 if __name__ == "__main__":

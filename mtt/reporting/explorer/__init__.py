@@ -4,6 +4,7 @@
 ``scenes``     a track with what is known of it, what models hear in it and attend to
 ``choices``    the rules by which tracks are chosen
 ``listening``  chosen tracks and their tag curves as players
+``making``     how a composed track comes to be, step by step
 ``portable``   a model as a page carries it and runs it
 ``page``       scenes as a page to play with
 ``widget``     that page in a notebook, with controls

@@ -168,7 +168,7 @@ def log_axis(axis: Axis, room: float) -> None:
     low, high = axis.get_data_interval()
     decades = LogLocator(subs=(1, 2, 5) if high < low * 10**room else (1,))
     axis.set_major_locator(MaxNLocator(5) if high < low * 4 else decades)
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -179,29 +179,35 @@ def variance_budget(rows: Sequence[Mapping], width: float = WIDTH) -> Picture:
 
 @figure
 def models_plot(rows: Sequence[Mapping], width: float = WIDTH) -> Picture:
-    """ROC-AUC of the models of results.json against the time that training one takes; of many only the best of each kind is named."""
-    title, narrow = "Models: score against training time", width < WIDTH
-    sheet, ((axes,),) = canvas(title, 4.0, width=width)
+    """ROC-AUC of the models of results.json against their size and the time that training one takes; of many only the best of each kind is
+    named.
+    """
+    title, narrow = "Models: score against size and training time", width < WIDTH
+    sheet, axes = canvas(title, 6.6 if narrow else 4.0, rows=1 + narrow, columns=2 - narrow, width=width, sharey=True)
     ranked = sorted(rows, key=lambda row: -row["roc_auc"])
     best = {row["kind"]: row for row in reversed(ranked)}.values()
-    for kind, colour in KINDS.items():
-        own = [row for row in ranked if row["kind"] == kind]
-        for row in own:
+    costs = {"parameters": 1, "seconds": 0.1}  # field -> the least that is shown
+    for panel, (field, least) in zip(axes.flat, costs.items(), strict=True):
+        for row in ranked:
             bounds = row["roc_auc_interval"] or (min(row["roc_auc_by_replicate"]), max(row["roc_auc_by_replicate"]))
-            axes.vlines(max(row["seconds"], 0.1), *bounds, color=colour, linewidth=1.4, alpha=0.35)
-            axes.plot(max(row["seconds"], 0.1), row["roc_auc"], "o", color=colour, markersize=6.5, markeredgecolor="white")
-        if own:
-            axes.plot([], [], "o", color=colour, label=kind)
+            panel.vlines(max(row[field], least), *bounds, color=KINDS[row["kind"]], linewidth=1.4, alpha=0.35)
+            panel.plot(max(row[field], least), row["roc_auc"], "o", color=KINDS[row["kind"]], markersize=6.5, markeredgecolor="white")
+        panel.set_xscale("log")
+        panel.margins(x=0.08)
+        log_axis(panel.xaxis, room=1.1)
+        panel.set_ylabel("ROC-AUC")
     scores = [row["roc_auc"] for row in rows]
     room = max(max(scores) - min(scores), 0.01)
-    axes.set_ylim(max(0.0, min(scores) - 0.25 * room), min(1.0, max(scores) + 0.25 * room))
-    axes.set_xscale("log")
-    axes.margins(x=0.08)
-    log_axis(axes.xaxis, room=2.2)
-    axes.set(xlabel="time to train one (s)", ylabel="ROC-AUC")
-    named = [(max(row["seconds"], 0.1), row["roc_auc"], row["label"], KINDS[row["kind"]]) for row in (ranked if len(ranked) <= 9 else best)]
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3 if narrow else 6, borderaxespad=0.2, handletextpad=0.1, columnspacing=1)
+    first, last = axes.flat
+    first.set_ylim(max(0.0, min(scores) - 0.25 * room), min(1.0, max(scores) + 0.25 * room))
+    first.set_xlabel("parameters")
+    last.set_xlabel("time to train one (s)")
     if not narrow:
-        label_ends(axes, named, 3.0)
-    parts = listed((f"{row['label']} {number(row['roc_auc'])}" for row in ranked), 12)
-    return Picture(sheet, f"Scatter plot, {title}: {len(ranked)} models, best first: {parts}.")
+        last.set_ylabel("")
+        named = ranked if len(ranked) <= 9 else best
+        label_ends(last, [(max(row["seconds"], costs["seconds"]), row["roc_auc"], row["label"], KINDS[row["kind"]]) for row in named], 3.0)
+    for kind in [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]:
+        first.plot([], [], "o", color=KINDS[kind], label=kind)
+    sheet.legend(loc="outside lower left", ncols=3 if narrow else 6, handletextpad=0.1, columnspacing=1)
+    parts = listed((f"{row['label']} {number(row['roc_auc'])}, {number(row['parameters'], 0)} parameters" for row in ranked), 12)
+    return Picture(sheet, f"Scatter plots, {title}: {len(ranked)} models, best first: {parts}.")

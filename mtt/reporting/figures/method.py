@@ -1,6 +1,8 @@
-"""Pictures of the method, drawn from the settings in use: the Transformer with its shapes, the noisy student with its controls, C1."""
+"""Pictures of the method, drawn from the settings in use: how a track is made, the Transformer with its shapes, the noisy student with its
+controls, C1.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -64,14 +66,28 @@ def shapes(config: StudyConfig, tags: int) -> list[tuple[str, str]]:
 def architecture(config: StudyConfig, tags: int) -> Picture:
     """The Music Tagging Transformer, left to right, with the shape of what leaves each stage."""
     sheet, axes = _sheet("The Music Tagging Transformer, and what one clip becomes in it", 1.35)
-    stages, width = shapes(config, tags), 1.12
-    for place, (name, shape) in enumerate(stages):
-        x = 0.62 + place * 1.25
-        _box(axes, (x, 0.5, width, 0.8), f"{name}\n{shape}", BLUE)
-        if place:
-            _path(axes, [(x - 1.25 + width / 2, 0.5), (x - width / 2, 0.5)])
-    told = "; ".join(f"{name}: {shape}".replace("\n", " ") for name, shape in stages)
+    told = _chain(axes, shapes(config, tags), 0.8)
     return Picture(sheet, f"Diagram, left to right, of the Music Tagging Transformer. {told}.")
+
+
+@figure
+def making(steps: Mapping[str, str]) -> Picture:
+    """How a track comes to be: what is drawn at each of ``steps``, left to right."""
+    lines = 1 + max(text.count("\n") + 1 for text in steps.values())
+    sheet, axes = _sheet("How a track comes to be", 0.55 + 0.16 * lines + 0.15)
+    told = _chain(axes, list(steps.items()), 0.16 * lines + 0.15)
+    return Picture(sheet, f"Diagram, left to right, of how one track is made. {told}.")
+
+
+def _chain(axes: Axes, stages: Sequence[tuple[str, str]], height: float) -> str:
+    """A box for each of ``stages`` (name, text) with arrows from left to right; the same in words."""
+    step = 7.5 / len(stages)
+    for place, (name, text) in enumerate(stages):
+        x, y, width = (place + 0.5) * step, height / 2 + 0.1, step - 0.14
+        _box(axes, (x, y, width, height), f"{name}\n{text}", BLUE)
+        if place:
+            _path(axes, [(x - step + width / 2, y), (x - width / 2, y)])
+    return "; ".join(f"{name}: {text}".replace("\n", " ") for name, text in stages)
 
 
 CONTROLS = {  # what each control changes, and where in the picture

@@ -6,6 +6,7 @@ a truth is a list of (start, end) in seconds; attention is relative to uniform a
 95% intervals over artists.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import librosa
@@ -19,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.findings.evidence import CHANCE, NAMES
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
-from mtt.reporting.figures.style import BLUE, GREY, GRID, INK, LABELS, ORANGE, WIDTH, model_colour, text_colour
+from mtt.reporting.figures.style import APART, BLUE, GREY, GRID, INK, LABELS, ORANGE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, number, with_interval
 
 RANGE_DB = 80.0  # shown below the loudest point
@@ -115,6 +116,20 @@ def timeline(truth: Mapping[str, Segments], waveform: np.ndarray, title: str, wi
     seconds = np.size(waveform) / SAMPLE_RATE
     shares = listed(f"{tag} {sum(stop - start for start, stop in truth[tag]) / seconds:.0%}" for tag in order)
     return Picture(sheet, f"Mel spectrogram over {seconds:.1f} s and bars of who plays when, {title}. Sounding: {shares}.")
+
+
+@figure
+def notes(parts: Mapping[str, np.ndarray], start: float, end: float, title: str, width: float = WIDTH) -> Picture:
+    """A piano roll from ``start`` to ``end``, seconds: of each instrument its notes, (n, 4) with onset, duration and pitch first."""
+    sheet, ((axes,),) = canvas(title, 0.45 + 0.35 * width, width=width)
+    for (name, played), colour in zip(parts.items(), itertools.cycle(APART)):
+        within = played[(played[:, 0] < end) & (played[:, :2].sum(axis=1) > start)]
+        axes.hlines(within[:, 2], within[:, 0] - start, within[:, :2].sum(axis=1) - start, color=colour, linewidth=3, label=name)
+    time_axis(axes, end - start)
+    axes.set_ylabel("pitch (MIDI)")
+    sheet.legend(loc="outside lower center", ncols=3, fontsize=8)
+    told = listed(f"{name}, {len(played)} notes" for name, played in parts.items())
+    return Picture(sheet, f"Piano roll over {end - start:.1f} s, {title}: {told}.")
 
 
 def _under_spectrogram(title: str, height: float, waveform: np.ndarray, width: float = WIDTH) -> tuple[Figure, Axes]:

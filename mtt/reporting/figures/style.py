@@ -19,6 +19,7 @@ DPI = 160  # 1200 pixels wide
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY, INK, FAINT = "#CC79A7", "#56B4E9", "#7A7A7A", "#222222", "#D9D9D9"
 EDGE, GRID = "#9A9A9A", "#E6E6E6"
+APART = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY)  # of things that have no colour of their own
 
 STYLE = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters on every machine

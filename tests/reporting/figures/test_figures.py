@@ -22,6 +22,7 @@ from tests.reporting.conftest import explanations
 
 CURVES = entries.curves()
 RATE = 22_050
+PLAYED = np.array([[0.0, 0.5, 60, 1.0], [2.0, 1.0, 64, 0.8], [8.0, 1.0, 90, 0.8]])  # onset, duration, pitch, velocity
 TAGS = ["rock", "jazz", "piano", "electric guitar", "mellow"]
 
 
@@ -57,6 +58,7 @@ def pictures():
     return {
         "architecture": figures.architecture(FULL, 28),
         "architecture, paper": figures.architecture(PAPER, 50),
+        "making": figures.making({"artist": "Ada\nrock 65% and\njazz 35%", "song": "rock", "labels": "5 tags are true"}),
         "noisy_student": figures.noisy_student(),
         "crossover": figures.crossover(),
         "split_sets": figures.split_sets(pd.DataFrame({"tracks": [552, 15], "artists": [186, 5], "labels": [2825, 86]}, ["train", "test"])),
@@ -85,6 +87,7 @@ def pictures():
         "models_plot, phone": figures.models_plot(entries.models(), width=4.0),
         "mel_spectrogram": figures.mel_spectrogram(tone(), "A tone"),
         "mel_spectrogram, half": figures.mel_spectrogram(tone(), "A tone", width=HALF),
+        "notes, half": figures.notes({"electric guitar": PLAYED, "strings": PLAYED + [0, 1, 7, 0]}, 1.0, 5.0, "Song", HALF),
         "timeline, half": figures.timeline({"electric guitar": [(0.0, 10.0)], "drums": [(2.0, 3.0)]}, sound, "Who plays when", HALF),
         "tag_curves": figures.tag_curves(times, probabilities, TAGS, {"piano": [(1, 4)], "mellow": []}, sound, "Tags"),
         "timeline": figures.timeline({"piano": [(0.0, 10.0)], "drums": [(2.0, 3.0), (5.0, 6.0)]}, sound, "Who plays when"),
@@ -179,7 +182,7 @@ def test_the_words_of_a_picture_tell_its_numbers(pictures, name, words):
 
 def test_time_figures_are_marked_for_the_player(pictures):
     marked = {name for name, picture in pictures.items() if any(axes.get_gid() == TIME_AXIS for axes in picture.figure.axes)}
-    assert marked == {"mel_spectrogram", "mel_spectrogram, half", "tag_curves", "timeline", "timeline, half"}
+    assert marked == {"mel_spectrogram", "mel_spectrogram, half", "notes, half", "tag_curves", "timeline", "timeline, half"}
 
 
 def test_tag_counts_sorts_within_kinds_and_names_shares(pictures):
