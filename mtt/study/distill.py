@@ -1,7 +1,7 @@
 """Distillation: a Transformer for real music, from unlabelled music and a tagger that somebody else trained.
 
-Conventions: the noisy student of the paper (section 3.3) without its labelled half. The teacher hears evenly spaced clips clean, the
-student prepared augmented variants of them. A tenth of the artists is held out for validation and a tenth for the test; *agreement* is
+Conventions: the noisy student of the paper (section 3.3) without its labelled half, on logits. The teacher hears evenly spaced clips clean,
+the student prepared augmented variants of them. A tenth of the artists is held out for validation and a tenth for the test; *agreement* is
 the correlation of the student's probabilities of held-out tracks with the teacher's, over tracks, as a mean over tags. The work lies in
 a folder of ``runs`` and goes on where it was stopped.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.special import logit
 from torch import nn
 from tqdm import tqdm
@@ -79,7 +80,9 @@ def distill(
     mels = make_mels(kept, corpus, held_out, sets["train"], shape, AugmentConfig(), TRAIN.prepared, progress)
     model = build_model(replace(shape, dropout=0.1), tagger.n_tags, seed=0).to(pick_device())
     batches = ClipBatches(mels, sets["train"], TRAIN.batch_size, TRAIN.clip_seconds, seed=0, slots=SLOTS)
-    objective, folder = Imitation(batches, scores["train"]), work / f"{size}-{minutes:g}"
+    objective, folder = Imitation(batches, scores["train"]), work / f"logits-{size}-{minutes:g}"
+    with torch.no_grad():
+        model.head[-1].bias.copy_(objective.mean)  # it begins with what is usual
     train = _sized(folder, objective, model, size, len(sets["train"]), 60 * minutes - (time.monotonic() - started))
     with tqdm(total=train.steps, desc="distilling", unit="step", disable=not progress) as bar:
 

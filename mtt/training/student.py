@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from mtt.config import AugmentConfig
 from mtt.data.augment import augmented, stream_seed
 from mtt.data.batches import Batch, ClipBatches
 from mtt.training.fit import Supervised
+
+RAREST = 1e-6  # probability: what is below, or as far below 1, has the logit of this
 
 
 def clip_scores(scores: np.ndarray, batch: Batch) -> Tensor:
@@ -44,13 +46,22 @@ class MissingLabelMask:
 
 
 class Imitation(Supervised):
-    """The objective of a student without labels: mean binary cross-entropy against the teacher's ``scores`` of the pool's clips."""
+    """The objective of a student without labels: mean squared error to the logits of the teacher's ``scores`` of the pool's clips, in units of
+    each tag's standard deviation over the pool.
+
+    So a rare tag, whose probabilities are all small, counts as much as a frequent one. Source: Ba and Caruana 2014, "Do deep nets really
+    need to be deep?", section 2.1.
+    """
 
     def __init__(self, pool: ClipBatches, scores: np.ndarray) -> None:
         super().__init__(pool, scores, None, 0)
+        logits = torch.from_numpy(scores.astype(np.float32)).logit(RAREST).flatten(0, 1)
+        self.mean, self.spread = logits.mean(dim=0), logits.std(dim=0).clamp(min=RAREST)
 
-    def targets(self, drawn: Batch) -> Tensor:
-        return clip_scores(self.labels.numpy(), drawn)
+    def loss(self, model: nn.Module, step: int, drawn: Batch) -> Tensor:
+        logits = model(drawn.clips.to(next(model.parameters()).device, non_blocking=True)).float()
+        wanted = clip_scores(self.labels.numpy(), drawn).logit(RAREST)
+        return mse_loss(logits / self.spread.to(logits.device), (wanted / self.spread).to(logits.device))
 
 
 @dataclass

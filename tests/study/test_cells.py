@@ -205,21 +205,6 @@ def start(tiny_data, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_the_study_ends_in_the_same_bits(start, tmp_path):
-    """Real kills (SIGKILL) of the whole process group, at moments spread over the run, each followed by a new start."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(whole).wait(timeout=300) == 0
-    for name in ["teacher/config.json", "teacher/training.pt", "teacher/metrics.json", "student/training.pt"]:
-        process = start(killed, until=name)  # kill as soon as this file appears
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert not (killed / "student" / "metrics.json").exists(), "the kill came too late to test anything"
-    assert start(killed).wait(timeout=300) == 0
-    for name in ("teacher", "student"):
-        assert_same(final_numbers(Cell(killed / name)), final_numbers(Cell(whole / name)))
-
-
-@pytest.mark.slow
 def test_a_killed_study_leaves_no_process_behind(start, tmp_path):
     process = start(tmp_path / "study", until="teacher/training.pt")
     process.kill()  # the parent alone: its workers must notice

@@ -7,7 +7,7 @@ from mtt.data.batches import Batch, ClipBatches
 from mtt.evaluation.predict import predict_clips
 from mtt.models import build_model
 from mtt.training.fit import Supervised
-from mtt.training.student import MissingLabelMask, NoisyStudent, clip_scores
+from mtt.training.student import Imitation, MissingLabelMask, NoisyStudent, clip_scores
 from tests.tiny import TINY_MODEL, TINY_TRAIN
 
 NOISE = TINY_TRAIN.augment
@@ -59,6 +59,30 @@ def test_the_loss_is_the_sum_of_both_halves_as_written_in_the_paper(parts):
     soft = torch.from_numpy(parts["scores"][pool.rows, pool.slots])
     expected = cross_entropy(student(labelled.clips), y) + 0.5 * cross_entropy(student(pool.clips), soft)
     assert objective.loss(student, 0, (labelled, pool)).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_imitating_counts_a_rare_tag_as_much_as_a_frequent_one():
+    random = np.random.default_rng(0)
+    logits = random.normal([0.0, -8.0, -4.0], [1.0, 0.5, 0.0], (6, 2, 3)).astype(np.float32)
+    batch = Batch(torch.zeros(4, 10), np.arange(4), np.array([0, 1, 0, 1]), ["a", "b", "c", "d"])
+    objective = Imitation(ClipBatches(Lengths(), list("abcdef"), 4, 1.0, 0, slots=2), 1 / (1 + np.exp(-logits)))
+    told = logits[batch.rows, batch.slots]
+
+    def loss(off) -> float:
+        return objective.loss(Ear((told + off).tolist()), 0, batch).item()
+
+    assert loss(0.0) == pytest.approx(0.0, abs=1e-4)
+    spread = logits.reshape(-1, 3).std(axis=0, ddof=1)
+    frequent, rare = (loss(spread * [tag == 0, tag == 1, False]) for tag in (0, 1))
+    assert frequent == pytest.approx(1 / 3, rel=1e-2) and rare == pytest.approx(1 / 3, rel=1e-2)
+    assert objective.mean == pytest.approx(logits.mean(axis=(0, 1)), abs=1e-2)
+
+
+class Lengths:
+    """A source of tracks of ten seconds that are not read."""
+
+    def seconds(self, track_ids):
+        return np.full(len(track_ids), 10.0)
 
 
 def test_the_student_hears_noise_unless_it_is_switched_off(parts):
