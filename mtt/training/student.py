@@ -46,8 +46,8 @@ class MissingLabelMask:
 
 
 class Imitation(Supervised):
-    """The objective of a student without labels: mean squared error to the logits of the teacher's ``scores`` of the pool's clips, in units of
-    each tag's standard deviation over the pool.
+    """The objective of a student without labels: mean squared error to the logits of the teacher's ``scores`` of the pool's clips, in units
+    of each tag's standard deviation over the pool.
 
     So a rare tag, whose probabilities are all small, counts as much as a frequent one. Source: Ba and Caruana 2014, "Do deep nets really
     need to be deep?", section 2.1.
