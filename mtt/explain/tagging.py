@@ -23,7 +23,7 @@ from mtt.collections.listing import CONTROL
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import AudioError, AudioInfo, Found, find_audio
 from mtt.data.batches import slot_starts
-from mtt.explain.recording import Recording, kept_of, probabilities, tag_names, windows
+from mtt.explain.recording import Recording, kept_of, probabilities, quickly, tag_names, windows
 from mtt.files import MttError, leave_interrupts, one_line, shown
 from mtt.models.frontend import evaluating
 from mtt.reading.decoding import MINIMUM_SECONDS, SILENCE_DB
@@ -109,7 +109,7 @@ def files_of(paths: Iterable[str | Path]) -> Found:
 def _listen(model: nn.Module, recording: Recording, clips: int) -> np.ndarray:
     """Probabilities (tags,), the mean over the clips. Raises ``AudioError``."""
     starts = np.rint(slot_starts(recording.seconds, model.clip_seconds, clips) * SAMPLE_RATE).astype(int)
-    with evaluating(model):
+    with evaluating(model), quickly(model):
         total = sum(probabilities(model(waves)).sum(axis=0).astype(float) for waves in windows(model, recording, starts))
     if not np.isfinite(total).all():
         raise AudioError(f"{recording.path or 'audio'}: the model finds no number for it, its values are out of range; re-encode the file")

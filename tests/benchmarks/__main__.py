@@ -29,7 +29,8 @@ def rows_of(script: Path, tiny: bool) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows"
         rows.touch()
-        own = {"PYTHONPATH": str(ROOT), "BENCHMARK_ROWS": str(rows)} | ({"BENCHMARK_TINY": "1"} if tiny else {})
+        found = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        own = {"PYTHONPATH": found, "BENCHMARK_ROWS": str(rows)} | ({"BENCHMARK_TINY": "1"} if tiny else {})
         words = ["--tiny"] if tiny and script.stem == "bench_gpu" else []
         done = subprocess.run([sys.executable, script, *words], cwd=ROOT, env={**os.environ, **own}, stdout=sys.stderr)
         found = [json.loads(line) for line in rows.read_text().splitlines()]

@@ -48,7 +48,7 @@ def main() -> None:
             took[f"tag of one song, {part}"] = command("-m", "mtt", "tag", str(songs[0]), "--model", str(folder / part))
             page = ["--out", str(folder / "page.html"), "--force"]
             took[f"explain of one song, {part}"] = command("-m", "mtt", "explain", str(songs[0]), "--model", str(folder / part), *page)
-        show("a command", {what: fastest(run, clock=time.perf_counter) for what, run in took.items()})
+        show("a command", {what: fastest(run, 2, time.perf_counter) for what, run in took.items()})
         for part, model in models.items():
             title = f"tagging a song of {SECONDS} s of a library, {part}, {sum(one.numel() for one in model.parameters()):,} parameters"
             ways = {

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from mtt.config import SAMPLE_RATE
+from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.data.audio import AudioError, read_audio, write_audio
 from mtt.data.batches import evaluation_clips
+from mtt.evaluation.predict import bfloat16_is_fast
+from mtt.explain import recording
+from mtt.explain.curves import tag_curves
 from mtt.explain.recording import Recording
 from mtt.explain.tagging import Tagged, tag, tag_file, tag_files, tag_table, tag_text
 from mtt.models import build_model
@@ -34,6 +37,17 @@ def test_tags_are_the_mean_over_the_clips_of_evaluation(model, tiny_corpus):
     np.testing.assert_allclose(found.set_index("tag").loc[["a", "b", "c"], "probability"], expected, rtol=0, atol=1e-6)
     assert not np.allclose(found["probability"], tag(model, tiny_corpus.path(track), clips=1)["probability"], atol=1e-5)
     pd.testing.assert_frame_equal(found.head(2), tag(model, str(tiny_corpus.path(track)), clips=5, top=2))
+
+
+def test_a_large_model_is_as_exact_as_told_where_it_computes_in_bfloat16(tiny_corpus, monkeypatch):
+    model = build_model(ModelConfig(), 50, seed=0).eval()
+    path = tiny_corpus.path(tiny_corpus.tracks.index[0])
+    coarse, curves = tag(model, path).set_index("tag")["probability"], tag_curves(model, path, 1.0)
+    monkeypatch.setattr(recording, "LARGE", 10**9)
+    exact = tag(model, path).set_index("tag")["probability"]
+    assert (coarse - exact).abs().max() < 0.005
+    assert np.abs(tag_curves(model, path, 1.0).probabilities - curves.probabilities).max() < 0.005
+    assert coarse.equals(exact) != bfloat16_is_fast("cpu")
 
 
 def test_whatever_goes_wrong_with_a_file_stays_with_it(model, tmp_path, monkeypatch):

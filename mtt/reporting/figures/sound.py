@@ -9,9 +9,9 @@ a truth is a list of (start, end) in seconds; attention is relative to uniform a
 import itertools
 from collections.abc import Mapping, Sequence
 
-import librosa
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mtt.config import SAMPLE_RATE, ModelConfig
 from mtt.findings.evidence import CHANCE, NAMES
+from mtt.models.frontend import MelSpectrogram
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
 from mtt.reporting.figures.style import APART, BLUE, GREY, GRID, INK, LABELS, ORANGE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, number, with_interval
@@ -47,10 +48,7 @@ def mel_spectrogram(waveform: np.ndarray, title: str, loudest: float = 0.0, widt
 
 def mel_power(waveform: np.ndarray) -> np.ndarray:
     """(mels, frames) of power of a waveform (samples,) by the model's own front end."""
-    model, waveform = ModelConfig(), np.asarray(waveform, dtype=np.float32)
-    return librosa.feature.melspectrogram(
-        y=waveform, sr=SAMPLE_RATE, n_fft=model.n_fft, hop_length=model.hop, n_mels=model.n_mels, htk=True, norm=None, pad_mode="constant"
-    )
+    return MelSpectrogram(ModelConfig()).power(torch.from_numpy(np.asarray(waveform, dtype=np.float32))[None])[0].numpy()
 
 
 def decibels(power: np.ndarray, loudest: float) -> np.ndarray:
