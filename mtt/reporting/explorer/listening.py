@@ -20,7 +20,7 @@ from mtt.reporting.figures.sound import mel_power
 from mtt.reporting.figures.style import HALF
 from mtt.reporting.numbers import number
 
-EXCERPT_SECONDS, EFFECT_SECONDS = 6.0, 4.0
+EXCERPT_SECONDS, EFFECT_SECONDS = 5.0, 4.0
 TAGS = 8  # under one track
 SMALL = 88  # dots an inch of a spectrogram that stands beside others: about one for each frame of an excerpt
 UNITS = {"db": "dB", "hz": "Hz", "seconds": "s", "ratio": "of the music’s level"}  # by the end of a parameter's name

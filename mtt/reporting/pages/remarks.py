@@ -112,7 +112,7 @@ def convergence(rows: Sequence[Mapping]) -> str:
     if not gaining + losing:
         return f"{rule}: {where} that holds for every size of the labelled set."
     return (
-        f"{rule}. **Not converged, {where}: {gaining + losing} of {len(rows)} models.** Of these, {gaining} would gain by longer "
+        f"{rule}. Not converged, {where}: {gaining + losing} of {len(rows)} models. Of these, {gaining} would gain by longer "
         f"training and {losing} would lose. Single trainings also differ by chance, and effects there may change with their length."
     )
 

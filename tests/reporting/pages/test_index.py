@@ -40,7 +40,7 @@ def test_the_page_answers_first_and_is_short(case, pages, tmp_path):
     assert bool(soup.select(".badge")) == (case != "a collection")
     for hidden in (section(soup, "appendix"), *soup.main.find_all(["svg", "details"])):
         hidden.extract()
-    assert 300 < len(soup.main.text.split()) <= 1100
+    assert 300 < len(soup.main.text.split()) <= 1100 and "**" not in soup.main.text
 
 
 @pytest.mark.parametrize("case", CASES)
