@@ -40,6 +40,8 @@ stop() {
     trap '' INT TERM HUP
     if [ -n "$CHILD" ]; then
         kill -TERM -- "-$CHILD" 2>/dev/null || true
+        for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$CHILD" 2>/dev/null && sleep 0.5; done  # then no more is waited for
+        kill -KILL -- "-$CHILD" 2>/dev/null || true
         wait "$CHILD" 2>/dev/null || true
     fi
     say "run_all.sh: stopped; run it again to go on"

@@ -250,8 +250,9 @@ def test_full_disk_is_said_before_downloading(machine):
     assert result.returncode == 1 and re.search(r"the environment needs \d GB and \S.* has 1 GB free; make room", result.stderr)
 
 
-def test_interrupted_installation_exits_130_and_goes_on_the_next_time(machine):
-    installing_python(machine, uv=f'echo "$$" >"{machine.home}/pid"; exec sleep 60')
+@pytest.mark.parametrize("stubborn", ["", "trap '' TERM; "])
+def test_interrupted_installation_exits_130_and_goes_on_the_next_time(machine, stubborn):
+    installing_python(machine, uv=f'{stubborn}echo "$$" >"{machine.home}/pid"; exec sleep 60')
     process = subprocess.Popen(machine.command(), cwd=machine.work, env=machine.environment(), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
     while not (machine.home / "pid").exists() and time.monotonic() < deadline:
