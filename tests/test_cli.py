@@ -13,9 +13,9 @@ import pytest
 
 from mtt import __main__ as command_line
 from mtt.commands import tagging as commands
-from mtt.data.audio import write_audio
 from mtt.explain import tagging
 from mtt.splits.make import read_split
+from tests.tiny import write_audio
 
 ROOT = Path(__file__).parents[1]
 

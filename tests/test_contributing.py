@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtt.data.audio import write_audio
+from tests.tiny import write_audio
 
 ROOT = Path(__file__).parents[1]
 USE = """

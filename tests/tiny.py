@@ -1,12 +1,13 @@
 """A tiny collection of real audio files in the four formats, and the smallest model that trains on it."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from mtt.config import SAMPLE_RATE, AugmentConfig, ModelConfig, TrainConfig
-from mtt.data.audio import write_audio
 
 GOLDEN = Path(__file__).parent / "data" / "golden" / "teacher_small.ckpt"
 TAGS = {"low": 110.0, "middle": 440.0, "high": 1760.0}  # a tag is a tone that sounds
@@ -35,3 +36,16 @@ def write_collection(folder: Path, n_artists: int = N_ARTISTS, tracks_each: int 
         writer.writeheader()
         writer.writerows(rows)
     return table
+
+
+def encode_audio(wave: np.ndarray, rate: int = SAMPLE_RATE, format: str = "WAV") -> bytes:
+    """Mono (samples,) or multichannel (samples, channels) sound as WAV or FLAC (16 bit), OGG or MP3."""
+    buffer, subtypes = io.BytesIO(), {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
+    soundfile.write(buffer, np.clip(wave, -1.0, 1.0), rate, format=format, subtype=subtypes.get(format, "PCM_16"))
+    return buffer.getvalue()
+
+
+def write_audio(path: Path, wave: np.ndarray, rate: int = SAMPLE_RATE) -> None:
+    """Sound in the format that the path's ending names; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode_audio(wave, rate, path.suffix[1:].upper()))

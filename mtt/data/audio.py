@@ -17,14 +17,13 @@ import soundfile
 import soxr
 
 from mtt.config import SAMPLE_RATE
-from mtt.files import write_whole
 from mtt.reading.containers import FOREIGN_ENDINGS, parts
 from mtt.reading.decoding import LARGEST, RATES, AudioError, AudioInfo, Decoding, mix, opened, peak_of, quiet
 
-SUBTYPES = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}  # of the formats that are written
 SUFFIXES = frozenset(".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .w64 .wav .wave".split())  # of the files that are read
 RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
 MP3_MARGIN = 0.75  # seconds read before a crop: MP3 frames borrow bits from earlier ones, and right after a jump they decode to noise
+MP3_COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
 OGG_LAST_PAGE = 10  # seconds before the end that are decoded for a crop in them: a jump into the last page lands in the wrong place
 
 
@@ -87,19 +86,12 @@ def _sought(path: str | Path, start: float, seconds: float) -> np.ndarray | None
     return np.ascontiguousarray(mono) if len(mono) else None
 
 
-def encode_audio(wave: np.ndarray, sample_rate: int = SAMPLE_RATE, format: str = "WAV") -> bytes:
-    """Encode mono (samples,) or multichannel (samples, channels) audio as WAV (16 bit), FLAC, MP3 or OGG."""
+def encode_mp3(wave: np.ndarray) -> bytes:
+    """Mono MP3 of constant rate, 7 kB a second, so that browsers seek exactly; decoded, it has the waveform's length to the sample."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(wave, -1.0, 1.0), sample_rate, format=format, subtype=SUBTYPES[format])
+    settings = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": MP3_COMPRESSION}
+    soundfile.write(buffer, np.clip(wave, -1, 1, dtype=np.float32), SAMPLE_RATE, **settings)
     return buffer.getvalue()
-
-
-def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write audio in the format that the file's ending names; the file appears whole or not at all."""
-    format = Path(path).suffix[1:].upper()
-    if format not in SUBTYPES:
-        raise AudioError(f"{path}: unknown audio ending; use {', '.join(f'.{name.lower()}' for name in SUBTYPES)}")
-    write_whole(path, encode_audio(wave, sample_rate, format))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from mtt.data.audio import read_audio
 
 PROBLEM_COLUMNS = ["track_id", "path", "problem", "detail"]
 TAG_SEPARATOR = "|"
+TAGGED = ", tagged by "  # in the name of a corpus whose labels are a model's
 HYPHENS, QUOTES = "‐‑‒–—―−﹘﹣－", '"`´‘’‚‛“”„‟′″ʹʻʼʽ«»‹›＂＇'  # written for one another in the names of artists
 _ONE_SIGN = str.maketrans(dict.fromkeys(HYPHENS, "-") | dict.fromkeys(QUOTES, "'"))
 

@@ -4,6 +4,7 @@
 ``tagging``: tags of files, also as text.
 ``genres``: tags as genres in the files' own metadata, and back.
 ``embed``: what a model makes of recordings before its last layer, and which are alike by it.
+``spectrogram``: a sound as models see it, for pictures.
 ``curves``: tags over time.
 ``attention``: where the Transformer looks, head by head or over a recording of any length.
 ``localisation``: curves and attention against who really plays when.

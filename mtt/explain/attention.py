@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.curves import token_windows, windows_asked
-from mtt.explain.recording import Audio, Recording, count_tokens, to_model, token_times
+from mtt.explain.curves import TagCurves, token_windows, windows_asked
+from mtt.explain.recording import Audio, Recording, count_tokens, probabilities, tag_names, to_model, token_times
 from mtt.files import MttError
 from mtt.models.frontend import evaluating
 from mtt.models.transformer import MusicTaggingTransformer
+
+DRAWS = 5  # of each control that attended frames are held against, per clip
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class AttentionMaps:
 
     def rollout(self) -> np.ndarray:
         """Attention rollout from CLS to each frame, (frames,)."""
-        return cls_rollout(self.maps)
+        return cls_rollout(self.maps.mean(axis=1))
 
 
 @dataclass(frozen=True)
@@ -80,20 +82,31 @@ def attention_curves(
 
     A window's attention sums to one whatever it holds; only a frame's mean over overlapping windows compares it with what lies around it.
     """
+    return curves_with_attention(model, audio, window, hop)[1]
+
+
+def curves_with_attention(
+    model: MusicTaggingTransformer, audio: Audio | Recording, window: float | None = None, hop: float = 0.5
+) -> tuple[TagCurves, AttentionCurves]:
+    """``tag_curves`` and ``attention_curves`` of one pass."""
     recording, window, moments = windows_asked(model, audio, window, hop)
-    shape, frames = (model.config.layers, model.config.heads, -1), count_tokens(model, recording.samples)
-    total, count = np.zeros((model.config.layers * model.config.heads + 2, frames)), np.zeros(frames)
+    layers, heads, frames, points = model.config.layers, model.config.heads, count_tokens(model, recording.samples), []
+    total, count = np.zeros((layers * heads + 2, frames)), np.zeros(frames)
     with evaluating(model):
         for starts, tokens in token_windows(model, recording, window, moments):
-            maps, length = stacked_maps(model, tokens), tokens.shape[1]
-            heads = maps[..., 0, 1:]
-            rows = (heads.reshape(len(maps), -1, length), cls_rollout(maps)[:, None], heads[:, -1].mean(axis=1, keepdims=True))
+            logits, maps = model.score_with_attention(tokens)
+            length = tokens.shape[1]
+            points.append((token_times(model, starts, length), probabilities(logits)))
+            of_cls = torch.stack([layer[:, :, 0, 1:] for layer in maps], dim=1).cpu().numpy()
+            rollout = cls_rollout(torch.stack([layer.mean(dim=1) for layer in maps], dim=1).cpu().numpy())
+            rows = (of_cls.reshape(len(tokens), -1, length), rollout[:, None], of_cls[:, -1].mean(axis=1, keepdims=True))
             for first, relative in zip(starts, length * np.concatenate(rows, axis=1), strict=True):
                 total[:, first : first + length] += relative
                 count[first : first + length] += 1
     held = np.flatnonzero(count)  # not all, where the hop is longer than the window
-    *heads, rollout, last_layer = total[:, held] / count[held]
-    return AttentionCurves(token_times(model, held), np.reshape(heads, shape), rollout, last_layer)
+    *by_head, rollout, last_layer = total[:, held] / count[held]
+    curves = TagCurves(*map(np.concatenate, zip(*points, strict=True)), tag_names(model), window, hop)
+    return curves, AttentionCurves(token_times(model, held), np.reshape(by_head, (layers, heads, -1)), rollout, last_layer)
 
 
 def stacked_maps(model: MusicTaggingTransformer, tokens: Tensor) -> np.ndarray:
@@ -101,9 +114,8 @@ def stacked_maps(model: MusicTaggingTransformer, tokens: Tensor) -> np.ndarray:
     return torch.stack(model.attention(tokens), dim=1).cpu().numpy()
 
 
-def cls_rollout(maps: np.ndarray) -> np.ndarray:
-    """(..., layers, heads, 1 + n, 1 + n) → (..., n): the CLS row of the attention rollout, without CLS."""
-    mixed = maps.mean(axis=-3)
+def cls_rollout(mixed: np.ndarray) -> np.ndarray:
+    """Means over heads (..., layers, 1 + n, 1 + n) → (..., n): the CLS row of the attention rollout, without CLS."""
     row = np.zeros((*mixed.shape[:-3], 1, mixed.shape[-1]), dtype=mixed.dtype)
     row[..., 0] = 1.0
     for layer in range(mixed.shape[-3] - 1, -1, -1):  # from the output to the input: a row, not a product of matrices

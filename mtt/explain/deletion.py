@@ -17,7 +17,7 @@ from torch import Tensor
 from mtt.data.batches import evaluation_clips
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import Estimate, interval
-from mtt.explain.attention import stacked_maps
+from mtt.explain.attention import DRAWS, stacked_maps
 from mtt.explain.localisation import clustered_means
 from mtt.explain.recording import probabilities, tag_names, to_model
 from mtt.models.frontend import MIN_FRAMES, evaluating
@@ -26,7 +26,6 @@ from mtt.models.transformer import MusicTaggingTransformer
 MASKS = ["attended", "random", "shifted"]
 SHARE = 0.2  # of the frames of a clip, taken away
 CLIPS = 4  # of each track
-DRAWS = 5  # of each control, per clip
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 from mtt.data.corpus import Corpus
 from mtt.evaluation.bootstrap import interval
 from mtt.evaluation.metrics import roc_auc
-from mtt.explain.attention import attention_curves
+from mtt.explain.attention import curves_with_attention
 from mtt.explain.curves import tag_curves
 from mtt.explain.recording import Recording, tag_names
 from mtt.models.frontend import TaggingModel
@@ -38,15 +38,15 @@ def track_localisation(model: TaggingModel, corpus: Corpus, track_ids: Sequence[
     rows = []
     for track_id in track_ids:
         heard, played = Recording(corpus.read(track_id)), corpus.timeline[corpus.timeline["track_id"] == track_id]
-        curves = tag_curves(model, heard)
+        attends = isinstance(model, MusicTaggingTransformer)
+        curves, attended = curves_with_attention(model, heard) if attends else (tag_curves(model, heard), None)
         truth = pd.DataFrame({tag: _sounding(played[played["instrument"] == tag], curves.times) for tag in tags})
         share = truth.mean()[lambda share: share.between(*SHARES)]
         if share.empty:
             continue
         truth = truth[share.index].to_numpy(dtype=np.uint8)
         found = {"curve": roc_auc(truth, curves.probabilities[:, [names.index(tag) for tag in share.index]])}
-        if isinstance(model, MusicTaggingTransformer):
-            attended = attention_curves(model, heard)
+        if attended:
             for name, values in (("attention", attended.last_layer), ("rollout", attended.rollout)):
                 at_points = _at_points(values, attended.times, curves.times)
                 found[name] = roc_auc(truth, np.repeat(at_points[:, None], len(share), axis=1))

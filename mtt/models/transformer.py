@@ -82,8 +82,11 @@ class MusicTaggingTransformer(MelTaggingModel):
             ResidualBlock(channels, channels, pool=(2, 1)),
         )
         self.to_token = nn.Linear(channels * (config.n_mels // 8), width)
-        self.cls_token = nn.Parameter(torch.randn(width))
-        self.positions = nn.Parameter(torch.randn(1, 1 + config.max_positions, width))
+        self.cls_token = nn.Parameter(torch.empty(width))
+        self.positions = nn.Parameter(torch.empty(1, 1 + config.max_positions, width))
+        for drawn in (self.cls_token, self.positions):
+            if not drawn.is_meta:  # or torch imports its compiler, half a second
+                nn.init.normal_(drawn)
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(TransformerLayer(width, config.heads, config.dropout) for _ in range(config.layers))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_tags))
@@ -135,11 +138,15 @@ class MusicTaggingTransformer(MelTaggingModel):
 
         Computed with an explicit softmax; in eval mode exactly the weights that ``encode`` applies.
         """
+        return self.score_with_attention(tokens)[1]
+
+    def score_with_attention(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """``score_tokens`` and ``attention`` of one pass."""
         x, maps = self._with_cls(tokens), []
         for layer in self.layers:
             maps.append(layer.attention_weights(x))
             x = layer(x)
-        return maps
+        return self.head(x[:, 0]), maps
 
     def _front_end(self, mel: Tensor) -> Tensor:
         features = self.blocks(self.as_image(mel))  # (batch, channels, n_mels // 8, frames // 4)

@@ -134,14 +134,17 @@ class Decoding:
             raise AudioError(f"{self.path}: {rate} Hz is no rate of sound, so its header is wrong; get it again or leave it out")
         self._format = self._format or (rate, file.channels)
         resample = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32").resample_chunk if rate != SAMPLE_RATE else None
-        while len(block := self._read(file, view)):
+        space = np.empty((max(1, BLOCK // file.channels), file.channels), dtype=np.float32)
+        while len(block := self._read(file, view, space)):
             frames += len(block)
             self._values += block.size
-            self._clipped += np.count_nonzero(block >= FULL_SCALE) + np.count_nonzero(block <= -FULL_SCALE)
-            self._peak = max(self._peak, peak_of(block, self.path))
+            peak = peak_of(block, self.path)
+            self._peak = max(self._peak, peak)
+            if peak >= FULL_SCALE:
+                self._clipped += np.count_nonzero(block >= FULL_SCALE) + np.count_nonzero(block <= -FULL_SCALE)
             if self._peak > LARGEST:
                 continue  # only to say how far it goes
-            energy += np.square(block, dtype=np.float64).sum(axis=0)
+            energy += [power_of(channel) for channel in block.T]
             yield from self._counted(resample(mix(block)) if resample else mix(block))
         if resample and frames and self._peak <= LARGEST:
             yield from self._counted(resample(np.zeros(0, dtype=np.float32), last=True))
@@ -151,13 +154,13 @@ class Decoding:
 
     def _counted(self, wave: np.ndarray) -> Iterator[np.ndarray]:
         self._samples += len(wave)
-        self._mixed += float(np.square(wave, dtype=np.float64).sum())
+        self._mixed += power_of(wave)
         if len(wave):
             yield wave
 
-    def _read(self, file: soundfile.SoundFile, view: View) -> np.ndarray:
-        """The next samples (frames, channels), none at the end; before damage, as many as there are."""
-        block = np.full((max(1, BLOCK // file.channels), file.channels), np.nan, dtype=np.float32)
+    def _read(self, file: soundfile.SoundFile, view: View, block: np.ndarray) -> np.ndarray:
+        """The next samples (frames, channels), read into ``block``; none at the end; before damage, as many as there are."""
+        block.fill(np.nan)
         try:
             with quiet():
                 count = len(file.read(out=block))
@@ -170,14 +173,16 @@ class Decoding:
 
 
 def mix(block: np.ndarray) -> np.ndarray:
-    """The mean of the channels of (samples, channels)."""
-    mono = block[:, 0]
-    if block.shape[1] > 1:  # numpy's mean over a short axis takes as long as decoding
-        mono = mono.copy()
-        for channel in range(1, block.shape[1]):
-            mono += block[:, channel]
-        mono /= block.shape[1]
-    return mono
+    """The mean of the channels of (samples, channels), in memory of its own."""
+    mono = block[:, 0].copy()
+    for channel in range(1, block.shape[1]):  # numpy's mean over a short axis takes as long as decoding
+        mono += block[:, channel]
+    return np.divide(mono, block.shape[1], out=mono)
+
+
+def power_of(wave: np.ndarray) -> float:
+    """The sum of the squares of (samples,)."""
+    return float(np.einsum("i,i->", wave, wave))
 
 
 def peak_of(block: np.ndarray, path: str | Path) -> float:

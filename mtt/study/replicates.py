@@ -16,7 +16,7 @@ import pandas as pd
 from mtt.collections.duplicates import clean, find_duplicates
 from mtt.collections.load import load_corpus
 from mtt.config import InitialWeights, StudyConfig, SyntheticConfig
-from mtt.data.corpus import Corpus
+from mtt.data.corpus import TAGGED, Corpus
 from mtt.evaluation.predict import over_tracks, predict_clips
 from mtt.files import MttError, alone, fingerprint, home, kept_arrays
 from mtt.models.checkpoint import loaded
@@ -27,8 +27,6 @@ from mtt.splits.make import leak_crossover, nested_sets, split_corpus, write_spl
 from mtt.study.cells import TrainingData
 from mtt.study.recipes import LABELLED
 from mtt.study.schedule import Job
-
-TAGGED = ", tagged by "  # in the name of a collection whose labels are a model's
 
 
 def tagged_by(corpus: Corpus, tagger: InitialWeights, clips: int, progress: bool = True) -> Corpus:

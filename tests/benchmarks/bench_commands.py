@@ -16,9 +16,9 @@ from frame import fastest, music, show, size
 from torch import nn
 
 from mtt.config import DEMO, PAPER, ModelConfig
-from mtt.data.audio import write_audio
 from mtt.explain.tagging import MANY, tag_file, tag_files
 from mtt.models import build_model, save_model
+from tests.tiny import write_audio
 
 SECONDS, RATE = size(240, 3), 44_100
 SIZES = {"compact": ModelConfig(width=64), "small": DEMO.teacher}

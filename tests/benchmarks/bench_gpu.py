@@ -23,10 +23,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mtt.config import PAPER, SAMPLE_RATE, ModelConfig
-from mtt.data.audio import read_audio, write_audio
+from mtt.data.audio import read_audio
 from mtt.data.augment import augment
 from mtt.evaluation.predict import bfloat16_is_fast, pick_device
 from mtt.models import build_model
+from tests.tiny import write_audio
 
 LABELLED = 163_504  # training tracks of the CALS split
 TAGS = 50

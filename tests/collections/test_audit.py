@@ -5,9 +5,9 @@ import soundfile
 
 from mtt.collections.audit import KINDS, audit_collection
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import encode_audio, write_audio
 from mtt.files import MttError
 from tests.collections.trees import write_table
+from tests.tiny import encode_audio, write_audio
 
 
 def tune(seconds: float, seed: int, rate: int = SAMPLE_RATE) -> np.ndarray:

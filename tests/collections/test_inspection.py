@@ -6,9 +6,9 @@ import pytest
 
 from mtt.collections import duplicates, inspection
 from mtt.collections.inspection import inspect_tracks
-from mtt.data.audio import write_audio
 from mtt.reading import decoding
 from tests.collections.trees import noise, write_sounds
+from tests.tiny import write_audio
 
 
 def tracks_in(folder: Path) -> pd.DataFrame:

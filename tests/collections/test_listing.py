@@ -10,8 +10,8 @@ from mutagen.id3 import APIC, ID3, TALB, TCON, TIT2, TPE1
 
 from mtt.collections.listing import LONGEST, list_tracks
 from mtt.collections.load import read_collection
-from mtt.data.audio import write_audio
 from mtt.files import MttError
+from tests.tiny import write_audio
 
 NOISE = (0.1 * np.random.default_rng(0).standard_normal(22050)).astype(np.float32)
 

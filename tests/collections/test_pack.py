@@ -13,10 +13,11 @@ from mtt.collections.audit import audit_collection
 from mtt.collections.load import load_corpus
 from mtt.collections.pack import pack_corpus
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, write_audio
+from mtt.data.audio import AudioError
 from mtt.data.corpus import Corpus
 from mtt.files import MttError
 from tests.collections.trees import load, noise, write_table
+from tests.tiny import write_audio
 
 ROUNDING = 1 / 65_536 + 1e-6  # half a step of 16 bits, and float32's own
 

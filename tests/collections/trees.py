@@ -12,8 +12,8 @@ import pandas as pd
 from mtt.collections.load import load_corpus
 from mtt.collections.published.magnatagatune import TAGS
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import write_audio
 from mtt.data.corpus import Corpus
+from tests.tiny import write_audio
 
 
 def noise(seconds: float = 1.2, seed: int = 0, rate: int = SAMPLE_RATE) -> np.ndarray:

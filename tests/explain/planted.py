@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.data.audio import write_audio
 from mtt.data.corpus import Corpus
 from mtt.models import MusicTaggingTransformer
+from tests.tiny import write_audio
 
 SECONDS = 6.0
 TAGS = ["loud", "quiet"]

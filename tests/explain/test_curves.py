@@ -6,14 +6,14 @@ import torch
 
 from mtt.config import SAMPLE_RATE
 from mtt.data import batches
-from mtt.data.audio import AudioError, encode_audio, read_audio
+from mtt.data.audio import AudioError, read_audio
 from mtt.explain.curves import tag_curves
 from mtt.explain.recording import Recording, count_tokens, token_times
 from mtt.models import build_model
 from mtt.models.frontend import MIN_FRAMES, evaluating, score_windows
 from mtt.models.transformer import CONTEXT_TOKENS
 from tests.explain.planted import noise
-from tests.tiny import TINY_MODEL
+from tests.tiny import TINY_MODEL, encode_audio
 
 STEP = MIN_FRAMES * TINY_MODEL.hop  # samples from token to token
 TOLERANCE = 1e-5

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.data.audio import AudioError, read_audio, write_audio
+from mtt.data.audio import AudioError, read_audio
 from mtt.data.batches import evaluation_clips
 from mtt.evaluation.predict import bfloat16_is_fast
 from mtt.explain import recording
@@ -17,7 +17,7 @@ from mtt.explain.recording import Recording
 from mtt.explain.tagging import Tagged, tag, tag_file, tag_files, tag_table, tag_text
 from mtt.models import build_model
 from tests.explain.planted import noise
-from tests.tiny import TINY_MODEL
+from tests.tiny import TINY_MODEL, write_audio
 
 
 @pytest.fixture(scope="module")

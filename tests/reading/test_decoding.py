@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, audio_info, encode_audio, find_audio, read_audio, write_audio
+from mtt.data.audio import AudioError, audio_info, find_audio, read_audio
 from mtt.reading import decoding
 from tests.reading.bad_files import HEADERS, REASONS, STEREO, link, sound
+from tests.tiny import encode_audio, write_audio
 
 
 @pytest.mark.parametrize("name", HEADERS)

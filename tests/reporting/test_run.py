@@ -15,7 +15,6 @@ import papermill
 import pytest
 
 from mtt.collections.load import load_corpus
-from mtt.data.audio import write_audio
 from mtt.findings.claims import CLAIMS
 from mtt.reporting.pages import words
 from mtt.reporting.pages.notebook import render_notebook
@@ -23,6 +22,7 @@ from mtt.reporting.run import PAGES, execute_notebook, study_marks
 from mtt.study.parameters import PARAMETERS, ParameterError, parse_parameters
 from mtt.study.workspace import open_study
 from tests.reporting.reading import FAULTS, OPENED, POOR_CONTRAST, walls
+from tests.tiny import write_audio
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -7,7 +7,7 @@ import pytest
 from mtt.config import SMOKE
 from mtt.files import MttError
 from mtt.models.checkpoint import identify
-from mtt.reporting.pages import words
+from mtt.reporting.pages.frame import badge
 from mtt.study.replicates import Replicate
 
 
@@ -26,5 +26,5 @@ def test_music_without_tags_gets_a_taggers_and_says_so(tiny_table, golden_model,
     for tag in range(len(corpus.tags)):
         has = corpus.labels[:, tag].astype(bool)
         assert not has.any() or has.all() or scores[has, tag].min() >= scores[~has, tag].max()
-    assert corpus.name == f"bare, tagged by {golden_model.name}" and words.badge(corpus.name) == "labels by a tagger, not by people"
-    assert words.badge("bare") == "" and words.badge("synthetic") == "composed, not recorded"
+    assert corpus.name == f"bare, tagged by {golden_model.name}" and badge(corpus.name) == "labels by a tagger, not by people"
+    assert badge("bare") == "" and badge("synthetic") == "composed, not recorded"

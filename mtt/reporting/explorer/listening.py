@@ -12,11 +12,11 @@ import torch
 
 from mtt.data.augment import EFFECTS, apply_effect
 from mtt.data.corpus import Corpus
+from mtt.explain.spectrogram import mel_power
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import worst_errors
 from mtt.reporting.explorer.player import PHONE_STYLE, Gallery, Player
 from mtt.reporting.explorer.scenes import Scene, corpus_track, full_title
-from mtt.reporting.figures.sound import mel_power
 from mtt.reporting.figures.style import HALF
 from mtt.reporting.numbers import number
 

@@ -14,13 +14,13 @@ import numpy as np
 from PIL import Image
 
 from mtt.config import ModelConfig
+from mtt.data.audio import encode_mp3
 from mtt.explain.attention import AttentionCurves
+from mtt.explain.spectrogram import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.models import load_model
 from mtt.models.frontend import TaggingModel
-from mtt.reporting.explorer.player import encode_mp3
 from mtt.reporting.explorer.portable import portable_models
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, file_track, scene_of
-from mtt.reporting.figures.sound import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.reporting.figures.style import BLUE, GREEN, PAGE_COLOURS, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import CONTENT_SECURITY_POLICY, Page, page_text, render_page
 

@@ -1,26 +1,23 @@
 """Sound that can be heard beside its picture: an audio element whose position moves as a cursor over a figure's time axes.
 
-Conventions: sound is (samples,) at 22 050 Hz, coded as MP3 of constant rate (7 kB a second), so that every browser seeks exactly. Time is
-in seconds from the start. Nothing is found by an id, so a player may stand on a page twice; each output brings ``player.js`` along.
+Conventions: sound is (samples,) at 22 050 Hz, coded as MP3 of constant rate. Time is in seconds from the start. Nothing is found
+by an id, so a player may stand on a page twice; each output brings ``player.js`` along.
 """
 
 import base64
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from mtt.config import SAMPLE_RATE
+from mtt.data.audio import encode_mp3
 from mtt.reporting.figures.draw import DISPLAY_WIDTH, LEAST_WIDTH, TIME_AXIS, Picture
 from mtt.reporting.figures.style import DPI
 from mtt.reporting.pages.frame import environment
 
-COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
 FIGURE_WIDTH = 400  # CSS pixels, the least width of a gallery's columns
 PHONE_STYLE = "--mtt-figure:320px"  # how narrow a picture may become that is drawn to stand beside another
 
@@ -63,14 +60,6 @@ def gallery(players: Sequence[Player], columns: int | None = None) -> Gallery:
 def _html(players: Sequence[Player], style: str = "", choice: bool = False) -> str:
     template = environment().get_template("player.html.j2")
     return template.render(players=players, style=style, choice=choice, display_width=DISPLAY_WIDTH, least_width=LEAST_WIDTH)
-
-
-def encode_mp3(waveform: np.ndarray) -> bytes:
-    """Mono MP3 of constant rate; decoded, it has the waveform's length to the sample."""
-    buffer = io.BytesIO()
-    settings = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": COMPRESSION}
-    soundfile.write(buffer, np.clip(waveform, -1, 1, dtype=np.float32), SAMPLE_RATE, **settings)
-    return buffer.getvalue()
 
 
 def time_area(figure: Figure) -> dict[str, float]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.explain.deletion import DRAWS
+from mtt.explain.attention import DRAWS
 from mtt.explain.recording import tag_names
 from mtt.explain.tagging import CLIPS
 from mtt.files import MttError

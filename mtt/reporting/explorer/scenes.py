@@ -14,12 +14,11 @@ from torch import nn
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.explain.attention import AttentionCurves, attention_curves
+from mtt.explain.attention import AttentionCurves, curves_with_attention
 from mtt.explain.curves import TagCurves, tag_curves
 from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
-from mtt.reporting.figures.sound import Segments
-from mtt.reporting.pages.frame import duration
+from mtt.reporting.numbers import duration
 
 HOP = 0.5  # seconds between the points of a curve
 LONGEST = 600.0  # seconds of a file that are shown
@@ -39,7 +38,7 @@ class Track:
     about: Sequence[str] = ()
     labels: Sequence[str] = ()
     true_labels: Sequence[str] | None = None
-    truth: Mapping[str, Segments] = field(default_factory=dict)
+    truth: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     @property
     def wave(self) -> np.ndarray:
@@ -105,5 +104,6 @@ def scene_of(track: Track, models: Mapping[str, nn.Module]) -> Scene:
 
 def heard_by(model: nn.Module, recording: Recording, window: float | None = None) -> Heard:
     """What a model hears in a recording; ``window`` as in ``tag_curves``."""
-    attends = isinstance(model, MusicTaggingTransformer)
-    return Heard(tag_curves(model, recording, window, HOP), attention_curves(model, recording, window, HOP) if attends else None)
+    if isinstance(model, MusicTaggingTransformer):
+        return Heard(*curves_with_attention(model, recording, window, HOP))
+    return Heard(tag_curves(model, recording, window, HOP))

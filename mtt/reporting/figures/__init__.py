@@ -13,22 +13,23 @@ one of these: adding a figure touches only the module that it stands in, be it a
 ``sound``     mel spectrograms, tag curves over time, attention head by head, tests of explanations
 """
 
+import functools
 import importlib
 import pkgutil
 
-from mtt.reporting.figures.draw import FIGURES, Picture
 
-__all__ = ["FIGURES", "Picture"]
-
-for _found in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_found.name}")  # its figures enter FIGURES
+@functools.cache
+def _figures() -> dict:  # read when the first is asked for: who needs a colour alone does not wait for matplotlib
+    for found in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{found.name}")
+    return importlib.import_module(f"{__name__}.draw").FIGURES
 
 
 def __getattr__(name: str):
-    if name in FIGURES:
-        return FIGURES[name]
-    raise AttributeError(f"there is no figure {name!r}; there are {', '.join(sorted(FIGURES))}")
+    if name in _figures():
+        return _figures()[name]
+    raise AttributeError(f"there is no figure {name!r}; there are {', '.join(sorted(_figures()))}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *FIGURES])
+    return sorted([*globals(), *_figures()])

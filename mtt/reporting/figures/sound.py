@@ -1,9 +1,8 @@
 """Figures of what a model hears in a sound: spectrograms, tag curves and attention, and what the tests of these found.
 
-Conventions: x is time in seconds from the start of the waveform. The bands are the model's own (128 HTK mels without norm, n_fft 1024, hop
-512), so that the picture shows what the model sees; levels are in dB relative to the loudest point of the figure. Probabilities lie in 0–1;
-a truth is a list of (start, end) in seconds; attention is relative to uniform attention (1). Localisation is ROC-AUC within a track, with
-95% intervals over artists.
+Conventions: x is time in seconds from the start of the waveform. Spectrograms are those of ``mtt.explain.spectrogram``; levels are in dB
+relative to the loudest point of the figure. Probabilities lie in 0–1; a truth is a list of (start, end) in seconds; attention is relative
+to uniform attention (1). Localisation is ROC-AUC within a track, with 95% intervals over artists.
 """
 
 import itertools
@@ -11,22 +10,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from mtt.config import SAMPLE_RATE, ModelConfig
+from mtt.explain.spectrogram import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.findings.evidence import CHANCE, NAMES
-from mtt.models.frontend import MelSpectrogram
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, name_rows, row_canvas, signed_axis, time_axis, told
 from mtt.reporting.figures.style import APART, BLUE, GREY, GRID, INK, LABELS, ORANGE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, number, with_interval
 
-RANGE_DB = 80.0  # shown below the loudest point
-# The share of the (HTK) mel axis that lies below each of these frequencies, in Hz.
-MEL_TICKS = {hertz: float(np.log1p(hertz / 700) / np.log1p(SAMPLE_RATE / 2 / 700)) for hertz in (500, 1000, 2000, 4000, 8000)}
 NOTE = {"x": 0.01, "fontsize": 8.5, "color": text_colour(GREY)}  # the look of what explains a panel
 Segments = Sequence[tuple[float, float]]
 
@@ -44,16 +39,6 @@ def mel_spectrogram(waveform: np.ndarray, title: str, loudest: float = 0.0, widt
     sheet.colorbar(image, ax=axes, aspect=14, pad=0.015, shrink=0.9).set_label("dB (loudest: 0)")
     level = number(10 * np.log10(max(power.mean() / loudest, 1e-10)), 0)
     return Picture(sheet, f"Mel spectrogram over {seconds:.1f} s, {title}: mean {level} dB, relative to the loudest.")
-
-
-def mel_power(waveform: np.ndarray) -> np.ndarray:
-    """(mels, frames) of power of a waveform (samples,) by the model's own front end."""
-    return MelSpectrogram(ModelConfig()).power(torch.from_numpy(np.asarray(waveform, dtype=np.float32))[None])[0].numpy()
-
-
-def decibels(power: np.ndarray, loudest: float) -> np.ndarray:
-    """``power`` in dB relative to ``loudest``, from −``RANGE_DB`` up."""
-    return 10 * np.log10(np.maximum(power / max(loudest, 1e-10), 10 ** (-RANGE_DB / 10)))
 
 
 def draw_mel(axes: Axes, power: np.ndarray, loudest: float) -> AxesImage:

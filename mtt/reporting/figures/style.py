@@ -8,7 +8,7 @@ Colours: Okabe and Ito's colour-blind-safe set ("Color Universal Design", 2008).
 import re
 
 import numpy as np
-from matplotlib.colors import to_hex, to_rgb
+from PIL.ImageColor import getrgb
 
 from mtt.config import FULL
 from mtt.study.recipes import lineup
@@ -68,10 +68,10 @@ def model_colour(name: str) -> str:
 
 def text_colour(colour: str) -> str:
     """``colour``, darkened until text in it has a contrast of 4.5 on white (WCAG 2.2, success criterion 1.4.3)."""
-    red_green_blue = np.array(to_rgb(colour))
+    red_green_blue = np.array(getrgb(colour)) / 255
     while 1.05 / (_luminance(red_green_blue) + 0.05) < 4.5:
         red_green_blue = red_green_blue * 0.95
-    return to_hex(red_green_blue)
+    return "#{:02x}{:02x}{:02x}".format(*np.rint(255 * red_green_blue).astype(int))
 
 
 def _luminance(red_green_blue: np.ndarray) -> float:

@@ -16,9 +16,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from mtt.data.corpus import TAGGED
 from mtt.files import write_whole
 from mtt.reporting.numbers import duration
-from mtt.reporting.pages import words
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +60,18 @@ def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (
         "site": SITE, "csp": CONTENT_SECURITY_POLICY, "css": source("style.css"), "js": source("page.js"),
         "title": title, "pages": pages, "provenance": provenance_rows(provenance or {}), "home": name == "index", "name": name,
         "current": next((page for page in pages if page.slug == name), None),
-        "badge": words.badge((provenance or {}).get("collection", "")),
+        "badge": badge((provenance or {}).get("collection", "")),
         "plays": name == "explorer", "hero": None,
         "lede": "", "description": content.get("lede", ""), "contents": [],
     }  # fmt: skip
     return environment().get_template(template).render(frame | content)
+
+
+def badge(collection: str) -> str:
+    """What a reader must know of the music or its labels on every page."""
+    if collection == "synthetic":
+        return "composed, not recorded"
+    return "labels by a tagger, not by people" if TAGGED in collection else ""
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from mtt.findings.claims import CLAIMS, Claim
 from mtt.findings.reference import reference, standing, tuning
 from mtt.reporting import figures
-from mtt.reporting.figures import Picture
+from mtt.reporting.figures.draw import Picture
 from mtt.reporting.numbers import number, signed, with_interval
 from mtt.reporting.pages import remarks, tables, words
 from mtt.reporting.pages.frame import SITE, Page, render_page

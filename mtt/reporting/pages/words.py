@@ -17,7 +17,6 @@ from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, VERDICTS
 from mtt.findings.curves import equal_artists
 from mtt.findings.reference import standing
 from mtt.reporting.numbers import counted, joined, number, signed
-from mtt.study.replicates import TAGGED
 
 DIGITS, MOST_DIGITS = 3, 6  # decimals of a quoted figure: more than 3 where rounding would move it onto a border
 QUESTION = "Does a music tagger learn from music that nobody has labelled?"
@@ -34,13 +33,6 @@ CHANGES = (  # what was changed after results had been seen, and why: it follows
     "Changed after results of the first replicate had been seen: the baseline of hand-made features hears the whole track, and validation "
     "chooses how it is regularised."
 )
-
-
-def badge(collection: str) -> str:
-    """What a reader must know of the music or its labels on every page."""
-    if collection == "synthetic":
-        return "composed, not recorded"
-    return "labels by a tagger, not by people" if TAGGED in collection else ""
 
 
 def claim(entry: Mapping) -> str:

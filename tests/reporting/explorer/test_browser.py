@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.reporting import figures
 from mtt.reporting.explorer.page import embedded_page, encode_scene
 from mtt.reporting.explorer.player import Player
+from mtt.reporting.figures.draw import Picture
 from tests.reporting.explorer.made import SECONDS, scene, scene_of_curves, timeline, tune
 
 CURSOR = """() => { const slider = document.querySelector('[role=slider]'), cursor = slider.firstElementChild.getBoundingClientRect();
@@ -91,7 +91,7 @@ def test_keys_move_and_play(visit, kind):
 
 def test_hostile_words_do_not_run(visit, hostile):
     hostile += "</script><!-- x&amp;\u2028\u2029"
-    picture = figures.Picture(timeline().figure, hostile)
+    picture = Picture(timeline().figure, hostile)
     seen = visit(Player(tune(), picture, hostile, hostile)._repr_html_())
     assert seen.page.evaluate("window.hacked === undefined")
     assert seen.page.locator("strong").inner_text() == hostile and seen.page.locator("svg").get_attribute("aria-label") == hostile

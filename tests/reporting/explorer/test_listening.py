@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtt.data.audio import write_audio
 from mtt.data.augment import EFFECTS
 from mtt.data.corpus import Corpus
 from mtt.explain.curves import TagCurves
 from mtt.reporting.explorer.choices import Choice, choose_tracks, liveliest, scenes_of, worst_errors
 from mtt.reporting.explorer.listening import effects, error_players, examples, peculiar, recovered_players
 from tests.reporting.explorer.made import noise, scene, scene_of_curves
+from tests.tiny import write_audio
 
 TAGS = ["rock", "piano", "drums", "sad"]
 

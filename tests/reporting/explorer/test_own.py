@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 from mtt.config import SAMPLE_RATE, ModelConfig
-from mtt.data.audio import write_audio
 from mtt.explain import deletion
 from mtt.explain.attention import attention_curves
 from mtt.explain.curves import tag_curves
@@ -23,6 +22,7 @@ from mtt.models.frontend import evaluating
 from mtt.reporting.explorer.page import model_page, render_explorer
 from mtt.reporting.explorer.portable import portable_models
 from tests.reporting.explorer.made import Visit, scene
+from tests.tiny import write_audio
 
 EXACT = 1e-3
 SIZES = {  # of one head, of sides that nothing divides, of more tokens than positions, and the demo's

@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, write_audio
+from mtt.data.audio import AudioError
 from mtt.explain.curves import TagCurves
 from mtt.explain.recording import Recording
 from mtt.models import save_model
 from mtt.reporting.explorer.page import encode_scene, explain_file, render_explorer, short_names
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, scene_of
 from tests.reporting.explorer.made import attention, noise, page_data, scene, scene_of_curves
+from tests.tiny import write_audio
 
 BUDGET = 10_000_000  # bytes of a page
 

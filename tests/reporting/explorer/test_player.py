@@ -12,8 +12,9 @@ import soundfile
 from PIL import Image
 
 from mtt.config import SAMPLE_RATE
+from mtt.data.audio import encode_mp3
 from mtt.reporting import figures
-from mtt.reporting.explorer.player import Player, encode_mp3, gallery, time_area
+from mtt.reporting.explorer.player import Player, gallery, time_area
 from tests.reporting.explorer.made import noise, timeline, tune
 
 

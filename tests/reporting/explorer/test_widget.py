@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import write_audio
 from mtt.reporting.explorer import widget
 from mtt.reporting.explorer.choices import Choice
 from mtt.reporting.explorer.widget import ExplorerWidget, explore
 from tests.reporting.explorer.made import noise, page_data
+from tests.tiny import write_audio
 
 
 @pytest.fixture

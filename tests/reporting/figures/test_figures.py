@@ -11,11 +11,11 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from mtt.config import FULL, PAPER
+from mtt.explain.spectrogram import mel_power
 from mtt.models import build_model
 from mtt.reporting import figures
 from mtt.reporting.figures import method
 from mtt.reporting.figures.draw import FIGURES, TIME_AXIS
-from mtt.reporting.figures.sound import mel_power
 from mtt.reporting.figures.style import BLUE, HALF, VERMILLION
 from tests.reporting import entries
 from tests.reporting.conftest import explanations
