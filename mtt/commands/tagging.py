@@ -4,6 +4,7 @@ import io
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -128,8 +129,9 @@ def explain(
 
     Example: python -m mtt explain song.mp3 --model runs/demo/100/teacher --model runs/demo/100/student --out song.html
     """
-    with output(out, audio, endings=[".html"], force=force):
-        print(shown(mtt.explain_file(audio, model, out)))
+    with output(out, audio, endings=[".html"], force=force), ThreadPoolExecutor(1) as beside:
+        coded = beside.submit(mtt.encode_beginning, audio)  # takes as long as to import torch
+        print(shown(mtt.explain_file(audio, model, out, coded)))
 
 
 @app.command()

@@ -19,7 +19,7 @@ from frame import fastest, peak_gb, show, size
 
 from mtt.collections.load import load_corpus
 from mtt.config import DEMO, SAMPLE_RATE, ModelConfig
-from mtt.explain.attention import attention_curves
+from mtt.explain.attention import curves_with_attention
 from mtt.explain.curves import tag_curves
 from mtt.explain.deletion import summarise_deletion, track_deletion
 from mtt.explain.localisation import summarise_localisation, track_localisation
@@ -47,7 +47,7 @@ def cost(model: TaggingModel, wave: np.ndarray) -> None:
     functions = {
         "one plain pass": lambda: scores(model, wave, np.arange(0, len(wave), int(WINDOW * SAMPLE_RATE))),
         "tag curve": lambda: tag_curves(model, wave, WINDOW, HOP),
-        "attention curve": lambda: attention_curves(model, wave, WINDOW, HOP),
+        "tag curve and attention": lambda: curves_with_attention(model, wave, WINDOW, HOP),
         "naive tag curve": lambda: naive_curve(model, wave),
     }
     show(f"{len(wave) / SAMPLE_RATE:.0f} s of audio", {name: fastest(function) for name, function in functions.items()})
@@ -63,8 +63,7 @@ def memory(model: TaggingModel) -> None:
                 for _ in range(minutes):
                     file.write(0.1 * random.standard_normal(60 * SAMPLE_RATE, dtype=np.float32))
             started = time.perf_counter()
-            points = len(tag_curves(model, path, WINDOW, HOP).times)
-            attention_curves(model, path, WINDOW, HOP)
+            points = len(curves_with_attention(model, path, WINDOW, HOP)[0].times)
             took = time.perf_counter() - started
             print(f"a file of {minutes} min: {points} points, peak memory so far {peak_gb():.2f} GB")
             show(f"curves and attention of a file of {minutes} min", {"listening to it": 60.0 * minutes, "ours": took})

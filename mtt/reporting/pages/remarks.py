@@ -205,14 +205,16 @@ def student_batches(config: StudyConfig) -> str:
 
 
 def power(rows: Sequence[Mapping], entries: Sequence[Mapping]) -> str:
-    """How small a headline could be seen: by tuning corpora (``tuning()["power"]``), or where there are none by its own entry."""
+    """How small a headline could be seen: by its own entry, and by tuning corpora (``tuning()["power"]``)."""
     entry = next(one for one in entries if one["id"] == HEADLINE)
     foreseen = next((row["smallest"]["5"] for row in rows if row["id"] == HEADLINE), None)
-    size = entry["smallest_effect"] if foreseen is None else foreseen
-    if size is None:
-        return "One replicate does not say how small an effect it could show."
-    whence = f"As much as it varies here, {entry['replicates']} replicates" if foreseen is None else "By tuning corpora, five replicates"
-    return f"{whence} show a gain over labels alone four times of five if it is at least {number(size)} ROC-AUC."
+    text = "One replicate does not say how small an effect it could show."
+    if (size := entry["smallest_effect"]) is not None:
+        text = f"As much as it varies here, {entry['replicates']} replicates show a gain over labels alone four times of five if it is "
+        text += f"at least {number(size)} ROC-AUC."
+    if foreseen is None:
+        return text
+    return f"{text} Tuning corpora had let expect {number(foreseen)} of five replicates; so few of them say little of a spread."
 
 
 def whose(rows: object, drawn: object) -> str:
