@@ -214,7 +214,7 @@ def power(rows: Sequence[Mapping], entries: Sequence[Mapping]) -> str:
         text += f"at least {number(size)} ROC-AUC."
     if foreseen is None:
         return text
-    return f"{text} Tuning corpora had let expect {number(foreseen)} of five replicates; so few of them say little of a spread."
+    return f"{text} Tuning corpora had promised {number(foreseen)} with five replicates; so few of them say little of a spread."
 
 
 def whose(rows: object, drawn: object) -> str:

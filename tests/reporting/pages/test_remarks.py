@@ -34,7 +34,7 @@ def test_the_smallest_effect_is_that_of_tuning_corpora_where_they_were_looked_at
     entries = [{"id": "C4b", "smallest_effect": 0.0042, "replicates": 5}]
     assert remarks.power([], entries).endswith("0.004 ROC-AUC.") and "As much as it varies here, 5 replicates" in remarks.power([], entries)
     foreseen = [{"id": name, "sd": 0.01, "smallest": {"2": 0.1, "5": size}} for name, size in (("C1", 0.03), ("C4b", 0.02))]
-    assert remarks.power(foreseen, entries).startswith(remarks.power([], entries)) and "expect 0.020 of five" in remarks.power(
+    assert remarks.power(foreseen, entries).startswith(remarks.power([], entries)) and "promised 0.020 with five" in remarks.power(
         foreseen, entries
     )
     assert "does not say" in remarks.power([], [entries[0] | {"smallest_effect": None}])
