@@ -112,8 +112,8 @@ def convergence(rows: Sequence[Mapping]) -> str:
     if not gaining + losing:
         return f"{rule}: {where} that holds for every size of the labelled set."
     return (
-        f"{rule}. Not converged, {where}: {gaining + losing} of {len(rows)} models. Of these, {gaining} would gain by longer "
-        f"training and {losing} would lose. Single trainings also differ by chance, and effects there may change with their length."
+        f"{rule}. Not all are, {where}: of {len(rows)} models {gaining} would gain by longer training and {losing} would lose. "
+        "Single trainings also differ by chance, and effects there may change with their length."
     )
 
 
