@@ -150,6 +150,7 @@ def run_again(kind: str, folder: Path) -> dict[str, object]:
     return contents(folder, WORKS[kind].result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WORKS)
 def test_killed_at_named_points_one_after_the_other_it_ends_in_the_same_bits(whole, kind, tmp_path, tiny_data):
     folder = prepared(WORKS[kind], tmp_path / "killed", tiny_data)
