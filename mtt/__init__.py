@@ -21,7 +21,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "collections.listing": ["list_tracks", "skipped_text"],
         "collections.load": ["collection_help", "load_corpus", "read_collection"],
         "collections.pack": ["check_pack_place", "pack_corpus"],
-        "data.audio": ["encode_beginning"],
         "data.corpus": ["label_matrix", "split_tags"],
         "splits.check": ["audit_split", "split_notes"],
         "splits.make": ["check_sets", "read_split", "split_by_artist", "write_split"],

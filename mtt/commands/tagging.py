@@ -4,7 +4,6 @@ import io
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -129,9 +128,8 @@ def explain(
 
     Example: python -m mtt explain song.mp3 --model runs/demo/100/teacher --model runs/demo/100/student --out song.html
     """
-    with output(out, audio, endings=[".html"], force=force), ThreadPoolExecutor(1) as beside:
-        coded = beside.submit(mtt.encode_beginning, audio)  # takes as long as to import torch
-        print(shown(mtt.explain_file(audio, model, out, coded)))
+    with output(out, audio, endings=[".html"], force=force):
+        print(shown(mtt.explain_file(audio, model, out)))
 
 
 @app.command()

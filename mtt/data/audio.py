@@ -23,7 +23,6 @@ from mtt.reading.decoding import LARGEST, RATES, AudioError, AudioInfo, Decoding
 SUFFIXES = frozenset(".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .w64 .wav .wave".split())  # of the files that are read
 RESAMPLING_MARGIN = 0.05  # seconds read on each side of a crop, so that the resampler's edges fall outside it
 MP3_MARGIN = 0.75  # seconds read before a crop: MP3 frames borrow bits from earlier ones, and right after a jump they decode to noise
-LONGEST = 600.0  # seconds of a file that pages play
 MP3_COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz whose header still keeps the exact length
 OGG_LAST_PAGE = 10  # seconds before the end that are decoded for a crop in them: a jump into the last page lands in the wrong place
 
@@ -93,11 +92,6 @@ def encode_mp3(wave: np.ndarray) -> bytes:
     settings = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": MP3_COMPRESSION}
     soundfile.write(buffer, np.clip(wave, -1, 1, dtype=np.float32), SAMPLE_RATE, **settings)
     return buffer.getvalue()
-
-
-def encode_beginning(path: str | Path) -> bytes:
-    """``encode_mp3`` of what pages play of a file, its first ``LONGEST`` seconds. Raises ``AudioError``."""
-    return encode_mp3(read_audio(path, 0.0, LONGEST))
 
 
 @dataclass(frozen=True)

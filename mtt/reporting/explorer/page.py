@@ -8,13 +8,13 @@ import base64
 import io
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from mtt.config import ModelConfig
+from mtt.data.audio import encode_mp3
 from mtt.explain.attention import AttentionCurves
 from mtt.explain.spectrogram import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.models import load_model
@@ -71,14 +71,12 @@ def model_page(models: Sequence[str | Path], out: str | Path) -> Path:
     )
 
 
-def explain_file(audio: str | Path, models: Sequence[str | Path], out: str | Path, coded: Future[bytes] | None = None) -> Path:
+def explain_file(audio: str | Path, models: Sequence[str | Path], out: str | Path) -> Path:
     """Write the explorer of one file, as the models in these folders see it; of a long file its first ten minutes.
-
-    ``coded``: what ``encode_beginning`` is making of it, if that was begun.
 
     Raises ``AudioError`` for a file that cannot be read and ``CheckpointError`` for a folder that holds no model.
     """
-    track = file_track(audio, coded)
+    track = file_track(audio)
     loaded = {name: load_model(folder) for name, folder in short_names(models).items()}
     return render_explorer([scene_of(track, loaded)], out, title=track.title)
 
@@ -119,7 +117,7 @@ def encode_sound(track: Track) -> dict:
     power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
     grey, buffer = quantise(1 + decibels(power, power.max())[::-1] / RANGE_DB), io.BytesIO()  # low frequencies at the bottom
     Image.fromarray(grey).save(buffer, format="JPEG", quality=72, optimize=True)
-    return {"sound": _base64(track.mp3), "spectrogram": _base64(buffer.getvalue()), "ticks": TICKS}
+    return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": TICKS}
 
 
 def _carried(models: Mapping[str, TaggingModel]) -> dict:

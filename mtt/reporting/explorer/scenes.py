@@ -5,7 +5,6 @@ relative to uniform attention (1), mean over overlapping windows.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,6 @@ import numpy as np
 from torch import nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import LONGEST, encode_mp3
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import AttentionCurves, curves_with_attention
 from mtt.explain.curves import TagCurves, tag_curves
@@ -23,14 +21,14 @@ from mtt.models.transformer import MusicTaggingTransformer
 from mtt.reporting.numbers import duration
 
 HOP = 0.5  # seconds between the points of a curve
+LONGEST = 600.0  # seconds of a file that are shown
 
 
 @dataclass(frozen=True)
 class Track:
     """A recording and what is known of it: ``labels`` are observed, ``true_labels`` known to be right (None where they are not known).
 
-    ``truth`` holds when a tag sounds, for the tags of which that is known; ``about`` are the tags that ``note`` speaks of; ``coded`` its
-    sound as MP3 where another thread makes it.
+    ``truth`` holds when a tag sounds, for the tags of which that is known; ``about`` are the tags that ``note`` speaks of.
     """
 
     recording: Recording
@@ -41,16 +39,11 @@ class Track:
     labels: Sequence[str] = ()
     true_labels: Sequence[str] | None = None
     truth: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
-    coded: Future[bytes] | None = None
 
     @property
     def wave(self) -> np.ndarray:
         """(samples,)"""
         return self.recording.read()
-
-    @property
-    def mp3(self) -> bytes:
-        return self.coded.result() if self.coded else encode_mp3(self.wave)
 
     @property
     def name(self) -> str:
@@ -97,11 +90,11 @@ def corpus_track(corpus: Corpus, track_id: str, note: str = "", about: Sequence[
     return Track(Recording(corpus.read(track_id)), row["title"] or str(track_id), row["artist"], **known)
 
 
-def file_track(path: str | Path, coded: Future[bytes] | None = None) -> Track:
+def file_track(path: str | Path) -> Track:
     """A file; of a long one its first ten minutes. Raises ``AudioError`` for what cannot be read."""
     whole = Recording(path)
     note = "" if whole.seconds <= LONGEST else f"The first {duration(LONGEST)} of {duration(whole.seconds)}."
-    return Track(Recording(whole.read(0, round(LONGEST * SAMPLE_RATE))), Path(path).name, note=note, coded=coded)
+    return Track(Recording(whole.read(0, round(LONGEST * SAMPLE_RATE))), Path(path).name, note=note)
 
 
 def scene_of(track: Track, models: Mapping[str, nn.Module]) -> Scene:
