@@ -27,8 +27,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("cuda") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="needs a GPU"))
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)  # what takes long begins first, and quick files fill what is left
 
 
 @pytest.fixture(scope="session")

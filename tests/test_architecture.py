@@ -237,3 +237,13 @@ def test_notebook_is_committed_empty_has_one_parameters_cell_and_defines_nothing
         defined = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.While)]
         assert defined == [], source
         assert not re.search(r"sys\.path|\bpip install\b", source), source
+
+
+def test_tagging_and_explaining_wait_for_no_library_that_they_do_not_use():
+    code = (
+        "import sys; from mtt.config import ModelConfig; from mtt.models import build_model; from mtt.reporting.explorer import page\n"
+        "build_model(ModelConfig(channels=4, width=16, heads=2, layers=1), 3)\n"
+        "print(*sorted({'matplotlib', 'seaborn', 'sklearn', 'librosa', 'numba', 'sympy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
