@@ -7,6 +7,8 @@ rank. The same number of ranks gives the same bits.
 """
 
 import datetime
+import gc
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,8 +77,12 @@ def joined() -> Iterator[Ranks]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # Its functions keep the group there is when they are read (DistributedDataParallel reads them) as their default, for ever; the threads
+    # of a group that is kept hold tensors, and a process that ends while one of them lets go of its last is aborted.
+    importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield Ranks(distributed.get_rank(), world)
     finally:
+        gc.collect()  # DistributedDataParallel is in cycles with its group
         distributed.destroy_process_group()
