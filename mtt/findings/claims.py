@@ -3,7 +3,8 @@
 Conventions: effects are those of ``mtt.findings.judge``. Borders of a rule belong to neither side: an interval that ends on one is
 *inconclusive*, and so is whatever fewer than LEAST replicates say. *Superiority* and *non-inferiority* ask for an interval above the
 margin, *equivalence* for one between minus and plus the margin; a claim is contradicted where the whole interval lies outside of that. A
-claim with *controls* that would explain its effect away is *not shown* unless the effect against each of them is above 0 too.
+claim with *controls* that would explain its effect away is *not shown* unless the effect against each of them is above 0 too. No rule
+judges a claim about models that longer training would make better: it is *not converged*.
 """
 
 import math
@@ -18,7 +19,8 @@ from mtt.findings import judge as measures
 from mtt.findings.judge import Judge, Measured, told
 from mtt.findings.reference import compare
 
-SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_SHOWN = VERDICTS = ("supported", "contradicted", "inconclusive", "not shown")
+VERDICTS = ("supported", "contradicted", "inconclusive", "not shown", "not converged")
+SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_SHOWN, NOT_CONVERGED = VERDICTS
 HEADLINE = "C4b"  # the claim that the study is about
 LEAST = 3  # replicates; the spread of two says too little of others
 METRIC = "ROC-AUC"
@@ -28,7 +30,7 @@ METRIC = "ROC-AUC"
 class Claim:
     """A claim and how it is measured and judged.
 
-    ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` follows the subject and may hold ``{effect}`` (always signed),
+    ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` (of an open one, INCONCLUSIVE's) follows the subject and may hold ``{effect}`` (always signed),
     ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
     """
 
@@ -73,11 +75,13 @@ def entry(claim: Claim, judge: Judge, found: Measured) -> dict:
     together = holm([judge.spread(one) for one in found.family]) if found.family else [spread]
     lo, hi = (min(ends) for ends in zip(*((one.lo, one.hi) for one in together), strict=True))
     replicates, values = judge.study.replicates, list(found.effect.values)
+    verdict = claim.verdict(lo, hi, list(controls.values())) if len(values) >= LEAST else INCONCLUSIVE
+    converged = judge.converged({name for weights in found.effect.weights for name in weights})
     return {name: getattr(claim, name) for name in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
         "claim": claim.statement,
         "metric": METRIC,
         **told(spread),
-        "verdict": claim.verdict(lo, hi, list(controls.values())) if len(values) >= LEAST else INCONCLUSIVE,
+        "verdict": verdict if converged else NOT_CONVERGED,
         "versus": found.versus,
         "controls": {name: told(one) for name, one in controls.items()},
         "beside": {name: told(judge.spread(one)) for name, one in found.beside.items()},

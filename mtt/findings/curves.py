@@ -29,6 +29,7 @@ def scarcity(judge: Judge) -> list[dict]:
         known |= {"oracle": judge.score(oracle)} if oracle in results else {}
         gain = known["student"] - known["supervised"]
         row: dict = {"artists": artists, "exposure": recipe.exposure}
+        row["converged"] = judge.converged({teacher, student})
         row["tracks"] = float(np.mean([len(one.groups[recipe.training_set]) for one in judge.study.replicates]))
         row |= {kind: told(judge.spread(one)) for kind, one in {**known, "gain": gain}.items()}
         if "oracle" in known:
@@ -37,8 +38,13 @@ def scarcity(judge: Judge) -> list[dict]:
     return rows
 
 
+def settled(rows: Sequence[dict]) -> list[dict]:
+    """The rows of ``scarcity`` whose models are converged: what a student gains elsewhere may be what its teacher has yet to learn."""
+    return [row for row in rows if row["converged"]]
+
+
 def equal_artists(rows: Sequence[dict]) -> list[float]:
-    """For each row of ``scarcity``: with how many labelled artists the supervised model would be as good as the student is there.
+    """For each row of ``settled``: with how many labelled artists the supervised model would be as good as the student is there.
 
     The supervised scores, made to rise with the number of artists where they do not, are joined by lines over its logarithm. It is inf
     for a student above all of them; one below all of them gets the fewest artists of a row.

@@ -30,6 +30,12 @@ def tuning() -> dict:
 
 
 @cache
+def still_gaining() -> frozenset[str]:
+    """The models that are not converged: on tuning corpora twice the exposure made them better, by the margin or more."""
+    return frozenset(row["model"] for row in tuning().get("convergence", []) if row["change"] >= row["margin"])
+
+
+@cache
 def scale_anchor() -> dict:
     """What models of nearly the published size showed (``mtt.findings.anchor``); empty before any were trained."""
     return read_json(FOLDER / "anchor.json") or {}

@@ -1,7 +1,8 @@
 """What is looked at before any result, on corpora that no result comes from: are models converged, and how small an effect can be seen?
 
 Conventions: tuning corpora have the numbers TUNING and above; settings are chosen on them, and a study of such a number is no result.
-*Converged* means that twice the exposure changes the validation score by less than CHANGE, as a mean over the tuning corpora.
+*Converged* means that twice the exposure adds less than CHANGE to the validation score, as a mean over the tuning corpora; what it makes
+worse is past its best exposure.
 """
 
 from dataclasses import replace

@@ -40,7 +40,7 @@ def judge(scores: dict, valid: dict | None = None, again: dict | None = None, ki
         tracks = LABELS + np.random.default_rng(place).normal(size=LABELS.shape)
         cells = [_cell(*both, tracks) for both in zip(values, (valid or {}).get(name, values), strict=True)]
         results[name] = Result(lineup[name], cells, [_cell(one, one, tracks) for one in (again or {}).get(name, ())])
-    return Judge(SimpleNamespace(config=settings, replicates=[replicate] * n, first=replicate, results=results, lineup=lineup))
+    return Judge(SimpleNamespace(config=settings, replicates=[replicate] * n, first=replicate, results=results, lineup=lineup, budgets=[]))
 
 
 def rows(ids) -> list[int]:

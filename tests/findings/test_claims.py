@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from mtt.config import FULL
 from mtt.evaluation.replicates import over_replicates
 from mtt.findings import judge as judging
 from mtt.findings import reference
 from mtt.findings.claims import CLAIMS, entry, page_claims
 from mtt.findings.judge import Judge, leak_effects
+from mtt.study import recipes
 from tests.findings.made import judge
 
 TEACHER, STUDENT = [0.80, 0.82, 0.84], [0.81, 0.835, 0.85]  # the student is ahead by 0.01, 0.015 and 0.01
@@ -82,6 +84,21 @@ def test_an_entry_has_the_t_interval_of_its_replicates_and_its_controls():
     assert found["variance"]["training"] == pytest.approx(0.004 / math.sqrt(2)) and found["variance"]["artists"] > 0
     undone = told("C4a", judge(STUDENTS | {"student-permuted": [0.82, 0.83, 0.86]}))
     assert undone["verdict"] == "not shown" and undone["interval"] == found["interval"] and undone["variance"]["training"] is None
+
+
+def test_no_claim_is_judged_of_models_that_longer_training_would_make_better(monkeypatch):
+    rows = [{"model": name, "margin": 0.003, "change": change} for name, change in (("teacher", 0.0031), ("student", -0.02))]
+    monkeypatch.setattr(reference, "tuning", lambda: {"convergence": rows})
+    assert reference.still_gaining.__wrapped__() == {"teacher"}
+    gains = {name: [value + 0.001 * place for place, value in enumerate(STUDENT)] for name in recipes.generations(FULL)}
+    known = STUDENTS | gains
+    monkeypatch.setattr(judging, "still_gaining", reference.still_gaining.__wrapped__)
+    assert told("C4a", judge(known))["verdict"] == "not converged" and told("C6", judge(known))["verdict"] == "supported"
+    for grew, verdict in ((0.004, "not converged"), (0.002, "inconclusive")):
+        own = judge(STUDENTS, kind="splits")
+        own.study.budgets = [{"exposure": 100, "valid": 0.8}, {"exposure": 200, "valid": 0.8 + grew}]
+        assert told("C4a", own)["verdict"] == verdict
+        assert own.converged([]) and own.converged(["teacher"]) == (grew < 0.003)
 
 
 def test_the_control_is_chosen_on_validation_in_each_replicate():

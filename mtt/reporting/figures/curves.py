@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from mtt.findings.claims import LEAST
-from mtt.findings.curves import equal_artists
+from mtt.findings.curves import equal_artists, settled
 from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, label_ends, legend, row_canvas, signed_axis
 from mtt.reporting.figures.experiment import KINDS, LIMIT, ROUND, interval_bar, interval_text
 from mtt.reporting.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, WIDTH, text_colour
@@ -72,7 +72,8 @@ def scarcity(rows: Sequence[Mapping], reference: Sequence[Mapping] | None = None
     """Score and gain against labelled artists; of a run with one number of them its points over the ``reference``'s curves.
 
     Left: supervised model, student, oracle, and how many labelled artists the pool is worth where it is worth most. Right: the student's
-    gain, and the share of the headroom (oracle minus supervised) that it recovers, in brackets where its interval is unbounded.
+    gain, and the share of the headroom (oracle minus supervised) that it recovers, in brackets where its interval is unbounded; crossed
+    out where models are not converged.
     """
     title = "Score and gain against labelled artists"
     own = len(rows) > 1 or not reference
@@ -89,13 +90,18 @@ def scarcity(rows: Sequence[Mapping], reference: Sequence[Mapping] | None = None
         _numbers_axis(panel, [row["artists"] for row in (*drawn, *rows)], "labelled artists")
     left.set_ylabel("ROC-AUC")
     _gain_axis(right, "student minus supervised")
-    _recovered(right, drawn)
+    open_ends = [row for row in drawn if not row["converged"]]
+    for row in open_ends:
+        right.plot(row["artists"], row["gain"]["effect"], "x", color=INK, markersize=10, markeredgewidth=1.6)
+        right.annotate("not\nconverged", (row["artists"], row["gain"]["effect"]), (0, 9), textcoords="offset points", ha="center", fontsize=8.5)
+    _recovered(right, settled(drawn))
     legend(left)
-    worth = _worth(left, drawn)
+    worth = _worth(left, settled(drawn))
     parts = [
         f"{row['artists']:,} artists: " + ", ".join(f"{kind} {number(row[kind]['effect'])}" for kind in KINDS if kind in row)
         + f", gain {interval_text(row['gain'])}"
         + (f", {row['recovered']['effect']:.0%} of the headroom".replace("-", "−") if row.get("recovered") else "")
+        + ("" if row["converged"] else ", not converged")
         for row in drawn
     ]  # fmt: skip
     whose = "" if own else " Curves are the reference run's, points this run's."

@@ -107,14 +107,19 @@ def convergence(rows: Sequence[Mapping]) -> str:
         return "Whether twice as many clips would change the scores was not looked at yet: it is not known that models are converged."
     corpora = len(rows[0]["valid"])
     where = f"on {corpora} tuning corpora" if corpora > 1 else "on one tuning corpus"
-    rule = f"A model counts as converged where twice as many clips change its validation score by less than {rows[0]['margin']:g}"
-    gaining, losing = (sum(sign * row["change"] >= row["margin"] for row in rows) for sign in (1, -1))
-    if not gaining + losing:
-        return f"{rule}: {where} that holds for every size of the labelled set."
-    return (
-        f"{rule}. Not all are, {where}: of {len(rows)} models {gaining} would gain by longer training and {losing} would lose. "
-        "Single trainings also differ by chance, and effects there may change with their length."
-    )
+    text = f"A model counts as converged where twice as many clips add less than {rows[0]['margin']:g} to its validation score"
+    gaining, losing = ([row for row in rows if sign * row["change"] >= row["margin"]] for sign in (1, -1))
+    if gaining:
+        sizes = joined([f"{one:,}" for one in sorted({row["artists"] for row in gaining})])
+        text += (
+            f". Not all are, {where}: {len(gaining)} of {len(rows)} models, at {sizes} labelled artists, would gain by longer training. "
+            'Nothing is concluded from them, and pages say "not converged" there.'
+        )
+    else:
+        text += f": {where} that holds for every size of the labelled set."
+    if losing:
+        text += f" {counted(len(losing), 'model').capitalize()} would lose: more clips than now lead past the best exposure."
+    return text
 
 
 def budgets(rows: Sequence[Mapping]) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mtt.evaluation.replicates import over_replicates
-from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, VERDICTS
-from mtt.findings.curves import equal_artists
+from mtt.findings.claims import CLAIMS, HEADLINE, INCONCLUSIVE, LEAST, NOT_CONVERGED, VERDICTS
+from mtt.findings.curves import equal_artists, settled
 from mtt.findings.reference import standing
 from mtt.reporting.numbers import counted, joined, number, signed
 
@@ -31,7 +31,8 @@ TUNED = (
 )
 CHANGES = (  # what was changed after results had been seen, and why: it follows the promise above
     "Changed after results of the first replicate had been seen: the baseline of hand-made features hears the whole track, and validation "
-    "chooses how it is regularised."
+    "chooses how it is regularised. The rule for convergence as first written counted any change by twice the clips; since tuning showed "
+    "models that these make worse, past their best exposure, it counts what they add."
 )
 
 
@@ -57,7 +58,7 @@ def short(entry: Mapping) -> str:
 
 def _worded(entry: Mapping, digits: int) -> str:
     known, effect, size = CLAIMS[entry["id"]], signed(entry["effect"], digits), number(entry["effect"], digits)
-    wording = known.wording[entry["verdict"]]
+    wording = known.wording.get(entry["verdict"], known.wording[INCONCLUSIVE])
     return f"{known.subject} {wording.format(effect=effect, size=size, margin=f'{abs(known.margin):g}', versus=entry['versus'])}"
 
 
@@ -199,13 +200,14 @@ def _helps(entry: Mapping) -> str:
         "contradicted": f"No, {where} unlabelled music does harm: {tagger} is worse than {best}",
         "not shown": f"It is not shown that unlabelled music helps {where}: {tagger} is better than {best}, but a control may explain that",
         INCONCLUSIVE: f"It is open whether unlabelled music helps {where}: {tagger} may be better than {best}, or no better",
+        NOT_CONVERGED: f"It is open whether unlabelled music helps {where}: longer training would make {best} better",
     }[verdict]
     return f"{said}; this run {standing(entry)}." if there else f"{said}."
 
 
 def _when(rows: Sequence[Mapping], borrowed: bool) -> str:
-    """How the gain depends on the number of labelled artists; what the pool is worth in them."""
-    if len(rows) < 2:
+    """How the gain depends on the number of labelled artists, where models are converged; what the pool is worth in them."""
+    if len(rows := settled(rows)) < 2:
         return ""
     first, last = rows[0], rows[-1]
     change = over_replicates(np.subtract(first["gain"]["by_replicate"], last["gain"]["by_replicate"]))

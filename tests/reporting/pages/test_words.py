@@ -100,6 +100,11 @@ def test_when_it_helps_follows_the_curve():
     assert when.endswith("At best it replaces the labels of about 6 artists.") and sure.endswith("(interval +0.005 to +0.013).")
     flat = [row | {"gain": known["scarcity"][-1]["gain"]} for row in scarcity()]
     assert "is not shown to depend on how many labels there are" in words.answer(found, {"scarcity": flat})[1]
+    ends = [row | {"converged": 12 < row["artists"] < 192} for row in known["scarcity"]]
+    assert words.answer(found, {"scarcity": ends})[1].startswith("The fewer labels, the more it adds: +0.021 with 24 labelled artists, ")
+    open_headline = entry("C4b", UP, verdict="not converged")
+    assert words.answer([open_headline], {})[0].startswith("It is open whether unlabelled music helps here: longer training would make")
+    assert words.claim(open_headline).startswith("Not converged: unlabelled music may or may not help")
     helps, when, sure = words.answer(entries(2, reference=True), known, ["scarcity", "trap"])
     assert helps.startswith("Yes, in the reference run") and helps.endswith("; this run agrees.")
     assert "more it adds in the reference run:" in when and "in 5 of 5 repetitions of the whole experiment there" in sure
