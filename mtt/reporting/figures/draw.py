@@ -102,9 +102,9 @@ def _saved(figure: Figure, kind: str, salt: str | None = None, **options) -> byt
     """The figure, laid out once and for all: each pass of matplotlib's engine would move things by a little more."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": salt}):
-        if figure.get_layout_engine() is not None:
+        if (engine := figure.get_layout_engine()) is not None:
             for _ in range(2):
-                figure.draw_without_rendering()
+                engine.execute(figure)
             figure.set_layout_engine("none")
         figure.savefig(buffer, format=kind, **options)
     return buffer.getvalue()
