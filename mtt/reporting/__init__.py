@@ -6,3 +6,7 @@
 ``pages``     pages that need no network
 ``run``       the study's notebooks, executed and rendered
 """
+
+import sys
+
+sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would take 1.3 s to make grammars of web addresses, for notebooks without any
