@@ -30,8 +30,8 @@ METRIC = "ROC-AUC"
 class Claim:
     """A claim and how it is measured and judged.
 
-    ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` (of an open one, INCONCLUSIVE's) follows the subject and may hold ``{effect}`` (always signed),
-    ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
+    ``subject`` and ``wording`` make its sentences: ``wording[verdict]`` (of an open one, INCONCLUSIVE's) follows the subject and may hold
+    ``{effect}`` (always signed), ``{size}`` (the effect, signed only if negative), ``{margin}`` and ``{versus}``.
     """
 
     id: str

@@ -90,10 +90,9 @@ def scarcity(rows: Sequence[Mapping], reference: Sequence[Mapping] | None = None
         _numbers_axis(panel, [row["artists"] for row in (*drawn, *rows)], "labelled artists")
     left.set_ylabel("ROC-AUC")
     _gain_axis(right, "student minus supervised")
-    open_ends = [row for row in drawn if not row["converged"]]
-    for row in open_ends:
-        right.plot(row["artists"], row["gain"]["effect"], "x", color=INK, markersize=10, markeredgewidth=1.6)
-        right.annotate("not\nconverged", (row["artists"], row["gain"]["effect"]), (0, 9), textcoords="offset points", ha="center", fontsize=8.5)
+    for at in [(row["artists"], row["gain"]["effect"]) for row in drawn if not row["converged"]]:
+        right.plot(*at, "x", color=INK, markersize=10, markeredgewidth=1.6)
+        right.annotate("not\nconverged", at, (0, 9), textcoords="offset points", ha="center", fontsize=8.5)
     _recovered(right, settled(drawn))
     legend(left)
     worth = _worth(left, settled(drawn))
