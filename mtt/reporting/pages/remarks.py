@@ -110,15 +110,12 @@ def convergence(rows: Sequence[Mapping]) -> str:
     text = f"A model counts as converged where twice as many clips add less than {rows[0]['margin']:g} to its validation score"
     gaining, losing = ([row for row in rows if sign * row["change"] >= row["margin"]] for sign in (1, -1))
     if gaining:
-        sizes = joined([f"{one:,}" for one in sorted({row["artists"] for row in gaining})])
-        text += (
-            f". Not all are, {where}: {len(gaining)} of {len(rows)} models, at {sizes} labelled artists, would gain by longer training. "
-            'Nothing is concluded from them, and pages say "not converged" there.'
-        )
+        text += f". Not all are, {where}: {len(gaining)} of {len(rows)} would gain by longer training. "
+        text += 'Nothing is concluded from them, and pages say "not converged" there.'
     else:
         text += f": {where} that holds for every size of the labelled set."
     if losing:
-        text += f" {counted(len(losing), 'model').capitalize()} would lose: more clips than now lead past the best exposure."
+        text += " Some would lose: more clips than now lead past the best exposure."
     return text
 
 

@@ -164,7 +164,7 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
         ("claims_plot", "C4b unlabelled music helps: +0.009 [+0.005, +0.013], supported (beside it: permuted pseudo-labels +0.029"),
         ("claims_plot, phone", "C5 smaller student is no worse: −0.003"),
         ("scarcity", "12 artists: supervised 0.740, student 0.774, oracle 0.860, gain +0.034 [+0.029, +0.039], 28% of the headroom"),
-        ("scarcity, not converged", "3% of the headroom, not converged"),
+        ("scarcity, not converged", "21% of the headroom, not converged"),
         ("scarcity, phone", "Curves are the reference run's, points this run's."),
         ("trap", "8%: student minus its own teacher +0.071"),
         ("variance_budget", "C1: artists 0.0012, training 0.0018, corpus 0.0021, together 0.0030, 6 replicates"),
