@@ -90,10 +90,7 @@ def scarcity(rows: Sequence[Mapping], reference: Sequence[Mapping] | None = None
         _numbers_axis(panel, [row["artists"] for row in (*drawn, *rows)], "labelled artists")
     left.set_ylabel("ROC-AUC")
     _gain_axis(right, "student minus supervised")
-    for at in [(row["artists"], row["gain"]["effect"]) for row in drawn if not row["converged"]]:
-        right.plot(*at, "x", color=INK, markersize=10, markeredgewidth=1.6)
-        right.annotate("not\nconverged", at, (0, 9), textcoords="offset points", ha="center", fontsize=8.5)
-    _recovered(right, settled(drawn))
+    _recovered(right, drawn)
     legend(left)
     worth = _worth(left, settled(drawn))
     parts = [
@@ -108,14 +105,17 @@ def scarcity(rows: Sequence[Mapping], reference: Sequence[Mapping] | None = None
 
 
 def _recovered(axes: Axes, rows: Sequence[Mapping]) -> None:
-    """The recovered headroom along the top of the gains."""
-    shares = {row["artists"]: row["recovered"] for row in rows if row.get("recovered")}
+    """The recovered headroom along the top of the gains, crosses where models are not converged."""
+    shares = {row["artists"]: row["recovered"] for row in settled(rows) if row.get("recovered")}
+    crossed = [(row["artists"], row["gain"]["effect"]) for row in rows if not row["converged"]]
+    for place in crossed:
+        axes.plot(*place, "x", color=INK, markersize=10, markeredgewidth=1.6)
     for artists, one in shares.items():
         text = f"{100 * one['effect']:.0f}%".replace("-", "−")
         place = {"xycoords": axes.get_xaxis_transform(), "xytext": (0, 3), "textcoords": "offset points", "ha": "center", "va": "bottom"}
         axes.annotate(text if one["interval"] else f"({text})", (artists, 1), fontsize=8.5, color=text_colour(GREEN), **place)
     if shares:
-        axes.set_title("headroom recovered", fontsize=9, color=text_colour(GREEN), pad=17)
+        axes.set_title(f"headroom recovered{' (×: not converged)' if crossed else ''}", fontsize=9, color=text_colour(GREEN), pad=17)
 
 
 def _worth(axes: Axes, rows: Sequence[Mapping]) -> str:
