@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -71,9 +72,8 @@ def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Pat
     partial = path.with_name(f".{path.name}.{HOST}{os.getpid()}.partial")
     missing, content = _missing_folders(path), content.encode() if isinstance(content, str) else content
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path.parent, glob.escape(path.name))
-        with open(partial, "wb") as file:
+        with _begun(partial) as file:
+            remove_leftovers(path.parent, glob.escape(path.name))
             file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
@@ -86,6 +86,17 @@ def write_whole(path: str | Path, content: bytes | str | Iterable[bytes]) -> Pat
             raise PlaceError(place_fault(error, path)) from error
         raise
     return path
+
+
+def _begun(path: Path, tries: int = 20) -> BinaryIO:
+    """A new file, its folder made; made again where another writer, which gave up, has just removed it as its own."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "wb")
+    except FileNotFoundError:
+        if tries == 1:
+            raise
+        return _begun(path, tries - 1)
 
 
 def _missing_folders(path: Path) -> list[Path]:

@@ -120,6 +120,20 @@ def test_what_cannot_be_kept_is_made_each_time(tmp_path, limit):
     assert len(made) == 2 and below(tmp_path) == []
 
 
+def test_a_folder_that_another_writer_takes_back_is_made_again(tmp_path, monkeypatch):
+    """One that gives up removes the folders that it made, while they are empty."""
+    folder, make, taken = tmp_path / "new", Path.mkdir, []
+
+    def made(path, **options):
+        make(path, **options)
+        if path == folder and len(taken) < 3:
+            taken.append(path)
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", made)
+    assert write_whole(folder / "file", "whole").read_text() == "whole" and len(taken) == 3
+
+
 def test_leftovers_of_a_killed_process_go_when_the_file_is_written_again(tmp_path):
     process = subprocess.Popen(["true"])
     process.wait()
