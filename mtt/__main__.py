@@ -1,5 +1,7 @@
 """The command line: ``python -m mtt COMMAND``. An output is never an input, and what is there is replaced with ``--force`` only."""
 
+import atexit
+import gc
 import logging
 import os
 import signal
@@ -55,6 +57,8 @@ def _spread() -> AbstractContextManager:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake gives one line, not a traceback. Any other exception is a fault of ours and keeps it."""
     signal.signal(signal.SIGINT, _interrupt)
+    gc.set_threshold(10_000)  # torch's modules alone would be looked through some hundred times
+    atexit.register(gc.freeze)  # the system takes back what is left; Python would look through all of torch first, for 0.4 s
     warnings.filterwarnings("ignore", module="joblib")  # of workers that end, by Ctrl-C or to give memory back
     try:
         with _spread():

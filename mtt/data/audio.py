@@ -4,13 +4,13 @@ Conventions: inside the program audio is mono float32 in [-1, 1] at ``SAMPLE_RAT
 read by soundfile (WAV, FLAC, MP3, OGG, AIFF, ...) and resampled by soxr; channels are averaged.
 """
 
-import io
 import math
 import os
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import soundfile
@@ -27,12 +27,13 @@ MP3_COMPRESSION = 0.7  # of soundfile's 0–1; the smallest rate at 22 050 Hz wh
 OGG_LAST_PAGE = 10  # seconds before the end that are decoded for a crop in them: a jump into the last page lands in the wrong place
 
 
-def audio_info(path: str | Path) -> AudioInfo:
-    """Decode a whole file for what it holds. Raises ``AudioError``."""
-    decoding = Decoding(path)
-    for _ in decoding:
-        pass
-    return decoding.info
+def listen(path: str | Path, most: int = 0) -> tuple[AudioInfo, np.ndarray | None]:
+    """Decode a whole file: what it holds, and its samples if they are no more than ``most``. Raises ``AudioError``."""
+    decoding, kept, samples = Decoding(path), [], 0
+    for block in decoding:
+        samples += len(block)
+        kept = [*kept, block] if samples <= most else []
+    return decoding.info, np.concatenate(kept) if kept else None
 
 
 def read_audio(path: str | Path, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
@@ -88,10 +89,11 @@ def _sought(path: str | Path, start: float, seconds: float) -> np.ndarray | None
 
 def encode_mp3(wave: np.ndarray) -> bytes:
     """Mono MP3 of constant rate, 7 kB a second, so that browsers seek exactly; decoded, it has the waveform's length to the sample."""
-    buffer = io.BytesIO()
     settings = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": MP3_COMPRESSION}
-    soundfile.write(buffer, np.clip(wave, -1, 1, dtype=np.float32), SAMPLE_RATE, **settings)
-    return buffer.getvalue()
+    with TemporaryFile() as file:  # into memory, libsndfile would wait for Python at every few bytes, and so for other threads
+        soundfile.write(file.fileno(), np.clip(wave, -1, 1, dtype=np.float32), SAMPLE_RATE, closefd=False, **settings)
+        file.seek(0)
+        return file.read()
 
 
 @dataclass(frozen=True)

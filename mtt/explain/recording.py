@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, audio_info, read_audio
+from mtt.data.audio import AudioError, listen, read_audio
 from mtt.data.batches import batch_of
 from mtt.evaluation.predict import bfloat16_is_fast
 from mtt.files import kept_arrays
@@ -24,6 +24,7 @@ from mtt.models.frontend import MIN_FRAMES
 from mtt.models.transformer import CONTEXT_TOKENS, MusicTaggingTransformer
 
 Audio = str | Path | np.ndarray  # the path of a file, or samples (samples,)
+HELD = 600 * SAMPLE_RATE  # samples of a file that are kept, so that it is decoded once
 SHORTFALL = SAMPLE_RATE // 10  # samples that a crop may lack at its end, for rounding
 SHORTEST_BLOCK = 64  # tokens
 LARGE = 1_000_000  # parameters
@@ -32,14 +33,15 @@ LARGE = 1_000_000  # parameters
 class Recording:
     """Samples of a file or an array, read from anywhere, and the tokens that models make of them.
 
-    No more of a file is in memory than is asked for. Tokens are kept, so a model must not be trained meanwhile. Raises ``AudioError`` for a
-    file that cannot be read, ``ValueError`` for samples of the wrong kind.
+    Of a file of more than ten minutes no more is in memory than is asked for. Tokens are kept, so a model must not be trained meanwhile.
+    Raises ``AudioError`` for a file that cannot be read, ``ValueError`` for samples of the wrong kind.
     """
 
     def __init__(self, audio: Audio) -> None:
         self._tokens: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
         if isinstance(audio, str | Path):
-            self.path, self.info = Path(audio), audio_info(audio)
+            self.path = Path(audio)
+            self.info, self._wave = listen(audio, HELD)
             self.samples = self.info.samples
             return
         self.path, self.info, wave = None, None, np.asarray(audio)
@@ -57,7 +59,7 @@ class Recording:
         last = self.samples if last is None else min(last, self.samples)
         if not 0 <= first < last:
             raise AudioError(f"{self.path or 'audio'}: no such excerpt at {first / SAMPLE_RATE:.1f} s of {self.seconds:.1f} s")
-        if self.path is None:
+        if self._wave is not None:
             return np.asarray(self._wave[first:last], dtype=np.float32)
         wave = read_audio(self.path, first / SAMPLE_RATE, (last - first) / SAMPLE_RATE)
         missing = last - first - len(wave)

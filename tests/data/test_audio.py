@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import audio_info, read_audio
+from mtt.data.audio import listen, read_audio
 from tests.tiny import write_audio
 
 
@@ -29,7 +29,7 @@ def test_every_format_rate_and_channel_count_gives_mono_at_the_programs_rate(tmp
     middle = wave[SAMPLE_RATE // 2 : 3 * SAMPLE_RATE // 2]
     assert peak_hertz(middle) == pytest.approx(440, abs=1.5)
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
-    info = audio_info(path)
+    info = listen(path)[0]
     assert info.sample_rate == rate and info.channels == channels
 
 

@@ -8,7 +8,7 @@ from mtt.config import SAMPLE_RATE
 from mtt.data import batches
 from mtt.data.audio import AudioError, read_audio
 from mtt.explain.curves import tag_curves
-from mtt.explain.recording import Recording, count_tokens, token_times
+from mtt.explain.recording import HELD, Recording, count_tokens, token_times
 from mtt.models import build_model
 from mtt.models.frontend import MIN_FRAMES, evaluating, score_windows
 from mtt.models.transformer import CONTEXT_TOKENS
@@ -89,7 +89,9 @@ def test_windows_of_more_tokens_than_positions_are_averaged_as_the_model_does(mo
     ("architecture", "rate", "tolerance"),
     [("transformer", SAMPLE_RATE, 0), ("fcn", SAMPLE_RATE, 0), ("transformer", 44_100, 2e-3)],  # blocks are resampled one by one
 )
-def test_a_file_gives_what_its_samples_give(architecture, rate, tolerance, tmp_path):
+@pytest.mark.parametrize("held", [0, HELD])
+def test_a_file_gives_what_its_samples_give(architecture, rate, tolerance, held, tmp_path, monkeypatch):
+    monkeypatch.setattr("mtt.explain.recording.HELD", held)
     path = tmp_path / "noise.wav"
     path.write_bytes(encode_audio(noise(30), rate))
     from_file, from_samples = (tag_curves(made(architecture), audio, 2.0, 1.0) for audio in (str(path), read_audio(path)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mtt.config import SAMPLE_RATE
-from mtt.data.audio import AudioError, audio_info, find_audio, read_audio
+from mtt.data.audio import AudioError, find_audio, listen, read_audio
 from mtt.reading import decoding
 from tests.reading.bad_files import HEADERS, REASONS, STEREO, link, sound
 from tests.tiny import encode_audio, write_audio
@@ -18,7 +18,7 @@ def test_the_length_is_what_can_be_decoded_and_what_is_missing_is_said(tmp_path,
     content, seconds, said = HEADERS[name]
     path = tmp_path / "file"
     path.write_bytes(content())
-    info, whole = audio_info(path), read_audio(path)
+    info, whole = listen(path)[0], read_audio(path)
     assert info.seconds == pytest.approx(seconds, abs=0.12) and info.samples == len(whole)
     assert len(whole) / SAMPLE_RATE == pytest.approx(info.seconds, abs=0.001)
     assert said in info.fault if said else not info.fault
@@ -35,7 +35,7 @@ def test_a_file_that_is_no_audio_gives_the_true_reason(tmp_path, name, capfd):
     path = tmp_path / "song.mp3"
     make, reason = REASONS[name]
     path.write_bytes(make) if isinstance(make, bytes) else make(path)
-    for read in (audio_info, read_audio, lambda path: read_audio(path, 0.0, 1.0)):
+    for read in (listen, read_audio, lambda path: read_audio(path, 0.0, 1.0)):
         with pytest.raises(AudioError, match=rf"^{path}: .*{reason}") as caught:
             read(path)
         assert "\n" not in str(caught.value)
@@ -45,7 +45,7 @@ def test_a_file_that_is_no_audio_gives_the_true_reason(tmp_path, name, capfd):
 def test_levels_and_clipping_are_measured_over_all_channels_before_mixing(tmp_path):
     loud = np.clip(20 * sound(), -1, 1)
     write_audio(tmp_path / "a.flac", np.stack([loud, -0.1 * loud], axis=1))
-    info = audio_info(tmp_path / "a.flac")
+    info = listen(tmp_path / "a.flac")[0]
     assert info.clipped == pytest.approx(np.mean(np.abs(loud) >= 0.999) / 2, rel=0.01) and info.clipped > 0.2
     levels = [10 * np.log10(np.mean((gain * loud) ** 2)) for gain in (1.0, 0.45)]
     assert [info.loudest_db, info.level_db] == pytest.approx(levels, abs=0.1)

@@ -1,6 +1,7 @@
 """Sound with pictures under a moving cursor. In reading order:
 
 ``player``     a sound and its figure, in a notebook and on a page
+``song``       a reader's own song, decoded and coded
 ``scenes``     a track with what is known of it, what models hear in it and attend to
 ``choices``    the rules by which tracks are chosen
 ``listening``  chosen tracks and their tag curves as players

@@ -20,7 +20,8 @@ from mtt.explain.spectrogram import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.models import load_model
 from mtt.models.frontend import TaggingModel
 from mtt.reporting.explorer.portable import portable_models
-from mtt.reporting.explorer.scenes import Heard, Scene, Track, file_track, scene_of
+from mtt.reporting.explorer.scenes import Heard, Scene, Track, scene_of, song_track
+from mtt.reporting.explorer.song import Song
 from mtt.reporting.figures.style import BLUE, GREEN, PAGE_COLOURS, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import CONTENT_SECURITY_POLICY, Page, page_text, render_page
 
@@ -71,14 +72,10 @@ def model_page(models: Sequence[str | Path], out: str | Path) -> Path:
     )
 
 
-def explain_file(audio: str | Path, models: Sequence[str | Path], out: str | Path) -> Path:
-    """Write the explorer of one file, as the models in these folders see it; of a long file its first ten minutes.
-
-    Raises ``AudioError`` for a file that cannot be read and ``CheckpointError`` for a folder that holds no model.
-    """
-    track = file_track(audio)
+def song_page(song: Song, models: Sequence[str | Path], out: str | Path) -> Path:
+    """Write the explorer of a song, as the models in these folders see it. Raises ``CheckpointError`` for a folder that holds no model."""
     loaded = {name: load_model(folder) for name, folder in short_names(models).items()}
-    return render_explorer([scene_of(track, loaded)], out, title=track.title)
+    return render_explorer([scene_of(song_track(song), loaded)], out, title=song.name)
 
 
 def short_names(folders: Sequence[str | Path]) -> dict[str, Path]:
@@ -117,7 +114,8 @@ def encode_sound(track: Track) -> dict:
     power = np.maximum.reduceat(power, np.arange(0, power.shape[1], joined), axis=1)
     grey, buffer = quantise(1 + decibels(power, power.max())[::-1] / RANGE_DB), io.BytesIO()  # low frequencies at the bottom
     Image.fromarray(grey).save(buffer, format="JPEG", quality=72, optimize=True)
-    return {"sound": _base64(encode_mp3(wave)), "spectrogram": _base64(buffer.getvalue()), "ticks": TICKS}
+    sound = encode_mp3(wave) if track.mp3 is None else track.mp3.result()
+    return {"sound": _base64(sound), "spectrogram": _base64(buffer.getvalue()), "ticks": TICKS}
 
 
 def _carried(models: Mapping[str, TaggingModel]) -> dict:

@@ -5,30 +5,29 @@ relative to uniform attention (1), mean over overlapping windows.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
-from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
 from mtt.explain.attention import AttentionCurves, curves_with_attention
 from mtt.explain.curves import TagCurves, tag_curves
 from mtt.explain.recording import Recording
 from mtt.models.transformer import MusicTaggingTransformer
-from mtt.reporting.numbers import duration
+from mtt.reporting.explorer.song import Song
 
 HOP = 0.5  # seconds between the points of a curve
-LONGEST = 600.0  # seconds of a file that are shown
 
 
 @dataclass(frozen=True)
 class Track:
     """A recording and what is known of it: ``labels`` are observed, ``true_labels`` known to be right (None where they are not known).
 
-    ``truth`` holds when a tag sounds, for the tags of which that is known; ``about`` are the tags that ``note`` speaks of.
+    ``truth`` holds when a tag sounds, for the tags of which that is known; ``about`` are the tags that ``note`` speaks of; ``mp3`` is the
+    sound where somebody codes it already.
     """
 
     recording: Recording
@@ -39,6 +38,7 @@ class Track:
     labels: Sequence[str] = ()
     true_labels: Sequence[str] | None = None
     truth: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    mp3: Future[bytes] | None = None
 
     @property
     def wave(self) -> np.ndarray:
@@ -90,11 +90,9 @@ def corpus_track(corpus: Corpus, track_id: str, note: str = "", about: Sequence[
     return Track(Recording(corpus.read(track_id)), row["title"] or str(track_id), row["artist"], **known)
 
 
-def file_track(path: str | Path) -> Track:
-    """A file; of a long one its first ten minutes. Raises ``AudioError`` for what cannot be read."""
-    whole = Recording(path)
-    note = "" if whole.seconds <= LONGEST else f"The first {duration(LONGEST)} of {duration(whole.seconds)}."
-    return Track(Recording(whole.read(0, round(LONGEST * SAMPLE_RATE))), Path(path).name, note=note)
+def song_track(song: Song) -> Track:
+    """What is known of a reader's own song."""
+    return Track(Recording(song.wave), song.name, note=song.note, mp3=song.mp3)
 
 
 def scene_of(track: Track, models: Mapping[str, nn.Module]) -> Scene:

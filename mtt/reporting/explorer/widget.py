@@ -6,6 +6,7 @@ notebook's. Recordings, their tokens and all curves that were asked for are kept
 
 import html
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -17,7 +18,8 @@ from mtt.data.corpus import Corpus
 from mtt.files import MttError, one_line
 from mtt.reporting.explorer.choices import Choice, first_models
 from mtt.reporting.explorer.page import embedded_page, encode_scene, encode_sound
-from mtt.reporting.explorer.scenes import Scene, Track, corpus_track, file_track, full_title, heard_by
+from mtt.reporting.explorer.scenes import Scene, Track, corpus_track, full_title, heard_by, song_track
+from mtt.reporting.explorer.song import open_song
 from mtt.reporting.numbers import number
 from mtt.study.replicates import Replicate
 from mtt.study.workspace import Result
@@ -48,8 +50,10 @@ class ExplorerWidget(ipywidgets.VBox):
     ) -> None:
         self.corpus, self.offered, self.models = corpus, list(offered), dict(models)
         self._uploads = TemporaryDirectory(prefix="mtt-")
+        self._beside = ThreadPoolExecutor(1)
         self._opened = lru_cache(KEPT)(self._open)
-        self._heard = lru_cache(40 * KEPT)(lambda source, name, window: heard_by(models[name], self._opened(source)[0].recording, window))
+        self._sound = lru_cache(KEPT)(lambda source: encode_sound(self._opened(source)))
+        self._heard = lru_cache(40 * KEPT)(lambda source, name, window: heard_by(models[name], self._opened(source).recording, window))
         clips = sorted({float(model.clip_seconds) for model in self.models.values()})
         windows = [(f"{seconds:g} s", seconds) for seconds in sorted({*WINDOWS, *clips})]
         text = {"continuous_update": False, **WIDE}
@@ -102,14 +106,14 @@ class ExplorerWidget(ipywidgets.VBox):
         if not names:
             raise MttError("no model is switched on; choose at least one")
         source = self.file.value.strip() or self.track.value
-        track, sound = self._opened(source)
-        scene = Scene(track, {name: self._heard(source, name, self.window.value) for name in names})
-        return embedded_page(encode_scene(scene, sound))
+        scene = Scene(self._opened(source), {name: self._heard(source, name, self.window.value) for name in names})
+        return embedded_page(encode_scene(scene, self._sound(source)))
 
-    def _open(self, source: str | Choice) -> tuple[Track, dict]:
-        """A file or a track of the corpus, and its sound and spectrogram as the page wants them."""
-        track = file_track(Path(source).expanduser()) if isinstance(source, str) else corpus_track(self.corpus, *source)
-        return track, encode_sound(track)
+    def _open(self, source: str | Choice) -> Track:
+        """A file or a track of the corpus."""
+        if isinstance(source, str):
+            return song_track(open_song(Path(source).expanduser(), self._beside))
+        return corpus_track(self.corpus, *source)
 
 
 def explore(replicate: Replicate, results: Mapping[str, Result], choices: Sequence[Choice], shown: Sequence[str]) -> ExplorerWidget:

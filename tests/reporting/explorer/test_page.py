@@ -14,8 +14,9 @@ from mtt.data.audio import AudioError
 from mtt.explain.curves import TagCurves
 from mtt.explain.recording import Recording
 from mtt.models import save_model
-from mtt.reporting.explorer.page import encode_scene, explain_file, render_explorer, short_names
+from mtt.reporting.explorer.page import encode_scene, render_explorer, short_names
 from mtt.reporting.explorer.scenes import Heard, Scene, Track, scene_of
+from mtt.reporting.explorer.song import explain_file
 from tests.reporting.explorer.made import attention, noise, page_data, scene, scene_of_curves
 from tests.tiny import write_audio
 
@@ -117,7 +118,7 @@ def test_explain_file(models, tmp_path, monkeypatch):
     write_audio(tmp_path / "song.wav", noise(3))
     (data,) = page_data(explain_file(tmp_path / "song.wav", [folder], tmp_path / "page.html").read_text())
     assert (data["title"], data["models"][0]["name"], data["note"]) == ("song.wav", "my model", "")
-    monkeypatch.setattr("mtt.reporting.explorer.scenes.LONGEST", 2.0)
+    monkeypatch.setattr("mtt.reporting.explorer.song.LONGEST", 2.0)
     (data,) = page_data(explain_file(str(tmp_path / "song.wav"), [str(folder)], str(tmp_path / "page.html")).read_text())
     assert (data["seconds"], data["note"]) == (2.0, "The first 2.0 s of 3.0 s.")
     (tmp_path / "broken.wav").write_bytes(b"RIFF")

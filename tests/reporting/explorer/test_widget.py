@@ -77,7 +77,7 @@ def test_a_file_of_ones_own_goes_before_the_track_until_a_track_is_chosen(made, 
     assert not any(tag["mark"] or tag["spans"] for tag in shown["tags"])
     made.track.index = 2
     assert made.file.value == "" and scene_in(made)["title"] == tiny_corpus.tracks.index[2]
-    monkeypatch.setattr("mtt.reporting.explorer.scenes.LONGEST", 2.0)
+    monkeypatch.setattr("mtt.reporting.explorer.song.LONGEST", 2.0)
     write_audio(tmp_path / "long.wav", np.full(3 * SAMPLE_RATE, 0.01, np.float32))
     made.file.value = str(tmp_path / "long.wav")
     assert (scene_in(made)["note"], scene_in(made)["seconds"]) == ("The first 2.0 s of 3.0 s.", 2.0)
