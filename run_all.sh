@@ -240,8 +240,6 @@ prepare() {  # sets PYTHON, and surroundings that hold on bare machines too
     fi
     unset PYTHONHOME
     unset PYTHONDONTWRITEBYTECODE  # or each of many worker processes compiles all packages again
-    # glibc: freed memory is kept, not handed back and asked for again at every step (inference takes half the time); not read elsewhere
-    export MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=67108864
     export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-120} PIP_USER=0
     trap stop INT TERM HUP
     if use_active_environment "$1"; then

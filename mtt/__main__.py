@@ -17,7 +17,7 @@ import typer
 
 import mtt
 from mtt.commands import collections, library, models, studies, tagging
-from mtt.files import MttError, UsageError, one_line, place_fault
+from mtt.files import MttError, UsageError, keep_freed_memory, one_line, place_fault
 
 joblib = lazy_loader.load("joblib")
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -57,6 +57,7 @@ def _spread() -> AbstractContextManager:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake gives one line, not a traceback. Any other exception is a fault of ours and keeps it."""
     signal.signal(signal.SIGINT, _interrupt)
+    keep_freed_memory()
     gc.set_threshold(10_000)  # torch's modules alone would be looked through some hundred times
     atexit.register(gc.freeze)  # the system takes back what is left; Python would look through all of torch first, for 0.4 s
     warnings.filterwarnings("ignore", module="joblib")  # of workers that end, by Ctrl-C or to give memory back

@@ -1,5 +1,6 @@
-"""What every room needs of the system: files that are there whole or not at all, work that is kept; and one error for all mistakes."""
+"""What every room needs of the system: files that are there whole or not at all, work that is kept, memory; one error for all mistakes."""
 
+import ctypes
 import errno
 import fcntl
 import glob
@@ -9,6 +10,7 @@ import json
 import os
 import platform
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +20,13 @@ from typing import BinaryIO
 import numpy as np
 
 HOST = platform.node().replace(".", "-") + "-"  # before a process's number, which is of one machine
+# Of glibc's malloc.h, by what the environment calls them: freed memory is kept, not handed back and asked for again at every step.
+ALLOCATOR = {
+    "MALLOC_ARENA_MAX": (-8, 1),
+    "MALLOC_MMAP_THRESHOLD_": (-3, 1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": (-1, (1 << 31) - 1),
+    "MALLOC_TOP_PAD_": (-2, 1 << 26),
+}
 
 
 class MttError(ValueError):
@@ -243,3 +252,12 @@ def alone(path: str | Path, busy: str = "") -> Iterator[None]:
 def leave_interrupts() -> None:
     """In a worker process, first of all: Ctrl-C is for the process that started it, which ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def keep_freed_memory() -> None:
+    """Tell the allocator of this process, and of those that it starts; models run up to twice as fast. Elsewhere than glibc, nothing."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    for name, (number, value) in ALLOCATOR.items():
+        if mallopt and name not in os.environ:
+            mallopt(number, value)
+            os.environ[name] = str(value)

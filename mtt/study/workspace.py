@@ -22,7 +22,7 @@ from mtt.collections.load import parse_source
 from mtt.config import SAMPLE_RATE, TUNING, StudyConfig
 from mtt.data.augment import check_config as check_augmentation
 from mtt.data.corpus import Corpus
-from mtt.files import MttError, fingerprint, home, read_json, write_json
+from mtt.files import MttError, fingerprint, home, keep_freed_memory, read_json, write_json
 from mtt.models import read_initial_weights
 from mtt.models.build import check_config as check_model
 from mtt.models.checkpoint import identify
@@ -101,6 +101,7 @@ def notebook_study(namespace: Mapping[str, object]) -> Study:
     injected = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
     names = {t.id for cell in injected for node in ast.parse(cell).body if isinstance(node, ast.Assign) for t in node.targets}
     check_parameters(dict.fromkeys(sorted(names)))
+    keep_freed_memory()
     pd.set_option("display.max_colwidth", None)  # tables of a notebook show whole texts
     return open_study(**{name: namespace[name] for name in PARAMETERS if name in namespace})
 
