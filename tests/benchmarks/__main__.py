@@ -19,8 +19,6 @@ from pathlib import Path
 
 import torch
 
-from mtt.files import keep_freed_memory
-
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 SCRIPTS = {path.stem.removeprefix("bench_"): path for path in sorted(FOLDER.glob("bench_*.py"))}
@@ -73,7 +71,6 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if unknown := set(given.names) - SCRIPTS.keys():
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
-    keep_freed_memory()  # as commands do; for ours and the baselines
     started, made = time.perf_counter(), []
     for name in given.names or SCRIPTS:
         print(f"\n==== {name}, after {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ from mtt.collections.load import load_corpus
 from mtt.config import FULL, SyntheticConfig
 from mtt.data.batches import ClipBatches
 from mtt.data.corpus import Corpus
+from mtt.files import keep_freed_memory
 from mtt.models import build_model
 from mtt.models.mels import make_mels
 from mtt.training.fit import Supervised
@@ -38,6 +39,7 @@ def stepper(source, corpus: Corpus, ids: list[str]):
 
 
 def main() -> None:
+    keep_freed_memory()  # as every command does
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         corpus = load_corpus("synthetic", CORPUS, cache=Path(folder) / "cache", progress=False)

@@ -23,6 +23,7 @@ from mtt.explain.attention import curves_with_attention
 from mtt.explain.curves import tag_curves
 from mtt.explain.deletion import summarise_deletion, track_deletion
 from mtt.explain.localisation import summarise_localisation, track_localisation
+from mtt.files import keep_freed_memory
 from mtt.models import build_model, load_model
 from mtt.models.frontend import TaggingModel
 
@@ -92,6 +93,7 @@ if __name__ == "__main__":
     parser.add_argument("--corpus", action="store_true", help="music of the embedded corpus, made if it is not there")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as every command does
     tagger = (load_model(arguments.model) if arguments.model else build_model(DEMO.teacher, 26, seed=0)).eval()
     cost(tagger, (0.1 * np.random.default_rng(0).standard_normal(size(120, 20) * SAMPLE_RATE)).astype(np.float32))
     torch.set_num_threads(2)
