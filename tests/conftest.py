@@ -25,6 +25,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores 
     torch.set_num_threads(1)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    return min(4, len(os.sched_getaffinity(0)) + 1)  # a quarter of the time tests wait: for browsers, kernels and processes that end
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("cuda") and not torch.cuda.is_available():
