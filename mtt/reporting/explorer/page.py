@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from mtt.config import ModelConfig
 from mtt.data.audio import encode_mp3
@@ -20,7 +21,7 @@ from mtt.explain.spectrogram import MEL_TICKS, RANGE_DB, decibels, mel_power
 from mtt.models import load_model
 from mtt.models.frontend import TaggingModel
 from mtt.reporting.explorer.portable import portable_models
-from mtt.reporting.explorer.scenes import Heard, Scene, Track, scene_of, song_track
+from mtt.reporting.explorer.scenes import Heard, Scene, Track, heard_by, song_track
 from mtt.reporting.explorer.song import Song
 from mtt.reporting.figures.style import BLUE, GREEN, PAGE_COLOURS, PURPLE, VERMILLION, model_colour
 from mtt.reporting.pages.frame import CONTENT_SECURITY_POLICY, Page, page_text, render_page
@@ -74,8 +75,10 @@ def model_page(models: Sequence[str | Path], out: str | Path) -> Path:
 
 def song_page(song: Song, models: Sequence[str | Path], out: str | Path) -> Path:
     """Write the explorer of a song, as the models in these folders see it. Raises ``CheckpointError`` for a folder that holds no model."""
-    loaded = {name: load_model(folder) for name, folder in short_names(models).items()}
-    return render_explorer([scene_of(song_track(song), loaded)], out, title=song.name)
+    track, loaded = song_track(song), {name: load_model(folder) for name, folder in short_names(models).items()}
+    listening = tqdm(loaded.items(), "listening", unit="model", leave=False, disable=None)
+    scene = Scene(track, {name: heard_by(model, track.recording) for name, model in listening})
+    return render_explorer([scene], out, title=song.name)
 
 
 def short_names(folders: Sequence[str | Path]) -> dict[str, Path]:
