@@ -262,7 +262,7 @@ case ${1:-} in
         prepare test
         "$PYTHON" -m ruff check . || fail "ruff found faults in the code (see above)"
         "$PYTHON" -m ruff format --check --quiet . || fail "ruff would lay the files above out anew: ruff format"
-        if [ $# -eq 0 ]; then set -- -n auto --dist loadfile --no-loadscope-reorder; fi  # several files at a time
+        if [ $# -eq 0 ]; then set -- -n auto --maxprocesses 4 --dist loadfile; fi  # several files at a time
         exec "$PYTHON" -m pytest "$@"
         ;;
     lab)

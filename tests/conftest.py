@@ -19,21 +19,13 @@ from mtt.study.cells import TrainingData
 from mtt.training import fit as training
 from tests.tiny import GOLDEN, N_ARTISTS, write_audio, write_collection
 
-LONGEST = "test_run.py", "test_kills.py", "test_stopping.py", "test_plan.py", "test_ranks.py"  # files that begin first: none is left over
-
 keep_freed_memory()
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores wait for one another
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
     torch.set_num_threads(1)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers():
-    return min(4, os.cpu_count() + 1)  # a quarter of the time tests wait: for browsers, kernels and processes that end
-
-
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         if item.get_closest_marker("cuda") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="needs a GPU"))
