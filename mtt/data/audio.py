@@ -32,7 +32,9 @@ def listen(path: str | Path, most: int = 0) -> tuple[AudioInfo, np.ndarray | Non
     decoding, kept, samples = Decoding(path), [], 0
     for block in decoding:
         samples += len(block)
-        kept = [*kept, block] if samples <= most else []
+        kept.append(block)
+        if samples > most:
+            kept.clear()
     return decoding.info, np.concatenate(kept) if kept else None
 
 
