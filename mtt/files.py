@@ -255,7 +255,7 @@ def leave_interrupts() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Tell the allocator of this process, and of those that it starts; models take up to a third less time. Elsewhere than glibc, nothing."""
+    """Tell the allocator of this process, and of those that it starts; models take up to a third less time. Without glibc, nothing."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     for name, (number, value) in ALLOCATOR.items():
         if mallopt and name not in os.environ:
