@@ -262,7 +262,9 @@ case ${1:-} in
         prepare test
         "$PYTHON" -m ruff check . || fail "ruff found faults in the code (see above)"
         "$PYTHON" -m ruff format --check --quiet . || fail "ruff would lay the files above out anew: ruff format"
-        if [ $# -eq 0 ]; then set -- -n auto --maxprocesses 4 --dist loadfile; fi  # several files at a time
+        if [ $# -eq 0 ]; then  # several files at a time; xdist can wait forever for a process that it starts after a crash
+            set -- -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile
+        fi
         exec "$PYTHON" -m pytest "$@"
         ;;
     lab)

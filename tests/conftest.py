@@ -15,11 +15,13 @@ from mtt.collections.load import load_corpus
 from mtt.data.corpus import Corpus
 from mtt.files import keep_freed_memory
 from mtt.models import import_official
+from mtt.models.handmade import load_librosa
 from mtt.study.cells import TrainingData
 from mtt.training import fit as training
 from tests.tiny import GOLDEN, N_ARTISTS, write_audio, write_collection
 
 keep_freed_memory()
+load_librosa()  # is compiled before tests start processes that would do so in other places
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores wait for one another
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
     torch.set_num_threads(1)

@@ -5,18 +5,35 @@ their differences, 12 chroma bins, 7 bands of spectral contrast, spectral centro
 all as librosa computes them.
 """
 
-import librosa
+import functools
+from importlib import import_module
+from types import ModuleType
+
 import numpy as np
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
+from mtt.files import alone, home
 
 N_FFT, HOP, N_MFCC = 2048, 2048, 20
 LONGEST = 300.0  # seconds
 
 
+@functools.cache
+def load_librosa() -> ModuleType:
+    """librosa with its compiled functions, one process at a time.
+
+    numba keeps them in a cache beside librosa. Two processes that fill it together can leave halves of different compilations there, and
+    every later process that calls such a function ends with a segmentation fault.
+    """
+    with alone(home() / "cache" / ".librosa.lock"):
+        import_module("librosa.feature.spectral")  # brings all that are compiled when imported
+    return import_module("librosa")
+
+
 def describe(wave: np.ndarray) -> np.ndarray:
     """Feature vector (n_features,) float32 of mono audio (samples,) at 22 050 Hz."""
+    librosa = load_librosa()
     magnitude = np.abs(librosa.stft(wave, n_fft=N_FFT, hop_length=HOP))
     mel = librosa.feature.melspectrogram(S=magnitude**2, sr=SAMPLE_RATE)
     mfcc = librosa.feature.mfcc(S=librosa.power_to_db(mel), n_mfcc=N_MFCC)
