@@ -1,16 +1,18 @@
 """Full disks and places that are read only: one line with the user's path, the reason and the remedy, and nothing half done is left."""
 
+import ctypes
 import os
 import resource
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mtt.files import HOST, PlaceError, alone, kept_arrays, place_fault, write_whole
+from mtt.files import ALLOCATOR, HOST, PlaceError, alone, kept_arrays, place_fault, write_whole
 from tests.tiny import GOLDEN
 
 FULL = "no space left on device; free some room, or give another place"
@@ -156,3 +158,16 @@ def test_a_lock_leaves_no_empty_folder(tmp_path):
     with pytest.raises(ZeroDivisionError), alone(tmp_path / "new" / ".lock"):
         raise ZeroDivisionError
     assert below(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="is about glibc")
+@pytest.mark.parametrize(("user", "kept"), [({}, True), ({"MALLOC_MMAP_THRESHOLD_": "131072"}, False)])
+def test_freed_memory_is_kept_unless_the_user_says_otherwise(user, kept):
+    code = (
+        "import numpy, pathlib; from mtt.files import keep_freed_memory; keep_freed_memory()\n"
+        "megabytes = lambda: int(pathlib.Path('/proc/self/statm').read_text().split()[1]) * 4096 / 1e6\n"
+        "before = megabytes(); numpy.ones(25_000_000); print(megabytes() - before)"
+    )
+    surroundings = {name: value for name, value in os.environ.items() if name not in ALLOCATOR} | user
+    done = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, text=True, check=True)
+    assert (float(done.stdout) > 150) == kept
