@@ -8,7 +8,6 @@ Templates escape all that is not Markup.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,6 @@ from mtt.data.corpus import TAGGED
 from mtt.files import write_whole
 from mtt.reporting.numbers import duration
 
-log = logging.getLogger(__name__)
-
-MAX_PAGE_BYTES = 3_000_000  # a larger page is written all the same, with a warning
 SITE = "Music Tagging Transformer study"
 TEMPLATES = Path(__file__).parents[1] / "templates"
 CONTENT_SECURITY_POLICY = (
@@ -42,12 +38,8 @@ class Page:
 
 
 def render_page(out: str | Path, template: str, **content) -> Path:
-    """Write the page of ``page_text``, whole or not at all, and return ``out``; the log warns of one above ``MAX_PAGE_BYTES``."""
-    out = write_whole(out, page_text(template, Path(out).stem, **content))
-    if (size := out.stat().st_size) > MAX_PAGE_BYTES:
-        message = "%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures"
-        log.warning(message, out.name, size / 1e6, MAX_PAGE_BYTES / 1e6)
-    return out
+    """Write the page of ``page_text``, whole or not at all, and return ``out``."""
+    return write_whole(out, page_text(template, Path(out).stem, **content))
 
 
 def page_text(template: str, name: str, *, title: str, pages: Sequence[Page] = (), provenance: Mapping | None = None, **content) -> str:

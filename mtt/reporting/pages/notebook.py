@@ -6,6 +6,7 @@ HTML outputs are the study's own and pass through, scripts included. Markdown th
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from mtt.files import MttError
 from mtt.reporting.pages.frame import Page, render_page
 from mtt.reporting.pages.markdown import foreign_html, own_html
 
+log = logging.getLogger(__name__)
+MAX_PAGE_BYTES = 3_000_000  # a larger page is written all the same, with a warning to whoever wrote its notebook
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = '<p class="note">A control stands here in JupyterLab; <a href="explorer.html">the explorer</a> shows the same models without.</p>'
 
@@ -34,7 +37,10 @@ class Shown:
 
 
 def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page], provenance: Mapping) -> Path:
-    """Write an executed notebook as the page ``out``, named after one of ``pages``; its path. Raises ``MttError`` for no notebook."""
+    """Write an executed notebook as the page ``out``, named after one of ``pages``; its path.
+
+    The log warns of a page above ``MAX_PAGE_BYTES``. Raises ``MttError`` for no notebook.
+    """
     notebook, out = Path(notebook), Path(out)
     current = {page.slug: page for page in pages}[out.stem]
     try:
@@ -46,7 +52,7 @@ def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page]
     contents: list[tuple[str, str]] = []
     cells = list(_shown_cells(content, contents))
     start = next((place for place, cell in enumerate(cells) if "<h2" in cell.prose), len(cells))
-    return render_page(
+    page = render_page(
         out,
         "notebook.html.j2",
         opening=cells[:start],
@@ -57,6 +63,10 @@ def render_notebook(notebook: str | Path, out: str | Path, pages: Sequence[Page]
         contents=contents,
         provenance=provenance,
     )
+    if (size := page.stat().st_size) > MAX_PAGE_BYTES:
+        message = "%s: %.1f MB, more than the %.1f MB a page should have; shorten its sounds or drop figures"
+        log.warning(message, page.name, size / 1e6, MAX_PAGE_BYTES / 1e6)
+    return page
 
 
 def _shown_cells(notebook: NotebookNode, contents: list[tuple[str, str]]) -> Iterator[Shown]:

@@ -10,8 +10,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from mtt.files import MttError
-from mtt.reporting.pages import frame
-from mtt.reporting.pages.frame import Page, provenance_rows, render_page
+from mtt.reporting.pages import notebook as page_of_notebook
+from mtt.reporting.pages.frame import Page, provenance_rows
 from mtt.reporting.pages.notebook import render_notebook
 from mtt.reporting.pages.table import shown
 from tests.reporting.conftest import code
@@ -147,12 +147,13 @@ def test_the_same_notebook_gives_the_same_bytes(notebook, pages, study, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["06_explore.html", "executed.ipynb"]
 
 
-def test_a_large_page_is_written_with_a_warning(monkeypatch, caplog, tmp_path):
-    monkeypatch.setattr(frame, "MAX_PAGE_BYTES", 1000)
+def test_a_large_page_is_written_with_a_warning(monkeypatch, caplog, notebook, pages, study, tmp_path):
+    nbformat.write(notebook, tmp_path / "executed.ipynb")
+    monkeypatch.setattr(page_of_notebook, "MAX_PAGE_BYTES", 1000)
     with caplog.at_level(logging.WARNING):
-        out = render_page(tmp_path / "big.html", "page.html.j2", title="Big")
+        out = render_notebook(tmp_path / "executed.ipynb", tmp_path / "06_explore.html", pages, study)
     assert out.stat().st_size > 1000
-    assert [record.getMessage().split(",")[0] for record in caplog.records] == [f"big.html: {out.stat().st_size / 1e6:.1f} MB"]
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [f"06_explore.html: {out.stat().st_size / 1e6:.1f} MB"]
 
 
 def test_provenance_is_told_without_gaps():
