@@ -6,13 +6,13 @@ features, scikit-learn's; how strongly it is regularised, validation chooses for
 
 from dataclasses import dataclass
 
+import lazy_loader
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from mtt.evaluation.metrics import macro
 
+sklearn = lazy_loader.load("sklearn")  # takes most of a second, of every process that trains
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)  # scikit-learn's C: the smaller, the stronger
 CERTAIN = 6.0  # logit of a tag that all tracks have, or none
 
@@ -32,11 +32,11 @@ class Linear:
 
 def fit_linear(features: np.ndarray, labels: np.ndarray, penalty: float) -> Linear:
     """The regression of each tag, for features as they are: what they are standardised by is in its numbers."""
-    scaler = StandardScaler().fit(features)
+    scaler = sklearn.preprocessing.StandardScaler().fit(features)
     scaled, weights = scaler.transform(features), np.zeros((labels.shape[1], features.shape[1]))
     biases = np.where(labels.all(axis=0), CERTAIN, -CERTAIN)
     for tag in np.flatnonzero(labels.any(axis=0) & ~labels.all(axis=0)):
-        fitted = LogisticRegression(C=penalty, max_iter=1000).fit(scaled, labels[:, tag])
+        fitted = sklearn.linear_model.LogisticRegression(C=penalty, max_iter=1000).fit(scaled, labels[:, tag])
         weights[tag] = fitted.coef_[0] / scaler.scale_
         biases[tag] = fitted.intercept_[0] - weights[tag] @ scaler.mean_
     return Linear(weights, biases, penalty)

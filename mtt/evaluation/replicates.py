@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 from mtt.evaluation.metrics import macro
 from mtt.files import MttError
@@ -63,7 +63,7 @@ def _sd(values: np.ndarray) -> float:
 
 def _around(centre: float, error: float, df: float, alpha: float = ALPHA) -> tuple[float, float]:
     """The t interval; unbounded where the error is unknown (NaN)."""
-    reach = math.inf if math.isnan(error) else float(stats.t.isf(alpha / 2, df)) * error
+    reach = math.inf if math.isnan(error) else float(scipy.stats.t.isf(alpha / 2, df)) * error
     return centre - reach, centre + reach
 
 
@@ -134,7 +134,7 @@ def _against_zero(spread: Spread) -> float:
     """Two-sided p; 1 where nothing is known or the effect is exactly 0."""
     if math.isnan(spread.standard_error) or spread.effect == 0:
         return 1.0
-    return 2 * float(stats.t.sf(abs(spread.effect) / spread.standard_error, spread.df)) if spread.standard_error else 0.0
+    return 2 * float(scipy.stats.t.sf(abs(spread.effect) / spread.standard_error, spread.df)) if spread.standard_error else 0.0
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
@@ -151,7 +151,7 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
         sd = _sd(above - effect * below) / abs(bottom)
     lo, hi = -math.inf, math.inf
     if n > 1:
-        width = stats.t.isf(ALPHA / 2, n - 1) ** 2 / n * np.cov(above, below)
+        width = scipy.stats.t.isf(ALPHA / 2, n - 1) ** 2 / n * np.cov(above, below)
         square = bottom**2 - width[1, 1]  # the test accepts r where square r² - 2 middle r + (top² - width[0, 0]) <= 0
         middle = top * bottom - width[0, 1]
         if square > 0:
@@ -162,14 +162,14 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
 
 def _power(separation: float, n: int) -> float:
     """How often a t test of n replicates sees an effect of so many (> 0) standard errors: t² is noncentral F, both sides at once."""
-    return float(stats.ncf.sf(stats.f.isf(ALPHA, 1, n - 1), 1, n - 1, separation**2))
+    return float(scipy.stats.ncf.sf(scipy.stats.f.isf(ALPHA, 1, n - 1), 1, n - 1, separation**2))
 
 
 def smallest_effect(sd: float, n: int) -> float:
     """The smallest true effect that n independent replicates with this ``sd`` show as often as POWER; inf for one replicate."""
     if n < 2:
         return math.inf
-    return optimize.brentq(lambda separation: _power(separation, n) - POWER, 1e-3, 1e3) * sd / math.sqrt(n)
+    return scipy.optimize.brentq(lambda separation: _power(separation, n) - POWER, 1e-3, 1e3) * sd / math.sqrt(n)
 
 
 def replicates_needed(sd: float, effect: float) -> int:

@@ -8,16 +8,18 @@ valid or test; then it is excluded. Results depend on the seed, not on the order
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import lazy_loader
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.model_selection import GroupShuffleSplit
 
 from mtt.data.corpus import Corpus, artist_keys
 from mtt.files import MttError, write_whole
 from mtt.reading.table import read_table, refuse_repeats, refuse_rows
 from mtt.splits.check import SETS, SPLIT_VALUES, ArtistTracks, check_split, checked_tracks
 from mtt.splits.stratify import cut_line, stratify
+
+sklearn = lazy_loader.load("sklearn")
 
 RATIOS = (0.7, 0.15, 0.15)  # of train, valid and test
 SMALL_POOL = 0.1  # of the training tracks: with fewer unlabelled ones a student has nothing to learn from
@@ -97,7 +99,7 @@ def _shuffle_groups(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Boolean mask (n_groups,) of the groups held out."""
     if share <= 0 or share >= 1 or len(groups) < 2:
         return np.full(len(groups), share > 0.5)
-    _, chosen = next(GroupShuffleSplit(1, test_size=share, random_state=seed).split(groups, groups=groups))
+    _, chosen = next(sklearn.model_selection.GroupShuffleSplit(1, test_size=share, random_state=seed).split(groups, groups=groups))
     return np.isin(np.arange(len(groups)), chosen)
 
 

@@ -10,7 +10,7 @@ function of program and pitch, and envelopes, velocities and the mix are applied
 import functools
 
 import numpy as np
-from scipy import signal
+import scipy
 from symusic import Note, Score, Synthesizer, Track
 
 from mtt.config import SAMPLE_RATE
@@ -101,14 +101,14 @@ def impulse_response(chain: Chain) -> np.ndarray:
     slope = 48.0 * np.log2(np.maximum(frequencies, 1.0) / chain.bandwidth)  # dB lost an octave above the band limit
     gains = gain(levels - np.maximum(slope, 0.0))
     gains[0] = 0.0  # no constant offset
-    equaliser = signal.firwin2(FIR_TAPS, frequencies, gains, fs=SAMPLE_RATE)
+    equaliser = scipy.signal.firwin2(FIR_TAPS, frequencies, gains, fs=SAMPLE_RATE)
     rng = np.random.default_rng(chain.room_seed)
     time = np.arange(round(0.8 * chain.room_seconds * SAMPLE_RATE)) / SAMPLE_RATE
     room = rng.standard_normal(len(time)) * 10 ** (-3.0 * time / chain.room_seconds)
     room[: int(rng.integers(60, 500))] = 0.0  # before the first reflection
     room *= gain(chain.room_level) / np.sqrt(np.square(room).sum())
     room[0] = 1.0
-    return signal.fftconvolve(room, equaliser).astype(np.float32)
+    return scipy.signal.fftconvolve(room, equaliser).astype(np.float32)
 
 
 def produce(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.ndarray:
@@ -118,7 +118,7 @@ def produce(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.nda
         audio = np.tanh(audio * np.float32(chain.drive)) / np.float32(np.tanh(chain.drive))
     audio = audio + rng.standard_normal(len(audio), dtype=np.float32) * np.float32(gain(chain.noise_level))
     delay = FIR_TAPS // 2
-    audio = _at_level(signal.oaconvolve(audio, impulse_response(chain))[delay : delay + len(audio)], chain.loudness)
+    audio = _at_level(scipy.signal.oaconvolve(audio, impulse_response(chain))[delay : delay + len(audio)], chain.loudness)
     knee = 0.7  # what lies within is left, what is above is bent towards full scale
     over = np.abs(audio) > knee
     audio[over] = np.sign(audio[over]) * (knee + (1 - knee) * np.tanh((np.abs(audio[over]) - knee) / (1 - knee)))

@@ -15,8 +15,8 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import scipy
 import soundfile
-from scipy import signal
 from tqdm.auto import tqdm
 
 from mtt.config import SAMPLE_RATE, SyntheticConfig
@@ -137,8 +137,8 @@ def _remaster(config: SyntheticConfig, release: Release, audio: np.ndarray) -> n
     rng = np.random.default_rng([config.seed, _COPY, release.copy, 1])
     audio = audio[round(_trim(config, release) * SAMPLE_RATE) :] * np.float32(gain(rng.uniform(-8.0, -1.0)))
     if release.copy % 2:
-        low_pass = signal.butter(4, rng.uniform(3000.0, 7000.0), fs=SAMPLE_RATE, output="sos")
-        return signal.sosfilt(low_pass, audio).astype(np.float32)
+        low_pass = scipy.signal.butter(4, rng.uniform(3000.0, 7000.0), fs=SAMPLE_RATE, output="sos")
+        return scipy.signal.sosfilt(low_pass, audio).astype(np.float32)
     return soundfile.read(io.BytesIO(_encoded(audio, "MP3")), dtype="float32")[0]
 
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 import pandas as pd
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
-from scipy.optimize import isotonic_regression
 
 from mtt.reporting.figures.style import DPI, EDGE, INK, PAGE_COLOURS, STYLE, WIDTH, model_colour, text_colour
 from mtt.reporting.numbers import listed, signed, with_interval
@@ -208,7 +208,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], height
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
     """Ascending ``places`` moved to lie ``gap`` apart (blocks keep their centre) and, as there is room, between ``low`` and ``high``."""
     steps = gap * np.arange(len(places))
-    moved = np.maximum(isotonic_regression(places - steps).x, low) + steps
+    moved = np.maximum(scipy.optimize.isotonic_regression(places - steps).x, low) + steps
     return np.minimum(moved, high - steps[::-1])
 
 
