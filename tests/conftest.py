@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.tiny import GOLDEN, N_ARTISTS, write_audio, write_collection
 
 keep_freed_memory()
 load_librosa()  # is compiled before tests start processes that would do so in other places
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests in the background
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: more threads than cores wait for one another
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
     torch.set_num_threads(1)
