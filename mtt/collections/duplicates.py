@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import scipy.fft
+import scipy
 import soxr
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -142,7 +142,7 @@ def filter_pass(x: Tensor, drawn: Drawn) -> Tensor:
     kind = drawn["seed"] % 2 == 0
     cutoff = torch.where(kind, drawn["high_pass_hz"], drawn["low_pass_hz"])
     tail = math.ceil(FILTER_TAIL * SAMPLE_RATE / (2.0 * math.pi * cutoff.min().item()))
-    size = next_fast_len(x.shape[1] + tail, real=True)
+    size = scipy.fft.next_fast_len(x.shape[1] + tail, real=True)
     high_pass, cutoff = kind.to(x)[:, None], cutoff.to(x)[:, None]
     angle = torch.arange(size // 2 + 1, device=x.device) * (math.pi / size)
     t = angle.tan().abs() / (cutoff * (math.pi / SAMPLE_RATE)).tan()  # abs: rounding may take pi / 2 to the other side
@@ -170,7 +170,7 @@ def add_reverb(x: Tensor, drawn: Drawn) -> Tensor:
         noise = decay.mul_(_normal(seed, length - 1, x.device))
         room[1:length] = noise * (WET / torch.linalg.vector_norm(noise))
     rooms[:, 0] = 1.0 - WET
-    size = next_fast_len(x.shape[1] + rooms.shape[1], real=True)
+    size = scipy.fft.next_fast_len(x.shape[1] + rooms.shape[1], real=True)
     return _convolve(x, torch.fft.rfft(rooms, size), size)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import lazy_loader
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from mtt.evaluation.metrics import macro
 
@@ -27,7 +27,7 @@ class Linear:
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """(n_tracks, n_tags) float32."""
-        return expit(features @ self.weights.T + self.biases).astype(np.float32)
+        return scipy.special.expit(features @ self.weights.T + self.biases).astype(np.float32)
 
 
 def fit_linear(features: np.ndarray, labels: np.ndarray, penalty: float) -> Linear:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
-from scipy.special import logit
 from torch import nn
 from tqdm import tqdm
 
@@ -139,7 +139,7 @@ def heard(model: nn.Module, source: Source, ids: list[str]) -> np.ndarray:
 
 def agreement(student: np.ndarray, teacher: np.ndarray, tags: list[str] | None = None) -> pd.DataFrame:
     """Per tag: ``correlation`` of probabilities (n_tracks, n_tags) over tracks, ``logit_correlation``, ``difference`` (mean absolute)."""
-    logits = (logit(np.clip(one.astype(float), 1e-6, 1 - 1e-6)) for one in (student, teacher))
+    logits = (scipy.special.logit(np.clip(one.astype(float), 1e-6, 1 - 1e-6)) for one in (student, teacher))
     table = {"correlation": _correlation(student, teacher), "logit_correlation": _correlation(*logits)}
     names = pd.Index(range(student.shape[1]) if tags is None else tags, name="tag")
     return pd.DataFrame(table | {"difference": np.abs(student - teacher).mean(axis=0)}, names)

@@ -136,7 +136,7 @@ def test_what_is_gone_is_made_again_and_says_the_same(inside, tmp_path):
 @pytest.mark.slow
 def test_a_notebook_runs_alone_with_papermill_and_a_parameter_changes_what_it_says(inside, tmp_path):
     parameters = {"profile": "smoke", "student_width": 4, "study": "narrow", "replicates": 1}
-    execute_notebook(ROOT / "notebooks" / "04_noisy_student.ipynb", tmp_path, parameters)
+    execute_notebook(ROOT / "notebooks" / "06_explore.ipynb", tmp_path, parameters)
     names = [("narrow", "student-w4"), ("narrow", "student"), ("smoke", "student-w8"), ("smoke", "student")]
     recipes = [json.loads((inside / "runs" / study / "100" / model / "config.json").read_text())["recipe"] for study, model in names]
     assert recipes[0]["model"]["width"] == recipes[0]["student"]["width"] == 4 and recipes[2]["model"]["width"] == 8
