@@ -122,12 +122,20 @@ def _remove_empty(folders: list[Path]) -> None:
 def remove_leftovers(folder: Path, names: str = "*") -> None:
     """Remove what killed processes of this machine had begun to write into ``folder``, which others may share."""
     for leftover in folder.glob(f".{names}.{HOST}*.partial"):
-        try:
-            os.kill(int(leftover.suffixes[-2].removeprefix(f".{HOST}")), 0)  # asks, and does nothing
-        except ProcessLookupError:
-            leftover.unlink(missing_ok=True)
-        except (ValueError, OverflowError, PermissionError):  # not a number that we wrote, or another user's
-            pass
+        with suppress(ValueError, OverflowError):  # not a number that we wrote
+            if not _runs(int(leftover.suffixes[-2].removeprefix(f".{HOST}"))):
+                leftover.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether there is such a process. One that has ended but stands in the table, as in containers for good, does not count."""
+    try:
+        os.kill(process, 0)  # asks, and does nothing
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's; or not Linux, where nothing tells
+        return True
 
 
 def shown(path: str | Path) -> str:

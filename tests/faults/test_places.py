@@ -147,6 +147,15 @@ def test_leftovers_of_a_killed_process_go_when_the_file_is_written_again(tmp_pat
     assert below(tmp_path) == sorted([living.name, elsewhere.name, "a[1].csv"])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing tells there")
+def test_leftovers_go_also_where_nobody_takes_note_of_the_dead(tmp_path):
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays in the table
+        (tmp_path / f".a.csv.{HOST}{process.pid}.partial").write_text("half a fi")
+        write_whole(tmp_path / "a.csv", "whole")
+    assert below(tmp_path) == ["a.csv"]
+
+
 def test_errors_of_the_system_are_told_in_words(tmp_path):
     with pytest.raises(OSError) as caught:
         (tmp_path / "gone").read_text()
