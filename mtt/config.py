@@ -17,6 +17,14 @@ SAMPLE_RATE = 22_050  # Hz, of all audio inside the program
 TUNING = 900  # number of the first corpus that serves to choose settings: no result comes from it or a later one
 MAX_GENERATIONS = 20  # of students, each the teacher of the next
 BATCH_HOURS = 10  # of audio in one batch, at most
+# The 50 tags of CALS, in the order of the columns of the binaries and of the outputs of the authors' checkpoints.
+CALS_TAGS = tuple(
+    "rock,pop,indie,alternative,electronic,hip-hop,metal,jazz,punk,folk,alternative rock,indie rock,dance,"
+    "hard rock,00s,soul,hardcore,80s,country,classic rock,punk rock,blues,chillout,experimental,heavy metal,"
+    "death metal,90s,reggae,progressive rock,ambient,acoustic,beautiful,british,rnb,funk,metalcore,mellow,"
+    "world,guitar,trance,indie pop,christian,house,spanish,latin,psychedelic,electro,piano,70s,"
+    "progressive metal".split(",")
+)
 
 
 def _whole(ratios: tuple[float, ...]) -> tuple[float, ...]:

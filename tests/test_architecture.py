@@ -239,11 +239,24 @@ def test_notebook_is_committed_empty_has_one_parameters_cell_and_defines_nothing
         assert not re.search(r"sys\.path|\bpip install\b", source), source
 
 
-def test_tagging_and_explaining_wait_for_no_library_that_they_do_not_use():
-    code = (
-        "import sys; from mtt.config import ModelConfig; from mtt.models import build_model; from mtt.reporting.explorer import page\n"
-        "build_model(ModelConfig(channels=4, width=16, heads=2, layers=1), 3)\n"
-        "print(*sorted({'matplotlib', 'seaborn', 'sklearn', 'librosa', 'numba', 'sympy'} & set(sys.modules)))"
-    )
+MODEL = "ModelConfig(channels=4, width=16, heads=2, layers=1)"
+
+
+@pytest.mark.parametrize(
+    ("needed", "spared"),
+    [
+        (  # to tag and to explain
+            f"from mtt.config import ModelConfig; from mtt.models import build_model; build_model({MODEL}, 3)\n"
+            "from mtt.reporting.explorer import page",
+            {"matplotlib", "seaborn", "sklearn.base", "librosa", "numba", "sympy"},
+        ),
+        (
+            "from mtt.collections import audit, listing, pack; from mtt.splits import make",
+            {"torch.nn", "sklearn.base", "matplotlib", "librosa"},
+        ),
+    ],
+)
+def test_a_command_waits_for_no_library_that_it_does_not_use(needed, spared):
+    code = f"import sys\n{needed}\nprint(*sorted({spared} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -7,6 +7,8 @@ row in ``labels`` is empty is unlabelled, unless the collection is ``complete``.
 are one artist if their ``artist_keys`` are equal.
 """
 
+from __future__ import annotations
+
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -14,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import lazy_loader
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.audio import read_audio
+
+torch = lazy_loader.load("torch")  # whoever looks after files alone is spared its second
 
 PROBLEM_COLUMNS = ["track_id", "path", "problem", "detail"]
 TAG_SEPARATOR = "|"
@@ -130,7 +133,9 @@ class Corpus:
         """Length of each track, (n_tracks,)."""
         return self.tracks["seconds"].loc[list(track_ids)].to_numpy()
 
-    def clips(self, track_ids: Sequence[str], starts: Sequence[float], seconds: float, draws: Sequence[float] | None = None) -> Tensor:
+    def clips(
+        self, track_ids: Sequence[str], starts: Sequence[float], seconds: float, draws: Sequence[float] | None = None
+    ) -> torch.Tensor:
         """Waveforms (n, samples) of exactly ``seconds``; what a short track lacks is silence at the end. There are no variants to draw."""
         samples = round(seconds * SAMPLE_RATE)
         waves = (self.read(track_id, start, seconds) for track_id, start in zip(track_ids, starts, strict=True))
@@ -147,7 +152,7 @@ class Corpus:
         """The cleanest labels there are: the truth where it is known, the observed labels elsewhere."""
         return (self.labels if self.truth is None else self.truth)[self.rows(track_ids)]
 
-    def keep(self, track_ids: Iterable[str] | None = None, tags: Sequence[str] | None = None) -> "Corpus":
+    def keep(self, track_ids: Iterable[str] | None = None, tags: Sequence[str] | None = None) -> Corpus:
         """The corpus of these tracks and tags alone, in this order; None is all."""
         rows = np.arange(len(self)) if track_ids is None else self.rows(track_ids)
         tags = self.tags if tags is None else list(tags)

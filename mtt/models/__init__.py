@@ -17,5 +17,5 @@ from mtt.models.build import build_model
 from mtt.models.checkpoint import CheckpointError, load_model, read_initial_weights, save_model, start_from
 from mtt.models.frontend import MODELS
 from mtt.models.musicnn import Musicnn
-from mtt.models.official import CALS_TAGS, import_musicnn, import_official
+from mtt.models.official import import_musicnn, import_official
 from mtt.models.transformer import MusicTaggingTransformer

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtt.config import ModelConfig
+from mtt.config import CALS_TAGS, ModelConfig
 from mtt.files import one_line
 from mtt.models.build import check_config
 from mtt.models.checkpoint import CheckpointError, filled_model, load_model, read_limited, save_model
@@ -34,14 +34,6 @@ from mtt.reading.tensorbundle import read_bundle
 from mtt.reading.torchfile import read_tensors
 from mtt.settings import SettingsError
 
-# The 50 tags of CALS, in the order of the columns of the binaries and of the outputs of the authors' checkpoints.
-CALS_TAGS = tuple(
-    "rock,pop,indie,alternative,electronic,hip-hop,metal,jazz,punk,folk,alternative rock,indie rock,dance,"
-    "hard rock,00s,soul,hardcore,80s,country,classic rock,punk rock,blues,chillout,experimental,heavy metal,"
-    "death metal,90s,reggae,progressive rock,ambient,acoustic,beautiful,british,rnb,funk,metalcore,mellow,"
-    "world,guitar,trance,indie pop,christian,house,spanish,latin,psychedelic,electro,piano,70s,"
-    "progressive metal".split(",")
-)
 # The authors' tensor names (without "network.") -> ours.
 OFFICIAL_NAMES = (
     (r"frontend\.input_bn\.", "input_bn."),

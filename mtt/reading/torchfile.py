@@ -5,6 +5,8 @@ Lightning is read whatever the classes of its callbacks are. A file of torch.sav
 the tensors are called, and a record of numbers for each.
 """
 
+from __future__ import annotations
+
 import io
 import math
 import pickle
@@ -12,12 +14,12 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+import lazy_loader
 import numpy as np
-import torch
-from torch import Tensor
 
 MAX_PICKLE = 2**22  # bytes; those of the published checkpoints are a hundredth of it
-DTYPES = {f"{name}Storage": getattr(torch, name.lower()) for name in ("Float", "Double", "Half", "BFloat16", "Long", "Int")}
+torch = lazy_loader.load("torch")  # pickles have no tensors
+DTYPES = {f"{name}Storage": name.lower() for name in ("Float", "Double", "Half", "BFloat16", "Long", "Int")}
 
 
 class Inert:
@@ -28,7 +30,7 @@ class Inert:
     def __new__(cls, *_, **__):  # also where a pickle takes one for a class
         return object.__new__(Inert)
 
-    def __call__(self, *_, **__) -> "Inert":
+    def __call__(self, *_, **__) -> Inert:
         return Inert()
 
     def __setstate__(self, state: object) -> None:
@@ -88,7 +90,7 @@ def inert(pickled: bytes) -> object:
     return _Reader(io.BytesIO(pickled), encoding="utf-8").load()
 
 
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
+def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint's ``state_dict``, or of the file's own dictionary where it has none; all else is left out.
 
     Raises ``ValueError``, or what ``zipfile``, ``pickle`` and torch raise, for what is no such file or has tensors larger than it is.
@@ -113,7 +115,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             if kind.name in DTYPES:
                 if key not in storages:
                     storages[key] = np.frombuffer(bytearray(archive.read(f"{pickled.removesuffix('.pkl')}/{key}")), np.uint8)
-                tensors[name] = torch.from_numpy(storages[key]).view(DTYPES[kind.name]).as_strided(shape, stride, offset)
+                tensors[name] = torch.from_numpy(storages[key]).view(getattr(torch, DTYPES[kind.name])).as_strided(shape, stride, offset)
     if sum(tensor.nbytes for tensor in tensors.values()) > size:
         raise ValueError("tensors larger than the file")
     return tensors

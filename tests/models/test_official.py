@@ -9,8 +9,8 @@ import torch
 from typer.testing import CliRunner
 
 from mtt.__main__ import app
-from mtt.config import ModelConfig
-from mtt.models import CALS_TAGS, CheckpointError, import_official, load_model
+from mtt.config import CALS_TAGS, ModelConfig
+from mtt.models import CheckpointError, import_official, load_model
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 

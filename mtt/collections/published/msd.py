@@ -16,9 +16,9 @@ from pathlib import Path
 import pandas as pd
 
 from mtt.collections.published.base import DataSet, Published, first_file, read_labels, read_strings, track_table
+from mtt.config import CALS_TAGS
 from mtt.data.corpus import tag_texts
 from mtt.files import MttError
-from mtt.models.official import CALS_TAGS
 from mtt.reading.table import read_table
 from mtt.splits.check import SETS
 
