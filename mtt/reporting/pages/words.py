@@ -41,7 +41,8 @@ def claim(entry: Mapping) -> str:
     known, replicates = CLAIMS[entry["id"]], counted(entry["replicates"], "replicate")
     if there := entry["reference"]:
         where = f"where the reference run ({_shown(there)}, {there['verdict']}) expects them"
-        return f"{standing(entry).capitalize()}: {sum(there['agrees'])} of {replicates} ({_shown(entry)} on average) lie {where}."
+        about = f"{standing(entry).capitalize()} on “{known.label}”"
+        return f"{about}: {sum(there['agrees'])} of {replicates} ({_shown(entry)} on average) lie {where}."
     numbers = (entry["effect"], *(entry["interval"] or ()))
     digits = _decimals(numbers, (0.0, *known.borders))
     bounds = "no interval"

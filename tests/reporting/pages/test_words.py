@@ -56,10 +56,11 @@ def test_what_a_control_explains_is_not_called_supported():
 def test_beside_a_reference_a_run_agrees_or_differs_and_judges_nothing():
     same = entry("C4b", around(0.011, n=2), reference=around(0.01))
     assert words.claim(same) == (
-        "Agrees: 2 of 2 replicates (+0.011 on average) lie where the reference run (+0.010, supported) expects them."
+        "Agrees on “unlabelled music helps”: 2 of 2 replicates (+0.011 on average) lie where the reference run "
+        "(+0.010, supported) expects them."
     )  # fmt: skip
     other = entry("C4b", around(0.05, n=2), reference=around(0.01))
-    assert words.claim(other).startswith("Differs: 0 of 2 replicates")
+    assert words.claim(other).startswith("Differs on “unlabelled music helps”: 0 of 2 replicates")
     assert words.headline([same, other]) == "1 of 2 effects agree with the reference run."
 
 
