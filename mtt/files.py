@@ -238,23 +238,34 @@ def alone(path: str | Path, busy: str = "") -> Iterator[None]:
     Folders made for it go again if nothing else is in them. Raises ``PlaceError`` where it cannot stand.
     """
     path = Path(path)
-    missing = _missing_folders(path)
+    while True:
+        missing = _missing_folders(path)
+        try:
+            file = _begun(path)
+        except OSError as error:
+            raise PlaceError(place_fault(error, path.parent)) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+            except BlockingIOError as error:
+                raise MttError(busy) from error
+            if not _leads_to(path, file):  # the one that held it has removed it: another may be held there now
+                continue
+            try:
+                yield
+            finally:
+                with suppress(FileNotFoundError):  # the folder went meanwhile
+                    if missing and os.listdir(path.parent) == [path.name]:
+                        path.unlink()
+                        _remove_empty(missing)
+            return
+
+
+def _leads_to(path: Path, file: BinaryIO) -> bool:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "w")
-    except OSError as error:
-        raise PlaceError(place_fault(error, path.parent)) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
-        except BlockingIOError as error:
-            raise MttError(busy) from error
-        try:
-            yield
-        finally:
-            if missing and os.listdir(path.parent) == [path.name]:
-                path.unlink()
-                _remove_empty(missing)
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def leave_interrupts() -> None:

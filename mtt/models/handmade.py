@@ -5,15 +5,16 @@ their differences, 12 chroma bins, 7 bands of spectral contrast, spectral centro
 all as librosa computes them.
 """
 
+import fcntl
 import functools
-from importlib import import_module
+import importlib.util
+from contextlib import suppress
 from types import ModuleType
 
 import numpy as np
 
 from mtt.config import SAMPLE_RATE
 from mtt.data.corpus import Corpus
-from mtt.files import alone, home
 
 N_FFT, HOP, N_MFCC = 2048, 2048, 20
 LONGEST = 300.0  # seconds
@@ -26,9 +27,11 @@ def load_librosa() -> ModuleType:
     numba keeps them in a cache beside librosa. Two processes that fill it together can leave halves of different compilations there, and
     every later process that calls such a function ends with a segmentation fault.
     """
-    with alone(home() / "cache" / ".librosa.lock"):
-        import_module("librosa.feature.spectral")  # brings all that are compiled when imported
-    return import_module("librosa")
+    with open(importlib.util.find_spec("librosa").origin, "rb") as library:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(library, fcntl.LOCK_EX)
+        importlib.import_module("librosa.feature.spectral")  # brings all that are compiled when imported
+    return importlib.import_module("librosa")
 
 
 def describe(wave: np.ndarray) -> np.ndarray:

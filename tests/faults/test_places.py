@@ -6,7 +6,9 @@ import resource
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +169,21 @@ def test_a_lock_leaves_no_empty_folder(tmp_path):
     with pytest.raises(ZeroDivisionError), alone(tmp_path / "new" / ".lock"):
         raise ZeroDivisionError
     assert below(tmp_path) == []
+
+
+def test_a_lock_holds_also_while_its_folder_comes_and_goes(tmp_path):
+    inside = []
+
+    def enter(turn: int) -> int:
+        with alone(tmp_path / "new" / "lock"):
+            inside.append(turn)
+            time.sleep(0.001)
+            together = len(inside)
+            inside.remove(turn)
+        return together
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(enter, range(200))) == {1}
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="is about glibc")
