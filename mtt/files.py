@@ -102,7 +102,7 @@ def _begun(path: Path, tries: int = 20) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return open(path, "wb")
-    except FileNotFoundError:
+    except (FileNotFoundError, FileExistsError):  # the latter: removed while mkdir looked whether it is a folder
         if tries == 1:
             raise
         return _begun(path, tries - 1)
