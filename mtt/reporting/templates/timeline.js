@@ -38,6 +38,9 @@ window.mttTimeline = function (audio, area, surface, told) {
   surface.addEventListener("pointercancel", () => { grip = null; });
   for (const name of ["timeupdate", "seeking", "seeked", "loadedmetadata", "pause"]) audio.addEventListener(name, draw);
   audio.addEventListener("play", follow);
+  audio.addEventListener("waiting", () => setTimeout(() => {  // after quick seeks Chromium's decoder can stop for good; seeking wakes it
+    if (!audio.paused && !audio.seeking && audio.readyState < 3) audio.currentTime = audio.currentTime;
+  }, 1000));
   const keys = {
     " ": toggle, ArrowLeft: () => seek(audio.currentTime - 1), ArrowRight: () => seek(audio.currentTime + 1),
     Home: () => seek(0), End: () => seek(audio.duration || edge("to")),
