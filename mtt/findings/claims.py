@@ -4,7 +4,7 @@ Conventions: effects are those of ``mtt.findings.judge``. Borders of a rule belo
 *inconclusive*, and so is whatever fewer than LEAST replicates say. *Superiority* and *non-inferiority* ask for an interval above the
 margin, *equivalence* for one between minus and plus the margin; a claim is contradicted where the whole interval lies outside of that. A
 claim with *controls* that would explain its effect away is *not shown* unless the effect against each of them is above 0 too. No rule
-judges a claim about models that longer training would make better: it is *not converged*.
+judges a claim about models that longer training would make better, as far as is known: it is *not converged*.
 """
 
 import math

@@ -6,7 +6,7 @@ measuring function takes the judge and gives a ``Measured``, or None where the c
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from mtt.evaluation.bootstrap import Bootstrap, slope_weights
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.replicates import Spread, components, over_replicates, over_seeds, ratio, within_groups
 from mtt.files import MttError
-from mtt.findings.reference import still_gaining
+from mtt.findings.reference import convergence
 from mtt.study import recipes
 from mtt.study.budget import enough
 from mtt.study.workspace import Result, Study
@@ -93,10 +93,11 @@ class Judge:
             return over_seeds(effect.values, errors, first.corpus.artists.loc[first.ids("test")].nunique())
         return over_replicates(effect.values, overlap=len(first.ids("test")) / len(first.groups[recipes.LABELLED]))
 
-    def converged(self, names: Iterable[str]) -> bool:
+    def converged(self, names: Collection[str]) -> bool:
         """Whether longer training would make none of these models better, as far as that was looked at: by tuning, or by the budgets."""
         if self.study.first.is_composed:
-            return still_gaining().isdisjoint(names)
+            rows = convergence(self.study.config)
+            return bool(rows) and all(row["change"] < row["margin"] for row in rows if row["model"] in names)
         budgets, trained = self.study.budgets, any(self.results[name].entry.recipe for name in names)
         return not (trained and budgets and enough(budgets) == budgets[-1]["exposure"])
 

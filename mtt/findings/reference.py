@@ -13,8 +13,11 @@ from pathlib import Path
 from mtt.config import StudyConfig
 from mtt.evaluation.replicates import over_replicates, prediction
 from mtt.files import MttError, read_json, write_whole
+from mtt.settings import to_dict
 
 FOLDER = Path(__file__).parent
+# The settings that convergence follows from.
+LEARNING = ("collection", "corpus", "labelled_artists", "exposure", "teacher", "init_from", "train")
 
 
 @cache
@@ -29,10 +32,10 @@ def tuning() -> dict:
     return read_json(FOLDER / "tuning.json") or {}
 
 
-@cache
-def still_gaining() -> frozenset[str]:
-    """The models that are not converged: on tuning corpora twice the exposure made them better, by the margin or more."""
-    return frozenset(row["model"] for row in tuning().get("convergence", []) if row["change"] >= row["margin"])
+def convergence(config: StudyConfig) -> list[dict]:
+    """What twice the exposure changed on tuning corpora (``mtt.findings.tuning``); none where models learn otherwise in ``config``."""
+    known, asked = tuning(), to_dict(config)
+    return known["convergence"] if known and all(known["settings"][key] == asked[key] for key in LEARNING) else []
 
 
 @cache

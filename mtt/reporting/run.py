@@ -25,7 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 from mtt.evaluation.predict import effective_precision, pick_device
 from mtt.files import MttError, alone, check_place, fingerprint, home, read_json, write_json, write_whole
 from mtt.findings.curves import variance
-from mtt.findings.reference import agreement, scale_anchor
+from mtt.findings.reference import agreement, convergence, scale_anchor
 from mtt.reporting import figures
 from mtt.reporting.explorer.choices import choose_tracks, first_models, liveliest, scenes_of
 from mtt.reporting.explorer.page import encode_scene, render_explorer
@@ -169,6 +169,7 @@ def collect_results(study: Study, provenance: Mapping) -> dict:
         "curves": {name: rows for page in recorded.values() for name, rows in page.get("curves", {}).items()},
         "variance": variance(claims),
         "explanations": [{**entry, "sentence": remarks.explanation(entry)} for entry in parts["explanations"]],
+        "convergence": convergence(study.config),
         "scale_anchor": scale_anchor(),
         "findings": {page: found["finding"] for page, found in recorded.items() if "finding" in found},
         **({"reference": {"agree": agree, "compared": compared}} if compared else {}),
@@ -194,8 +195,10 @@ def describe_run(study: Study, run: Mapping) -> dict:
 
 
 def git_commit() -> str:
-    """The checkout's commit, with ``+`` when files differ from it; empty outside a checkout."""
-    command = ["git", "-C", str(home()), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
+    """The commit of this code's checkout, with ``+`` when files differ from it; empty outside a checkout."""
+    checkout = NOTEBOOKS.parent
+    here = [f"--git-dir={checkout / '.git'}", f"--work-tree={checkout}"]  # never a repository that this code is installed in
+    command = ["git", *here, "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -88,12 +88,12 @@ def test_an_entry_has_the_t_interval_of_its_replicates_and_its_controls():
 
 def test_no_claim_is_judged_of_models_that_longer_training_would_make_better(monkeypatch):
     rows = [{"model": name, "margin": 0.003, "change": change} for name, change in (("teacher", 0.0031), ("student", -0.02))]
-    monkeypatch.setattr(reference, "tuning", lambda: {"convergence": rows})
-    assert reference.still_gaining.__wrapped__() == {"teacher"}
     gains = {name: [value + 0.001 * place for place, value in enumerate(STUDENT)] for name in recipes.generations(FULL)}
     known = STUDENTS | gains
-    monkeypatch.setattr(judging, "still_gaining", reference.still_gaining.__wrapped__)
+    monkeypatch.setattr(judging, "convergence", lambda config: rows)
     assert told("C4a", judge(known))["verdict"] == "not converged" and told("C6", judge(known))["verdict"] == "supported"
+    monkeypatch.setattr(judging, "convergence", lambda config: [])  # was not looked at
+    assert told("C6", judge(known))["verdict"] == "not converged"
     for grew, verdict in ((0.004, "not converged"), (0.002, "inconclusive")):
         own = judge(STUDENTS, kind="splits")
         own.study.budgets = [{"exposure": 100, "valid": 0.8}, {"exposure": 200, "valid": 0.8 + grew}]

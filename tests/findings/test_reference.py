@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
+from mtt.config import DEMO, FULL, SMOKE
 from mtt.files import MttError
 from mtt.findings import reference
-from mtt.findings.reference import keep_reference
+from mtt.findings.reference import convergence, keep_reference
 
 
 def test_the_results_of_a_full_run_become_the_reference_and_no_others(tmp_path, monkeypatch):
@@ -19,3 +21,12 @@ def test_the_results_of_a_full_run_become_the_reference_and_no_others(tmp_path, 
             keep_reference(file)
     with pytest.raises(MttError, match="absent.json"):
         keep_reference(tmp_path / "absent.json")
+
+
+def test_what_tuning_saw_of_convergence_counts_for_models_that_learn_so(monkeypatch):
+    rows = convergence(FULL)
+    assert rows and convergence(DEMO) == rows
+    others = [replace(DEMO, exposure=2000), replace(DEMO, collection="tracks.csv"), SMOKE]
+    assert [convergence(other) for other in others] == [[], [], []]
+    monkeypatch.setattr(reference, "tuning", dict)
+    assert convergence(FULL) == []

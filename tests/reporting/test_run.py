@@ -16,6 +16,7 @@ import pytest
 
 from mtt.collections.load import load_corpus
 from mtt.findings.claims import CLAIMS
+from mtt.reporting import run
 from mtt.reporting.pages import words
 from mtt.reporting.pages.notebook import render_notebook
 from mtt.reporting.run import PAGES, execute_notebook, study_marks
@@ -195,3 +196,22 @@ def test_there_is_a_notebook_for_every_page_and_a_page_for_every_notebook():
     for path, page in zip(NOTEBOOKS, PAGES, strict=True):
         opening = nbformat.read(path, as_version=4).cells[0].source
         assert opening.startswith(f"# {page.title}") and page.question in opening
+
+
+def test_results_name_the_commit_of_their_own_code(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTT_HOME", str(tmp_path / "elsewhere"))
+    (tmp_path / "file").write_text("as committed")
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", tmp_path, *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init")
+    git("add", "file")
+    git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-m", "First")
+    made = git("rev-parse", "--short=10", "HEAD")
+    monkeypatch.setattr(run, "NOTEBOOKS", tmp_path / "notebooks")
+    assert run.git_commit() == made
+    (tmp_path / "file").write_text("changed")
+    assert run.git_commit() == f"{made}+"
+    monkeypatch.setattr(run, "NOTEBOOKS", tmp_path / ".venv" / "lib" / "notebooks")  # of another's repository
+    assert run.git_commit() == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from mtt.findings.claims import CLAIMS, Claim
-from mtt.findings.reference import reference, standing, tuning
+from mtt.findings.reference import reference, standing
 from mtt.reporting import figures
 from mtt.reporting.figures.draw import Picture
 from mtt.reporting.numbers import number, signed, with_interval
@@ -42,7 +42,7 @@ def render_index(
     there = (reference() if known is None else known).get("curves", {}) if composed else {}
     curves = {name: own[name] for name in CURVES if len(own.get(name, [])) > 1}
     borrowed = {name: there[name] for name in CURVES if name not in curves and there.get(name)}
-    converged = [remarks.convergence(tuning().get("convergence", []))] if composed else []
+    converged = [remarks.convergence(results["convergence"])] if composed else []
     return render_page(
         out,
         "index.html.j2",

@@ -102,9 +102,9 @@ def scored_against(corpus: Corpus) -> str:
 
 
 def convergence(rows: Sequence[Mapping]) -> str:
-    """What ``tuning()["convergence"]`` says: whether models are done learning at the exposure that they get."""
+    """What rows of ``mtt.findings.reference.convergence`` say: whether models are done learning at the exposure that they get."""
     if not rows:
-        return "Whether twice as many clips would change the scores was not looked at yet: it is not known that models are converged."
+        return "Whether twice as many clips change the scores was not looked at with these settings: models are not known to be converged."
     corpora = len(rows[0]["valid"])
     where = f"on {corpora} tuning corpora" if corpora > 1 else "on one tuning corpus"
     text = f"A model counts as converged where twice as many clips add less than {rows[0]['margin']:g} to its validation score"

@@ -129,7 +129,7 @@ def recipe(config: StudyConfig) -> pd.DataFrame:
 
 
 def convergence(rows: Sequence[Mapping]) -> pd.DataFrame:
-    """What doubling the exposure changed on tuning corpora (``tuning()["convergence"]``), by model and number of labelled artists."""
+    """What twice the exposure changed on tuning corpora (``reference.convergence``), by model and number of labelled artists."""
     found = []
     for row in rows:
         scores = [number(float(np.mean(row[name]))) for name in ("valid", "doubled")]

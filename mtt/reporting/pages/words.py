@@ -201,7 +201,7 @@ def _helps(entry: Mapping) -> str:
         "contradicted": f"No, {where} unlabelled music does harm: {tagger} is worse than {best}",
         "not shown": f"It is not shown that unlabelled music helps {where}: {tagger} is better than {best}, but a control may explain that",
         INCONCLUSIVE: f"It is open whether unlabelled music helps {where}: {tagger} may be better than {best}, or no better",
-        NOT_CONVERGED: f"It is open whether unlabelled music helps {where}: longer training would make {best} better",
+        NOT_CONVERGED: f"It is open whether unlabelled music helps {where}: longer training may make {best} better",
     }[verdict]
     return f"{said}; this run {standing(entry)}." if there else f"{said}."
 

@@ -100,7 +100,7 @@ def test_explanations_are_told_of_the_student(pages, tmp_path):
 
 
 def test_a_run_of_some_pages_shows_what_it_has(study, pages, tmp_path):
-    empty = {name: [] for name in ("claims", "models", "explanations")}
+    empty = {name: [] for name in ("claims", "models", "explanations", "convergence")}
     soup = rendered(({"study": study, "findings": {}, **empty}, {}), pages, tmp_path)
     assert {claim.find(class_="verdict").text for claim in soup.select("article.claim")} == {"not tested in this run"}
     assert section(soup, "models") is None and len(soup.find_all("svg")) == 1 and soup.select(".answer") == []  # the method alone is drawn

@@ -104,7 +104,7 @@ def test_when_it_helps_follows_the_curve():
     ends = [row | {"converged": 12 < row["artists"] < 192} for row in known["scarcity"]]
     assert words.answer(found, {"scarcity": ends})[1].startswith("The fewer labels, the more it adds: +0.021 with 24 labelled artists, ")
     open_headline = entry("C4b", UP, verdict="not converged")
-    assert words.answer([open_headline], {})[0].startswith("It is open whether unlabelled music helps here: longer training would make")
+    assert words.answer([open_headline], {})[0].startswith("It is open whether unlabelled music helps here: longer training may make")
     assert words.claim(open_headline).startswith("Not converged: unlabelled music may or may not help")
     helps, when, sure = words.answer(entries(2, reference=True), known, ["scarcity", "trap"])
     assert helps.startswith("Yes, in the reference run") and helps.endswith("; this run agrees.")
