@@ -76,7 +76,8 @@ def entry(claim: Claim, judge: Judge, found: Measured) -> dict:
     lo, hi = (min(ends) for ends in zip(*((one.lo, one.hi) for one in together), strict=True))
     replicates, values = judge.study.replicates, list(found.effect.values)
     verdict = claim.verdict(lo, hi, list(controls.values())) if len(values) >= LEAST else INCONCLUSIVE
-    converged = judge.converged({name for weights in found.effect.weights for name in weights})
+    judged = [found.effect, *found.family, *found.controls.values()]
+    converged = judge.converged({name for effect in judged for weights in effect.weights for name in weights})
     return {name: getattr(claim, name) for name in ("id", "contrast", "rule", "margin", "unit", "paper")} | {
         "claim": claim.statement,
         "metric": METRIC,

@@ -42,9 +42,11 @@ def tune(config: StudyConfig, corpora: int, progress: bool = True) -> dict:
 
 
 def convergence(study: Study) -> list[dict]:
-    """For each size of the labelled set, of the supervised model and of its student: validation ROC-AUC, and with twice the exposure."""
+    """Validation ROC-AUC, and with twice the exposure: of teacher and student by labelled artists, baselines, other clip lengths."""
     sizes = {n: f"-{n}" for n in study.config.scarcity} | {study.config.labelled_artists or 0: ""}
     models = [(n, study.lineup[f"{kind}{sizes[n]}"].recipe) for n in sorted(sizes) for kind in ("teacher", "student")]
+    others = {*recipes.baselines(study.config), *recipes.lengths(study.config)} - {"teacher"}
+    models += [(study.config.labelled_artists or 0, study.lineup[name].recipe) for name in study.lineup if name in others]
     asked = [recipe for _, once in models for recipe in (once, _doubled(once))]
     cells = make_cells([one.job(recipe) for recipe in asked for one in study.replicates], study.progress)
     scores = np.reshape([cell.metrics["valid"]["roc_auc"] for cell in cells], (len(models), 2, -1))

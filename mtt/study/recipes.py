@@ -274,9 +274,13 @@ def by_need(study: StudyConfig) -> list[str]:
     return list(dict.fromkeys(name for name in (*first, *core(study), "leak-a", "leak-b", *known) if name in known))
 
 
+def lengths(study: StudyConfig) -> list[str]:
+    """Names of the models that are compared at the lengths that they are trained on."""
+    return [with_clip_seconds(study, name, seconds) for name in LENGTH_MODELS[:2] for seconds in study.train_lengths]
+
+
 def core(study: StudyConfig) -> list[str]:
     """The models whose differences the claims are about: those that are trained a second time where the study asks for it."""
     widest = max(study.student_widths)
-    lengths = [with_clip_seconds(study, name, seconds) for name in LENGTH_MODELS[:2] for seconds in study.train_lengths]
     others = ["oracle", "supervised-long", f"student-w{widest}", "teacher-plain", *baselines(study)]
-    return list(dict.fromkeys(["teacher", *generations(study), *others, *lengths]))
+    return list(dict.fromkeys(["teacher", *generations(study), *others, *lengths(study)]))

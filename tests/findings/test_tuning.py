@@ -43,6 +43,8 @@ def test_tuning_tells_who_is_not_converged_on_corpora_of_its_own(tmp_path, monke
     assert changes == {
         ("teacher-12", 12): pytest.approx(0.001), ("student-12", 12): pytest.approx(0.001),
         ("teacher", 48): pytest.approx(0.001), ("student", 48): pytest.approx(0.01),
+        ("short-chunk-resnet", 48): pytest.approx(0.001), ("fcn", 48): pytest.approx(0.001),
+        ("teacher-2s", 48): pytest.approx(0.001), ("short-chunk-resnet-2s", 48): pytest.approx(0.001),
     }  # fmt: skip
     (power,) = found["power"]
     assert power["id"] == "C4a" and power["sd"] == pytest.approx(0.01 / 2**0.5 / 1)

@@ -113,10 +113,10 @@ def convergence(rows: Sequence[Mapping]) -> str:
         text += f". Not all are, {where}: {len(gaining)} of {len(rows)} would gain by longer training. "
         text += 'Nothing is concluded from them, and pages say "not converged" there.'
     else:
-        text += f": {where} that holds for every size of the labelled set."
+        text += f": {where} that holds for every size of the labelled set, baselines and clip lengths."
     if losing:
         text += " Some would lose: more clips than now lead past the best exposure."
-    return f"{text} Baselines and models of other clip lengths have the same exposure; they were not looked at."
+    return f"{text} Controls, narrower models and further generations have the same exposure; they were not looked at."
 
 
 def budgets(rows: Sequence[Mapping]) -> str:
