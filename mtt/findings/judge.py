@@ -17,7 +17,7 @@ from mtt.evaluation.bootstrap import Bootstrap, slope_weights
 from mtt.evaluation.metrics import macro
 from mtt.evaluation.replicates import Spread, components, over_replicates, over_seeds, ratio, within_groups
 from mtt.files import MttError
-from mtt.findings.reference import convergence
+from mtt.findings.reference import GAINING, convergence
 from mtt.study import recipes
 from mtt.study.budget import enough
 from mtt.study.workspace import Result, Study
@@ -97,7 +97,7 @@ class Judge:
         """Whether longer training would make none of these models better, as far as that was looked at: by tuning, or by the budgets."""
         if self.study.first.is_composed:
             rows = convergence(self.study.config)
-            return bool(rows) and all(row["change"] < row["margin"] for row in rows if row["model"] in names)
+            return bool(rows) and all(row["state"] != GAINING for row in rows if row["model"] in names)
         budgets, trained = self.study.budgets, any(self.results[name].entry.recipe for name in names)
         return not (trained and budgets and enough(budgets) == budgets[-1]["exposure"])
 

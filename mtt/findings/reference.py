@@ -16,6 +16,7 @@ from mtt.files import MttError, read_json, write_whole
 from mtt.settings import to_dict
 
 FOLDER = Path(__file__).parent
+CONVERGED, GAINING, LOSING = "converged", "not converged", "past its best"
 # The settings that convergence follows from.
 LEARNING = ("collection", "corpus", "labelled_artists", "exposure", "teacher", "init_from", "train")
 
@@ -33,9 +34,14 @@ def tuning() -> dict:
 
 
 def convergence(config: StudyConfig) -> list[dict]:
-    """What twice the exposure changed on tuning corpora (``mtt.findings.tuning``); none where models learn otherwise in ``config``."""
+    """What twice the exposure changed on tuning corpora (``mtt.findings.tuning``), each row with its ``state``: by the margin, is more
+    of use, of no use, or harmful? No rows where models learn otherwise in ``config``.
+    """
     known, asked = tuning(), to_dict(config)
-    return known["convergence"] if known and all(known["settings"][key] == asked[key] for key in LEARNING) else []
+    if not known or any(known["settings"][key] != asked[key] for key in LEARNING):
+        return []
+    changes = [(row, row["change"] / row["margin"]) for row in known["convergence"]]
+    return [row | {"state": GAINING if change >= 1 else LOSING if change <= -1 else CONVERGED} for row, change in changes]
 
 
 @cache

@@ -27,8 +27,8 @@ STUDENTS = {"teacher": TEACHER, "student": STUDENT, "supervised-long": LONG, "st
 def converged(monkeypatch):
     """All models are converged but those whose names a test adds."""
     names: list[str] = []
-    rows = [{"model": "student", "margin": 0.003, "change": -0.02}]
-    monkeypatch.setattr(judging, "convergence", lambda _: [*rows, *({"model": name, "margin": 0.003, "change": 0.0031} for name in names)])
+    rows = [{"model": "student", "state": "past its best"}]
+    monkeypatch.setattr(judging, "convergence", lambda _: [*rows, *({"model": name, "state": "not converged"} for name in names)])
     return names
 
 

@@ -26,6 +26,14 @@ def test_the_results_of_a_full_run_become_the_reference_and_no_others(tmp_path, 
 def test_what_tuning_saw_of_convergence_counts_for_models_that_learn_so(monkeypatch):
     rows = convergence(FULL)
     assert rows and convergence(DEMO) == rows
+    for row in rows:
+        longer = {
+            "not converged": row["change"] >= 0.003,
+            "past its best": row["change"] <= -0.003,
+            "converged": abs(row["change"]) < 0.003,
+        }
+        assert longer[row["state"]], row
+    assert len({row["state"] for row in rows}) == 3
     others = [replace(DEMO, exposure=2000), replace(DEMO, collection="tracks.csv"), SMOKE]
     assert [convergence(other) for other in others] == [[], [], []]
     monkeypatch.setattr(reference, "tuning", dict)

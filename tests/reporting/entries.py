@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mtt.config import FULL
 from mtt.evaluation.replicates import Spread, over_replicates, prediction, ratio, smallest_effect
 from mtt.findings.claims import CLAIMS, METRIC
 from mtt.findings.judge import told
-from mtt.findings.reference import tuning
+from mtt.findings.reference import convergence
 
 SD = 0.003
 STYLES = ("home", "studio")
@@ -156,6 +157,6 @@ def results(found: list[dict], made: dict, collection: str = "synthetic", profil
     return {
         "study": study, "claims": [one | {"sentence": sentence(one), "note": ""} for one in found], "models": models(n), "curves": made,
         "variance": [{"id": one["id"], **one["variance"]} for one in found if one["variance"]], "explanations": [],
-        "convergence": tuning()["convergence"],
+        "convergence": convergence(FULL),
         "findings": {"01_data_exploration": "There are 26 tags. And more."},
     }  # fmt: skip

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from mtt.reporting.figures.draw import DASHED, Picture, canvas, dots, figure, legend, lines, log_axis, row_canvas, signed_axis, told
-from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, ORANGE, model_colour, text_colour
-from mtt.reporting.numbers import listed
+from mtt.findings.reference import CONVERGED, GAINING
+from mtt.reporting.figures.draw import DASHED, Picture, beside, canvas, dots, figure, legend, lines, log_axis, row_canvas, signed_axis, told
+from mtt.reporting.figures.style import BLUE, FAINT, GREY, INK, ORANGE, VERMILLION, model_colour, text_colour
+from mtt.reporting.numbers import listed, signed
 
 TAG_MARKERS = ("o", "D", "s")
 
@@ -73,6 +74,27 @@ def missing_labels(missing: Sequence[float], negatives: Sequence[float]) -> Pict
     axes[0, 0].yaxis.set_major_locator(FixedLocator([0, 1, 5, 10, 20, 40, 60, 100]))
     axes[1, 0].set_xlabel("the teacher's probability (heights grow with the square root of the share)")
     return Picture(sheet, f"Two histograms, {title}: {'; '.join(parts)}.")
+
+
+@figure
+def longer_training(rows: Sequence[Mapping]) -> Picture:
+    """What twice the clips change (``mtt.findings.reference.convergence``), model by model."""
+    title = "What twice as many clips would change, by model (and labelled artists)"
+    models = [(row["model"].removesuffix(f"-{row['artists']}"), row["artists"]) for row in rows]
+    names = [f"{model} ({artists})" for model, artists in models]
+    sheet, axes = row_canvas(title, names, per_row=0.25)
+    signed_axis(axes)
+    for edge in {sign * row["margin"] for row in rows for sign in (-1, 1)}:
+        axes.axvline(edge, color=GREY, linewidth=1, linestyle=DASHED)
+    for place, row in enumerate(rows):
+        colour = {CONVERGED: GREY, GAINING: VERMILLION}.get(row["state"], BLUE)
+        dots(axes, pd.DataFrame({"estimate": [row["change"]]}), [place], colour)
+        corpora = np.subtract(row["doubled"], row["valid"])
+        axes.plot(corpora, [place] * len(corpora), "o", color=INK, markersize=2.8)
+        beside(axes, place, row["state"], colour)
+    axes.set_xlabel("change of the validation ROC-AUC (small dots: each corpus; dashed: what counts)")
+    parts = listed(f"{name} {signed(row['change'])}, {row['state']}" for name, row in zip(names, rows, strict=True))
+    return Picture(sheet, f"Dot plot, {title}: {parts}.")
 
 
 @figure

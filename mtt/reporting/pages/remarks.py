@@ -16,6 +16,7 @@ from mtt.data.corpus import Corpus
 from mtt.findings.claims import HEADLINE
 from mtt.findings.evidence import CHANCE, NAMES, Evidence
 from mtt.findings.pseudo_labels import PseudoLabels
+from mtt.findings.reference import GAINING, LOSING
 from mtt.reporting.numbers import counted, joined, listed, number, signed, with_interval
 from mtt.study import recipes
 from mtt.study.budget import CHANGE, enough
@@ -108,7 +109,7 @@ def convergence(rows: Sequence[Mapping]) -> str:
     corpora = len(rows[0]["valid"])
     where = f"on {corpora} tuning corpora" if corpora > 1 else "on one tuning corpus"
     text = f"A model counts as converged where twice as many clips add less than {rows[0]['margin']:g} to its validation score"
-    gaining, losing = ([row for row in rows if sign * row["change"] >= row["margin"]] for sign in (1, -1))
+    gaining, losing = ([row for row in rows if row["state"] == state] for state in (GAINING, LOSING))
     if gaining:
         text += f". Not all are, {where}: {len(gaining)} of {len(rows)} would gain by longer training. "
         text += 'Nothing is concluded from them, and pages say "not converged" there.'

@@ -133,10 +133,9 @@ def convergence(rows: Sequence[Mapping]) -> pd.DataFrame:
     found = []
     for row in rows:
         scores = [number(float(np.mean(row[name]))) for name in ("valid", "doubled")]
-        check = "converged" if abs(row["change"]) < row["margin"] else "not converged" if row["change"] > 0 else "past its best"
         about = (row["model"].removesuffix(f"-{row['artists']}"), row["artists"], row["exposure"])
-        found.append((*about, *scores, signed(row["change"], 4), check))
-    names = ["model", "labelled artists", "labelled clips", "valid ROC-AUC", "with twice as many", "change", "check"]
+        found.append((*about, *scores, signed(row["change"], 4), row["state"]))
+    names = ["model", "labelled artists", "labelled clips", "valid ROC-AUC", "with twice as many", "change", "state"]
     return pd.DataFrame(found, columns=names).set_index("model")
 
 

@@ -12,6 +12,7 @@ from matplotlib.transforms import Bbox
 
 from mtt.config import FULL, PAPER
 from mtt.explain.spectrogram import mel_power
+from mtt.findings.reference import convergence
 from mtt.models import build_model
 from mtt.reporting import figures
 from mtt.reporting.figures import method
@@ -66,6 +67,7 @@ def pictures():
         "tag_counts": figures.tag_counts(pd.Series([90, 70, 800, 3, 55], TAGS), kinds, 1000),
         "tag_counts, true": figures.tag_counts(pd.Series([90, 70, 800, 0, 55], TAGS), kinds, 1000, pd.Series([100, 90, 800, 0, 99], TAGS)),
         "learning_curves": figures.learning_curves({name: history(k / 500) for k, name in enumerate(models)}),
+        "longer_training": figures.longer_training(convergence(FULL)),
         "tag_scores": figures.tag_scores({"teacher": table(dict.fromkeys(TAGS, 0.9)), "student": table(dict.fromkeys(TAGS, 0.91))}),
         "reliability": figures.reliability({"teacher": reliability, "student": reliability}),
         "missing_labels": figures.missing_labels(rng.beta(3, 2, 200), rng.beta(1, 8, 900)),
@@ -163,6 +165,7 @@ def test_every_figure_has_words_and_a_title_and_leaves_no_global_state(pictures)
         ("learning_curves", "teacher 0.899 at step 800 of 1,000"),
         ("claims_plot", "C4b unlabelled music helps: +0.009 [+0.005, +0.013], supported (beside it: permuted pseudo-labels +0.029"),
         ("claims_plot, phone", "C5 smaller student is no worse: −0.003"),
+        ("longer_training", "fcn (48) −0.0024, converged"),
         ("scarcity", "12 artists: supervised 0.740, student 0.774, oracle 0.860, gain +0.034 [+0.029, +0.039], 28% of the headroom"),
         ("scarcity, not converged", "21% of the headroom, not converged"),
         ("scarcity, phone", "Curves are the reference run's, points this run's."),

@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 
 from mtt.config import DEMO, SMOKE
+from mtt.findings.reference import CONVERGED, GAINING, LOSING
 from mtt.reporting.pages import remarks, tables
 from mtt.study import recipes
 from tests.reporting.reading import walls
 
 
 def test_models_are_converged_where_twice_the_clips_change_little():
-    changes = {("teacher", 12): 0.004, ("student", 12): -0.005, ("teacher", 48): -0.002, ("fcn", 48): 0.001}
+    states = {("teacher", 12): GAINING, ("student", 12): LOSING, ("teacher", 48): CONVERGED, ("fcn", 48): CONVERGED}
     rows = [
-        {"model": model, "artists": artists, "exposure": 100, "margin": 0.003, "change": change, "valid": [0.8] * 2, "doubled": [0.8] * 2}
-        for (model, artists), change in changes.items()
+        {"model": model, "artists": artists, "exposure": 100, "margin": 0.003, "change": 0.001, "state": state}
+        | {"valid": [0.8] * 2, "doubled": [0.8] * 2}
+        for (model, artists), state in states.items()
     ]
     said = remarks.convergence(rows)
     assert "Not all are, on 2 tuning corpora: 1 of 4 would gain by longer training." in said
     assert "Some would lose: more clips than now lead past the best exposure." in said and said.endswith("they were not looked at.")
     assert list(tables.convergence(rows).index) == ["teacher", "student", "teacher", "fcn"]
-    assert list(tables.convergence(rows)["check"]) == ["not converged", "past its best", "converged", "converged"]
+    assert list(tables.convergence(rows)["state"]) == list(states.values())
     assert "on 2 tuning corpora that holds for every size" in remarks.convergence(rows[2:])
     assert "on one tuning corpus that" in remarks.convergence([rows[2] | {"valid": [0.8]}])
     assert "models are not known to be converged" in remarks.convergence([])
