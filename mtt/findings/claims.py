@@ -46,6 +46,7 @@ class Claim:
     margin: float = 0.0
     unit: str = METRIC
     aside: str = ""  # what a reader must know beside its sentence, of the kinds of ``words.ASIDES``
+    settings: tuple[str, ...] = ()  # what is measured depends on: with others it is something else
     paper: str | None = None  # what the authors or their tutorial reported, where a comparable figure was published
 
     @property
@@ -89,7 +90,7 @@ def entry(claim: Claim, judge: Judge, found: Measured) -> dict:
         "variance": judge.budget(found.effect),
         "smallest_effect": smallest_effect(spread.sd, spread.n) if spread.n > 1 and spread.sd > 0 else None,
         "facts": dict(found.facts),
-        "reference": compare(judge.study.config, claim.id, values),
+        "reference": compare(judge.study.config, claim.id, values, claim.settings),
         "replicates": len(values),
         "n_tracks": int(np.mean([len(one.ids("test")) for one in replicates])),
         "n_artists": int(np.mean([one.corpus.artists.loc[one.ids("test")].nunique() for one in replicates])),
@@ -216,6 +217,7 @@ _CLAIMS = (
         page="05_input_length_robustness",
         aside="slopes",
         measure=measures.longer_input,
+        settings=("train_lengths",),
         subject="with longer input the Transformer",
         wording={
             SUPPORTED: "gains {size} ROC-AUC more than the {versus} per doubling of the length",

@@ -287,7 +287,9 @@ def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
     amount = "This run has one: no interval is bounded." if count == 1 else f"This run has {count}."
     found.append(f"A replicate is {what} and one training of every model. {amount}")
     if any(entry["reference"] for entry in entries):
-        found.append("This run gives no verdicts of its own: it is held against the reference run, which had more replicates.")
+        found.append(
+            "Where the reference run, which had more replicates, measured the same, this one is held against it and gives no verdict."
+        )
     elif 1 < count < 4:
         few = "are too few for a verdict" if count < LEAST else "decide little: a verdict of so few is a first look"
         found.append(f"{count} replicates {few}.")
