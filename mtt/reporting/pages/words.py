@@ -287,9 +287,7 @@ def limits(study: Mapping, entries: Sequence[Mapping]) -> list[str]:
     amount = "This run has one: no interval is bounded." if count == 1 else f"This run has {count}."
     found.append(f"A replicate is {what} and one training of every model. {amount}")
     if any(entry["reference"] for entry in entries):
-        found.append(
-            "Where the reference run, which had more replicates, measured the same, this one is held against it and gives no verdict."
-        )
+        found.append("Where the reference run measured the same, this run, of fewer replicates, is held against it and gives no verdict.")
     elif 1 < count < 4:
         few = "are too few for a verdict" if count < LEAST else "decide little: a verdict of so few is a first look"
         found.append(f"{count} replicates {few}.")

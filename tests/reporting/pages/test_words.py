@@ -142,7 +142,7 @@ def test_limits_say_what_the_run_was(monkeypatch):
     other = " ".join(words.limits(few, entries(2)))
     assert "The collection is mine.csv." in other and "2 replicates are too few for a verdict" in other
     assert "composed by a program" not in other
-    assert "no verdicts of its own" in " ".join(words.limits(study, entries(2, reference=True)))
+    assert "is held against it and gives no verdict" in " ".join(words.limits(study, entries(2, reference=True)))
     assert "This run has one: no interval is bounded." in " ".join(words.limits(study | {"replicates": [100]}, entries(1)))
 
 
