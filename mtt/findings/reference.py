@@ -64,12 +64,12 @@ def keep_reference(results: str | Path) -> Path:
 def compare(config: StudyConfig, claim: str, values: Sequence[float], settings: Sequence[str] = ()) -> dict | None:
     """A claim's effects beside the reference: its effect there, the interval for one new replicate, and which of ``values`` lie in it.
 
-    None for a run that is judged by itself: the full run, a collection, one of other models than the reference's, and one that measures
+    None for a run that is judged by itself: the full run, one whose models learn otherwise (a collection is one), and one that measures
     something else since ``settings`` are others.
     """
     known = next((one for one in reference().get("claims", []) if one["id"] == claim), None)
-    same = all(getattr(config, name) == getattr(FULL, name) for name in settings)
-    if config.profile != "demo" or config.collection != "synthetic" or not same or known is None or len(known["by_replicate"]) < 2:
+    same = all(getattr(config, name) == getattr(FULL, name) for name in (*LEARNING, *settings))
+    if config.profile != "demo" or not same or known is None or len(known["by_replicate"]) < 2:
         return None
     low, high = prediction(over_replicates(known["by_replicate"]))
     kept = {name: known[name] for name in ("effect", "interval", "sd", "verdict", "by_replicate")}

@@ -212,7 +212,8 @@ def test_a_demo_run_is_held_against_the_reference_and_no_other_run_is(monkeypatc
     assert far["reference"]["agrees"] == [True, False, True]
     unknown = told("C4b", judge(STUDENTS, profile="demo"))
     others = [told("C4a", judge(STUDENTS)), told("C4a", judge(STUDENTS, kind="splits", profile="demo"))]
-    assert [one["reference"] for one in (unknown, *others)] == [None] * 3
+    others.append(told("C4a", judge(STUDENTS, profile="demo", exposure=2000)))
+    assert [one["reference"] for one in (unknown, *others)] == [None] * 4
     assert [reference.standing(one) for one in (found, far, unknown)] == ["agrees", "differs", "supported"]
     assert reference.agreement([found, far, unknown, *others]) == (1, 2)
 
